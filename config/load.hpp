@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/proxy_config.hpp"
+#include "policy/reason.hpp"
+
+namespace proxy::config {
+
+/// One thing wrong (or doubtful) in the configuration.
+struct problem {
+  enum class severity : uint8_t { warning, error };
+  severity level = severity::error;
+  std::string file;  ///< "" for flags and environment.
+  uint32_t line = 0; ///< 1-based, 0 unknown.
+  uint32_t column = 0;
+  std::string key;   ///< Dotted, as the user would write it.
+  std::string message;
+  std::string hint;  ///< "did you mean …", "" for none.
+
+  /// `file:line:column: error: key: message (hint)`
+  [[nodiscard]] std::string str() const;
+};
+
+/// Where configuration comes from.
+struct sources {
+  std::string managed_file = "/etc/codex/config.toml";
+  std::string codex_home;                ///< "" takes `$CODEX_HOME`, then `~/.codex`.
+  std::vector<std::string> files;        ///< `--config`: replace the user layer, later wins.
+  std::vector<std::string> sets;         ///< `--set KEY=TOML`, later wins.
+  std::optional<std::string> log_level;  ///< `--log-level`
+  std::optional<std::string> log_format; ///< `--log-format`
+  std::optional<policy::mode> mode;      ///< A mode switched at run time: above all layers, still within managed constraints.
+  /// Reads the environment; replaceable in tests.
+  std::function<std::optional<std::string>(const std::string&)> getenv;
+};
+
+/// The outcome of loading: a configuration when no problem is an error.
+struct loaded {
+  std::optional<proxy_config> config;
+  std::vector<problem> problems; ///< Errors and warnings, in file order.
+};
+
+/// Reads, merges, checks and clamps all layers. Touches only the files named in `from`.
+/// `check_patterns` asks for the extra warnings of `check` (`*.x` without x, public suffixes, rules that
+/// can never match, duplicates).
+[[nodiscard]] loaded load(const sources& from, bool check_patterns = false);
+
+/// The effective configuration as JSON (GET /config); secrets are "<redacted>".
+[[nodiscard]] std::string to_json(const proxy_config& config);
+
+/// Names of the keys whose values differ, as users write them: the `changed` list of a reload.
+[[nodiscard]] std::vector<std::string> changed_keys(const proxy_config& before, const proxy_config& after);
+
+/// The commented starter configuration that `init --write-config` writes.
+[[nodiscard]] std::string_view starter_config() noexcept;
+
+} // namespace proxy::config

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/reason.hpp"
+#include "policy/rule.hpp"
+
+namespace proxy::config {
+
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+/// Where a listener binds. `path` set: a unix socket; else an IP literal and port (0: any free one).
+struct listen_address {
+  std::string ip = "127.0.0.1";
+  uint16_t port = 0;
+  std::string path;
+  friend bool operator==(const listen_address&, const listen_address&) = default;
+};
+
+/// Bounds on clients. The defaults are safe on a laptop.
+struct limits {
+  /// Longest request or response head, start line included, in bytes. Beyond it: 431 (502 for responses).
+  uint64_t max_head_bytes = 64 * 1024;
+  /// Most field lines in a head.
+  uint64_t max_header_fields = 200;
+  /// Most client connections at once, over all workers. Beyond it: 503 + Retry-After.
+  uint64_t max_connections = 100'000;
+  /// Most connections of one client address; 0 is unbounded.
+  uint64_t max_connections_per_client = 0;
+  /// Idle upstream connections kept for reuse: per worker, and per origin in a worker.
+  uint64_t max_idle_upstreams = 1'000;
+  uint64_t max_idle_upstreams_per_origin = 64;
+  /// Longest body of a refused request that is read and dropped to keep the connection usable.
+  uint64_t max_drain_bytes = 64 * 1024;
+  friend bool operator==(const limits&, const limits&) = default;
+};
+
+/// Deadlines on everything that waits.
+struct timeouts {
+  milliseconds head = 30s;          ///< First byte of a request head to its end. Beyond it: 408.
+  milliseconds keep_alive = 75s;    ///< Idle client connection between requests.
+  milliseconds dns = 5s;            ///< One name, all servers and retries.
+  milliseconds connect = 10s;       ///< All dial attempts for one request together.
+  milliseconds response = 120s;     ///< Request sent to first byte of the response.
+  milliseconds idle = 15min;        ///< Longest silence of a tunnel or body, both directions together.
+  milliseconds upstream_idle = 30s; ///< How long an unused upstream connection is kept.
+  milliseconds tls_handshake = 10s; ///< With an upstream, for https:// targets.
+  friend bool operator==(const timeouts&, const timeouts&) = default;
+};
+
+struct dns {
+  std::vector<std::string> servers;       ///< `ip`, `ip:port`, `[ip6]:port`; empty: the system's.
+  std::string hosts_file = "/etc/hosts";  ///< "" for none.
+  uint64_t cache_size = 10'000;           ///< Names per worker; 0 turns the cache off.
+  milliseconds max_ttl = 5min;            ///< Answers are kept for their TTL but no longer.
+  milliseconds negative_ttl = 5s;         ///< How long a failure is remembered.
+  friend bool operator==(const dns&, const dns&) = default;
+};
+
+struct audit {
+  std::string output = "none"; ///< "none", "stderr", or "file:PATH".
+  uint64_t queue_size = 65'536; ///< Events waiting for a slow sink; beyond it they are dropped and counted.
+  friend bool operator==(const audit&, const audit&) = default;
+};
+
+struct log {
+  std::string level = "info";  ///< trace, debug, info, warn, error, off.
+  std::string format = "text"; ///< text or json.
+  bool access = false;         ///< The canonical line at the end of each connection.
+  friend bool operator==(const log&, const log&) = default;
+};
+
+struct mitm {
+  bool enabled = false;
+  bool inspect = false;
+  uint64_t max_body_bytes = 4096;
+  std::string ca_cert_path; ///< "": `$CODEX_HOME/proxy/ca.pem`.
+  std::string ca_key_path;  ///< "": `$CODEX_HOME/proxy/ca.key`.
+  friend bool operator==(const mitm&, const mitm&) = default;
+};
+
+/// The effective configuration: all layers merged, validated, addresses clamped.
+struct proxy_config {
+  // What the policy says (SPEC: newer or older layout).
+  bool enabled = false;
+  policy::mode mode = policy::mode::full;
+  bool allow_local_binding = false;
+  bool allow_upstream_proxy = true;
+  bool enable_socks5 = true;
+  bool enable_socks5_udp = true;
+  bool dangerously_allow_non_loopback_proxy = false;
+  bool dangerously_allow_non_loopback_admin = false;
+  bool dangerously_allow_all_unix_sockets = false;
+  std::vector<policy::rule> allowed_domains;
+  std::vector<policy::rule> denied_domains;
+  std::vector<std::string> allow_unix_sockets;
+  config::mitm mitm;
+
+  // Where it listens, after clamping.
+  listen_address http{.ip = "127.0.0.1", .port = 3128, .path = {}};
+  listen_address socks{.ip = "127.0.0.1", .port = 8081, .path = {}};
+  std::optional<listen_address> admin = listen_address{.ip = "127.0.0.1", .port = 8080, .path = {}};
+
+  // How the daemon runs.
+  uint64_t workers = 0;               ///< 0: one per usable core.
+  milliseconds shutdown_grace = 10s;
+  std::string admin_token_env;        ///< Environment variable that holds the admin token.
+  std::string admin_token_file;
+  std::string admin_token;            ///< Resolved; never printed.
+  bool via = true;                    ///< Add Via to what is forwarded.
+  config::limits limits;
+  config::timeouts timeouts;
+  config::dns dns;
+  config::audit audit;
+  config::log log;
+
+  std::string codex_home;             ///< `$CODEX_HOME`, default `~/.codex`.
+  std::string profile;                ///< Selected `default_permissions`, "" in the older layout.
+  std::vector<std::string> files;     ///< The layers read, lowest first.
+};
+
+} // namespace proxy::config

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <caf/expected.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "protocols/host.hpp"
+#include "protocols/ip_address.hpp"
+
+namespace proxy::policy {
+
+/// A host pattern: exact host, `*.x` (below x), `**.x` (x and below), label globs with `*` and `?` that
+/// never cross a dot, an IP literal, or a CIDR; each with an optional `:port`.
+class domain_pattern {
+public:
+  enum class kind : uint8_t { exact, below, apex_and_below, glob, address, network };
+
+  /// @returns errc::invalid_config with the reason for `*`, `**`, `**.*`, `*.*`, an empty pattern, classes
+  ///          or alternates, a CIDR with host bits, a bad port, a host that does not normalise.
+  [[nodiscard]] static caf::expected<domain_pattern> parse(std::string_view text);
+
+  /// One pattern against one host; `pattern_set` answers for many.
+  [[nodiscard]] bool matches(const host& h, uint16_t port) const noexcept;
+
+  /// Whether every (host, port) this matches, `outer` matches too (managed constraints).
+  [[nodiscard]] bool inside(const domain_pattern& outer) const noexcept;
+
+  [[nodiscard]] kind shape() const noexcept { return kind_; }
+  /// Normalised name: the host for `exact`, x for `*.x` and `**.x`, the glob, the address or network.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] std::optional<uint16_t> port() const noexcept { return port_; }
+  [[nodiscard]] const std::optional<ip_network>& network() const noexcept { return network_; } ///< address and network kinds.
+  /// Normalised text, two spellings of one pattern compare equal by it.
+  [[nodiscard]] std::string str() const;
+
+private:
+  kind kind_ = kind::exact;
+  std::string name_;
+  std::optional<uint16_t> port_;
+  std::optional<ip_network> network_;
+};
+
+} // namespace proxy::policy

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <caf/expected.hpp>
+#include <memory>
+#include <vector>
+
+#include "policy/domain_pattern.hpp"
+#include "policy/rule.hpp"
+#include "protocols/host.hpp"
+
+namespace proxy::policy {
+
+/// Many patterns, indexed: a look-up costs O(labels of the host), not O(patterns); only label globs scan.
+/// Immutable after compile; shared between threads by pointer.
+class pattern_set {
+public:
+  /// A pattern that does not compile.
+  struct problem {
+    rule where;
+    std::string reason;
+  };
+
+  /// Compiles all rules, or returns every problem.
+  [[nodiscard]] static std::shared_ptr<const pattern_set> compile(std::vector<rule> rules,
+                                                                  std::vector<problem>& problems);
+
+  ~pattern_set();
+
+  /// The first rule (by specificity: exact, address, `*.`/`**.` longest suffix, CIDR longest prefix, glob)
+  /// that matches; nullptr when none does. The pointer lives as long as the set.
+  [[nodiscard]] const rule* match(const host& h, uint16_t port) const noexcept;
+
+  /// Only IP literals and CIDRs, against a resolved address.
+  [[nodiscard]] const rule* match_address(const ip_address& address, uint16_t port) const noexcept;
+
+  /// Only what lists a local host explicitly (SPEC order, step 5): its exact literal or name, or a CIDR
+  /// that itself lies wholly inside non-public space.
+  [[nodiscard]] const rule* match_explicit(const host& h, uint16_t port) const noexcept;
+
+  /// Only an exact IP literal (what unlocks link-local metadata addresses).
+  [[nodiscard]] const rule* match_literal(const ip_address& address, uint16_t port) const noexcept;
+
+  [[nodiscard]] bool empty() const noexcept { return rules_.empty(); }
+  /// True when an address or CIDR pattern is present, so resolved addresses must be compared.
+  [[nodiscard]] bool has_networks() const noexcept { return has_networks_; }
+  [[nodiscard]] const std::vector<rule>& rules() const noexcept { return rules_; }
+
+private:
+  pattern_set();
+  struct index;
+  std::vector<rule> rules_;
+  bool has_networks_ = false;
+  std::unique_ptr<index> index_;
+};
+
+using pattern_set_ptr = std::shared_ptr<const pattern_set>;
+
+} // namespace proxy::policy

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace proxy::policy {
+
+/// Why a request is refused, or `allow`.
+enum class reason : uint8_t {
+  allow,
+  not_allowed,
+  not_allowed_local,
+  denied,
+  method_not_allowed,
+  mitm_required,
+  mitm_hook_denied,
+  policy_denied, ///< A decider's refusal; its own words travel in `denial::words`.
+  proxy_disabled,
+  unix_socket_unsupported,
+};
+
+/// What a reason looks like to a client; the only place that knows.
+struct refusal {
+  policy::reason reason;
+  std::string_view name;          ///< As in JSON and audit: "not_allowed".
+  uint16_t status;                ///< HTTP status; 0 for `allow`.
+  std::string_view x_proxy_error; ///< "" where the response carries no such header.
+  std::string_view text;
+  std::string_view proxy_status;  ///< `error` parameter of Proxy-Status (RFC 9209 §2.3).
+};
+
+[[nodiscard]] const refusal& refusal_of(reason r) noexcept;
+[[nodiscard]] std::string_view to_string(reason r) noexcept;
+
+/// Which part decided.
+enum class source : uint8_t { baseline_policy, mode_guard, proxy_state, decider };
+[[nodiscard]] std::string_view to_string(source s) noexcept;
+
+enum class decision : uint8_t { allow, deny, ask };
+[[nodiscard]] std::string_view to_string(decision d) noexcept;
+
+/// How the target was asked for.
+enum class protocol : uint8_t { http, https_connect, socks5_tcp, socks5_udp };
+[[nodiscard]] std::string_view to_string(protocol p) noexcept;
+
+enum class mode : uint8_t { limited, full };
+[[nodiscard]] std::string_view to_string(mode m) noexcept;
+
+/// `full` allows any method; `limited` only GET, HEAD and OPTIONS in exactly this spelling.
+[[nodiscard]] bool allows_method(mode m, std::string_view method) noexcept;
+
+} // namespace proxy::policy

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <caf/error.hpp>
+#include <caf/expected.hpp>
+#include <caf/make_message.hpp>
+#include <caf/message.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace proxy {
+
+/// What went wrong: one code per thing a caller can act on. The detail a person needs
+/// (field, byte offset, peer, errno text) travels as the error's context string.
+enum class errc : uint8_t {
+  /// A client broke its protocol's grammar. Context: field and byte offset.
+  malformed = 1,
+  /// A request head is longer than `limits.max_head_bytes` or has too many fields.
+  head_too_large,
+  /// The client did not finish its request head in time.
+  request_timeout,
+  /// A limit on connections is reached.
+  overloaded,
+  /// The upstream refused the connection, or no route leads to it. Context: address, errno text.
+  connection_refused,
+  /// Dialling the upstream took too long. Context: addresses tried.
+  connection_timeout,
+  /// The name has no address, or the name server failed. Context: name and cause.
+  dns_error,
+  /// The name server did not answer in time. Context: name.
+  dns_timeout,
+  /// The upstream's certificate does not hold. Context: subject and verify error.
+  tls_certificate,
+  /// The TLS handshake with the upstream failed otherwise. Context: library text.
+  tls_handshake,
+  /// The upstream broke HTTP. Context: field and byte offset.
+  bad_response,
+  /// The upstream did not answer in time.
+  response_timeout,
+  /// The other side closed the connection: news, not a fault.
+  closed,
+  /// Nothing moved for `timeouts.idle`.
+  idle,
+  /// The operation was cancelled because its owner ended.
+  cancelled,
+  /// Configuration that does not hold. Context: key and reason.
+  invalid_config,
+  /// An operating-system call failed. Context: call and errno text.
+  system,
+};
+
+/// How a code looks to a client (RFC 9110 §15, RFC 9209 §2.3, RFC 1928 §6); the only place that knows.
+struct outcome {
+  errc code;
+  uint16_t http_status;          ///< 0: the client is not answered.
+  std::string_view proxy_status; ///< The `error` parameter of Proxy-Status.
+  uint8_t socks_reply;
+};
+
+inline constexpr outcome outcomes[] = {
+  {errc::malformed, 400, "http_request_error", 0x01},
+  {errc::head_too_large, 431, "http_request_error", 0x01},
+  {errc::request_timeout, 408, "http_request_error", 0x01},
+  {errc::overloaded, 503, "connection_limit_reached", 0x01},
+  {errc::connection_refused, 502, "connection_refused", 0x05},
+  {errc::connection_timeout, 504, "connection_timeout", 0x04},
+  {errc::dns_error, 502, "dns_error", 0x04},
+  {errc::dns_timeout, 504, "dns_timeout", 0x04},
+  {errc::tls_certificate, 502, "tls_certificate_error", 0x01},
+  {errc::tls_handshake, 502, "tls_protocol_error", 0x01},
+  {errc::bad_response, 502, "http_protocol_error", 0x01},
+  {errc::response_timeout, 504, "http_response_timeout", 0x01},
+  {errc::closed, 0, "connection_terminated", 0x01},
+  {errc::idle, 0, "connection_read_timeout", 0x01},
+  {errc::cancelled, 0, "proxy_internal_error", 0x01},
+  {errc::invalid_config, 500, "proxy_configuration_error", 0x01},
+  {errc::system, 500, "proxy_internal_error", 0x01},
+};
+
+/// The row of `outcomes` for a code.
+[[nodiscard]] const outcome& outcome_of(errc code) noexcept;
+
+/// The name of a code as logs print it, e.g. "dns_timeout".
+[[nodiscard]] std::string to_string(errc code);
+
+/// The code inside an error; `errc::system` for errors of other categories.
+[[nodiscard]] errc code_of(const caf::error& err) noexcept;
+
+/// The context string inside an error, "" when it has none.
+[[nodiscard]] std::string context_of(const caf::error& err);
+
+} // namespace proxy
+
+CAF_ERROR_CODE_ENUM(proxy::errc, "proxy")

@@ -1,0 +1,4 @@
+#include "tests/support/test.hpp"
+
+#include <caf/test/unit_test_impl.hpp>
+

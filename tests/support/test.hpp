@@ -1,0 +1,20 @@
+#pragma once
+
+// caf/test/dsl.hpp needs FAIL, which only caf's own build defines.
+#ifndef FAIL
+#define FAIL CAF_FAIL
+#endif
+#include <caf/test/unit_test.hpp>
+#include <caf/test/dsl.hpp>
+
+#include "protocols/error.hpp"
+
+namespace proxy::test {
+
+/// The code of a failed `caf::expected`, by value: CAF_CHECK_EQUAL keeps references.
+template <class T>
+errc error_of(const caf::expected<T>& result) {
+  return result ? errc{} : code_of(result.error());
+}
+
+} // namespace proxy::test
