@@ -36,6 +36,8 @@ public:
   friend bool operator==(const host&, const host&) = default;
 
 private:
+  [[nodiscard]] static caf::expected<host> parse_v6(std::string_view text);
+
   std::string text_;
   std::optional<ip_address> ip_;
   std::string scope_;
@@ -46,7 +48,8 @@ struct authority {
   proxy::host host;
   std::optional<uint16_t> port; ///< 1–65535, digits only.
 
-  /// @returns errc::malformed on userinfo, an empty host, junk after `]`, or a port out of range.
+  /// @returns errc::malformed on userinfo, whitespace, an empty host, an IPv6 literal without brackets,
+  ///          junk after `]`, or a port that is empty or out of range.
   [[nodiscard]] static caf::expected<authority> parse(std::string_view text);
 
   friend bool operator==(const authority&, const authority&) = default;

@@ -44,6 +44,9 @@ struct ip_network {
   /// Parses `address/bits`. `nullopt` on bad syntax *and* when host bits are set; see `has_host_bits`.
   [[nodiscard]] static std::optional<ip_network> parse(std::string_view text);
 
+  /// Whether `text` is a well-formed prefix that `parse` refuses for its host bits alone, e.g. 10.0.0.1/8.
+  [[nodiscard]] static bool has_host_bits(std::string_view text);
+
   /// True when `address` lies inside; families never match each other.
   [[nodiscard]] bool contains(const ip_address& address) const noexcept;
   [[nodiscard]] bool contains(const ip_network& inner) const noexcept;
