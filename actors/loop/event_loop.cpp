@@ -1,0 +1,151 @@
+#include "actors/loop/event_loop.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+#include <fcntl.h>
+#include <stdexcept>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/eventfd.h>
+#endif
+
+namespace proxy {
+
+namespace {
+
+thread_local event_loop* current = nullptr;
+
+constexpr size_t max_messages_per_resume = 64;
+
+} // namespace
+
+void event_loop::wake_source::on_ready() {
+  // The counter's value says nothing beyond "look into the inbox".
+  char buffer[64];
+  while (::read(fd, buffer, sizeof buffer) > 0) {
+  }
+  ready = io_out;
+}
+
+event_loop::event_loop(caf::actor_system& system, std::unique_ptr<poller> how)
+  : caf::execution_unit(&system),
+    poller_(std::move(how)),
+    events_(256),
+    now_(std::chrono::steady_clock::now()),
+    wheel_(now_),
+    scratch_(new char[scratch_size]) {
+#ifdef __linux__
+  wake_.fd = wake_.write_fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+#else
+  int fds[2] = {-1, -1};
+  if (::pipe(fds) == 0) {
+    for (auto fd : fds)
+      ::fcntl(fd, F_SETFL, O_NONBLOCK), ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    wake_.fd = fds[0];
+    wake_.write_fd = fds[1];
+  }
+#endif
+  // Without a way to wake it the loop would lose messages: better not to start at all.
+  if (wake_.fd < 0 || !poller_->add(wake_))
+    throw std::runtime_error("no descriptors left for an event loop");
+}
+
+event_loop::~event_loop() {
+  inbox_.take(local_);
+  for (auto* what : local_)
+    caf::intrusive_ptr_release(what);
+  deferred_.clear();
+  ::close(wake_.fd);
+  if (wake_.write_fd != wake_.fd)
+    ::close(wake_.write_fd);
+}
+
+void event_loop::run() {
+  current = this;
+  while (!stopping_.load(std::memory_order_acquire))
+    turn(std::chrono::milliseconds{-1});
+  // What was sent before the stop is still delivered.
+  do
+    turn(std::chrono::milliseconds{0});
+  while (!local_.empty());
+  current = nullptr;
+}
+
+void event_loop::stop() noexcept {
+  stopping_.store(true, std::memory_order_release);
+  wake();
+}
+
+void event_loop::turn(std::chrono::milliseconds wait) {
+  auto* outer = std::exchange(current, this);
+  if (!local_.empty())
+    wait = std::chrono::milliseconds{0};
+  else if (auto sleep = wheel_.sleep_for(now_); sleep.count() >= 0 && (wait.count() < 0 || sleep < wait))
+    wait = sleep;
+  event_count_ = poller_->wait(events_, wait);
+  now_ = std::chrono::steady_clock::now();
+  for (next_event_ = 0; next_event_ < event_count_;) {
+    auto [source, bits] = events_[next_event_++];
+    if (!source)
+      continue;
+    source->ready |= bits;
+    source->on_ready();
+  }
+  event_count_ = 0;
+  inbox_.take(local_);
+  // Only what is queued by now: two actors that chat must not keep the descriptors waiting.
+  running_.swap(local_);
+  for (auto* what : running_)
+    run_one(what);
+  running_.clear();
+  wheel_.advance(now_);
+  deferred_.clear();
+  current = outer;
+}
+
+void event_loop::run_one(caf::resumable* what) {
+  switch (what->resume(this, max_messages_per_resume)) {
+    case caf::resumable::resume_later:
+      local_.push_back(what);
+      break;
+    case caf::resumable::shutdown_execution_unit:
+      break;
+    default:
+      caf::intrusive_ptr_release(what);
+  }
+}
+
+void event_loop::exec_later(caf::resumable* what) {
+  auto kind = what->subtype();
+  if (kind != caf::resumable::io_actor && kind != caf::resumable::function_object)
+    system().scheduler().enqueue(what);
+  else if (current == this)
+    local_.push_back(what);
+  else if (inbox_.push(what))
+    wake();
+}
+
+void event_loop::wake() noexcept {
+  uint64_t one = 1;
+  // EAGAIN means that a wake-up is pending already.
+  [[maybe_unused]] auto n = ::write(wake_.write_fd, &one, sizeof one);
+}
+
+void event_loop::drop_reports(io_source& source) noexcept {
+  for (auto i = next_event_; i < event_count_; ++i)
+    if (events_[i].source == &source)
+      events_[i].source = nullptr;
+}
+
+void event_loop::unwatch(io_source& source) {
+  poller_->remove(source);
+  drop_reports(source);
+}
+
+void event_loop::forget(io_source& source) {
+  poller_->forget(source);
+  drop_reports(source);
+}
+
+} // namespace proxy

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <atomic>
+#include <caf/actor_control_block.hpp>
+#include <caf/execution_unit.hpp>
+#include <caf/resumable.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/loop/inbox.hpp"
+#include "actors/loop/pipe_pool.hpp"
+#include "actors/loop/poller.hpp"
+#include "actors/loop/timer_wheel.hpp"
+
+namespace proxy {
+
+/// One thread's event loop, as a CAF execution unit: the actors pinned to it run their messages here and
+/// watch their descriptors here, so nothing they touch needs a lock.
+///
+/// A turn: readiness, messages from other threads, messages from this one, timers, deferred releases.
+class event_loop final : public caf::execution_unit {
+public:
+  explicit event_loop(caf::actor_system& system, std::unique_ptr<poller> how = make_poller());
+  ~event_loop() override;
+
+  event_loop(const event_loop&) = delete;
+  event_loop& operator=(const event_loop&) = delete;
+
+  /// Runs on the calling thread until `stop`, then drains what is queued.
+  void run();
+  /// One turn, waiting at most `wait` for something to happen. For tests and `run`.
+  void turn(std::chrono::milliseconds wait);
+  /// From any thread.
+  void stop() noexcept;
+
+  /// From any thread. Pinned actors and function objects run here, all else goes to the scheduler.
+  void exec_later(caf::resumable* what) override;
+
+  // -- for what lives on this loop (its thread only) --
+
+  [[nodiscard]] bool watch(io_source& source) { return poller_->add(source); }
+  [[nodiscard]] bool watch_shared(io_source& source) { return poller_->add_shared(source); }
+  /// Stops watching; a report of this turn that still waits is dropped.
+  void unwatch(io_source& source);
+  /// As `unwatch` for a descriptor that is closed right after, which tells the kernel by itself.
+  void forget(io_source& source);
+
+  void arm(timer& t, steady_time expiry) noexcept { wheel_.arm(t, expiry); }
+
+  /// The moment this turn began: coarse, and free.
+  [[nodiscard]] steady_time now() const noexcept { return now_; }
+
+  /// Keeps an actor alive until the end of the turn, when its own code is surely off the stack.
+  void release_later(caf::strong_actor_ptr what) { deferred_.push_back(std::move(what)); }
+
+  /// Read buffer, free for use between two suspensions.
+  [[nodiscard]] std::span<char> scratch() noexcept { return {scratch_.get(), scratch_size}; }
+  /// Write buffer with kept capacity, free for use between two suspensions.
+  [[nodiscard]] std::string& out() noexcept { return out_; }
+  [[nodiscard]] pipe_pool& pipes() noexcept { return pipes_; }
+
+  static constexpr size_t scratch_size = 256 * 1024;
+
+private:
+  struct wake_source final : io_source {
+    void on_ready() override;
+    int write_fd = -1;
+  };
+
+  void wake() noexcept;
+  void run_one(caf::resumable* what);
+  void drop_reports(io_source& source) noexcept;
+
+  std::unique_ptr<poller> poller_;
+  wake_source wake_;
+  inbox inbox_;
+  std::vector<caf::resumable*> local_;
+  std::vector<caf::resumable*> running_;
+  std::vector<caf::strong_actor_ptr> deferred_;
+  std::vector<io_event> events_;
+  size_t next_event_ = 0;
+  size_t event_count_ = 0;
+  steady_time now_;
+  timer_wheel wheel_;
+  std::atomic<bool> stopping_ = false;
+  std::unique_ptr<char[]> scratch_;
+  std::string out_;
+  pipe_pool pipes_;
+};
+
+} // namespace proxy

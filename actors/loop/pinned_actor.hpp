@@ -1,0 +1,47 @@
+#pragma once
+
+#include <caf/actor_config.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/spawn_options.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/loop/event_loop.hpp"
+
+namespace proxy {
+
+/// A typed actor that lives on one event loop: its messages run on that loop's thread whoever sends them.
+/// Made only with a loop in its `caf::actor_config`: by `spawn_pinned`, or by another actor of the loop.
+///
+/// CAF resumes an actor on its sender's execution unit unless told otherwise, hence the overrides.
+template <class Handle>
+class pinned_actor : public Handle::base {
+public:
+  using super = typename Handle::base;
+
+  explicit pinned_actor(caf::actor_config& cfg) : super(cfg), loop_(static_cast<event_loop*>(cfg.host)) {
+    // Coroutines send messages outside of `resume` too.
+    this->context(loop_);
+  }
+
+  using super::enqueue;
+
+  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override { super::enqueue(std::move(what), loop_); }
+
+  void launch(caf::execution_unit*, bool lazy, bool hide) override { super::launch(loop_, lazy, hide); }
+
+  caf::resumable::subtype_t subtype() const override { return caf::resumable::io_actor; }
+
+  [[nodiscard]] event_loop& loop() const noexcept { return *loop_; }
+
+private:
+  event_loop* loop_;
+};
+
+/// Spawns a function-based pinned actor from any thread.
+template <caf::spawn_options Options = caf::no_spawn_options, class F, class... Ts>
+auto spawn_pinned(event_loop& loop, F behaviour, Ts&&... xs) {
+  caf::actor_config cfg{&loop};
+  return loop.system().spawn_functor<Options>(std::true_type{}, cfg, behaviour, std::forward<Ts>(xs)...);
+}
+
+} // namespace proxy

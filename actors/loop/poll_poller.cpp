@@ -1,0 +1,106 @@
+#include <poll.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/loop/poller.hpp"
+
+namespace proxy {
+
+namespace {
+
+#ifdef POLLRDHUP
+constexpr short hup_event = POLLRDHUP;
+#else
+constexpr short hup_event = 0;
+#endif
+
+/// Edges from a level-triggered call: only bits that a source has lost are asked for.
+class poll_poller final : public poller {
+public:
+  bool add(io_source& source) override {
+    return insert(source, false);
+  }
+
+  bool add_shared(io_source& source) override {
+    return insert(source, true);
+  }
+
+  void remove(io_source& source) override {
+    auto at = index_.find(source.fd);
+    if (at == index_.end())
+      return;
+    auto slot = at->second;
+    index_.erase(at);
+    if (slot + 1 != sources_.size()) {
+      sources_[slot] = sources_.back();
+      index_[sources_[slot].source->fd] = slot;
+    }
+    sources_.pop_back();
+  }
+
+  size_t wait(std::span<io_event> out, std::chrono::milliseconds timeout) override {
+    fds_.resize(sources_.size());
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      auto events = interest(sources_[i]);
+      fds_[i] = {events != 0 ? sources_[i].source->fd : -1, events, 0};
+    }
+    auto n = ::poll(fds_.data(), fds_.size(), static_cast<int>(std::min<int64_t>(timeout.count(), 1 << 30)));
+    size_t filled = 0;
+    for (size_t i = 0; n > 0 && i < fds_.size() && filled < out.size(); ++i)
+      if (fds_[i].revents != 0)
+        out[filled++] = {sources_[i].source, to_bits(fds_[i].revents)};
+    return filled;
+  }
+
+private:
+  struct entry {
+    io_source* source;
+    bool shared;
+  };
+
+  static short interest(const entry& e) {
+    if (e.shared)
+      return POLLIN;
+    short events = 0;
+    if (!(e.source->ready & io_in))
+      events |= POLLIN;
+    if (!(e.source->ready & io_out))
+      events |= POLLOUT;
+    if (!(e.source->ready & io_hup))
+      events |= hup_event;
+    return events;
+  }
+
+  static uint8_t to_bits(short events) {
+    uint8_t bits = 0;
+    if (events & POLLIN)
+      bits |= io_in;
+    if (events & POLLOUT)
+      bits |= io_out;
+    if (hup_event != 0 && (events & hup_event))
+      bits |= io_in | io_hup;
+    if (events & (POLLERR | POLLHUP | POLLNVAL))
+      bits |= io_in | io_out | io_hup;
+    return bits;
+  }
+
+  bool insert(io_source& source, bool shared) {
+    index_[source.fd] = sources_.size();
+    sources_.push_back({&source, shared});
+    return true;
+  }
+
+  std::vector<entry> sources_;
+  std::unordered_map<int, size_t> index_;
+  std::vector<pollfd> fds_;
+};
+
+} // namespace
+
+std::unique_ptr<poller> make_poll_poller() {
+  return std::make_unique<poll_poller>();
+}
+
+} // namespace proxy

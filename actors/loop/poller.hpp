@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace proxy {
+
+/// What can be known of a file descriptor without asking it: a set of these bits.
+enum io_bits : uint8_t {
+  io_in = 1,   ///< A read may make progress.
+  io_out = 2,  ///< A write may make progress.
+  io_hup = 4,  ///< The peer sent its last byte; a read reaches the end after what is buffered.
+};
+
+/// Something with a file descriptor that a poller watches. Lives on one loop.
+class io_source {
+public:
+  virtual ~io_source() = default;
+  /// New readiness, already merged into `ready`. May destroy this object.
+  virtual void on_ready() = 0;
+
+  int fd = -1;
+  uint8_t ready = 0; ///< io_bits believed true; whoever meets EAGAIN clears the bit.
+};
+
+/// One readiness report.
+struct io_event {
+  io_source* source; ///< Set to nullptr when the source goes away while its report waits.
+  uint8_t bits;
+};
+
+/// How a loop learns of readiness. Reports edges: a bit is reported when it turns true, and again only
+/// after `ready` lost it. One per loop, used on its thread only.
+class poller {
+public:
+  virtual ~poller() = default;
+  /// Watches a source until `remove`. @returns false when the kernel refuses (errno set).
+  [[nodiscard]] virtual bool add(io_source& source) = 0;
+  /// Watches a listening socket that several loops share; wakes few of them for one connection.
+  [[nodiscard]] virtual bool add_shared(io_source& source) = 0;
+  virtual void remove(io_source& source) = 0;
+  /// As `remove`, for a descriptor that is closed right after: free where closing tells the kernel.
+  virtual void forget(io_source& source) { remove(source); }
+  /// Waits at most `timeout` (negative: for ever) and fills a prefix of `out`.
+  [[nodiscard]] virtual size_t wait(std::span<io_event> out, std::chrono::milliseconds timeout) = 0;
+};
+
+/// epoll(7), edge-triggered; nullptr where the platform has none.
+[[nodiscard]] std::unique_ptr<poller> make_epoll_poller();
+/// poll(2): any POSIX system.
+[[nodiscard]] std::unique_ptr<poller> make_poll_poller();
+/// The best one here.
+[[nodiscard]] std::unique_ptr<poller> make_poller();
+
+} // namespace proxy

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <span>
+#include <string_view>
+
+#include "actors/loop/event_loop.hpp"
+#include "actors/loop/pipe_pool.hpp"
+#include "actors/loop/waker.hpp"
+#include "protocols/ip_address.hpp"
+
+namespace proxy {
+
+/// What a socket call came to.
+struct io_result {
+  enum class status : uint8_t {
+    ok,          ///< `size` bytes moved.
+    would_block, ///< Nothing now: wait.
+    end,         ///< The peer sent its last byte.
+    failed,      ///< errno in `error`.
+  };
+  status what = status::ok;
+  int error = 0;
+  size_t size = 0;
+
+  [[nodiscard]] bool ok() const noexcept { return what == status::ok; }
+  [[nodiscard]] bool blocked() const noexcept { return what == status::would_block; }
+  [[nodiscard]] bool ended() const noexcept { return what == status::end; }
+  [[nodiscard]] bool failed() const noexcept { return what == status::failed; }
+};
+
+/// A non-blocking stream socket of one loop, owned. New readiness fires the waker of the flow it belongs to.
+///
+/// A call that moves less than asked has emptied the socket's buffer, so `may_read` turns false without
+/// the extra call that would meet EAGAIN.
+class socket final : io_source {
+public:
+  socket() = default;
+  socket(const socket&) = delete;
+  socket& operator=(const socket&) = delete;
+  ~socket() override { close(); }
+
+  /// Takes over `descriptor` (non-blocking) and watches it.
+  /// @returns false when it cannot be watched; it is closed then.
+  [[nodiscard]] bool open(event_loop& on, int descriptor, waker* wakes);
+  void close() noexcept;
+  /// Closes with a reset, so that the peer cannot take what it has for the whole.
+  void abort() noexcept;
+  [[nodiscard]] bool is_open() const noexcept { return fd >= 0; }
+  [[nodiscard]] int descriptor() const noexcept { return fd; }
+
+  /// Hands its events to another flow (a pooled connection that is taken into use), or to none.
+  void belong_to(waker* wakes) noexcept { waker_ = wakes; }
+
+  [[nodiscard]] bool may_read() const noexcept { return (ready & io_in) != 0; }
+  [[nodiscard]] bool may_write() const noexcept { return (ready & io_out) != 0; }
+  /// The peer has sent its last byte, though some may still be unread.
+  [[nodiscard]] bool peer_done() const noexcept { return (ready & io_hup) != 0; }
+
+  [[nodiscard]] io_result read(std::span<char> into) noexcept;
+  [[nodiscard]] io_result write(std::string_view bytes) noexcept;
+  [[nodiscard]] io_result write(std::span<const iovec> parts) noexcept;
+  /// Moves up to `limit` bytes into a pipe without copying.
+  [[nodiscard]] io_result splice_to(pipe_ends to, size_t limit) noexcept;
+  /// Moves up to `size` bytes out of a pipe.
+  [[nodiscard]] io_result splice_from(pipe_ends from, size_t size, bool more) noexcept;
+  /// Sends the end of stream.
+  void shutdown_write() noexcept;
+  /// The error that a connect(2) ended with, 0 for none.
+  [[nodiscard]] int take_error() noexcept;
+
+private:
+  void on_ready() override {
+    if (waker_)
+      waker_->fire();
+  }
+  [[nodiscard]] io_result finish_read(ssize_t n, size_t asked, bool short_means_empty) noexcept;
+  [[nodiscard]] io_result finish_write(ssize_t n, size_t asked) noexcept;
+
+  event_loop* loop_ = nullptr;
+  waker* waker_ = nullptr;
+};
+
+} // namespace proxy

@@ -1,0 +1,166 @@
+#pragma once
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/atom.hpp>
+#include <caf/type_id.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/load.hpp"
+#include "config/proxy_config.hpp"
+#include "policy/evaluate.hpp"
+#include "protocols/ip_address.hpp"
+
+/// Every atom and message type of the product: the catalogue. Messages stay inside one process, so none
+/// needs to be serialisable.
+
+namespace proxy {
+
+using config_ptr = std::shared_ptr<const config::proxy_config>;
+
+/// Everything that shards and connections go by, in one immutable piece.
+struct snapshot {
+  uint64_t generation = 0;
+  config_ptr config;       ///< Never null.
+  policy::rules_ptr rules; ///< Never null.
+};
+using snapshot_ptr = std::shared_ptr<const snapshot>;
+
+/// What a name resolved to; never empty.
+struct dns_answer {
+  std::vector<ip_address> addresses;
+  bool cached = false;
+};
+
+/// Which front end a listening socket serves.
+enum class endpoint : uint8_t { http, admin };
+
+/// A listening socket that all shards share: bound once, closed when the last of them lets go.
+struct bound_listener;
+using bound_listener_ptr = std::shared_ptr<const bound_listener>;
+using listener_set = std::vector<bound_listener_ptr>;
+
+/// A change that every shard serves.
+struct reload_report {
+  uint64_t generation = 0;
+  std::vector<std::string> changed; ///< Keys whose values differ.
+  uint64_t closed_tunnels = 0;
+};
+
+/// What became of a reload or a mode switch: a report, or why the old policy stays in force.
+struct reload_outcome {
+  std::optional<reload_report> report;
+  std::vector<config::problem> problems;
+};
+
+/// A refused request, as GET /blocked lists it.
+struct blocked_request {
+  uint64_t id = 0;                                ///< Ascending over the whole process.
+  std::chrono::system_clock::time_point at;
+  std::string host;
+  uint16_t port = 0;
+  std::string reason;
+  policy::decision decision = policy::decision::deny;
+  policy::source source = policy::source::baseline_policy;
+  policy::protocol protocol = policy::protocol::http;
+  std::string method;                             ///< "" when there is none.
+  policy::mode mode = policy::mode::full;
+  std::string client;                             ///< `ip:port`, or "unix".
+  std::string rule;                               ///< Text of the rule that decided, "" for none.
+  std::string request_id;
+};
+
+/// One shard's share of what was refused.
+struct blocked_page {
+  std::vector<blocked_request> entries; ///< Oldest first, at most the ring's size.
+  uint64_t total = 0;                   ///< All that were ever refused, those dropped from the ring too.
+};
+
+/// A live connection, as GET /connections lists it.
+struct connection_info {
+  uint64_t id = 0;
+  std::string client;
+  std::string state;  ///< "idle", "request", "tunnel".
+  policy::protocol protocol = policy::protocol::http;
+  std::string host;   ///< "" before the first request.
+  uint16_t port = 0;
+  std::string rule;   ///< What admitted it: pattern text, "decider", or "".
+  std::string rule_file;
+  uint32_t rule_line = 0;
+  uint64_t bytes_up = 0;   ///< Client to upstream.
+  uint64_t bytes_down = 0;
+  uint64_t age_ms = 0;
+};
+
+/// Counters of one shard; all only grow but the `…_active` ones.
+struct shard_counters {
+  uint64_t connections_active = 0;
+  uint64_t connections_total = 0;
+  uint64_t connections_refused = 0; ///< Over a limit.
+  uint64_t tunnels_active = 0;
+  uint64_t requests_total = 0;
+  uint64_t bytes_up = 0;
+  uint64_t bytes_down = 0;
+  uint64_t upstream_connects = 0;
+  uint64_t upstream_reuses = 0;
+  uint64_t upstream_idle = 0;
+  uint64_t accept_pauses = 0;
+  /// Decisions by [decision][reason].
+  uint64_t decisions[3][10] = {};
+};
+
+/// One policy decision, for the audit trail. No path, query or secret ever enters it.
+struct audit_event {
+  std::chrono::system_clock::time_point at;
+  bool domain_scope = true;
+  policy::decision decision = policy::decision::allow;
+  policy::source source = policy::source::baseline_policy;
+  std::string reason; ///< "allow" or the reason of the refusal.
+  policy::protocol protocol = policy::protocol::http;
+  std::string host;
+  uint16_t port = 0;
+  std::string method; ///< "" is written as `none`.
+  std::string client; ///< "" is written as `unknown`.
+  bool overridden = false;
+  std::string request_id;
+  std::string rule;
+  uint64_t generation = 0;
+};
+
+} // namespace proxy
+
+CAF_ADD_ATOM(proxy, proxy::atom, resolve, "resolve")
+CAF_ADD_ATOM(proxy, proxy::atom, configure, "configure")
+CAF_ADD_ATOM(proxy, proxy::atom, install, "install")
+CAF_ADD_ATOM(proxy, proxy::atom, listen, "listen")
+CAF_ADD_ATOM(proxy, proxy::atom, adopt, "adopt")
+CAF_ADD_ATOM(proxy, proxy::atom, judge, "judge")
+CAF_ADD_ATOM(proxy, proxy::atom, drain, "drain")
+CAF_ADD_ATOM(proxy, proxy::atom, abort, "abort")
+CAF_ADD_ATOM(proxy, proxy::atom, describe, "describe")
+CAF_ADD_ATOM(proxy, proxy::atom, count, "count")
+CAF_ADD_ATOM(proxy, proxy::atom, blocked, "blocked")
+CAF_ADD_ATOM(proxy, proxy::atom, current, "current")
+CAF_ADD_ATOM(proxy, proxy::atom, reload, "reload")
+CAF_ADD_ATOM(proxy, proxy::atom, set_mode, "setmode")
+CAF_ADD_ATOM(proxy, proxy::atom, record, "record")
+CAF_ADD_ATOM(proxy, proxy::atom, reopen, "reopen")
+CAF_ADD_ATOM(proxy, proxy::atom, flush, "flush")
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::config_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::snapshot_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::dns_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::endpoint)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::bound_listener_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::listener_set)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::reload_outcome)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::blocked_page)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::connection_info)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<proxy::connection_info>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::shard_counters)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::audit_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::policy::mode)
