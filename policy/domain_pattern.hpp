@@ -30,16 +30,28 @@ public:
   [[nodiscard]] kind shape() const noexcept { return kind_; }
   /// Normalised name: the host for `exact`, x for `*.x` and `**.x`, the glob, the address or network.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// The zone of a scoped literal ("lo0" of "fe80::1%lo0"). "": every zone.
+  [[nodiscard]] const std::string& scope() const noexcept { return scope_; }
   [[nodiscard]] std::optional<uint16_t> port() const noexcept { return port_; }
   [[nodiscard]] const std::optional<ip_network>& network() const noexcept { return network_; } ///< address and network kinds.
   /// Normalised text, two spellings of one pattern compare equal by it.
   [[nodiscard]] std::string str() const;
 
 private:
+  [[nodiscard]] bool covers_name(const domain_pattern& inner) const noexcept;
+
   kind kind_ = kind::exact;
   std::string name_;
+  std::string scope_;
   std::optional<uint16_t> port_;
   std::optional<ip_network> network_;
 };
+
+/// Whether `name` lies below `parent` (a label boundary between them); a name is not below itself.
+[[nodiscard]] bool is_below(std::string_view name, std::string_view parent) noexcept;
+
+/// Matches a name against a glob, label by label: `*` is any run of characters of one label, `?` is one.
+/// Linear in both for each label, no recursion.
+[[nodiscard]] bool glob_matches(std::string_view glob, std::string_view name) noexcept;
 
 } // namespace proxy::policy

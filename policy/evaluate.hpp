@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -80,7 +81,7 @@ private:
   permit(target to, const policy::rule* rule, policy::source source)
     : to_(std::move(to)), rule_(rule), source_(source) {}
   friend std::variant<permit, denial> evaluate(const rules&, target, trace*);
-  friend permit overrule(const denial&, target);
+  friend std::variant<permit, denial> overrule(const rules&, const denial&, target, trace*);
   target to_;
   const policy::rule* rule_;
   policy::source source_;
@@ -107,17 +108,18 @@ private:
 /// @param why  When given, every step passed is appended.
 [[nodiscard]] std::variant<permit, denial> evaluate(const rules& in_force, target what, trace* why = nullptr);
 
-/// A decider's "allow" for a `not_allowed` denial. Steps 7 and 8 still follow.
-/// @pre d.reason == reason::not_allowed
-[[nodiscard]] permit overrule(const denial& d, target what);
+/// A decider's "allow" for a `not_allowed` denial. The mode is judged here, because `evaluate` had not come to
+/// it when the name was refused; steps 7 and 8 still follow.
+/// @pre d.reason == reason::not_allowed; any other denial is returned as it is.
+[[nodiscard]] std::variant<permit, denial> overrule(const rules& in_force, const denial& d, target what,
+                                                    trace* why = nullptr);
 
-/// Whether the name must be resolved (false for literals and localhost, whose addresses
-/// `known_addresses` gives without DNS: 127.0.0.1 and ::1 for localhost).
+/// The addresses of a literal (itself) or of localhost and the names below it (127.0.0.1 and ::1), known
+/// without DNS. Empty: the name must be resolved.
 [[nodiscard]] std::vector<ip_address> known_addresses(const host& h);
 
 /// Judges resolved addresses: steps 4 (own listeners), 3 (denied CIDRs and literals) and 7 (non-public,
-/// metadata). One refused address refuses all.
-/// @pre !addresses.empty()
+/// metadata). One refused address refuses all; no address at all is refused as not_allowed_local.
 [[nodiscard]] std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_address> addresses,
                                               trace* why = nullptr);
 

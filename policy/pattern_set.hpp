@@ -20,7 +20,7 @@ public:
     std::string reason;
   };
 
-  /// Compiles all rules, or returns every problem.
+  /// Compiles all rules, or returns nullptr and appends every problem.
   [[nodiscard]] static std::shared_ptr<const pattern_set> compile(std::vector<rule> rules,
                                                                   std::vector<problem>& problems);
 

@@ -1,0 +1,282 @@
+#include "policy/domain_pattern.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace proxy::policy {
+
+namespace {
+
+constexpr std::string_view global_wildcard = "unsupported global wildcard domain pattern \"*\"; use exact hosts "
+                                             "or scoped wildcards like *.example.com or **.example.com";
+
+caf::error refuse(std::string why) {
+  return caf::make_error(errc::invalid_config, std::move(why));
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blank = " \t\r\n\f\v";
+  auto first = text.find_first_not_of(blank);
+  return first == std::string_view::npos ? std::string_view{}
+                                         : text.substr(first, text.find_last_not_of(blank) - first + 1);
+}
+
+/// Decimal digits without a leading zero, 1–65535.
+std::optional<uint16_t> parse_port(std::string_view text) {
+  uint16_t port = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc{} || end != text.data() + text.size() || port == 0 || text.front() == '0')
+    return std::nullopt;
+  return port;
+}
+
+struct host_and_port {
+  std::string_view host;
+  std::optional<std::string_view> port;
+};
+
+/// Splits `host:port`, `[v6]:port`, `[v6/bits]:port`; text with several colons and no brackets is one v6 literal.
+host_and_port split_port(std::string_view text) {
+  auto colon = text.rfind(':');
+  if (colon == std::string_view::npos)
+    return {text, std::nullopt};
+  bool bracketed = text.front() == '[';
+  bool has_port = bracketed ? text.rfind(']') < colon : text.find(':') == colon;
+  if (!has_port)
+    return {text, std::nullopt};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+/// `address/bits` without brackets. Says which network is meant when host bits are set.
+caf::expected<ip_network> parse_network(std::string_view text) {
+  auto slash = text.find('/');
+  auto base = ip_address::parse(text.substr(0, slash));
+  if (!base)
+    return refuse("a pattern is a host name, an IP address or an address prefix, never a URL or a path");
+  unsigned bits = 0;
+  auto digits = text.substr(slash + 1);
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  unsigned width = base->is_v4() ? 32 : 128;
+  if (error != std::errc{} || end != digits.data() + digits.size() || bits > width
+      || (digits.size() > 1 && digits.front() == '0'))
+    return refuse("the prefix length of " + std::string{text} + " is not a number up to " + std::to_string(width));
+  auto bytes = base->bytes();
+  for (size_t bit = 128 - width + bits; bit < 128; ++bit)
+    bytes[bit / 8] = static_cast<uint8_t>(bytes[bit / 8] & ~(0x80U >> bit % 8));
+  auto masked = ip_address::v6(bytes);
+  ip_network network{base->is_v4() ? ip_address::v4(masked.low32()) : masked, static_cast<uint8_t>(bits)};
+  if (network.base != *base)
+    return refuse(std::string{text} + " has bits set beyond its prefix; write " + network.str());
+  return network;
+}
+
+std::string lower(std::string_view text) {
+  std::string out{text};
+  for (auto& c : out)
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+bool is_wildcard(char c) {
+  return c == '*' || c == '?';
+}
+
+/// Why a label of a glob does not hold, "" when it does.
+std::string_view fault_in_label(std::string_view label) {
+  auto is_legal = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || is_wildcard(c);
+  };
+  if (label.empty() || label.size() > 63)
+    return "a label is empty or longer than 63 characters";
+  if (!std::all_of(label.begin(), label.end(), is_legal))
+    return "a label has a character other than letters, digits, hyphen, underscore, * and ?";
+  if (label.find('*') != std::string_view::npos && std::all_of(label.begin(), label.end(), is_wildcard))
+    return "a label of wildcards alone may only stand in front, as *. or **.";
+  // `*example.com` is nearly always meant as `*.example.com`, and would let badexample.com in.
+  if (label.front() == '*' && label[1] != '-' && label[1] != '_')
+    return "a label may not begin with *; put a dot behind it to match what lies below a name";
+  return "";
+}
+
+/// Validates and normalises a glob: labels with `*` or `?` inside.
+caf::expected<std::string> parse_glob(std::string_view text) {
+  auto glob = lower(text.ends_with('.') ? text.substr(0, text.size() - 1) : text);
+  if (glob.size() > 253)
+    return refuse("the pattern is longer than 253 characters");
+  for (std::string_view rest = glob;;) {
+    auto dot = rest.find('.');
+    if (auto fault = fault_in_label(rest.substr(0, dot)); !fault.empty())
+      return refuse(std::string{fault});
+    if (dot == std::string_view::npos)
+      return glob;
+    rest.remove_prefix(dot + 1);
+  }
+}
+
+/// One label against one label of a glob. Only the last `*` is ever retried, so the cost is their product.
+bool label_matches(std::string_view glob, std::string_view label) {
+  size_t g = 0, l = 0, star = std::string_view::npos, retry = 0;
+  while (l < label.size()) {
+    if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      retry = l;
+    } else if (g < glob.size() && (glob[g] == '?' || glob[g] == label[l])) {
+      ++g;
+      ++l;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      l = ++retry;
+    } else {
+      return false;
+    }
+  }
+  return glob.find_first_not_of('*', g) == std::string_view::npos;
+}
+
+} // namespace
+
+bool is_below(std::string_view name, std::string_view parent) noexcept {
+  return name.size() > parent.size() + 1 && name.ends_with(parent) && name[name.size() - parent.size() - 1] == '.';
+}
+
+bool glob_matches(std::string_view glob, std::string_view name) noexcept {
+  for (;;) {
+    auto glob_dot = glob.find('.');
+    auto name_dot = name.find('.');
+    if (!label_matches(glob.substr(0, glob_dot), name.substr(0, name_dot)))
+      return false;
+    if (glob_dot == std::string_view::npos || name_dot == std::string_view::npos)
+      return glob_dot == name_dot;
+    glob.remove_prefix(glob_dot + 1);
+    name.remove_prefix(name_dot + 1);
+  }
+}
+
+caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
+  text = trimmed(text);
+  if (text.empty())
+    return refuse("the pattern is empty");
+  if (text.find("://") != std::string_view::npos)
+    return refuse("a pattern is a host name, not a URL; leave out the scheme and the path");
+  domain_pattern out;
+  auto [rest, port] = split_port(text);
+  if (port) {
+    out.port_ = parse_port(*port);
+    if (!out.port_)
+      return refuse("the port is not a number from 1 to 65535");
+  }
+  if (!rest.empty() && rest.find_first_not_of("*?.[]") == std::string_view::npos
+      && rest.find('*') != std::string_view::npos)
+    return refuse(std::string{global_wildcard});
+  if (rest.find_first_of("{}") != std::string_view::npos
+      || (rest.find_first_of("[]") != std::string_view::npos && rest.find(':') == std::string_view::npos))
+    return refuse("character classes and alternates are not supported");
+
+  if (rest.find('/') != std::string_view::npos) {
+    std::string bare;
+    std::copy_if(rest.begin(), rest.end(), std::back_inserter(bare), [](char c) { return c != '[' && c != ']'; });
+    auto network = parse_network(bare);
+    if (!network)
+      return std::move(network.error());
+    out.kind_ = kind::network;
+    out.name_ = network->str();
+    out.network_ = *network;
+    return out;
+  }
+
+  if (rest.starts_with("**.")) {
+    out.kind_ = kind::apex_and_below;
+    rest.remove_prefix(3);
+  } else if (rest.starts_with("*.")) {
+    out.kind_ = kind::below;
+    rest.remove_prefix(2);
+  }
+  if (std::any_of(rest.begin(), rest.end(), is_wildcard)) {
+    if (out.kind_ != kind::exact)
+      return refuse("a second wildcard behind *. or **. is not supported");
+    auto glob = parse_glob(rest);
+    if (!glob)
+      return std::move(glob.error());
+    out.kind_ = kind::glob;
+    out.name_ = std::move(*glob);
+    return out;
+  }
+
+  auto name = host::parse(rest);
+  if (!name)
+    return refuse(context_of(name.error()));
+  // What is compared must be what is read: a look-alike spelling is shown in the form that will be matched.
+  if (std::any_of(rest.begin(), rest.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7F; }))
+    return refuse("the pattern has characters beyond ASCII; write " + name->text());
+  if (name->ip()) {
+    if (out.kind_ != kind::exact)
+      return refuse("a wildcard in front of an IP address matches nothing; use an address prefix like 10.0.0.0/8");
+    out.kind_ = kind::address;
+    out.network_ = ip_network{*name->ip(), static_cast<uint8_t>(name->ip()->is_v4() ? 32 : 128)};
+    out.scope_ = name->scope();
+    out.name_ = name->ip()->str();
+    return out;
+  }
+  out.name_ = name->text();
+  return out;
+}
+
+bool domain_pattern::matches(const host& h, uint16_t port) const noexcept {
+  if (port_ && *port_ != port)
+    return false;
+  // Names and addresses never match each other: `*.1` and `127.0.0.?` are not about 127.0.0.1.
+  bool about_address = kind_ == kind::address || kind_ == kind::network;
+  if (about_address != h.ip().has_value())
+    return false;
+  switch (kind_) {
+    case kind::exact: return h.text() == name_;
+    case kind::below: return is_below(h.text(), name_);
+    case kind::apex_and_below: return h.text() == name_ || is_below(h.text(), name_);
+    case kind::glob: return glob_matches(name_, h.text());
+    case kind::address: return *h.ip() == network_->base && (scope_.empty() || scope_ == h.scope());
+    case kind::network: return network_->contains(*h.ip());
+  }
+  return false;
+}
+
+/// Both are about names; ports are compared by the caller.
+bool domain_pattern::covers_name(const domain_pattern& inner) const noexcept {
+  bool below = is_below(inner.name_, name_);
+  bool same = inner.name_ == name_;
+  switch (kind_) {
+    case kind::exact: return inner.kind_ == kind::exact && same;
+    // A glob lies below a name when it ends in that name: its wildcards never cross a dot.
+    case kind::below: return below || (same && inner.kind_ == kind::below);
+    case kind::apex_and_below: return below || (same && inner.kind_ != kind::glob);
+    case kind::glob:
+      return (inner.kind_ == kind::glob && same)
+             || (inner.kind_ == kind::exact && glob_matches(name_, inner.name_));
+    default: return false;
+  }
+}
+
+bool domain_pattern::inside(const domain_pattern& outer) const noexcept {
+  if (outer.port_ && outer.port_ != port_)
+    return false;
+  if (network_.has_value() != outer.network_.has_value())
+    return false;
+  if (!network_)
+    return outer.covers_name(*this);
+  bool every_scope = outer.scope_.empty() || outer.scope_ == scope_;
+  return every_scope && outer.network_->contains(*network_);
+}
+
+std::string domain_pattern::str() const {
+  std::string out = kind_ == kind::below ? "*." : kind_ == kind::apex_and_below ? "**." : "";
+  out += name_;
+  if (!scope_.empty())
+    out += '%' + scope_;
+  if (!port_)
+    return out;
+  if (network_ && !network_->base.is_v4())
+    out = '[' + out + ']';
+  return out + ':' + std::to_string(*port_);
+}
+
+} // namespace proxy::policy
