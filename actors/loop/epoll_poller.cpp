@@ -21,7 +21,7 @@ uint8_t to_bits(uint32_t events) {
     bits |= io_in | io_hup;
   // The next call on the descriptor names the error, so let both directions try.
   if (events & (EPOLLERR | EPOLLHUP))
-    bits |= io_in | io_out | io_hup;
+    bits |= io_in | io_out | io_hup | io_dead;
   return bits;
 }
 

@@ -1,8 +1,12 @@
 #include "actors/loop/event_loop.hpp"
 
+#include "actors/loop/waker.hpp"
+
 #include <caf/actor_system.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 #include <fcntl.h>
+
+#include <algorithm>
 #include <stdexcept>
 #include <unistd.h>
 
@@ -79,7 +83,7 @@ void event_loop::stop() noexcept {
 
 void event_loop::turn(std::chrono::milliseconds wait) {
   auto* outer = std::exchange(current, this);
-  if (!local_.empty())
+  if (!local_.empty() || !again_.empty())
     wait = std::chrono::milliseconds{0};
   else if (auto sleep = wheel_.sleep_for(now_); sleep.count() >= 0 && (wait.count() < 0 || sleep < wait))
     wait = sleep;
@@ -93,6 +97,11 @@ void event_loop::turn(std::chrono::milliseconds wait) {
     source->on_ready();
   }
   event_count_ = 0;
+  firing_.swap(again_);
+  for (size_t i = 0; i < firing_.size(); ++i)
+    if (auto* who = std::exchange(firing_[i], nullptr))
+      who->fire();
+  firing_.clear();
   inbox_.take(local_);
   // Only what is queued by now: two actors that chat must not keep the descriptors waiting.
   running_.swap(local_);
@@ -136,6 +145,11 @@ void event_loop::drop_reports(io_source& source) noexcept {
   for (auto i = next_event_; i < event_count_; ++i)
     if (events_[i].source == &source)
       events_[i].source = nullptr;
+}
+
+void event_loop::not_again(ready_handler& who) noexcept {
+  for (auto* list : {&again_, &firing_})
+    std::replace(list->begin(), list->end(), &who, static_cast<ready_handler*>(nullptr));
 }
 
 void event_loop::unwatch(io_source& source) {

@@ -15,6 +15,8 @@
 
 namespace proxy {
 
+class ready_handler;
+
 /// One thread's event loop, as a CAF execution unit: the actors pinned to it run their messages here and
 /// watch their descriptors here, so nothing they touch needs a lock.
 ///
@@ -54,6 +56,11 @@ public:
   /// Keeps an actor alive until the end of the turn, when its own code is surely off the stack.
   void release_later(caf::strong_actor_ptr what) { deferred_.push_back(std::move(what)); }
 
+  /// Fires a handler in the next turn, which then does not wait.
+  void again(ready_handler& who) { again_.push_back(&who); }
+  /// Takes that back: the handler goes away.
+  void not_again(ready_handler& who) noexcept;
+
   /// Read buffer, free for use between two suspensions.
   [[nodiscard]] std::span<char> scratch() noexcept { return {scratch_.get(), scratch_size}; }
   /// Write buffer with kept capacity, free for use between two suspensions.
@@ -78,6 +85,8 @@ private:
   std::vector<caf::resumable*> local_;
   std::vector<caf::resumable*> running_;
   std::vector<caf::strong_actor_ptr> deferred_;
+  std::vector<ready_handler*> again_;
+  std::vector<ready_handler*> firing_;
   std::vector<io_event> events_;
   size_t next_event_ = 0;
   size_t event_count_ = 0;

@@ -63,6 +63,9 @@ private:
   static short interest(const entry& e) {
     if (e.shared)
       return POLLIN;
+    // poll reports errors unasked and for ever; once known there is nothing more to learn.
+    if (e.source->ready & io_dead)
+      return 0;
     short events = 0;
     if (!(e.source->ready & io_in))
       events |= POLLIN;
@@ -82,7 +85,7 @@ private:
     if (hup_event != 0 && (events & hup_event))
       bits |= io_in | io_hup;
     if (events & (POLLERR | POLLHUP | POLLNVAL))
-      bits |= io_in | io_out | io_hup;
+      bits |= io_in | io_out | io_hup | io_dead;
     return bits;
   }
 

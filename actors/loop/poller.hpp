@@ -12,6 +12,7 @@ enum io_bits : uint8_t {
   io_in = 1,   ///< A read may make progress.
   io_out = 2,  ///< A write may make progress.
   io_hup = 4,  ///< The peer sent its last byte; a read reaches the end after what is buffered.
+  io_dead = 8, ///< Both directions are over: reset, or shut from both ends.
 };
 
 /// Something with a file descriptor that a poller watches. Lives on one loop.

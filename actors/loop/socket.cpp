@@ -19,7 +19,7 @@ constexpr int send_flags = 0;
 
 } // namespace
 
-bool socket::open(event_loop& on, int descriptor, waker* wakes) {
+bool socket::open(event_loop& on, int descriptor, ready_handler* wakes) {
   close();
   fd = descriptor;
   ready = 0;

@@ -43,7 +43,7 @@ public:
 
   /// Takes over `descriptor` (non-blocking) and watches it.
   /// @returns false when it cannot be watched; it is closed then.
-  [[nodiscard]] bool open(event_loop& on, int descriptor, waker* wakes);
+  [[nodiscard]] bool open(event_loop& on, int descriptor, ready_handler* wakes);
   void close() noexcept;
   /// Closes with a reset, so that the peer cannot take what it has for the whole.
   void abort() noexcept;
@@ -51,12 +51,18 @@ public:
   [[nodiscard]] int descriptor() const noexcept { return fd; }
 
   /// Hands its events to another flow (a pooled connection that is taken into use), or to none.
-  void belong_to(waker* wakes) noexcept { waker_ = wakes; }
+  void belong_to(ready_handler* wakes) noexcept { waker_ = wakes; }
 
   [[nodiscard]] bool may_read() const noexcept { return (ready & io_in) != 0; }
   [[nodiscard]] bool may_write() const noexcept { return (ready & io_out) != 0; }
   /// The peer has sent its last byte, though some may still be unread.
   [[nodiscard]] bool peer_done() const noexcept { return (ready & io_hup) != 0; }
+
+  /// Both directions are over.
+  [[nodiscard]] bool dead() const noexcept { return (ready & io_dead) != 0; }
+  /// A library that reads and writes the descriptor itself met EAGAIN.
+  void met_read_block() noexcept { ready &= static_cast<uint8_t>(~io_in); }
+  void met_write_block() noexcept { ready &= static_cast<uint8_t>(~io_out); }
 
   [[nodiscard]] io_result read(std::span<char> into) noexcept;
   [[nodiscard]] io_result write(std::string_view bytes) noexcept;
@@ -79,7 +85,7 @@ private:
   [[nodiscard]] io_result finish_write(ssize_t n, size_t asked) noexcept;
 
   event_loop* loop_ = nullptr;
-  waker* waker_ = nullptr;
+  ready_handler* waker_ = nullptr;
 };
 
 } // namespace proxy
