@@ -3,39 +3,64 @@
 #include <caf/error.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "protocols/error.hpp"
 
 namespace proxy::http1 {
 
-/// Follows a chunked body (RFC 9112 §7.1) that is relayed as it came: finds where it ends and refuses
-/// what another parser might read differently. Strict: CRLF only, at most 16 hex digits, chunk
-/// extensions without control characters and at most 1 KiB a chunk, trailer fields as strict as head
-/// fields and none that frames or routes a message (Content-Length, Transfer-Encoding, Host, …).
+/// Follows a chunked body (RFC 9112 §7.1) that is relayed as it came: finds where it ends and
+/// refuses what another parser might read differently. Strict: CRLF only, at most 16 hex digits,
+/// chunk extensions without control characters and at most 1 KiB a chunk, trailer fields as strict
+/// as head fields and none that frames or routes a message (Content-Length, Transfer-Encoding,
+/// Host, …).
 class chunked_decoder {
 public:
   /// @param max_trailer_bytes Longest trailer section.
-  explicit chunked_decoder(size_t max_trailer_bytes = 16 * 1024) noexcept : max_trailer_(max_trailer_bytes) {}
+  explicit chunked_decoder(size_t max_trailer_bytes = 16 * 1024) noexcept
+    : max_trailer_(max_trailer_bytes) {}
 
   /// Consumes a prefix of `in`, all of it unless the body ends inside.
-  /// @returns how many bytes belong to this body, or errc::malformed (context: what, at which byte).
+  /// @returns how many bytes belong to this body, or errc::malformed (context: what, at which
+  /// byte).
   [[nodiscard]] caf::expected<size_t> consume(std::string_view in);
 
   /// The last chunk and the trailer section were consumed.
   [[nodiscard]] bool done() const noexcept { return state_ == state::done; }
 
-  /// Data bytes of the current chunk still to come: a relay may move that many without looking at them
-  /// and report them by `skip`.
+  /// Data bytes of the current chunk still to come: a relay may move that many without looking at
+  /// them and report them by `skip`.
   [[nodiscard]] uint64_t pending_data() const noexcept { return state_ == state::data ? left_ : 0; }
   void skip(uint64_t n) noexcept;
 
 private:
-  enum class state : uint8_t { size, extension, size_lf, data, data_cr, data_lf, trailer, trailer_lf, done };
-  // The implementation may add members.
+  enum class state : uint8_t {
+    size,
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer,
+    trailer_lf,
+    done
+  };
+
+  /// Each takes what belongs to its part from the front of `in`; nullptr or what is wrong.
+  const char* take_size(std::string_view& in);
+  const char* take_extension(std::string_view& in);
+  const char* take_trailer(std::string_view& in);
+  const char* end_trailer_line();
+  const char* expect(char wanted, state next, std::string_view& in);
+  const char* step(std::string_view& in);
+
   state state_ = state::size;
-  uint64_t left_ = 0;
+  uint64_t left_ = 0;     ///< Size of the chunk while it is read, then data bytes still to come.
+  size_t line_bytes_ = 0; ///< Digits, then bytes of the extension, of the current chunk.
   size_t max_trailer_;
+  size_t trailer_bytes_ = 0;
+  std::string trailer_line_; ///< What has come of the current trailer line.
 };
 
 } // namespace proxy::http1

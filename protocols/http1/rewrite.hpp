@@ -16,13 +16,17 @@ struct request_target {
   proxy::host host;
   uint16_t port = 0;           ///< With the scheme's default filled in.
   bool explicit_port = false;
-  std::string_view path;       ///< Path and query as received, "/" when empty; fragment refused.
+  /// Path and query as received: "/" when both are empty ("*" for OPTIONS); begins with "?" when an
+  /// absolute-form target has a query and no path, which goes out as "/?…".
+  std::string_view path;
 };
 
 /// Takes the target of `req` apart and compares it with Host: a Host that names another host or port
 /// is errc::malformed "Host header does not match request target" (an explicit default port equals an
 /// absent one). CONNECT takes only authority-form with a port; other methods absolute-form with scheme
 /// http, https, ws or wss, or origin-form (then Host decides), `*` with OPTIONS only.
+/// A target without a scheme counts port 80 as its default; see `explicit_port`.
+/// Host without a port agrees with any port of a CONNECT target, which has no default.
 /// Userinfo, fragments, spaces, control and non-ASCII bytes are errc::malformed.
 [[nodiscard]] caf::error parse_target(const request& req, request_target& out);
 
@@ -44,7 +48,9 @@ void rewrite_request(const request& req, const request_target& target, const rew
                      std::string& out);
 
 /// Appends the head to send to the client: the same hygiene; forged Proxy-Status members of ours are
-/// removed; `Connection: close` or, for HTTP/1.0 clients that asked, keep-alive is added.
+/// removed; `Connection: close` or, for HTTP/1.0 clients, keep-alive is added, to final responses.
+/// The caller sets `close` for an HTTP/1.0 client that did not ask to be kept and for a body that ends
+/// with the connection, and takes the chunks off before an HTTP/1.0 client (set `body` accordingly).
 void rewrite_response(const response& res, const rewrite_options& options, bool client_http_1_0,
                       std::string& out);
 

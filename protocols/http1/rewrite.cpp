@@ -1,0 +1,283 @@
+#include "protocols/http1/rewrite.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <initializer_list>
+#include <utility>
+
+#include "protocols/http1/grammar.hpp"
+
+namespace proxy::http1 {
+
+namespace {
+
+/// The name by which we sign Proxy-Status (RFC 9209 §2).
+constexpr std::string_view proxy_name = "codex-network-proxy";
+
+/// How a field is treated on its way through.
+enum class treatment : uint8_t { forward, drop, te, max_forwards, content_length, proxy_status };
+
+/// Length first, then one or two comparisons: this runs for every field of every message.
+treatment treatment_of(std::string_view name) noexcept {
+  auto is = [&](std::string_view other) { return ascii::equals_ignoring_case(name, other); };
+  auto when = [](bool hit, treatment then) { return hit ? then : treatment::forward; };
+  switch (name.size()) {
+    case 2: return when(is("te"), treatment::te);
+    case 4: return when(is("host"), treatment::drop);
+    case 7: return when(is("upgrade"), treatment::drop);
+    case 10: return when(is("connection") || is("keep-alive"), treatment::drop);
+    case 12:
+      return is("max-forwards") ? treatment::max_forwards
+                                : when(is("proxy-status"), treatment::proxy_status);
+    case 13: return when(is("x-unix-socket"), treatment::drop);
+    case 14: return when(is("content-length"), treatment::content_length);
+    case 16: return when(is("proxy-connection"), treatment::drop);
+    case 17: return when(is("transfer-encoding"), treatment::drop);
+    case 18: return when(is("proxy-authenticate"), treatment::drop);
+    case 19: return when(is("proxy-authorization"), treatment::drop);
+    case 25: return when(is("proxy-authentication-info"), treatment::drop);
+    default: return treatment::forward;
+  }
+}
+
+/// Fields that a Connection line has no business naming (RFC 9110 §7.6.1): a client must not make
+/// us drop what frames, routes or authenticates a message.
+constexpr std::string_view end_to_end[] = {
+  "authorization",
+  "cache-control",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "cookie",
+  "date",
+  "expect",
+  "host",
+  "location",
+  "max-forwards",
+  "range",
+  "set-cookie",
+  "trailer",
+  "via",
+  "www-authenticate",
+};
+
+/// The names that the Connection lines of a head take off it.
+class nominated_names {
+public:
+  explicit nominated_names(const head& h) {
+    for (const auto& f : h.fields)
+      if (ascii::equals_ignoring_case(f.name, "connection"))
+        for_each_element(f.value, [this](std::string_view option) { add(option); });
+  }
+
+  [[nodiscard]] bool contain(std::string_view name) const noexcept {
+    return std::any_of(names_.begin(), names_.begin() + count_, [&](std::string_view other) {
+      return ascii::equals_ignoring_case(name, other);
+    });
+  }
+
+private:
+  void add(std::string_view option) {
+    auto same = [&](std::string_view other) { return ascii::equals_ignoring_case(option, other); };
+    // What falls anyway, `keep-alive` and `upgrade` most of all, needs no place in the list.
+    if (same("close") || treatment_of(option) == treatment::drop ||
+        std::ranges::any_of(end_to_end, same))
+      return;
+    if (count_ < static_cast<ptrdiff_t>(names_.size()))
+      names_[static_cast<size_t>(count_++)] = option;
+  }
+
+  std::array<std::string_view, max_connection_options> names_;
+  ptrdiff_t count_ = 0;
+};
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+/// Appends a Connection field with the options that hold, if any does.
+void append_connection(std::string& out, std::initializer_list<std::string_view> options) {
+  std::string_view before = "Connection: ";
+  for (auto option : options) {
+    if (option.empty())
+      continue;
+    out.append(before).append(option);
+    before = ", ";
+  }
+  if (before == ", ")
+    out.append("\r\n");
+}
+
+/// Appends the value of Max-Forwards one lower; zero and what is no number stay (the caller answers
+/// zero).
+void append_max_forwards(std::string& out, const field& f) {
+  auto hops = parse_content_length(f.value);
+  append_field(out, f.name, hops && *hops > 0 ? std::to_string(*hops - 1) : std::string{f.value});
+}
+
+/// Takes the first member off a list whose members may hold quoted strings (RFC 9651 §4.2.1).
+std::string_view take_member(std::string_view& list) noexcept {
+  bool quoted = false;
+  size_t at = 0;
+  for (; at < list.size() && (quoted || list[at] != ','); ++at) {
+    if (quoted && list[at] == '\\')
+      ++at;
+    else if (list[at] == '"')
+      quoted = !quoted;
+  }
+  auto member = ascii::trim(list.substr(0, at));
+  list.remove_prefix(std::min(list.size(), at + 1));
+  return member;
+}
+
+bool is_signed_by_us(std::string_view member) noexcept {
+  auto name = ascii::trim(member.substr(0, member.find(';')));
+  if (name.size() > 1 && name.front() == '"' && name.back() == '"')
+    name = name.substr(1, name.size() - 2);
+  return ascii::equals_ignoring_case(name, proxy_name);
+}
+
+/// Appends a Proxy-Status field without members that claim to come from us: nobody else says what
+/// we refused.
+void append_proxy_status(std::string& out, const field& f) {
+  auto start = out.size();
+  std::string_view before = ": ";
+  out.append(f.name);
+  for (auto list = f.value; !list.empty();) {
+    auto member = take_member(list);
+    if (member.empty() || is_signed_by_us(member))
+      continue;
+    out.append(before).append(member);
+    before = ", ";
+  }
+  if (before == ": ")
+    out.resize(start);
+  else
+    out.append("\r\n");
+}
+
+/// Room for a head: what it had, and what we add.
+void reserve_for(const head& h, size_t extra, std::string& out) {
+  auto size = out.size() + extra + 256;
+  for (const auto& f : h.fields)
+    size += f.name.size() + f.value.size() + 4;
+  out.reserve(size);
+}
+
+/// Appends the end-to-end fields in their order.
+void append_fields(const head& h, bool keep_length, bool count_hops, std::string& out) {
+  nominated_names nominated{h};
+  bool length_seen = !keep_length;
+  for (const auto& f : h.fields) {
+    auto how = treatment_of(f.name);
+    if (how == treatment::drop || how == treatment::te || nominated.contain(f.name))
+      continue;
+    if (how == treatment::content_length && std::exchange(length_seen, true))
+      continue; // equal ones were let through by the decoder; one is enough
+    if (how == treatment::max_forwards && count_hops)
+      append_max_forwards(out, f);
+    else if (how == treatment::proxy_status)
+      append_proxy_status(out, f);
+    else
+      append_field(out, f.name, f.value);
+  }
+}
+
+void append_via(const head& h, std::string_view pseudonym, std::string& out) {
+  if (!pseudonym.empty())
+    out.append("Via: ").append(h.http_1_0 ? "1.0 " : "1.1 ").append(pseudonym).append("\r\n");
+}
+
+/// Whether the sender takes trailers (RFC 9110 §10.1.4); other transfer codings are between it and
+/// us.
+bool accepts_trailers(const head& h) noexcept {
+  bool found = false;
+  for (const auto& f : h.fields)
+    if (treatment_of(f.name) == treatment::te)
+      for_each_element(f.value, [&](std::string_view coding) {
+        found |= ascii::equals_ignoring_case(coding, "trailers");
+      });
+  return found;
+}
+
+/// Appends host and port as they stand in a URL and in Host. A scope id means nothing beyond this
+/// machine (RFC 6874 §3), a default port is left out.
+void append_authority(const request_target& target, std::string& out) {
+  bool brackets = target.host.ip() && !target.host.ip()->is_v4();
+  out.append(brackets ? "[" : "").append(target.host.text()).append(brackets ? "]" : "");
+  if (target.port != (target.https ? 443 : 80))
+    out.append(":").append(std::to_string(target.port));
+}
+
+/// Appends what follows the request target.
+void append_rest(const request& req, const request_target& target, const rewrite_options& options,
+                 std::string_view proxy_authorization, std::string& out) {
+  out.append(" HTTP/1.1\r\nHost: ");
+  append_authority(target, out);
+  out.append("\r\n");
+  append_fields(req, true, req.method == "OPTIONS" || req.method == "TRACE", out);
+  if (req.body == framing::chunked)
+    out.append("Transfer-Encoding: chunked\r\n");
+  if (!proxy_authorization.empty())
+    append_field(out, "Proxy-Authorization", proxy_authorization);
+  append_via(req, options.via, out);
+  bool trailers = accepts_trailers(req);
+  bool upgrade = options.keep_upgrade && !req.upgrade.empty();
+  if (trailers)
+    out.append("TE: trailers\r\n");
+  if (upgrade)
+    append_field(out, "Upgrade", req.upgrade);
+  append_connection(out,
+                    {options.close ? "close" : "", trailers ? "TE" : "", upgrade ? "upgrade" : ""});
+  out.append("\r\n");
+}
+
+} // namespace
+
+void rewrite_request(const request& req, const request_target& target,
+                     const rewrite_options& options, std::string& out) {
+  reserve_for(req, req.method.size() + target.path.size() + target.host.text().size(), out);
+  out.append(req.method).append(target.path.starts_with('?') ? " /" : " ").append(target.path);
+  append_rest(req, target, options, "", out);
+}
+
+void rewrite_request_for_proxy(const request& req, const request_target& target,
+                               const rewrite_options& options, std::string_view proxy_authorization,
+                               std::string& out) {
+  reserve_for(req, req.target.size() + 2 * target.host.text().size() + proxy_authorization.size(),
+              out);
+  out.append(req.method).append(target.https ? " https://" : " http://");
+  append_authority(target, out);
+  // OPTIONS for the whole server: an empty path says `*` in absolute-form (RFC 9112 §3.2.4).
+  if (target.path != "*")
+    out.append(target.path);
+  append_rest(req, target, options, proxy_authorization, out);
+}
+
+void rewrite_response(const response& res, const rewrite_options& options, bool client_http_1_0,
+                      std::string& out) {
+  reserve_for(res, res.reason.size(), out);
+  out.append("HTTP/1.1 ")
+    .append(std::to_string(res.status))
+    .append(" ")
+    .append(res.reason)
+    .append("\r\n");
+  bool interim = res.status < 200;
+  // RFC 9110 §8.6: neither has a body, so a length could only mislead.
+  append_fields(res, !interim && res.status != 204, false, out);
+  if (res.body == framing::chunked)
+    out.append("Transfer-Encoding: chunked\r\n");
+  append_via(res, options.via, out);
+  bool upgrade = options.keep_upgrade && !res.upgrade.empty();
+  if (upgrade)
+    append_field(out, "Upgrade", res.upgrade);
+  // An interim response says nothing about what follows the final one.
+  append_connection(out, {options.close && !interim ? "close" : "",
+                          client_http_1_0 && !options.close && !interim ? "keep-alive" : "",
+                          upgrade ? "upgrade" : ""});
+  out.append("\r\n");
+}
+
+} // namespace proxy::http1
