@@ -1,0 +1,126 @@
+#include "actors/connection.hpp"
+
+#include <sys/socket.h>
+
+#include "actors/flows.hpp"
+
+namespace proxy {
+
+std::string client_address::str() const {
+  if (unix_socket)
+    return "unix";
+  auto text = ip.str();
+  return (ip.is_v4() ? text : '[' + text + ']') + ':' + std::to_string(port);
+}
+
+std::string_view to_string(ending e) noexcept {
+  switch (e) {
+    case ending::done: return "done";
+    case ending::client_gone: return "client_gone";
+    case ending::upstream_gone: return "upstream_gone";
+    case ending::idle: return "idle";
+    case ending::refused: return "refused";
+    case ending::fault: return "fault";
+    case ending::policy_changed: return "policy_changed";
+    case ending::aborted: return "aborted";
+  }
+  return "?";
+}
+
+connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint what, client_address whence)
+  : super(cfg),
+    shard(owner),
+    wakes(owner.loop),
+    from(whence),
+    serves(what),
+    id(owner.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)),
+    began_(owner.loop.now()) {}
+
+connection::~connection() = default;
+
+void connection::begin(int descriptor) {
+  self_ = caf::strong_actor_ptr{ctrl()};
+  shard.joined(*this);
+  if (!client.raw.open(shard.loop, descriptor, &wakes)) {
+    finish(ending::aborted);
+    return;
+  }
+  flow_ = serves == endpoint::admin ? admin_flow(*this) : client_flow(*this);
+  flow_.start(this, &connection::flow_done);
+}
+
+connection::behavior_type connection::make_behavior() {
+  return {
+    [this](atom::judge, const snapshot_ptr& next) {
+      if (!tunnelling || !admitted || !self_)
+        return false;
+      auto why = policy::judge_again(*next->rules, admitted->to, admitted->connected, admitted->by_decider);
+      if (!why)
+        return false;
+      shard.refused(*why, admitted->to, from.str(), shard.new_request_id());
+      finish(ending::policy_changed);
+      return true;
+    },
+    [this](atom::drain) {
+      draining = true;
+      wakes.fire();
+    },
+    [this](atom::abort) {
+      if (self_)
+        finish(ending::aborted);
+    },
+  };
+}
+
+void connection::flow_done(void* self) noexcept {
+  static_cast<connection*>(self)->finish(static_cast<connection*>(self)->end);
+}
+
+void connection::finish(ending how) {
+  end = how;
+  log_end();
+  shard.left(*this);
+  // A reset tells the client that what it has is not the whole.
+  if (how == ending::policy_changed || how == ending::aborted || how == ending::upstream_gone)
+    client.raw.abort();
+  else
+    client.close();
+  server.reset();
+  // The flow may be on the stack still (it is at its end), and so may a message of ours.
+  shard.loop.release_later(std::move(self_));
+}
+
+void connection::log_end() const {
+  if (!shard.config().log.access || serves == endpoint::admin)
+    return;
+  std::string rule = admitted ? (admitted->by_decider ? "decider" : admitted->rule.text) : "";
+  auto age = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
+  shard.log().info(
+    "msg=connection id={} client={} protocol={} host={} port={} rule=\"{}\" requests={} bytes_up={} bytes_down={} "
+    "dns_ms={} connect_ms={} ms={} end={}",
+    id, from.str(), admitted ? policy::to_string(admitted->to.protocol) : "-",
+    admitted ? admitted->to.host.text() : "-", admitted ? admitted->to.port : 0, rule, requests, bytes_up, bytes_down,
+    dns_ms, connect_ms, age.count(), to_string(end));
+}
+
+connection_info connection::describe() const {
+  connection_info info;
+  info.id = id;
+  info.client = from.str();
+  info.state = tunnelling ? "tunnel" : admitted && server ? "request" : "idle";
+  if (admitted) {
+    info.protocol = admitted->to.protocol;
+    info.host = admitted->to.host.text();
+    info.port = admitted->to.port;
+    info.rule = admitted->by_decider ? "decider" : admitted->rule.text;
+    info.rule_file = admitted->rule.file;
+    info.rule_line = admitted->rule.line;
+  }
+  info.bytes_up = bytes_up;
+  info.bytes_down = bytes_down;
+  info.age_ms = static_cast<uint64_t>(
+    std::chrono::duration_cast<std::chrono::milliseconds>(shard.loop.now() - began_).count());
+  return info;
+}
+
+} // namespace proxy

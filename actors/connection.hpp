@@ -1,0 +1,97 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "actors/loop/pinned_actor.hpp"
+#include "actors/loop/task.hpp"
+#include "actors/loop/waker.hpp"
+#include "actors/messages.hpp"
+#include "actors/shard_core.hpp"
+#include "actors/transport.hpp"
+#include "actors/upstream.hpp"
+
+namespace proxy {
+
+/// One client connection. Lives on the loop that accepted it (or was handed it) and owns itself while its
+/// flow runs; the shard only lists it.
+using connection_actor = caf::typed_actor<
+  // Judge an open tunnel under a new policy; replies true when it was closed.
+  caf::replies_to<atom::judge, snapshot_ptr>::with<bool>,
+  // Finish what is under way, take nothing new.
+  caf::reacts_to<atom::drain>,
+  // End now.
+  caf::reacts_to<atom::abort>>;
+
+/// Where a client is connected from.
+struct client_address {
+  ip_address ip;
+  uint16_t port = 0;
+  bool unix_socket = false;
+  /// `ip:port`, `[ip6]:port`, or "unix".
+  [[nodiscard]] std::string str() const;
+};
+
+/// What admitted an open tunnel: enough to judge it again, to list it and to log its end.
+struct admission {
+  policy::target to;
+  ip_address connected;
+  policy::rule rule;      ///< A copy: the rules it came from may be gone. Empty text: a decider.
+  bool by_decider = false;
+};
+
+/// How a connection's flow ended; the `end` of its canonical log line.
+enum class ending : uint8_t { done, client_gone, upstream_gone, idle, refused, fault, policy_changed, aborted };
+[[nodiscard]] std::string_view to_string(ending e) noexcept;
+
+class connection final : public pinned_actor<connection_actor> {
+public:
+  using super = pinned_actor<connection_actor>;
+
+  connection(caf::actor_config& cfg, shard_core& owner, endpoint serves, client_address from);
+  ~connection() override;
+
+  const char* name() const override { return "connection"; }
+
+  /// Takes the client's socket and starts the flow. Call once, right after spawning.
+  void begin(int descriptor);
+
+  [[nodiscard]] connection_info describe() const;
+  [[nodiscard]] const config::timeouts& timeouts() const noexcept { return shard.config().timeouts; }
+  [[nodiscard]] steady_time in(std::chrono::milliseconds time) const noexcept { return shard.loop.now() + time; }
+
+  // What the flow works with; nobody else does.
+  shard_core& shard;
+  waker wakes;
+  transport client;
+  std::string pending;                 ///< Read from the client, not yet understood.
+  std::unique_ptr<upstream> server;    ///< Of the request or tunnel under way.
+  std::unique_ptr<admission> admitted; ///< Set while a tunnel or request is under way.
+  const client_address from;
+  const endpoint serves;
+  const uint64_t id;
+  uint64_t bytes_up = 0;
+  uint64_t bytes_down = 0;
+  uint32_t requests = 0;
+  uint32_t dns_ms = 0;                 ///< Of the last look-up.
+  uint32_t connect_ms = 0;             ///< Of the last dial.
+  bool tunnelling = false;
+  bool draining = false;
+  bool linger = false;                 ///< Our last bytes may still be on their way: close in steps.
+  ending end = ending::done;
+
+private:
+  friend class shard_core;
+  behavior_type make_behavior() override;
+  /// Closes everything and lets go of itself. Never from inside the flow.
+  void finish(ending how);
+  static void flow_done(void* self) noexcept;
+  void log_end() const;
+
+  caf::strong_actor_ptr self_;
+  size_t place_ = 0; ///< In the shard's list.
+  steady_time began_;
+  task<> flow_;      ///< Last: destroyed first.
+};
+
+} // namespace proxy

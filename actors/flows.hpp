@@ -1,0 +1,96 @@
+#pragma once
+
+#include <caf/expected.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "actors/connection.hpp"
+#include "actors/loop/task.hpp"
+#include "policy/evaluate.hpp"
+
+/// The coroutines of a connection, in the order in which a request meets them. Each is a free function
+/// whose references outlive it: the connection owns its flow.
+
+namespace proxy {
+
+/// Serves a client of the proxy until its connection ends: requests, then perhaps a tunnel.
+task<> client_flow(connection& c);
+
+/// Serves a client of the admin API.
+task<> admin_flow(connection& c);
+
+/// What reading a request head came to.
+enum class head_status : uint8_t {
+  complete, ///< `head` holds it.
+  ended,    ///< The client closed, or was idle too long, before its first byte: no answer is due.
+  failed,   ///< An answer is due: `error`.
+};
+
+/// A request head. Its text stays until the next head is read or the flow suspends, whichever is first.
+struct received_head {
+  head_status status = head_status::ended;
+  std::string_view text;
+  caf::error error;
+  std::string store; ///< Holds the text when it came in pieces.
+};
+
+/// Reads one request head (RFC 9112 §2.1); what was read beyond it stays in `c.pending`.
+task<> read_head(connection& c, received_head& out);
+
+/// Sends bytes to the client. @returns false when the client is gone or takes nothing for `timeouts.idle`.
+task<bool> send_to_client(connection& c, std::string bytes);
+
+/// Reads and drops the body of a request that is answered without reading it.
+/// @returns true when the connection can serve the next request.
+task<bool> drain_body(connection& c, http1::framing framing, uint64_t length);
+
+/// Closes in steps (FIN, then waiting for the client's), so that unread bytes do not reset away our answer.
+task<> close_in_steps(connection& c);
+
+/// What a request asks for, taken out of its head: nothing here points into a buffer.
+struct exchange {
+  policy::target target;
+  std::string request_id;
+  std::string head;           ///< Rewritten, ready to be sent upstream.
+  http1::framing body = http1::framing::none;
+  uint64_t content_length = 0;
+  bool to_head = false;       ///< HEAD.
+  bool idempotent = false;    ///< RFC 9110 §9.2.2
+  bool client_1_0 = false;
+  bool keep_alive = false;
+  bool upgrade = false;
+  bool expects_continue = false;
+};
+
+/// What follows on an exchange.
+enum class after : uint8_t { next_request, close, tunnel };
+
+/// Forwards a permitted request and its response (RFC 9110 §7.6).
+task<after> forward(connection& c, exchange x, policy::permit permit);
+
+/// Opens a tunnel for a permitted CONNECT (RFC 9110 §9.3.6).
+task<after> open_tunnel(connection& c, exchange x, policy::permit permit);
+
+/// Relays between client and upstream until both directions ended.
+task<> relay(connection& c);
+
+/// Resolves the permitted name and vets its addresses. A refusal comes back as a denial.
+struct routed {
+  std::optional<policy::route> route;
+  std::optional<policy::denial> denial;
+  caf::error error;
+};
+task<routed> find_route(connection& c, policy::permit permit);
+
+/// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
+task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to);
+
+/// Answers with a refusal: counted, audited, recorded, sent. @returns what to do with the connection.
+task<after> refuse(connection& c, const exchange& x, const policy::denial& why);
+
+/// Answers with a fault of ours, of the client or of the upstream.
+task<after> fault(connection& c, const exchange& x, const caf::error& why);
+
+} // namespace proxy

@@ -1,0 +1,185 @@
+#include "actors/pump.hpp"
+
+#include <algorithm>
+
+namespace proxy {
+
+namespace {
+
+/// One read in copy mode. Small enough that what a slow receiver leaves behind stays small.
+constexpr size_t copy_size = 64 * 1024;
+/// A read at least this large means a bulk transfer.
+constexpr size_t bulk_read = 32 * 1024;
+/// A splice that moves less than this means that the bulk is over.
+constexpr size_t small_splice = 4 * 1024;
+/// Moves a pump makes before others of its loop have their turn.
+constexpr int moves_per_turn = 16;
+
+} // namespace
+
+std::optional<size_t> pump::preload(std::string_view bytes) {
+  if (decoder_) {
+    auto deliver = follow(bytes);
+    if (!deliver)
+      return std::nullopt;
+    held_.append(*deliver);
+    return bytes.size() - take_excess().size();
+  }
+  auto taken = static_cast<size_t>(std::min<uint64_t>(left_, bytes.size()));
+  held_.append(bytes.substr(0, taken));
+  if (left_ != unlimited)
+    left_ -= taken;
+  return taken;
+}
+
+std::optional<std::string_view> pump::follow(std::string_view bytes) {
+  decoded_.clear();
+  size_t used = 0;
+  while (used < bytes.size() && !decoder_->done()) {
+    auto rest = bytes.substr(used);
+    if (!decode_) {
+      auto taken = decoder_->consume(rest);
+      if (!taken) {
+        framing_error_ = std::move(taken.error());
+        return std::nullopt;
+      }
+      used += *taken;
+    } else if (auto data = decoder_->pending_data(); data > 0) {
+      auto size = static_cast<size_t>(std::min<uint64_t>(data, rest.size()));
+      decoded_.append(rest.substr(0, size));
+      decoder_->skip(size);
+      used += size;
+    } else if (auto taken = decoder_->consume(rest.substr(0, 1)); !taken) {
+      framing_error_ = std::move(taken.error());
+      return std::nullopt;
+    } else {
+      ++used;
+    }
+  }
+  if (decoder_->done())
+    left_ = 0;
+  excess_.assign(bytes.substr(used));
+  return decode_ ? std::string_view{decoded_} : bytes.substr(0, used);
+}
+
+pump::status pump::flush_held(event_loop& loop, transport& to) {
+  if (holds_bytes() && to.may_write() && flush(loop, to) == moved_state::failed)
+    return status::sink_failed;
+  if (holds_bytes())
+    return status::blocked;
+  return left_ == 0 ? status::finished : status::busy;
+}
+
+pump::status pump::run(event_loop& loop, transport& from, transport& to) {
+  for (int i = 0; i < moves_per_turn; ++i) {
+    if (holds_bytes()) {
+      if (!to.may_write())
+        return status::blocked;
+      switch (flush(loop, to)) {
+        case moved_state::failed: return status::sink_failed;
+        case moved_state::blocked: return status::blocked;
+        default: break;
+      }
+    }
+    if (left_ == 0)
+      return status::finished;
+    if (!from.may_read())
+      return status::blocked;
+    auto splices = bulk_ && !from.is_tls() && !to.is_tls();
+    auto result = splices ? splice_once(loop, from, to) : copy_once(loop, from, to);
+    if (result != status::busy)
+      return result;
+  }
+  return status::busy;
+}
+
+pump::moved_state pump::flush(event_loop& loop, transport& to) {
+  auto r = in_pipe_ > 0 ? to.raw.splice_from(pipe_, in_pipe_, false)
+                        : to.write(std::string_view{held_}.substr(sent_));
+  if (r.failed()) {
+    error_ = r.error;
+    return moved_state::failed;
+  }
+  if (!r.ok())
+    return moved_state::blocked;
+  moved_ += r.size;
+  if (in_pipe_ > 0) {
+    in_pipe_ -= r.size;
+    if (in_pipe_ > 0)
+      return moved_state::blocked;
+    loop.pipes().give_back(std::exchange(pipe_, {}));
+    return moved_state::progress;
+  }
+  sent_ += r.size;
+  if (sent_ < held_.size())
+    return moved_state::blocked;
+  std::string{}.swap(held_); // an idle tunnel keeps no buffer
+  sent_ = 0;
+  return moved_state::progress;
+}
+
+pump::status pump::source_over(const io_result& r) noexcept {
+  if (r.ended())
+    return status::source_ended;
+  if (r.blocked())
+    return status::blocked;
+  error_ = r.error;
+  return status::source_failed;
+}
+
+pump::status pump::copy_once(event_loop& loop, transport& from, transport& to) {
+  auto buffer = loop.scratch().first(std::min<uint64_t>(copy_size, left_));
+  auto got = from.read(buffer);
+  if (!got.ok())
+    return source_over(got);
+  if (left_ != unlimited)
+    left_ -= got.size;
+  bulk_ = !decode_ && got.size >= bulk_read;
+  std::string_view bytes{buffer.data(), got.size};
+  if (decoder_) {
+    auto deliver = follow(bytes);
+    if (!deliver)
+      return status::malformed;
+    bytes = *deliver;
+    if (bytes.empty())
+      return status::busy;
+  }
+  auto sent = to.write(bytes);
+  if (sent.failed()) {
+    error_ = sent.error;
+    return status::sink_failed;
+  }
+  auto delivered = sent.ok() ? sent.size : 0;
+  moved_ += delivered;
+  if (delivered < bytes.size())
+    held_.assign(bytes.substr(delivered));
+  return status::busy;
+}
+
+pump::status pump::splice_once(event_loop& loop, transport& from, transport& to) {
+  // Of a chunked body only the inside of a chunk may pass unseen.
+  auto room = decoder_ ? decoder_->pending_data() : left_;
+  if (room < small_splice)
+    return copy_once(loop, from, to);
+  pipe_ = loop.pipes().borrow();
+  if (!pipe_) {
+    bulk_ = false; // no descriptors left: copying needs none
+    return status::busy;
+  }
+  auto got = from.raw.splice_to(pipe_, std::min<uint64_t>(pipe_pool::capacity, room));
+  if (!got.ok()) {
+    loop.pipes().give_back(std::exchange(pipe_, {}));
+    return source_over(got);
+  }
+  if (decoder_)
+    decoder_->skip(got.size);
+  else if (left_ != unlimited)
+    left_ -= got.size;
+  bulk_ = got.size >= small_splice;
+  in_pipe_ = got.size;
+  if (to.may_write() && flush(loop, to) == moved_state::failed)
+    return status::sink_failed;
+  return status::busy;
+}
+
+} // namespace proxy

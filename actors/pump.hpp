@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "actors/transport.hpp"
+#include "protocols/http1/chunked.hpp"
+
+namespace proxy {
+
+/// Moves bytes one way between two transports, no faster than the receiver takes them. Small messages are
+/// copied through the loop's scratch buffer; once reads come back large, sockets in the clear are spliced
+/// (DESIGN note in README.md). Pipe and buffer are held only while bytes are in flight.
+class pump {
+public:
+  static constexpr uint64_t unlimited = std::numeric_limits<uint64_t>::max();
+
+  enum class status : uint8_t {
+    blocked,       ///< Nothing to do before one of the ends is ready.
+    busy,          ///< Moved its share of this turn; there is more.
+    finished,      ///< `limit` bytes were delivered.
+    source_ended,  ///< The sender's stream ended and all of it was delivered.
+    source_failed, ///< Reading failed (errno in `error`); what was read is delivered.
+    sink_failed,   ///< Writing failed.
+    malformed,     ///< The sender's chunked framing broke; see `framing_error`.
+  };
+
+  /// What ends the stream that is moved.
+  struct until_end {};
+  struct length { uint64_t bytes; };
+  struct chunks { bool decode = false; }; ///< decode: deliver the data without its framing (HTTP/1.0 clients).
+
+  explicit pump(until_end = {}) noexcept : left_(unlimited) {}
+  explicit pump(length all) noexcept : left_(all.bytes) {}
+  explicit pump(chunks how) : left_(unlimited), decode_(how.decode) { decoder_.emplace(); }
+  pump(const pump&) = delete;
+  pump& operator=(const pump&) = delete;
+  ~pump() { pipe_pool::discard(pipe_); }
+
+  /// Bytes of ours that go first and are no part of the stream: a message head.
+  void put_first(std::string_view bytes) { held_.append(bytes); }
+
+  /// Takes what belongs to the stream from bytes that were read elsewhere.
+  /// @returns how many bytes; the rest belongs to the next message. nullopt: malformed.
+  [[nodiscard]] std::optional<size_t> preload(std::string_view bytes);
+
+  /// Sends what is held (a head, early body bytes) as far as the receiver takes it.
+  [[nodiscard]] status flush_held(event_loop& loop, transport& to);
+
+  /// Moves what can be moved now.
+  [[nodiscard]] status run(event_loop& loop, transport& from, transport& to);
+
+  [[nodiscard]] uint64_t moved() const noexcept { return moved_; }
+  [[nodiscard]] int error() const noexcept { return error_; }
+  [[nodiscard]] const caf::error& framing_error() const noexcept { return framing_error_; }
+  /// The whole stream was read and delivered. Never true of a stream that ends with its connection.
+  [[nodiscard]] bool finished() const noexcept { return left_ == 0 && !holds_bytes(); }
+  /// Bytes read beyond the stream's end: the start of the sender's next message.
+  [[nodiscard]] std::string take_excess() noexcept { return std::move(excess_); }
+  /// Waits for the receiver (not for the sender).
+  [[nodiscard]] bool holds_bytes() const noexcept { return held_.size() > sent_ || in_pipe_ > 0; }
+
+private:
+  enum class moved_state : uint8_t { idle, blocked, progress, failed };
+
+  [[nodiscard]] moved_state flush(event_loop& loop, transport& to);
+  [[nodiscard]] status copy_once(event_loop& loop, transport& from, transport& to);
+  [[nodiscard]] status splice_once(event_loop& loop, transport& from, transport& to);
+  [[nodiscard]] status source_over(const io_result& r) noexcept;
+  /// Follows chunked framing. @returns what of `bytes` is to be delivered; nullopt: malformed.
+  [[nodiscard]] std::optional<std::string_view> follow(std::string_view bytes);
+
+  uint64_t left_;       ///< Still to be read from the sender.
+  uint64_t moved_ = 0;  ///< Delivered.
+  std::string held_;    ///< Read but not yet delivered, from `sent_` on.
+  size_t sent_ = 0;
+  pipe_ends pipe_;      ///< Held while `in_pipe_` is not 0.
+  size_t in_pipe_ = 0;
+  int error_ = 0;
+  bool bulk_ = false;   ///< Splice instead of copying.
+  bool decode_ = false;
+  std::optional<http1::chunked_decoder> decoder_;
+  std::string decoded_; ///< Data of the last read, with `decode_`.
+  std::string excess_;
+  caf::error framing_error_;
+};
+
+} // namespace proxy

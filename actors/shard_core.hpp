@@ -1,0 +1,92 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <spdlog/logger.h>
+#include <string>
+#include <vector>
+
+#include "actors/audit.hpp"
+#include "actors/loop/event_loop.hpp"
+#include "actors/messages.hpp"
+#include "actors/resolver.hpp"
+#include "actors/upstream.hpp"
+#include "protocols/http1/decode.hpp"
+#include "tls/client.hpp"
+
+namespace proxy {
+
+class connection;
+
+/// What all shards share: counters that only grow or are owned by one writer each. No locks.
+struct process_state {
+  explicit process_state(size_t shards) : connections(shards) {}
+
+  std::atomic<uint64_t> next_blocked_id{1};
+  std::atomic<uint64_t> next_connection_id{1};
+  /// Live connections of each shard, written by that shard alone, read by all (balance, total limit).
+  std::vector<std::atomic<uint64_t>> connections;
+  std::atomic<uint64_t> audit_waiting{0}; ///< Events sent to the audit actor and not yet written.
+  std::atomic<uint64_t> audit_dropped{0}; ///< Events not sent because too many waited.
+  std::shared_ptr<spdlog::logger> log;    ///< Never null.
+
+  [[nodiscard]] uint64_t total_connections() const noexcept {
+    uint64_t sum = 0;
+    for (const auto& n : connections)
+      sum += n.load(std::memory_order_relaxed);
+    return sum;
+  }
+};
+
+/// What one core owns and its connections use: touched on the shard's loop only.
+class shard_core {
+public:
+  shard_core(event_loop& loop, size_t index, std::shared_ptr<process_state> process);
+
+  event_loop& loop;
+  const size_t index;
+  std::shared_ptr<process_state> process;
+  snapshot_ptr policy;                               ///< In force here; never null.
+  std::shared_ptr<const tls::client_context> trust;  ///< For https:// targets; null before the first snapshot.
+  upstream_pool pool;
+  resolver_actor resolver;
+  audit_actor audit;                                 ///< Null while there is no audit sink.
+  shard_counters counters;
+  bool draining = false;
+
+  http1::request request;    ///< Scratch, valid until the next suspension.
+  http1::response response;  ///< Scratch, valid until the next suspension.
+
+  [[nodiscard]] const config::proxy_config& config() const noexcept { return *policy->config; }
+  [[nodiscard]] spdlog::logger& log() const noexcept { return *process->log; }
+
+  // -- decisions --
+
+  /// Counts and audits an admission.
+  void admitted(const policy::permit& by, std::string_view client, std::string_view request_id);
+  /// Counts, audits, logs and remembers a refusal.
+  void refused(const policy::denial& why, const policy::target& what, std::string_view client,
+               std::string_view request_id);
+  [[nodiscard]] blocked_page blocked() const;
+
+  /// A fresh request id: 16 hexadecimal digits that no two shards share.
+  [[nodiscard]] std::string new_request_id();
+
+  // -- connections --
+
+  void joined(connection& c);
+  void left(connection& c);
+  [[nodiscard]] const std::vector<connection*>& connections() const noexcept { return connections_; }
+
+  static constexpr size_t blocked_ring_size = 200;
+
+private:
+  std::vector<connection*> connections_; ///< Each knows its place.
+  std::deque<blocked_request> blocked_;
+  uint64_t blocked_total_ = 0;
+  uint64_t id_seed_;
+  uint64_t id_count_ = 0;
+};
+
+} // namespace proxy

@@ -1,0 +1,67 @@
+#include "actors/transport.hpp"
+
+#include <cerrno>
+
+namespace proxy {
+
+namespace {
+
+iovec part(std::string_view bytes) {
+  return {const_cast<char*>(bytes.data()), bytes.size()};
+}
+
+} // namespace
+
+io_result transport::write(std::string_view first, std::string_view second) noexcept {
+  if (second.empty())
+    return write(first);
+  if (first.empty())
+    return write(second);
+  if (!tls_) {
+    std::array<iovec, 2> parts{part(first), part(second)};
+    return raw.write(parts);
+  }
+  auto sent = write_tls(first);
+  if (!sent.ok() || sent.size < first.size())
+    return sent;
+  auto rest = write_tls(second);
+  if (rest.ok())
+    sent.size += rest.size;
+  return sent; // a failure shows again at the next write
+}
+
+io_result transport::read_tls(std::span<char> into) noexcept {
+  size_t size = 0;
+  switch (tls::read(*tls_, into.data(), into.size(), size)) {
+    case tls::step::done: return {io_result::status::ok, 0, size};
+    case tls::step::end: return {io_result::status::end, 0, 0};
+    case tls::step::want_read: raw.met_read_block(); return {io_result::status::would_block, 0, 0};
+    case tls::step::want_write: raw.met_write_block(); return {io_result::status::would_block, 0, 0};
+    default: return {io_result::status::failed, EPROTO, 0};
+  }
+}
+
+io_result transport::write_tls(std::string_view bytes) noexcept {
+  size_t size = 0;
+  switch (tls::write(*tls_, bytes.data(), bytes.size(), size)) {
+    case tls::step::done: return {io_result::status::ok, 0, size};
+    case tls::step::want_read: raw.met_read_block(); return {io_result::status::would_block, 0, 0};
+    case tls::step::want_write: raw.met_write_block(); return {io_result::status::would_block, 0, 0};
+    default: return {io_result::status::failed, EPIPE, 0};
+  }
+}
+
+void transport::shutdown_write() noexcept {
+  if (tls_)
+    tls::shutdown(*tls_);
+  raw.shutdown_write();
+}
+
+void transport::close() noexcept {
+  if (tls_)
+    tls::shutdown(*tls_);
+  tls_.reset();
+  raw.close();
+}
+
+} // namespace proxy

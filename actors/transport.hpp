@@ -1,0 +1,40 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "actors/loop/socket.hpp"
+#include "tls/client.hpp"
+
+namespace proxy {
+
+/// One end of a conversation: a socket, in the clear or under TLS. Same results either way.
+class transport {
+public:
+  socket raw;
+
+  /// From now on bytes go through this session, whose handshake is done.
+  void secure(tls::ssl_ptr session) noexcept { tls_ = std::move(session); }
+  [[nodiscard]] bool is_tls() const noexcept { return tls_ != nullptr; }
+
+  /// A read may make progress.
+  [[nodiscard]] bool may_read() const noexcept { return raw.may_read() || (tls_ && tls::has_pending(*tls_)); }
+  [[nodiscard]] bool may_write() const noexcept { return raw.may_write(); }
+
+  [[nodiscard]] io_result read(std::span<char> into) noexcept { return tls_ ? read_tls(into) : raw.read(into); }
+  [[nodiscard]] io_result write(std::string_view bytes) noexcept { return tls_ ? write_tls(bytes) : raw.write(bytes); }
+  /// Both parts in one call where the transport can.
+  [[nodiscard]] io_result write(std::string_view first, std::string_view second) noexcept;
+
+  /// Sends the end of stream (TLS: close_notify before it).
+  void shutdown_write() noexcept;
+  void close() noexcept;
+
+private:
+  [[nodiscard]] io_result read_tls(std::span<char> into) noexcept;
+  [[nodiscard]] io_result write_tls(std::string_view bytes) noexcept;
+
+  tls::ssl_ptr tls_;
+};
+
+} // namespace proxy

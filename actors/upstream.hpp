@@ -1,0 +1,80 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "actors/transport.hpp"
+#include "config/proxy_config.hpp"
+
+namespace proxy {
+
+/// Whom an upstream connection may be used for.
+struct upstream_key {
+  bool tls = false;
+  std::string host; ///< Normalised, without brackets.
+  uint16_t port = 0;
+  std::string via;  ///< Upstream proxy it goes through, "" for none.
+
+  friend bool operator==(const upstream_key&, const upstream_key&) = default;
+};
+
+/// A connection to an upstream: dialled for one request, then kept for others to the same target.
+class upstream final : public ready_handler {
+public:
+  transport io;
+  upstream_key key;
+  ip_address address;   ///< What it is connected to.
+  bool reused = false;  ///< Has served an exchange before.
+
+private:
+  friend class upstream_pool;
+  /// While idle: the upstream closed, or sent something nobody asked for.
+  void fire() override;
+  class upstream_pool* pool_ = nullptr;
+  steady_time idle_until_{};
+  std::list<std::unique_ptr<upstream>>::iterator place_;
+};
+
+/// Idle upstream connections of one shard, newest reused first, oldest dropped first.
+class upstream_pool final : timer {
+public:
+  explicit upstream_pool(event_loop& loop) : loop_(loop) {}
+
+  void configure(const config::limits& limits, const config::timeouts& timeouts);
+
+  /// An idle connection for `key` whose events go to `wakes`; nullptr when there is none.
+  [[nodiscard]] std::unique_ptr<upstream> take(const upstream_key& key, ready_handler& wakes);
+
+  /// Keeps a connection on which nothing is outstanding, or closes it.
+  void keep(std::unique_ptr<upstream> idle);
+
+  /// Closes all: a new policy vets addresses anew.
+  void clear();
+
+  [[nodiscard]] size_t size() const noexcept { return idle_.size(); }
+
+private:
+  friend class upstream;
+  struct key_hash {
+    size_t operator()(const upstream_key& k) const noexcept {
+      auto h = std::hash<std::string_view>{}(k.host);
+      return h * 31 + k.port * 2u + (k.tls ? 1 : 0) + std::hash<std::string_view>{}(k.via);
+    }
+  };
+
+  void on_timer() override;
+  /// Takes a connection out of the index and the list.
+  std::unique_ptr<upstream> remove(upstream& u);
+
+  event_loop& loop_;
+  uint64_t max_ = 0;
+  uint64_t max_per_key_ = 0;
+  std::chrono::milliseconds idle_time_{0};
+  std::list<std::unique_ptr<upstream>> idle_; ///< Oldest first.
+  std::unordered_map<upstream_key, std::vector<upstream*>, key_hash> by_key_;
+};
+
+} // namespace proxy
