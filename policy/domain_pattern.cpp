@@ -3,22 +3,25 @@
 #include <algorithm>
 #include <charconv>
 
+#include "policy/ip_class.hpp"
+#include "protocols/ascii.hpp"
+
 namespace proxy::policy {
 
 namespace {
 
-constexpr std::string_view global_wildcard = "unsupported global wildcard domain pattern \"*\"; use exact hosts "
-                                             "or scoped wildcards like *.example.com or **.example.com";
+constexpr std::string_view global_wildcard =
+  "unsupported global wildcard domain pattern \"*\"; use exact hosts "
+  "or scoped wildcards like *.example.com or **.example.com";
 
-caf::error refuse(std::string why) {
-  return caf::make_error(errc::invalid_config, std::move(why));
-}
+caf::error refuse(std::string why) { return caf::make_error(errc::invalid_config, std::move(why)); }
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blank = " \t\r\n\f\v";
   auto first = text.find_first_not_of(blank);
-  return first == std::string_view::npos ? std::string_view{}
-                                         : text.substr(first, text.find_last_not_of(blank) - first + 1);
+  return first == std::string_view::npos
+           ? std::string_view{}
+           : text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
 /// Decimal digits without a leading zero, 1–65535.
@@ -35,7 +38,8 @@ struct host_and_port {
   std::optional<std::string_view> port;
 };
 
-/// Splits `host:port`, `[v6]:port`, `[v6/bits]:port`; text with several colons and no brackets is one v6 literal.
+/// Splits `host:port`, `[v6]:port`, `[v6/bits]:port`; text with several colons and no brackets is
+/// one v6 literal.
 host_and_port split_port(std::string_view text) {
   auto colon = text.rfind(':');
   if (colon == std::string_view::npos)
@@ -52,46 +56,35 @@ caf::expected<ip_network> parse_network(std::string_view text) {
   auto slash = text.find('/');
   auto base = ip_address::parse(text.substr(0, slash));
   if (!base)
-    return refuse("a pattern is a host name, an IP address or an address prefix, never a URL or a path");
+    return refuse(
+      "a pattern is a host name, an IP address or an address prefix, never a URL or a path");
   unsigned bits = 0;
   auto digits = text.substr(slash + 1);
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
   unsigned width = base->is_v4() ? 32 : 128;
-  if (error != std::errc{} || end != digits.data() + digits.size() || bits > width
-      || (digits.size() > 1 && digits.front() == '0'))
-    return refuse("the prefix length of " + std::string{text} + " is not a number up to " + std::to_string(width));
-  auto bytes = base->bytes();
-  for (size_t bit = 128 - width + bits; bit < 128; ++bit)
-    bytes[bit / 8] = static_cast<uint8_t>(bytes[bit / 8] & ~(0x80U >> bit % 8));
-  auto masked = ip_address::v6(bytes);
-  ip_network network{base->is_v4() ? ip_address::v4(masked.low32()) : masked, static_cast<uint8_t>(bits)};
+  if (error != std::errc{} || end != digits.data() + digits.size() || bits > width ||
+      (digits.size() > 1 && digits.front() == '0'))
+    return refuse("the prefix length of " + std::string{text} + " is not a number up to " +
+                  std::to_string(width));
+  ip_network network{masked(*base, bits), static_cast<uint8_t>(bits)};
   if (network.base != *base)
     return refuse(std::string{text} + " has bits set beyond its prefix; write " + network.str());
   return network;
 }
 
-std::string lower(std::string_view text) {
-  std::string out{text};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
-bool is_wildcard(char c) {
-  return c == '*' || c == '?';
-}
+bool is_wildcard(char c) { return c == '*' || c == '?'; }
 
 /// Why a label of a glob does not hold, "" when it does.
 std::string_view fault_in_label(std::string_view label) {
   auto is_legal = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || is_wildcard(c);
+    return ascii::is_alpha(c) || ascii::is_digit(c) || c == '-' || c == '_' || is_wildcard(c);
   };
   if (label.empty() || label.size() > 63)
     return "a label is empty or longer than 63 characters";
   if (!std::all_of(label.begin(), label.end(), is_legal))
     return "a label has a character other than letters, digits, hyphen, underscore, * and ?";
-  if (label.find('*') != std::string_view::npos && std::all_of(label.begin(), label.end(), is_wildcard))
+  if (label.find('*') != std::string_view::npos &&
+      std::all_of(label.begin(), label.end(), is_wildcard))
     return "a label of wildcards alone may only stand in front, as *. or **.";
   // `*example.com` is nearly always meant as `*.example.com`, and would let badexample.com in.
   if (label.front() == '*' && label[1] != '-' && label[1] != '_')
@@ -101,7 +94,8 @@ std::string_view fault_in_label(std::string_view label) {
 
 /// Validates and normalises a glob: labels with `*` or `?` inside.
 caf::expected<std::string> parse_glob(std::string_view text) {
-  auto glob = lower(text.ends_with('.') ? text.substr(0, text.size() - 1) : text);
+  std::string glob{text.ends_with('.') ? text.substr(0, text.size() - 1) : text};
+  std::transform(glob.begin(), glob.end(), glob.begin(), ascii::to_lower);
   if (glob.size() > 253)
     return refuse("the pattern is longer than 253 characters");
   for (std::string_view rest = glob;;) {
@@ -114,7 +108,8 @@ caf::expected<std::string> parse_glob(std::string_view text) {
   }
 }
 
-/// One label against one label of a glob. Only the last `*` is ever retried, so the cost is their product.
+/// One label against one label of a glob. Only the last `*` is ever retried, so the cost is their
+/// product.
 bool label_matches(std::string_view glob, std::string_view label) {
   size_t g = 0, l = 0, star = std::string_view::npos, retry = 0;
   while (l < label.size()) {
@@ -137,7 +132,8 @@ bool label_matches(std::string_view glob, std::string_view label) {
 } // namespace
 
 bool is_below(std::string_view name, std::string_view parent) noexcept {
-  return name.size() > parent.size() + 1 && name.ends_with(parent) && name[name.size() - parent.size() - 1] == '.';
+  return name.size() > parent.size() + 1 && name.ends_with(parent) &&
+         name[name.size() - parent.size() - 1] == '.';
 }
 
 bool glob_matches(std::string_view glob, std::string_view name) noexcept {
@@ -166,16 +162,18 @@ caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
     if (!out.port_)
       return refuse("the port is not a number from 1 to 65535");
   }
-  if (!rest.empty() && rest.find_first_not_of("*?.[]") == std::string_view::npos
-      && rest.find('*') != std::string_view::npos)
+  if (!rest.empty() && rest.find_first_not_of("*?.[]") == std::string_view::npos &&
+      rest.find('*') != std::string_view::npos)
     return refuse(std::string{global_wildcard});
-  if (rest.find_first_of("{}") != std::string_view::npos
-      || (rest.find_first_of("[]") != std::string_view::npos && rest.find(':') == std::string_view::npos))
+  if (rest.find_first_of("{}") != std::string_view::npos ||
+      (rest.find_first_of("[]") != std::string_view::npos &&
+       rest.find(':') == std::string_view::npos))
     return refuse("character classes and alternates are not supported");
 
   if (rest.find('/') != std::string_view::npos) {
     std::string bare;
-    std::copy_if(rest.begin(), rest.end(), std::back_inserter(bare), [](char c) { return c != '[' && c != ']'; });
+    std::copy_if(rest.begin(), rest.end(), std::back_inserter(bare),
+                 [](char c) { return c != '[' && c != ']'; });
     auto network = parse_network(bare);
     if (!network)
       return std::move(network.error());
@@ -206,12 +204,15 @@ caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
   auto name = host::parse(rest);
   if (!name)
     return refuse(context_of(name.error()));
-  // What is compared must be what is read: a look-alike spelling is shown in the form that will be matched.
-  if (std::any_of(rest.begin(), rest.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7F; }))
+  // What is compared must be what is read: a look-alike spelling is shown in the form that will be
+  // matched.
+  if (std::any_of(rest.begin(), rest.end(),
+                  [](char c) { return static_cast<unsigned char>(c) > 0x7F; }))
     return refuse("the pattern has characters beyond ASCII; write " + name->text());
   if (name->ip()) {
     if (out.kind_ != kind::exact)
-      return refuse("a wildcard in front of an IP address matches nothing; use an address prefix like 10.0.0.0/8");
+      return refuse("a wildcard in front of an IP address matches nothing; use an address prefix "
+                    "like 10.0.0.0/8");
     out.kind_ = kind::address;
     out.network_ = ip_network{*name->ip(), static_cast<uint8_t>(name->ip()->is_v4() ? 32 : 128)};
     out.scope_ = name->scope();
@@ -250,8 +251,8 @@ bool domain_pattern::covers_name(const domain_pattern& inner) const noexcept {
     case kind::below: return below || (same && inner.kind_ == kind::below);
     case kind::apex_and_below: return below || (same && inner.kind_ != kind::glob);
     case kind::glob:
-      return (inner.kind_ == kind::glob && same)
-             || (inner.kind_ == kind::exact && glob_matches(name_, inner.name_));
+      return (inner.kind_ == kind::glob && same) ||
+             (inner.kind_ == kind::exact && glob_matches(name_, inner.name_));
     default: return false;
   }
 }

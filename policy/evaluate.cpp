@@ -30,9 +30,7 @@ std::string matches(const rule& by) {
   return out;
 }
 
-std::string matches_or_not(const rule* by) {
-  return by ? matches(*by) : "no match";
-}
+std::string matches_or_not(const rule* by) { return by ? matches(*by) : "no match"; }
 
 denial refuse(reason why, const rule* by = nullptr) {
   return {why, source::baseline_policy, decision::deny, by, {}, true};
@@ -42,16 +40,22 @@ denial refuse_by_mode(reason why) {
   return {why, source::mode_guard, decision::deny, nullptr, {}, false};
 }
 
+ip_address loopback_v4() { return ip_address::v4(0x7F000001); }
+
+ip_address loopback_v6() {
+  std::array<uint8_t, 16> bytes{};
+  bytes.back() = 1;
+  return ip_address::v6(bytes);
+}
+
 bool is_unspecified(const ip_address& address) {
   return address == ip_address::v4(0) || address == ip_address{};
 }
 
-bool is_loopback(const ip_address& address) {
-  return classify(address) == ip_class::loopback;
-}
+bool is_loopback(const ip_address& address) { return classify(address) == ip_class::loopback; }
 
 /// Whether connecting to `to` reaches one of the proxy's own listeners.
-bool is_own_listener(const rules& in_force, const ip_address& to, uint16_t port) {
+bool is_own_address(const rules& in_force, const ip_address& to, uint16_t port) {
   // Linux takes a connection to 0.0.0.0 or :: to this host itself.
   bool to_this_host = is_unspecified(to) || is_loopback(to);
   auto& here = in_force.local_addresses;
@@ -60,7 +64,8 @@ bool is_own_listener(const rules& in_force, const ip_address& to, uint16_t port)
       continue;
     if (listener.ip == to || (is_unspecified(to) && is_loopback(listener.ip)))
       return true;
-    if (is_unspecified(listener.ip) && (to_this_host || std::find(here.begin(), here.end(), to) != here.end()))
+    if (is_unspecified(listener.ip) &&
+        (to_this_host || std::find(here.begin(), here.end(), to) != here.end()))
       return true;
   }
   return false;
@@ -69,17 +74,8 @@ bool is_own_listener(const rules& in_force, const ip_address& to, uint16_t port)
 /// The same for an address and the v4 address it carries.
 bool reaches_own_listener(const rules& in_force, const ip_address& to, uint16_t port) {
   auto carried = embedded_v4(to);
-  return is_own_listener(in_force, to, port) || (carried && is_own_listener(in_force, *carried, port));
-}
-
-bool reaches_own_listener(const rules& in_force, const host& h, uint16_t port) {
-  if (in_force.own_listeners.empty())
-    return false;
-  if (h.ip())
-    return reaches_own_listener(in_force, *h.ip(), port);
-  return h.is_localhost()
-         && (is_own_listener(in_force, ip_address::v4(0x7F000001), port)
-             || is_own_listener(in_force, *ip_address::parse("::1"), port));
+  return is_own_address(in_force, to, port) ||
+         (carried && is_own_address(in_force, *carried, port));
 }
 
 /// The denied pattern for an address, by itself or by the v4 address it carries.
@@ -103,12 +99,16 @@ bool local_is_refused(const rules& in_force, const target& what, const notes& no
   auto& h = what.host;
   if (h.ip() && is_metadata(*h.ip())) {
     auto by = in_force.allowed->match_literal(*h.ip(), what.port);
-    note.add("local", [&] { return by ? "metadata address, " + matches(*by) : "metadata address, not listed as a literal"; });
+    note.add("local", [&] {
+      return by ? "metadata address, " + matches(*by) : "metadata address, not listed as a literal";
+    });
     return by == nullptr;
   }
   bool local = h.is_localhost() || (h.ip() && is_non_public(*h.ip()));
   if (!local || in_force.allow_local_binding) {
-    note.add("local", [&] { return std::string{local ? "local, allow_local_binding" : "not a local name or literal"}; });
+    note.add("local", [&] {
+      return std::string{local ? "local, allow_local_binding" : "not a local name or literal"};
+    });
     return false;
   }
   auto by = in_force.allowed->match_explicit(h, what.port);
@@ -117,7 +117,8 @@ bool local_is_refused(const rules& in_force, const target& what, const notes& no
 }
 
 /// Steps 2 to 6. Sets `by` to the allowed pattern when it returns no denial.
-std::optional<denial> judge_host(const rules& in_force, const target& what, const notes& note, const rule*& by) {
+std::optional<denial> judge_host(const rules& in_force, const target& what, const notes& note,
+                                 const rule*& by) {
   note.add("host", [&] { return what.host.in_url() + ':' + std::to_string(what.port); });
   note.add("enabled", [&] { return std::string{in_force.enabled ? "yes" : "no"}; });
   if (!in_force.enabled)
@@ -128,8 +129,9 @@ std::optional<denial> judge_host(const rules& in_force, const target& what, cons
   if (denied)
     return refuse(reason::denied, denied);
 
-  bool own = reaches_own_listener(in_force, what.host, what.port);
-  note.add("own_listeners", [&] { return std::string{own ? "the proxy's own listener" : "no match"}; });
+  bool own = is_own_listener(in_force, what.host, what.port);
+  note.add("own_listeners",
+           [&] { return std::string{own ? "the proxy's own listener" : "no match"}; });
   if (own)
     return refuse(reason::not_allowed_local);
 
@@ -151,8 +153,10 @@ std::optional<denial> judge_mode(const rules& in_force, const target& what, cons
     if (what.protocol == protocol::socks5_tcp || what.protocol == protocol::socks5_udp)
       return {reason::method_not_allowed, "limited: no SOCKS5"};
     if (what.protocol == protocol::https_connect)
-      return in_force.mitm ? std::pair{reason::allow, std::string_view{"limited: CONNECT is intercepted"}}
-                           : std::pair{reason::mitm_required, std::string_view{"limited: CONNECT without interception"}};
+      return in_force.mitm
+               ? std::pair{reason::allow, std::string_view{"limited: CONNECT is intercepted"}}
+               : std::pair{reason::mitm_required,
+                           std::string_view{"limited: CONNECT without interception"}};
     if (what.upgrade)
       return {reason::method_not_allowed, "limited: no protocol upgrade"};
     if (!allows_method(in_force.mode, what.method))
@@ -165,16 +169,19 @@ std::optional<denial> judge_mode(const rules& in_force, const target& what, cons
   return refuse_by_mode(verdict.first);
 }
 
-/// Whether an address is what a literal or localhost name stands for, so that listing the name lists it.
+/// Whether an address is what a literal or localhost name stands for, so that listing the name
+/// lists it.
 bool stands_for(const host& h, const ip_address& address) {
   return h.ip() ? *h.ip() == address : h.is_localhost() && is_loopback(address);
 }
 
 /// Steps 4, 3 and 7 for one address.
-std::optional<denial> judge_address(const rules& in_force, const target& what, const ip_address& address,
-                                    const notes& note) {
+std::optional<denial> judge_address(const rules& in_force, const target& what,
+                                    const ip_address& address, const notes& note) {
   auto refused = [&](reason why, const rule* by, std::string_view words) {
-    note.add("addresses", [&] { return address.str() + ": " + std::string{words} + (by ? ", " + matches(*by) : ""); });
+    note.add("addresses", [&] {
+      return address.str() + ": " + std::string{words} + (by ? ", " + matches(*by) : "");
+    });
     return refuse(why, by);
   };
   if (reaches_own_listener(in_force, address, what.port))
@@ -182,7 +189,8 @@ std::optional<denial> judge_address(const rules& in_force, const target& what, c
   if (auto by = denied_address(*in_force.denied, address, what.port))
     return refused(reason::denied, by, "denied");
   auto kind = classify(address);
-  bool listed = stands_for(what.host, address) && in_force.allowed->match_explicit(what.host, what.port);
+  bool listed =
+    stands_for(what.host, address) && in_force.allowed->match_explicit(what.host, what.port);
   if (kind != ip_class::global && !in_force.allow_local_binding && !listed)
     return refused(reason::not_allowed_local, nullptr, to_string(kind));
   if (kind == ip_class::metadata && !in_force.allowed->match_literal(address, what.port))
@@ -192,6 +200,15 @@ std::optional<denial> judge_address(const rules& in_force, const target& what, c
 }
 
 } // namespace
+
+bool is_own_listener(const rules& in_force, const host& h, uint16_t port) {
+  if (in_force.own_listeners.empty())
+    return false;
+  if (h.ip())
+    return reaches_own_listener(in_force, *h.ip(), port);
+  return h.is_localhost() && (is_own_address(in_force, loopback_v4(), port) ||
+                              is_own_address(in_force, loopback_v6(), port));
+}
 
 rules_ptr deny_all() {
   auto out = std::make_shared<rules>();
@@ -215,7 +232,8 @@ std::variant<permit, denial> evaluate(const rules& in_force, target what, trace*
   return permit{std::move(what), by, source::baseline_policy};
 }
 
-std::variant<permit, denial> overrule(const rules& in_force, const denial& d, target what, trace* why) {
+std::variant<permit, denial> overrule(const rules& in_force, const denial& d, target what,
+                                      trace* why) {
   notes note{why};
   if (d.reason != reason::not_allowed)
     return d;
@@ -229,11 +247,12 @@ std::vector<ip_address> known_addresses(const host& h) {
   if (h.ip())
     return {*h.ip()};
   if (h.is_localhost())
-    return {ip_address::v4(0x7F000001), *ip_address::parse("::1")};
+    return {loopback_v4(), loopback_v6()};
   return {};
 }
 
-std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_address> addresses, trace* why) {
+std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_address> addresses,
+                                trace* why) {
   notes note{why};
   // A route without addresses must not exist: an answer without any is refused like a bad one.
   if (addresses.empty())
@@ -244,8 +263,8 @@ std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_
   return route{std::move(p), std::move(addresses)};
 }
 
-std::optional<denial> judge_again(const rules& in_force, const target& what, const ip_address& connected,
-                                  bool by_decider) {
+std::optional<denial> judge_again(const rules& in_force, const target& what,
+                                  const ip_address& connected, bool by_decider) {
   notes silent{nullptr};
   const rule* by = nullptr;
   if (auto no = judge_host(in_force, what, silent, by))

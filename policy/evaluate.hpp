@@ -14,8 +14,8 @@
 
 namespace proxy::policy {
 
-/// An address and port, e.g. one of the proxy's own listeners. A wildcard bind (0.0.0.0, ::) means every
-/// address of this machine: `local_addresses` in `rules` lists them.
+/// An address and port, e.g. one of the proxy's own listeners. A wildcard bind (0.0.0.0, ::) means
+/// every address of this machine: `local_addresses` in `rules` lists them.
 struct socket_address {
   ip_address ip;
   uint16_t port = 0;
@@ -28,11 +28,12 @@ struct rules {
   bool enabled = false;
   policy::mode mode = policy::mode::full;
   bool allow_local_binding = false;
-  bool mitm = false;               ///< Interception is available.
-  pattern_set_ptr allowed;         ///< Never null.
-  pattern_set_ptr denied;          ///< Never null.
+  bool mitm = false;       ///< Interception is available.
+  pattern_set_ptr allowed; ///< Never null.
+  pattern_set_ptr denied;  ///< Never null.
   std::vector<socket_address> own_listeners;
-  std::vector<ip_address> local_addresses; ///< This machine's interface addresses, for own_listeners on a wildcard.
+  std::vector<ip_address>
+    local_addresses; ///< This machine's interface addresses, for own_listeners on a wildcard.
 };
 using rules_ptr = std::shared_ptr<const rules>;
 
@@ -44,15 +45,16 @@ struct target {
   policy::protocol protocol = policy::protocol::http;
   proxy::host host;
   uint16_t port = 0;
-  std::string method;      ///< Upper case as received; "" for SOCKS.
-  bool upgrade = false;    ///< The request asks for a protocol upgrade.
-  bool tls = false;        ///< https in absolute form: the proxy makes the TLS connection itself.
+  std::string method;   ///< Upper case as received; "" for SOCKS.
+  bool upgrade = false; ///< The request asks for a protocol upgrade.
+  bool tls = false;     ///< https in absolute form: the proxy makes the TLS connection itself.
 };
 
 /// One step of an evaluation, for `explain`.
 struct step {
-  std::string_view name;   ///< "host", "enabled", "denied_domains", "own_listeners", "local", "allowed_domains", "method", …
-  std::string outcome;     ///< A few words: "no match", "matches *.example.com (config.toml:12)".
+  std::string_view name; ///< "host", "enabled", "denied_domains", "own_listeners", "local",
+                         ///< "allowed_domains", "method", …
+  std::string outcome;   ///< A few words: "no match", "matches *.example.com (config.toml:12)".
 };
 using trace = std::vector<step>;
 
@@ -63,7 +65,7 @@ struct denial {
   policy::decision decision = policy::decision::deny;
   const policy::rule* rule = nullptr; ///< Points into the rules the evaluation was given.
   std::string words;                  ///< A decider's own reason; else "".
-  bool domain_scope = true;           ///< Audit scope: domain, or non_domain (mode guard, proxy state).
+  bool domain_scope = true; ///< Audit scope: domain, or non_domain (mode guard, proxy state).
 };
 
 /// The reason as clients and audit see it: a decider's words, else the name of the reason.
@@ -87,46 +89,54 @@ private:
   policy::source source_;
 };
 
-/// Proof that addresses may be dialled. Only `vet` makes one and `dial` takes nothing else, so no flow
-/// reaches the network around the policy.
+/// Proof that addresses may be dialled. Only `vet` makes one and `dial` takes nothing else, so no
+/// flow reaches the network around the policy.
 class route {
 public:
   [[nodiscard]] const target& to() const noexcept { return permit_.to(); }
   [[nodiscard]] const permit& admitted() const noexcept { return permit_; }
-  [[nodiscard]] std::span<const ip_address> addresses() const noexcept { return addresses_; } ///< Never empty.
+  [[nodiscard]] std::span<const ip_address> addresses() const noexcept {
+    return addresses_;
+  } ///< Never empty.
 
 private:
-  route(permit p, std::vector<ip_address> addresses) : permit_(std::move(p)), addresses_(std::move(addresses)) {}
+  route(permit p, std::vector<ip_address> addresses)
+    : permit_(std::move(p)), addresses_(std::move(addresses)) {}
   friend std::variant<route, denial> vet(const rules&, permit, std::vector<ip_address>, trace*);
   permit permit_;
   std::vector<ip_address> addresses_;
 };
 
-/// Judges a target by name: steps 2–6 of the order (disabled, denied, own listeners, local literals,
-/// allowed), then the mode (method, upgrade, CONNECT without interception). Pure; no allocation but what
-/// the target brings when `why` is null.
-/// @param why  When given, every step passed is appended.
-[[nodiscard]] std::variant<permit, denial> evaluate(const rules& in_force, target what, trace* why = nullptr);
+/// Whether a literal or localhost name is one of the proxy's own listeners (step 4).
+[[nodiscard]] bool is_own_listener(const rules& in_force, const host& h, uint16_t port);
 
-/// A decider's "allow" for a `not_allowed` denial. The mode is judged here, because `evaluate` had not come to
-/// it when the name was refused; steps 7 and 8 still follow.
-/// @pre d.reason == reason::not_allowed; any other denial is returned as it is.
-[[nodiscard]] std::variant<permit, denial> overrule(const rules& in_force, const denial& d, target what,
+/// Judges a target by name: steps 2–6 of the order (disabled, denied, own listeners, local
+/// literals, allowed), then the mode (method, upgrade, CONNECT without interception). Pure; no
+/// allocation but what the target brings when `why` is null.
+/// @param why  When given, every step passed is appended.
+[[nodiscard]] std::variant<permit, denial> evaluate(const rules& in_force, target what,
                                                     trace* why = nullptr);
 
-/// The addresses of a literal (itself) or of localhost and the names below it (127.0.0.1 and ::1), known
-/// without DNS. Empty: the name must be resolved.
+/// A decider's "allow" for a `not_allowed` denial. The mode is judged here, because `evaluate` had
+/// not come to it when the name was refused; steps 7 and 8 still follow.
+/// @pre d.reason == reason::not_allowed; any other denial is returned as it is.
+[[nodiscard]] std::variant<permit, denial> overrule(const rules& in_force, const denial& d,
+                                                    target what, trace* why = nullptr);
+
+/// The addresses of a literal (itself) or of localhost and the names below it (127.0.0.1 and ::1),
+/// known without DNS. Empty: the name must be resolved.
 [[nodiscard]] std::vector<ip_address> known_addresses(const host& h);
 
-/// Judges resolved addresses: steps 4 (own listeners), 3 (denied CIDRs and literals) and 7 (non-public,
-/// metadata). One refused address refuses all; no address at all is refused as not_allowed_local.
-[[nodiscard]] std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_address> addresses,
-                                              trace* why = nullptr);
+/// Judges resolved addresses: steps 4 (own listeners), 3 (denied CIDRs and literals) and 7
+/// (non-public, metadata). One refused address refuses all; no address at all is refused as
+/// not_allowed_local.
+[[nodiscard]] std::variant<route, denial>
+vet(const rules& in_force, permit p, std::vector<ip_address> addresses, trace* why = nullptr);
 
-/// Judges an open tunnel again under new rules: the target by name and the address it is connected to.
-/// What a decider admitted goes on unless something other than `not_allowed` now refuses it.
+/// Judges an open tunnel again under new rules: the target by name and the address it is connected
+/// to. What a decider admitted goes on unless something other than `not_allowed` now refuses it.
 /// @returns the denial when it must be closed.
-[[nodiscard]] std::optional<denial> judge_again(const rules& in_force, const target& what, const ip_address& connected,
-                                                bool by_decider);
+[[nodiscard]] std::optional<denial> judge_again(const rules& in_force, const target& what,
+                                                const ip_address& connected, bool by_decider);
 
 } // namespace proxy::policy

@@ -28,8 +28,8 @@ constexpr block v6_block(uint64_t high, unsigned bits, ip_class kind) {
   return {{high, 0}, bits, kind};
 }
 
-// IANA IPv4 special-purpose registry and multicast. A more specific block wins over the one around it.
-// 192.88.99.0/24 (6to4 relays) is deprecated and not marked globally reachable.
+// IANA IPv4 special-purpose registry and multicast. A more specific block wins over the one around
+// it. 192.88.99.0/24 (6to4 relays) is deprecated and not marked globally reachable.
 constexpr block v4_blocks[] = {
   v4_block(0x00000000, 0, ip_class::global),
   v4_block(0x00000000, 8, ip_class::unspecified),
@@ -52,9 +52,10 @@ constexpr block v4_blocks[] = {
   v4_block(0xFFFFFFFF, 32, ip_class::broadcast),
 };
 
-// IANA IPv6 special-purpose registry, multicast and site-local. Only 2000::/3 is allocated as global unicast,
-// so what lies outside it is reserved. The forms that carry a v4 address and are not themselves marked as
-// unreachable (mapped, compatible, 64:ff9b::/96) count as global here: the v4 address decides.
+// IANA IPv6 special-purpose registry, multicast and site-local. Only 2000::/3 is allocated as
+// global unicast, so what lies outside it is reserved. The forms that carry a v4 address and are
+// not themselves marked as unreachable (mapped, compatible, 64:ff9b::/96) count as global here: the
+// v4 address decides.
 constexpr block v6_blocks[] = {
   v6_block(0, 0, ip_class::reserved),
   v6_block(0x2000'0000'0000'0000, 3, ip_class::global),
@@ -65,17 +66,17 @@ constexpr block v6_blocks[] = {
   v6_block(0x0064'FF9B'0000'0000, 96, ip_class::global),
   v6_block(0x0064'FF9B'0001'0000, 48, ip_class::translation),
   v6_block(0x2001'0000'0000'0000, 23, ip_class::reserved),
-  v6_block(0x2001'0000'0000'0000, 32, ip_class::translation),     // Teredo
-  {{0x2001'0001'0000'0000, 1}, 128, ip_class::global},            // Port Control Protocol anycast
-  {{0x2001'0001'0000'0000, 2}, 128, ip_class::global},            // TURN anycast
-  {{0x2001'0001'0000'0000, 3}, 128, ip_class::global},            // DNS-SD SRP anycast
+  v6_block(0x2001'0000'0000'0000, 32, ip_class::translation), // Teredo
+  {{0x2001'0001'0000'0000, 1}, 128, ip_class::global},        // Port Control Protocol anycast
+  {{0x2001'0001'0000'0000, 2}, 128, ip_class::global},        // TURN anycast
+  {{0x2001'0001'0000'0000, 3}, 128, ip_class::global},        // DNS-SD SRP anycast
   v6_block(0x2001'0002'0000'0000, 48, ip_class::benchmarking),
-  v6_block(0x2001'0003'0000'0000, 32, ip_class::global),          // AMT
-  v6_block(0x2001'0004'0112'0000, 48, ip_class::global),          // AS112
-  v6_block(0x2001'0020'0000'0000, 28, ip_class::global),          // ORCHIDv2
-  v6_block(0x2001'0030'0000'0000, 28, ip_class::global),          // drone remote identification
+  v6_block(0x2001'0003'0000'0000, 32, ip_class::global), // AMT
+  v6_block(0x2001'0004'0112'0000, 48, ip_class::global), // AS112
+  v6_block(0x2001'0020'0000'0000, 28, ip_class::global), // ORCHIDv2
+  v6_block(0x2001'0030'0000'0000, 28, ip_class::global), // drone remote identification
   v6_block(0x2001'0DB8'0000'0000, 32, ip_class::documentation),
-  v6_block(0x2002'0000'0000'0000, 16, ip_class::translation),     // 6to4
+  v6_block(0x2002'0000'0000'0000, 16, ip_class::translation), // 6to4
   v6_block(0x3FFF'0000'0000'0000, 20, ip_class::documentation),
   v6_block(0xFC00'0000'0000'0000, 7, ip_class::unique_local),
   v6_block(0xFE80'0000'0000'0000, 10, ip_class::link_local),
@@ -129,15 +130,18 @@ std::span<const block> blocks_of(bool v4) {
 ip_class class_of(std::span<const block> blocks, words base, unsigned bits) {
   const block* best = &blocks.front();
   for (auto& candidate : blocks)
-    if (candidate.bits <= bits && candidate.bits >= best->bits && same_prefix(candidate.base, base, candidate.bits))
+    if (candidate.bits <= bits && candidate.bits >= best->bits &&
+        same_prefix(candidate.base, base, candidate.bits))
       best = &candidate;
   return best->kind;
 }
 
-/// Whether nothing of a prefix is global: halves it for as long as a block lies inside, so the depth is at
-/// most the address's width and only halves with a block in them are split.
+/// Whether nothing of a prefix is global: halves it for as long as a block lies inside, so the
+/// depth is at most the address's width and only halves with a block in them are split.
 bool all_non_public(std::span<const block> blocks, words base, unsigned bits) {
-  auto lies_inside = [&](const block& b) { return b.bits > bits && same_prefix(b.base, base, bits); };
+  auto lies_inside = [&](const block& b) {
+    return b.bits > bits && same_prefix(b.base, base, bits);
+  };
   if (std::none_of(blocks.begin(), blocks.end(), lies_inside))
     return class_of(blocks, base, bits) != ip_class::global;
   auto upper = base;
@@ -147,7 +151,8 @@ bool all_non_public(std::span<const block> blocks, words base, unsigned bits) {
 
 bool is_metadata_itself(const ip_address& address) {
   if (address.is_v4())
-    return std::find(std::begin(metadata_v4), std::end(metadata_v4), address.low32()) != std::end(metadata_v4);
+    return std::find(std::begin(metadata_v4), std::end(metadata_v4), address.low32()) !=
+           std::end(metadata_v4);
   auto w = words_of(address);
   return std::any_of(std::begin(metadata_v6), std::end(metadata_v6),
                      [w](words m) { return m.high == w.high && m.low == w.low; });
@@ -199,16 +204,19 @@ std::optional<ip_address> embedded_v4(const ip_address& address) noexcept {
   if (w.high == 0 && w.low >> 32 == 0xFFFF'0000) // ::ffff:0:a.b.c.d, RFC 2765
     return ip_address::v4(low);
   if (same_prefix(w, {0x0064'FF9B'0001'0000, 0}, 48)) {
-    // RFC 6052 §2.2: below a /48 the v4 address stands around bits 64 to 71; operators also cut /96 out of it.
+    // RFC 6052 §2.2: below a /48 the v4 address stands around bits 64 to 71; operators also cut /96
+    // out of it.
     if ((w.low & 0xFF'FFFF'FFFF) == 0 && w.low >> 56 == 0)
-      return ip_address::v4(static_cast<uint32_t>((w.high & 0xFFFF) << 16 | (w.low >> 40 & 0xFFFF)));
+      return ip_address::v4(
+        static_cast<uint32_t>((w.high & 0xFFFF) << 16 | (w.low >> 40 & 0xFFFF)));
     return ip_address::v4(low);
   }
   if (w.high >> 48 == 0x2002) // 6to4, RFC 3056 §2
     return ip_address::v4(static_cast<uint32_t>(w.high >> 16));
   if (w.high >> 32 == 0x2001'0000) // Teredo, RFC 4380 §4: the client's address with all bits turned
     return ip_address::v4(~low);
-  if ((w.low >> 32 & ~uint64_t{0x0200'0000}) == 0x0000'5EFE) // ISATAP, RFC 5214 §6.1, either u/l bit
+  if ((w.low >> 32 & ~uint64_t{0x0200'0000}) ==
+      0x0000'5EFE) // ISATAP, RFC 5214 §6.1, either u/l bit
     return ip_address::v4(low);
   return std::nullopt;
 }
@@ -236,9 +244,21 @@ bool is_non_public(const ip_network& network) noexcept {
   if (!network.base.is_v4())
     for (auto& c : carriers)
       if (network.bits > c.bits && same_prefix(base, c.base, c.bits))
-        return all_non_public(v4_blocks, {uint64_t{network.base.low32()} << 32, 0}, network.bits - c.bits)
-               || all_non_public(v6_blocks, base, network.bits);
+        return all_non_public(v4_blocks, {uint64_t{network.base.low32()} << 32, 0},
+                              network.bits - c.bits) ||
+               all_non_public(v6_blocks, base, network.bits);
   return all_non_public(blocks_of(network.base.is_v4()), base, network.bits);
+}
+
+ip_address masked(const ip_address& address, unsigned bits) noexcept {
+  if (address.is_v4())
+    return ip_address::v4(bits == 0 ? 0 : address.low32() & ~uint32_t{0} << (32 - bits));
+  auto bytes = address.bytes();
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    auto kept = bits > i * 8 ? std::min<size_t>(bits - i * 8, 8) : 0;
+    bytes[i] = static_cast<uint8_t>(bytes[i] & 0xFF00U >> kept);
+  }
+  return ip_address::v6(bytes);
 }
 
 } // namespace proxy::policy

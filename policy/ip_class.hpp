@@ -10,13 +10,27 @@ namespace proxy::policy {
 
 /// What IANA's special-purpose registries (RFC 6890, multicast) say of an address.
 enum class ip_class : uint8_t {
-  global, unspecified, loopback, private_use, shared, link_local, metadata, multicast, broadcast,
-  documentation, benchmarking, reserved, unique_local, site_local, translation,
+  global,
+  unspecified,
+  loopback,
+  private_use,
+  shared,
+  link_local,
+  metadata,
+  multicast,
+  broadcast,
+  documentation,
+  benchmarking,
+  reserved,
+  unique_local,
+  site_local,
+  translation,
 };
 [[nodiscard]] std::string_view to_string(ip_class c) noexcept;
 
-/// The class of the address, looking through every form that carries a v4 address (mapped, compatible,
-/// NAT64 64:ff9b::/96 and 64:ff9b:1::/48, 6to4, Teredo, ISATAP): non-global if either is.
+/// The class of the address, looking through every form that carries a v4 address (mapped,
+/// compatible, NAT64 64:ff9b::/96 and 64:ff9b:1::/48, 6to4, Teredo, ISATAP): non-global if either
+/// is.
 [[nodiscard]] ip_class classify(const ip_address& address) noexcept;
 
 /// `classify(a) != global`.
@@ -30,5 +44,10 @@ enum class ip_class : uint8_t {
 
 /// Whether the whole prefix lies in non-public space (0.0.0.0/0 and 10.0.0.0/7 do not).
 [[nodiscard]] bool is_non_public(const ip_network& network) noexcept;
+
+/// The address with every bit from `bits` on cleared, counted in its own family: the base of its
+/// prefix.
+/// @pre bits is at most 32 for v4, 128 for v6.
+[[nodiscard]] ip_address masked(const ip_address& address, unsigned bits) noexcept;
 
 } // namespace proxy::policy

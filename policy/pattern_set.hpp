@@ -10,8 +10,8 @@
 
 namespace proxy::policy {
 
-/// Many patterns, indexed: a look-up costs O(labels of the host), not O(patterns); only label globs scan.
-/// Immutable after compile; shared between threads by pointer.
+/// Many patterns, indexed: a look-up costs O(labels of the host), not O(patterns); only label globs
+/// scan. Immutable after compile; shared between threads by pointer.
 class pattern_set {
 public:
   /// A pattern that does not compile.
@@ -26,15 +26,15 @@ public:
 
   ~pattern_set();
 
-  /// The first rule (by specificity: exact, address, `*.`/`**.` longest suffix, CIDR longest prefix, glob)
-  /// that matches; nullptr when none does. The pointer lives as long as the set.
+  /// The first rule (by specificity: exact, address, `*.`/`**.` longest suffix, CIDR longest
+  /// prefix, glob) that matches; nullptr when none does. The pointer lives as long as the set.
   [[nodiscard]] const rule* match(const host& h, uint16_t port) const noexcept;
 
   /// Only IP literals and CIDRs, against a resolved address.
   [[nodiscard]] const rule* match_address(const ip_address& address, uint16_t port) const noexcept;
 
-  /// Only what lists a local host explicitly (SPEC order, step 5): its exact literal or name, or a CIDR
-  /// that itself lies wholly inside non-public space.
+  /// Only what lists a local host explicitly (SPEC order, step 5): its exact literal or name, or a
+  /// CIDR that itself lies wholly inside non-public space.
   [[nodiscard]] const rule* match_explicit(const host& h, uint16_t port) const noexcept;
 
   /// Only an exact IP literal (what unlocks link-local metadata addresses).
@@ -48,6 +48,7 @@ public:
 private:
   pattern_set();
   struct index;
+  [[nodiscard]] const rule* rule_of(uint32_t number) const noexcept;
   std::vector<rule> rules_;
   bool has_networks_ = false;
   std::unique_ptr<index> index_;

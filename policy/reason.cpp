@@ -21,7 +21,8 @@ constexpr refusal refusals[] = {
    "HTTPS request denied by MITM hook policy.", "http_request_denied"},
   {reason::policy_denied, "policy_denied", 403, "blocked-by-policy",
    "Request blocked by network policy.", "http_request_denied"},
-  // "The intermediary generated the response itself without attempting to connect": RFC 9209 §2.3.31.
+  // "The intermediary generated the response itself without attempting to connect": RFC 9209
+  // §2.3.31.
   {reason::proxy_disabled, "proxy_disabled", 503, "", "network proxy is disabled",
    "proxy_internal_response"},
   {reason::unix_socket_unsupported, "unix_socket_unsupported", 501, "", "unix sockets unsupported",
@@ -34,7 +35,8 @@ constexpr bool in_order() {
       return false;
   return true;
 }
-static_assert(in_order() && std::size(refusals) == static_cast<size_t>(reason::unix_socket_unsupported) + 1);
+static_assert(in_order() &&
+              std::size(refusals) == static_cast<size_t>(reason::unix_socket_unsupported) + 1);
 
 } // namespace
 
@@ -43,9 +45,7 @@ const refusal& refusal_of(reason r) noexcept {
   return refusals[index < std::size(refusals) ? index : static_cast<size_t>(reason::policy_denied)];
 }
 
-std::string_view to_string(reason r) noexcept {
-  return refusal_of(r).name;
-}
+std::string_view to_string(reason r) noexcept { return refusal_of(r).name; }
 
 std::string_view to_string(source s) noexcept {
   switch (s) {
@@ -76,9 +76,7 @@ std::string_view to_string(protocol p) noexcept {
   return "unknown";
 }
 
-std::string_view to_string(mode m) noexcept {
-  return m == mode::limited ? "limited" : "full";
-}
+std::string_view to_string(mode m) noexcept { return m == mode::limited ? "limited" : "full"; }
 
 bool allows_method(mode m, std::string_view method) noexcept {
   return m == mode::full || method == "GET" || method == "HEAD" || method == "OPTIONS";

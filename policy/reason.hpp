@@ -26,7 +26,7 @@ struct refusal {
   uint16_t status;                ///< HTTP status; 0 for `allow`.
   std::string_view x_proxy_error; ///< "" where the response carries no such header.
   std::string_view text;
-  std::string_view proxy_status;  ///< `error` parameter of Proxy-Status (RFC 9209 §2.3).
+  std::string_view proxy_status; ///< `error` parameter of Proxy-Status (RFC 9209 §2.3).
 };
 
 [[nodiscard]] const refusal& refusal_of(reason r) noexcept;

@@ -7,9 +7,10 @@ namespace proxy::policy {
 
 /// One pattern as configured, and where it stands: what `explain`, refusals and audit name.
 struct rule {
-  std::string text;     ///< As written, trimmed.
-  std::string file;     ///< "" when it does not come from a file ("--set", an API call: named here instead).
-  uint32_t line = 0;    ///< 1-based; 0 when unknown.
+  std::string text; ///< As written, trimmed.
+  std::string
+    file; ///< "" when it does not come from a file ("--set", an API call: named here instead).
+  uint32_t line = 0; ///< 1-based; 0 when unknown.
   uint32_t column = 0;
 };
 

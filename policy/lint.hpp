@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "policy/rule.hpp"
+
+namespace proxy::policy {
+
+/// Something legal that is probably not meant.
+struct lint_warning {
+  rule where;
+  std::string message;
+};
+
+/// Looks over both lists: `*.x` without x; an allowed pattern that takes in a whole public suffix;
+/// rules that can never match (denied anyway, or written like an address with wildcards);
+/// duplicates. Rules that do not parse are left out: compiling the list reports them.
+/// @returns Warnings, those of the allowed list first, each list in its order.
+[[nodiscard]] std::vector<lint_warning> lint(const std::vector<rule>& allowed,
+                                             const std::vector<rule>& denied);
+
+} // namespace proxy::policy
