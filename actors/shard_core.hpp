@@ -10,7 +10,9 @@
 #include "actors/audit.hpp"
 #include "actors/loop/event_loop.hpp"
 #include "actors/messages.hpp"
+#include "actors/policy_store.hpp"
 #include "actors/resolver.hpp"
+#include "actors/shard.hpp"
 #include "actors/upstream.hpp"
 #include "protocols/http1/decode.hpp"
 #include "tls/client.hpp"
@@ -52,6 +54,8 @@ public:
   upstream_pool pool;
   resolver_actor resolver;
   audit_actor audit;                                 ///< Null while there is no audit sink.
+  policy_store_actor store;                          ///< For the admin API.
+  std::vector<shard_actor> peers;                    ///< All shards, this one too; for the admin API and balance.
   shard_counters counters;
   bool draining = false;
 

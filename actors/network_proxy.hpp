@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "actors/messages.hpp"
+#include "config/load.hpp"
+
+namespace proxy {
+
+/// Why a proxy did not start.
+struct start_failure {
+  enum class kind : uint8_t { config, bind, system };
+  kind what = kind::config;
+  std::vector<config::problem> problems; ///< At least one error.
+};
+
+/// A running proxy: the actor system, its loops and their threads. Move-only; the destructor ends it at once.
+/// Everything may be called from any thread but the proxy's own.
+class network_proxy {
+public:
+  /// Loads the configuration, binds, starts the workers, and returns once every worker serves.
+  /// With `enabled = false` nothing is bound but the admin API, and it waits for a reload.
+  /// Warnings of the configuration are logged.
+  [[nodiscard]] static std::variant<network_proxy, start_failure> start(config::sources from);
+
+  network_proxy(network_proxy&&) noexcept;
+  network_proxy& operator=(network_proxy&&) noexcept;
+  ~network_proxy();
+
+  /// Addresses in use, `ip:port`; nullopt when not bound. `admin` may be `unix:PATH`.
+  [[nodiscard]] std::optional<std::string> http_address() const;
+  [[nodiscard]] std::optional<std::string> admin_address() const;
+  [[nodiscard]] config_ptr config() const;
+
+  [[nodiscard]] reload_outcome reload();
+  [[nodiscard]] reload_outcome set_mode(policy::mode mode);
+  /// Newest refusals of all workers, oldest first, at most 200; total over the whole life.
+  [[nodiscard]] blocked_page blocked() const;
+  /// Closes and opens log and audit files again.
+  void reopen_files();
+
+  /// Stops accepting and waits for what is under way, at most `grace`; then ends the rest.
+  /// @returns false when something had to be cut off.
+  bool shutdown(std::chrono::milliseconds grace);
+  /// Cuts a `shutdown` that runs in another thread short.
+  void end_now();
+
+private:
+  struct impl;
+  explicit network_proxy(std::unique_ptr<impl> made);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace proxy

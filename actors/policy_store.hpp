@@ -1,0 +1,22 @@
+#pragma once
+
+#include <caf/typed_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <string>
+
+#include "actors/messages.hpp"
+
+namespace proxy {
+
+/// Owns the policy in force and pushes it to every shard. Lives on the scheduler; one per proxy, owned by
+/// `network_proxy`. Changes are made one after the other, and answered when every shard serves them.
+using policy_store_actor = caf::typed_actor<
+  // The policy in force (for the admin API and `explain`; connections hold what was pushed to them).
+  caf::replies_to<atom::current>::with<snapshot_ptr>,
+  // Load all layers again: all of it, or the problems and nothing changed.
+  caf::replies_to<atom::reload>::with<reload_outcome>,
+  // Switch the mode at run time, within the managed constraints. The next reload keeps it only if the
+  // files say the same.
+  caf::replies_to<atom::set_mode, policy::mode>::with<reload_outcome>>;
+
+} // namespace proxy

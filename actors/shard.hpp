@@ -1,0 +1,29 @@
+#pragma once
+
+#include <caf/typed_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/messages.hpp"
+
+namespace proxy {
+
+/// What one core owns: its listeners, connections, resolver and upstream pool. Pinned to its loop; one per
+/// worker, owned by `network_proxy`.
+using shard_actor = caf::typed_actor<
+  // Serve this generation on these listening sockets. Replies with how many open tunnels it closed, once
+  // every connection has judged itself.
+  caf::replies_to<atom::install, snapshot_ptr, listener_set>::with<uint64_t>,
+  // Take over an accepted connection from a busier shard: descriptor, front end, client address.
+  caf::reacts_to<atom::adopt, int, endpoint, ip_address, uint16_t>,
+  // Live connections.
+  caf::replies_to<atom::describe>::with<std::vector<connection_info>>,
+  caf::replies_to<atom::count>::with<shard_counters>,
+  caf::replies_to<atom::blocked>::with<blocked_page>,
+  // Stop accepting; replies once the last connection of the proxy (not of the admin API) has ended.
+  caf::replies_to<atom::drain>::with<bool>,
+  // End every connection now and quit.
+  caf::reacts_to<atom::abort>>;
+
+} // namespace proxy
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::ip_address)
