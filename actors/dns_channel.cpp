@@ -180,11 +180,15 @@ void dns_channel::watched::on_ready() {
 
 void dns_channel::serve(int fd) {
   // c-ares takes one piece of a TCP answer at a time, yet an edge comes once: ask until nothing is left.
-  for (int round = 0; round < max_rounds; ++round) {
+  for (int round = 0;; ++round) {
     auto at = sockets_.find(fd);
     if (at == sockets_.end())
       break;
     auto& socket = *at->second;
+    if (round == max_rounds) { // a flood: let others have their turn, then hear of the rest
+      on_socket(this, fd, 1, socket.wants_write ? 1 : 0);
+      break;
+    }
     // Not yet true again once cleared here: the portable poller reports only bits that are missing.
     socket.ready = socket.wants_write ? 0 : io_out;
     pollfd now{fd, static_cast<short>(socket.wants_write ? POLLIN | POLLOUT : POLLIN), 0};

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <caf/typed_response_promise.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/dns_cache.hpp"
+#include "actors/dns_channel.hpp"
+#include "actors/file_watch.hpp"
+#include "actors/hosts_file.hpp"
+#include "actors/messages.hpp"
+
+namespace proxy {
+
+/// What `resolver` does: knows some names at once, and looks the others up. One loop, no locks.
+class dns_engine {
+public:
+  using promise = caf::typed_response_promise<dns_answer>;
+
+  /// Look-ups at once, those included that nobody waits for any more. Beyond it: errc::dns_error.
+  static constexpr size_t max_lookups = 4096;
+  /// How long a timeout is remembered: enough to spare a server that is down a stampede.
+  static constexpr std::chrono::milliseconds timeout_ttl{1000};
+
+  dns_engine(event_loop& loop, const config::proxy_config& config);
+  /// Answers all who wait with errc::cancelled.
+  ~dns_engine();
+
+  dns_engine(const dns_engine&) = delete;
+  dns_engine& operator=(const dns_engine&) = delete;
+
+  /// Goes by new settings, forgets what is cached, and asks again what is being asked.
+  void configure(const config::proxy_config& config);
+
+  /// What is known of a name without asking anybody; nothing when it must be looked up.
+  [[nodiscard]] std::optional<caf::expected<dns_answer>> known(const std::string& name);
+
+  /// Looks a name up that `known` does not know, or joins the look-up that is under way.
+  void look_up(const std::string& name, promise waiting);
+
+private:
+  /// One name that is being looked up. Its timer is the deadline.
+  struct lookup final : timer {
+    lookup(dns_engine& of, std::string text, uint64_t number)
+      : engine(of), name(std::move(text)), question(number) {}
+    void on_timer() override;
+    dns_engine& engine;
+    std::string name;
+    uint64_t question; ///< Tells it from an earlier one of the same name that nobody waits for any more.
+    std::vector<promise> waiting;
+  };
+
+  void open_channel();
+  void on_records(const std::string& name, uint64_t question, caf::expected<dns_records> found);
+  void finish(const std::string& name, const dns_result& result);
+  void remember(const std::string& name, const dns_result& result, std::chrono::milliseconds ttl);
+
+  event_loop& loop_;
+  config::dns settings_;
+  std::chrono::milliseconds patience_{};
+  hosts_file hosts_;
+  dns_cache cache_;
+  file_watch system_servers_; ///< A laptop that changes networks gets other name servers.
+  std::unordered_map<std::string, std::unique_ptr<lookup>> lookups_;
+  uint64_t last_question_ = 0;
+  std::unique_ptr<dns_channel> channel_;
+};
+
+} // namespace proxy
