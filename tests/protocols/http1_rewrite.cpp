@@ -1,0 +1,429 @@
+#define CAF_SUITE protocols.http1_rewrite
+#include "protocols/http1/rewrite.hpp" // unit under test
+
+#include "protocols/http1/decode.hpp"
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+using namespace proxy::http1;
+using namespace std::string_literals;
+using form = request_target::form;
+
+namespace {
+
+/// A decoded request beside the bytes that it views.
+struct parsed_request {
+  explicit parsed_request(std::string text) : head(std::move(text)) {
+    auto err = decode_request(head, {}, req);
+    CAF_REQUIRE_EQUAL(err, caf::error{});
+  }
+  parsed_request(const parsed_request&) = delete;
+
+  std::string head;
+  request req;
+};
+
+/// The head that goes upstream for a request with these field lines behind Host.
+std::string forwarded(std::string_view start, std::string_view lines,
+                      const rewrite_options& options = {}) {
+  parsed_request parsed{std::string{start} + "\r\nHost: a.com\r\n" + std::string{lines} + "\r\n"};
+  request_target target;
+  CAF_REQUIRE(!parse_target(parsed.req, target));
+  std::string out;
+  rewrite_request(parsed.req, target, options, out);
+  return out;
+}
+
+/// The fields behind Host that go upstream for a GET with these field lines.
+std::string forwarded_fields(std::string_view lines, const rewrite_options& options = {}) {
+  constexpr std::string_view start = "GET / HTTP/1.1\r\nHost: a.com\r\n";
+  auto out = forwarded("GET http://a.com/ HTTP/1.1", lines, options);
+  CAF_REQUIRE(out.starts_with(start) && out.ends_with("\r\n\r\n"));
+  return out.substr(start.size(), out.size() - start.size() - 2);
+}
+
+/// The head that goes to the client for a response.
+std::string returned(std::string_view start, std::string_view lines,
+                     const rewrite_options& options = {}, bool client_http_1_0 = false,
+                     bool to_head = false) {
+  auto head = std::string{start} + "\r\n" + std::string{lines} + "\r\n";
+  response res;
+  CAF_REQUIRE(!decode_response(head, {}, to_head, false, res));
+  std::string out;
+  rewrite_response(res, options, client_http_1_0, out);
+  return out;
+}
+
+caf::error parse(std::string_view method, std::string_view target, std::string_view host,
+                 request_target& out) {
+  request req;
+  req.method = method;
+  req.target = target;
+  if (host != "none")
+    req.fields.push_back({"Host", host});
+  return parse_target(req, out);
+}
+
+} // namespace
+
+CAF_TEST(a target is taken apart) {
+  struct row {
+    std::string_view method, target, host;
+    form kind;
+    bool https;
+    std::string_view name;
+    uint16_t port;
+    bool explicit_port;
+    std::string_view path;
+  };
+  for (auto& r : std::initializer_list<row>{
+         {"GET", "http://a.com/x?y", "a.com", form::absolute, false, "a.com", 80, false, "/x?y"},
+         {"GET", "HTTP://A.com:8080/", "a.com:8080", form::absolute, false, "a.com", 8080, true,
+          "/"},
+         {"GET", "http://a.com", "a.com", form::absolute, false, "a.com", 80, false, "/"},
+         {"GET", "http://a.com?q=/", "a.com", form::absolute, false, "a.com", 80, false, "?q=/"},
+         {"GET", "https://a.com/", "a.com", form::absolute, true, "a.com", 443, false, "/"},
+         {"GET", "ws://a.com/", "a.com", form::absolute, false, "a.com", 80, false, "/"},
+         {"GET", "wss://a.com/", "a.com", form::absolute, true, "a.com", 443, false, "/"},
+         {"GET", "http://[::1]:81/", "[::1]:81", form::absolute, false, "::1", 81, true, "/"},
+         {"GET", "http://127.1/", "127.0.0.1", form::absolute, false, "127.0.0.1", 80, false, "/"},
+         {"GET", "http://a.com/", "none", form::absolute, false, "a.com", 80, false, "/"},
+         {"GET", "http://a.com/@b:c", "a.com", form::absolute, false, "a.com", 80, false, "/@b:c"},
+         {"OPTIONS", "http://a.com", "a.com", form::absolute, false, "a.com", 80, false, "*"},
+         {"OPTIONS", "http://a.com/", "a.com", form::absolute, false, "a.com", 80, false, "/"},
+         {"OPTIONS", "*", "a.com:81", form::asterisk, false, "a.com", 81, true, "*"},
+         {"GET", "/x", "a.com", form::origin, false, "a.com", 80, false, "/x"},
+         {"GET", "//b.com/x", "a.com:443", form::origin, false, "a.com", 443, true, "//b.com/x"},
+         {"CONNECT", "a.com:443", "a.com:443", form::authority, false, "a.com", 443, true, ""},
+         {"CONNECT", "A.com.:8443", "a.com", form::authority, false, "a.com", 8443, true, ""},
+         {"CONNECT", "[::1]:1", "none", form::authority, false, "::1", 1, true, ""},
+         // Host agrees by meaning, not by bytes
+         {"GET", "http://a.com/", "A.COM", form::absolute, false, "a.com", 80, false, "/"},
+         {"GET", "http://a.com/", "a.com.", form::absolute, false, "a.com", 80, false, "/"},
+         {"GET", "http://a.com/", "a.com:80", form::absolute, false, "a.com", 80, false, "/"},
+         {"GET", "http://a.com:80/", "a.com", form::absolute, false, "a.com", 80, true, "/"},
+         {"GET", "https://a.com/", "a.com:443", form::absolute, true, "a.com", 443, false, "/"},
+         {"GET", "http://127.0.0.1/", "0x7f.1", form::absolute, false, "127.0.0.1", 80, false, "/"},
+       }) {
+    CAF_MESSAGE(r.method << " " << r.target << " to " << r.host);
+    request_target out;
+    auto err = parse(r.method, r.target, r.host, out);
+    CAF_CHECK_EQUAL(err, caf::error{});
+    CAF_CHECK(out.kind == r.kind);
+    CAF_CHECK_EQUAL(out.https, r.https);
+    CAF_CHECK_EQUAL(out.host.text(), std::string{r.name});
+    CAF_CHECK_EQUAL(out.port, r.port);
+    CAF_CHECK_EQUAL(out.explicit_port, r.explicit_port);
+    CAF_CHECK_EQUAL(out.path, std::string{r.path});
+  }
+}
+
+CAF_TEST(a target that is wrong or disagrees with Host is malformed) {
+  constexpr std::string_view mismatch = "Host header does not match request target",
+                             bad_host = "invalid Host header";
+  struct row {
+    std::string_view method, target, host, context; ///< "": any context.
+  };
+  for (auto& [method, target, host, context] : std::initializer_list<row>{
+         {"GET", "http://a.com/", "b.com", mismatch},
+         {"GET", "http://a.com/", "a.com:81", mismatch},
+         {"GET", "http://a.com:81/", "a.com", mismatch},
+         {"GET", "http://a.com:81/", "a.com:80", mismatch},
+         {"GET", "http://a.com/", "a.com:443", mismatch},
+         {"GET", "https://a.com/", "a.com:80", mismatch},
+         {"GET", "http://a.com/", "x.a.com", mismatch},
+         {"GET", "http://127.0.0.1/", "[::ffff:127.0.0.1]", mismatch},
+         {"GET", "http://a.com/", "", bad_host},
+         {"GET", "http://a.com/", "a.com, b.com", bad_host},
+         {"GET", "http://a.com/", "u@a.com", bad_host},
+         {"GET", "http://a.com/", "a.com/", bad_host},
+         {"GET", "http://a.com/", "http://a.com", bad_host},
+         {"CONNECT", "a.com:443", "b.com:443", mismatch},
+         {"CONNECT", "a.com:443", "a.com:80", mismatch},
+         {"CONNECT", "a.com:443", "b.com", mismatch},
+         {"CONNECT", "a.com", "a.com", ""},
+         {"CONNECT", "a.com:", "a.com", ""},
+         {"CONNECT", "a.com:0", "a.com", ""},
+         {"CONNECT", "a.com:65536", "a.com", ""},
+         {"CONNECT", ":443", "a.com", ""},
+         {"CONNECT", "::1:443", "[::1]:443", ""},
+         {"CONNECT", "/", "a.com", ""},
+         {"CONNECT", "*", "a.com", ""},
+         {"CONNECT", "http://a.com:443/", "a.com", ""},
+         {"CONNECT", "u@a.com:443", "a.com:443", ""},
+         {"CONNECT", "a.com:443/", "a.com:443", ""},
+         {"connect", "a.com:443", "a.com:443", ""}, // methods are case-sensitive
+         {"GET", "a.com:443", "a.com", ""},
+         {"GET", "a.com/", "a.com", ""},
+         {"GET", "*", "a.com", ""},
+         {"OPTIONS", "**", "a.com", ""},
+         {"GET", "?q", "a.com", ""},
+         {"GET", "", "a.com", ""},
+         {"GET", "ftp://a.com/", "a.com", ""},
+         {"GET", "http:/a.com/", "a.com", ""},
+         {"GET", "http:a.com", "a.com", ""},
+         {"GET", "http:///x", "a.com", ""},
+         {"GET", "http://:80/", "a.com", ""},
+         {"GET", "http://a.com:/", "a.com", ""},
+         {"GET", "http://u:p@a.com/", "a.com", ""},
+         {"GET", "http://a.com@b.com/", "b.com", ""},
+         {"GET", "http://a.com\\@b.com/", "b.com", ""},
+         {"GET", "http://a.com#@b.com/", "a.com", ""},
+         {"GET", "http://a.com/#x", "a.com", ""},
+         {"GET", "/x#y", "a.com", ""},
+         {"GET", "http://a%2ecom/", "a.com", ""},
+         {"GET", "http://a.com/ x", "a.com", ""},
+         {"GET", "http://a.com/\x7f", "a.com", ""},
+         {"GET", "http://a.com/\xc3\xa9", "a.com", ""},
+         {"GET", "http://b\xc3\xbc.com/", "xn--b-xga.com", ""},
+         {"GET", "http://a.com/\r\nX: y", "a.com", ""},
+         {"GET", "http://256.1.1.1/", "256.1.1.1", ""},
+         {"GET", "/", "none", ""},
+         {"GET", "/", "", bad_host},
+         {"GET", "/", "a.com b.com", bad_host},
+         {"OPTIONS", "*", "none", ""},
+       }) {
+    CAF_MESSAGE(method << " " << target << " to " << host);
+    request_target out;
+    auto err = parse(method, target, host, out);
+    CAF_CHECK_EQUAL(err ? code_of(err) : errc{}, errc::malformed);
+    if (!context.empty())
+      CAF_CHECK_EQUAL(context_of(err), std::string{context});
+  }
+}
+
+CAF_TEST(a request goes out in origin - form with Host from the target first) {
+  CAF_CHECK_EQUAL(forwarded("GET http://a.com/x?y HTTP/1.1", "Accept: */*\r\nX: y\r\n"),
+                  "GET /x?y HTTP/1.1\r\nHost: a.com\r\nAccept: */*\r\nX: y\r\n\r\n"s);
+  CAF_CHECK_EQUAL(forwarded("GET http://A.com:80 HTTP/1.0", ""),
+                  "GET / HTTP/1.1\r\nHost: a.com\r\n\r\n"s);
+  CAF_CHECK_EQUAL(forwarded("GET http://a.com?q HTTP/1.1", ""),
+                  "GET /?q HTTP/1.1\r\nHost: a.com\r\n\r\n"s);
+  CAF_CHECK_EQUAL(forwarded("OPTIONS http://a.com HTTP/1.1", ""),
+                  "OPTIONS * HTTP/1.1\r\nHost: a.com\r\n\r\n"s);
+  CAF_CHECK_EQUAL(forwarded("POST / HTTP/1.1", "Content-Length: 2\r\nA: b\r\n"),
+                  "POST / HTTP/1.1\r\nHost: a.com\r\nContent-Length: 2\r\nA: b\r\n\r\n"s);
+}
+
+CAF_TEST(Host is written from the target) {
+  struct row {
+    std::string_view url, host, written;
+  };
+  for (auto [url, host, written] : std::initializer_list<row>{
+         {"http://a.com:8080/", "A.com:8080", "a.com:8080"},
+         {"https://a.com:443/", "a.com", "a.com"},
+         {"https://a.com:80/", "a.com:80", "a.com:80"},
+         {"http://[2001:DB8::1]:81/", "[2001:db8::1]:81", "[2001:db8::1]:81"},
+         {"http://[fe80::1%25eth0]/", "[fe80::1%25eth0]", "[fe80::1]"}, // the scope is ours alone
+         {"http://2130706433/", "127.0.0.1", "127.0.0.1"},
+       }) {
+    CAF_MESSAGE(url);
+    parsed_request parsed{"GET " + std::string{url} + " HTTP/1.1\r\nHost: " + std::string{host} +
+                          "\r\n\r\n"};
+    request_target target;
+    CAF_REQUIRE(!parse_target(parsed.req, target));
+    std::string out;
+    rewrite_request(parsed.req, target, {}, out);
+    CAF_CHECK_EQUAL(out, "GET / HTTP/1.1\r\nHost: " + std::string{written} + "\r\n\r\n");
+  }
+}
+
+CAF_TEST(a head is appended to what is there) {
+  parsed_request parsed{"GET http://a.com/ HTTP/1.1\r\nHost: a.com\r\n\r\n"};
+  request_target target;
+  CAF_REQUIRE(!parse_target(parsed.req, target));
+  std::string out = "before";
+  rewrite_request(parsed.req, target, {}, out);
+  CAF_CHECK_EQUAL(out, "beforeGET / HTTP/1.1\r\nHost: a.com\r\n\r\n"s);
+}
+
+CAF_TEST(hop - by - hop fields stay behind) {
+  struct row {
+    std::string_view lines, forwarded;
+  };
+  for (auto [lines, expected] : std::initializer_list<row>{
+         {"Connection: keep-alive\r\nKeep-Alive: 5\r\nA: b\r\n", "A: b\r\n"},
+         {"Proxy-Connection: keep-alive\r\nProxy-Authorization: Basic x\r\nProxy-Authenticate: "
+          "x\r\nA: b\r\n",
+          "A: b\r\n"},
+         {"PROXY-AUTHORIZATION: Basic x\r\nX-UNIX-Socket: /s\r\nA: b\r\n", "A: b\r\n"},
+         {"Upgrade: websocket\r\nConnection: upgrade\r\nA: b\r\n", "A: b\r\n"},
+         {"Connection: X-One, x-two\r\nX-One: 1\r\nX-TWO: 2\r\nX-Three: 3\r\n", "X-Three: 3\r\n"},
+         {"X-One: 1\r\nConnection: close\r\nConnection:\tx-one ,\r\nA: b\r\n",
+          "A: b\r\n"}, // every line, wherever
+         {"Connection: X\r\nX-Y: 1\r\n", "X-Y: 1\r\n"},
+         // what frames, routes or authenticates is not a client's to remove
+         {"Connection: Content-Length, Cookie, Authorization\r\nContent-Length: 1\r\nCookie: "
+          "c\r\nAuthorization: a\r\n",
+          "Content-Length: 1\r\nCookie: c\r\nAuthorization: a\r\n"},
+         {"Connection: Host\r\nA: b\r\n", "A: b\r\n"},
+         {"Connection: Transfer-Encoding\r\nTransfer-Encoding: Chunked\r\n",
+          "Transfer-Encoding: chunked\r\n"},
+         {"Content-Length: 5\r\nA: b\r\nContent-Length: 5\r\n", "Content-Length: 5\r\nA: b\r\n"},
+         {"TE: gzip\r\n", ""},
+         {"TE: gzip;q=0.5, Trailers\r\nConnection: TE\r\n", "TE: trailers\r\nConnection: TE\r\n"},
+         {"Trailer: X\r\n", "Trailer: X\r\n"},
+         {"Expect: 100-continue\r\nContent-Length: 1\r\n",
+          "Expect: 100-continue\r\nContent-Length: 1\r\n"},
+         {"X-Forwarded-For: 1\r\nForwarded: for=1\r\n",
+          "X-Forwarded-For: 1\r\nForwarded: for=1\r\n"},
+         {"Max-Forwards: 3\r\n", "Max-Forwards: 3\r\n"}, // counted for OPTIONS and TRACE only
+         {"A:\r\nB:  c \r\n", "A: \r\nB: c\r\n"},
+       }) {
+    CAF_MESSAGE(lines);
+    CAF_CHECK_EQUAL(forwarded_fields(lines), std::string{expected});
+  }
+}
+
+CAF_TEST(options add Connection and Via and keep Upgrade) {
+  struct row {
+    std::string_view lines;
+    rewrite_options options;
+    std::string_view forwarded;
+  };
+  constexpr std::string_view websocket =
+    "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nA: b\r\n";
+  for (auto& [lines, options, expected] : std::initializer_list<row>{
+         {"A: b\r\n", {"", false, true}, "A: b\r\nConnection: close\r\n"},
+         {"A: b\r\n", {"me", false, false}, "A: b\r\nVia: 1.1 me\r\n"},
+         {"Via: 1.0 b\r\nA: b\r\n", {"me", false, false}, "Via: 1.0 b\r\nA: b\r\nVia: 1.1 me\r\n"},
+         {"Connection: Via\r\nVia: 1.0 b\r\n", {"", false, false}, "Via: 1.0 b\r\n"},
+         {websocket, {"", true, false}, "A: b\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"},
+         {"A: b\r\n", {"", true, false}, "A: b\r\n"},
+         {"Upgrade: x\r\n", {"", true, false}, ""}, // Connection does not name it
+         {"Connection: upgrade\r\nUpgrade: x\r\nTE: trailers\r\n",
+          {"", true, true},
+          "TE: trailers\r\nUpgrade: x\r\nConnection: close, TE, upgrade\r\n"},
+       }) {
+    CAF_MESSAGE(lines);
+    CAF_CHECK_EQUAL(forwarded_fields(lines, options), std::string{expected});
+  }
+}
+
+CAF_TEST(Via tells the version that was received) {
+  auto out = forwarded("GET / HTTP/1.0", "", {"me", false, false});
+  CAF_CHECK_EQUAL(out, "GET / HTTP/1.1\r\nHost: a.com\r\nVia: 1.0 me\r\n\r\n"s);
+}
+
+CAF_TEST(Max-Forwards is counted down for OPTIONS and TRACE) {
+  auto hops = [](std::string_view method, std::string_view value) {
+    auto out = forwarded(std::string{method} + " / HTTP/1.1",
+                         "Max-Forwards: " + std::string{value} + "\r\n");
+    auto start = out.find("Max-Forwards: ") + 14;
+    return out.substr(start, out.find('\r', start) - start);
+  };
+  CAF_CHECK_EQUAL(hops("TRACE", "10"), "9"s);
+  CAF_CHECK_EQUAL(hops("OPTIONS", "1"), "0"s);
+  CAF_CHECK_EQUAL(hops("OPTIONS", "0"), "0"s);
+  CAF_CHECK_EQUAL(hops("OPTIONS", "x"), "x"s);
+  CAF_CHECK_EQUAL(hops("GET", "10"), "10"s);
+}
+
+CAF_TEST(an upstream proxy gets the absolute - form) {
+  auto send = [](std::string_view start, std::string_view credentials) {
+    parsed_request parsed{std::string{start} +
+                          "\r\nHost: a.com:81\r\nProxy-Authorization: client\r\nA: b\r\n\r\n"};
+    request_target target;
+    CAF_REQUIRE(!parse_target(parsed.req, target));
+    std::string out;
+    rewrite_request_for_proxy(parsed.req, target, {}, credentials, out);
+    return out;
+  };
+  CAF_CHECK_EQUAL(send("GET http://A.com:81/x HTTP/1.1", ""),
+                  "GET http://a.com:81/x HTTP/1.1\r\nHost: a.com:81\r\nA: b\r\n\r\n"s);
+  CAF_CHECK_EQUAL(
+    send("GET /x HTTP/1.1", "Basic eA=="),
+    "GET http://a.com:81/x HTTP/1.1\r\nHost: a.com:81\r\nA: b\r\nProxy-Authorization: Basic eA==\r\n\r\n"s);
+  CAF_CHECK_EQUAL(send("GET https://a.com:81?q HTTP/1.1", ""),
+                  "GET https://a.com:81?q HTTP/1.1\r\nHost: a.com:81\r\nA: b\r\n\r\n"s);
+  CAF_CHECK_EQUAL(send("OPTIONS http://a.com:81 HTTP/1.1", ""),
+                  "OPTIONS http://a.com:81 HTTP/1.1\r\nHost: a.com:81\r\nA: b\r\n\r\n"s);
+}
+
+CAF_TEST(a response is framed as it came and cleaned as a request is) {
+  struct row {
+    std::string_view start, lines, returned;
+  };
+  for (auto [start, lines, expected] : std::initializer_list<row>{
+         {"HTTP/1.1 200 OK", "Content-Length: 3\r\nA: b\r\n",
+          "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nA: b\r\n\r\n"},
+         {"HTTP/1.1 200 OK", "Transfer-Encoding: CHUNKED\r\nA: b\r\n",
+          "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n"},
+         {"HTTP/1.0 200 Fine", "A: b\r\n", "HTTP/1.1 200 Fine\r\nA: b\r\n\r\n"},
+         {"HTTP/1.1 200", "Content-Length: 0\r\nContent-Length: 0\r\n",
+          "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"},
+         {"HTTP/1.1 304 Not Modified", "Content-Length: 9\r\n",
+          "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"},
+         {"HTTP/1.1 204 No", "Content-Length: 9\r\n", "HTTP/1.1 204 No\r\n\r\n"},
+         {"HTTP/1.1 103 Hints", "Content-Length: 9\r\nLink: x\r\n",
+          "HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n"},
+         {"HTTP/1.1 200 OK",
+          "Content-Length: 0\r\nConnection: close, X\r\nX: y\r\nKeep-Alive: "
+          "5\r\nProxy-Authenticate: z\r\n"
+          "Proxy-Connection: close\r\nUpgrade: h2c\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n",
+          "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n"},
+         {"HTTP/1.1 200 OK",
+          "Content-Length: 0\r\nConnection: content-length, set-cookie\r\nSet-Cookie: a\r\n",
+          "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: a\r\n\r\n"},
+       }) {
+    CAF_MESSAGE(start << " " << lines);
+    CAF_CHECK_EQUAL(returned(start, lines), std::string{expected});
+  }
+}
+
+CAF_TEST(a response to HEAD keeps its length) {
+  CAF_CHECK_EQUAL(returned("HTTP/1.1 200 OK", "Content-Length: 9\r\n", {}, false, true),
+                  "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"s);
+}
+
+CAF_TEST(nobody else speaks as our Proxy - Status) {
+  struct row {
+    std::string_view value, left; ///< "-": no field is left.
+  };
+  for (auto [value, left] : std::initializer_list<row>{
+         {"cdn.example; error=x", "cdn.example; error=x"},
+         {"codex-network-proxy; error=http_request_denied", "-"},
+         {"Codex-Network-Proxy", "-"},
+         {"\"codex-network-proxy\"; error=x", "-"},
+         {"a; details=\"x, codex-network-proxy\", codex-network-proxy ;b, c",
+          "a; details=\"x, codex-network-proxy\", c"},
+         {"a; details=\"\\\", codex-network-proxy\"", "a; details=\"\\\", codex-network-proxy\""},
+         {"codex-network-proxy2", "codex-network-proxy2"},
+         {" , ,", "-"},
+       }) {
+    CAF_MESSAGE(value);
+    auto out = returned("HTTP/1.1 200 OK",
+                        "Content-Length: 0\r\nProxy-Status: " + std::string{value} + "\r\n");
+    auto line = left == "-" ? ""s : "Proxy-Status: " + std::string{left} + "\r\n";
+    CAF_CHECK_EQUAL(out, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + line + "\r\n");
+  }
+}
+
+CAF_TEST(a client is told whether the connection stays) {
+  struct row {
+    std::string_view start, lines;
+    rewrite_options options;
+    bool client_http_1_0;
+    std::string_view added;
+  };
+  constexpr std::string_view upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  for (auto& [start, lines, options, old_client, added] : std::initializer_list<row>{
+         {"HTTP/1.1 404 No", "", {"", false, true}, false, "Connection: close\r\n"},
+         {"HTTP/1.1 404 No", "", {"", false, true}, true, "Connection: close\r\n"},
+         {"HTTP/1.1 204 No", "", {"", false, false}, true, "Connection: keep-alive\r\n"},
+         {"HTTP/1.1 204 No", "", {"", false, false}, false, ""},
+         {"HTTP/1.1 100 Go", "", {"", false, true}, true, ""}, // the final response tells
+         {"HTTP/1.1 204 No", "", {"me", false, false}, false, "Via: 1.1 me\r\n"},
+         {"HTTP/1.0 204 No", "", {"me", false, false}, false, "Via: 1.0 me\r\n"},
+         {"HTTP/1.1 101 Up",
+          upgrade,
+          {"", true, false},
+          false,
+          "Upgrade: websocket\r\nConnection: upgrade\r\n"},
+         {"HTTP/1.1 101 Up", upgrade, {"", false, false}, false, ""},
+       }) {
+    CAF_MESSAGE(start << " " << lines);
+    CAF_CHECK_EQUAL(returned(start, lines, options, old_client),
+                    std::string{start}.replace(5, 3, "1.1") + "\r\n" + std::string{added} + "\r\n");
+  }
+}
