@@ -153,12 +153,13 @@ class Server(http.server.ThreadingHTTPServer):
         return sock, peer
 
     def finish_request(self, request, client_address):
-        if self.origin.tls:  # in the connection's own thread, so that a slow handshake holds nobody up
-            try:
-                request = self.origin.tls.wrap_socket(request, server_side=True)
-            except OSError:
-                return
-        super().finish_request(request, client_address)
+        if not self.origin.tls:
+            return super().finish_request(request, client_address)
+        try:  # in the connection's own thread, so that a slow handshake holds nobody up
+            with self.origin.tls.wrap_socket(request, server_side=True) as wrapped:
+                super().finish_request(wrapped, client_address)
+        except OSError:
+            pass  # the client did not like the certificate, or left
 
     def handle_error(self, request, client_address):
         pass  # a peer that hangs up is part of many tests

@@ -110,7 +110,7 @@ class ListsTest(SystemTest):
 
     def test_a_host_that_is_none_is_400(self):
         proxy = self.start(allow=["**.test"])
-        for host in ("a..test", ".test", "-" * 64 + ".test", "a b.test", "a_b!.test", "x." * 127 + "test", "a%00.test", "1.2.3.4.5x:"):
+        for host in ("a..test", ".test", "-" * 64 + ".test", "a b.test", "a_b!.test", "x." * 127 + "test", "a%00.test"):
             with self.subTest(host):
                 self.assertEqual(proxy.get(f"http://{host}/").status, 400)
 
