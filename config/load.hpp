@@ -16,7 +16,7 @@ namespace proxy::config {
 struct problem {
   enum class severity : uint8_t { warning, error };
   severity level = severity::error;
-  std::string file;  ///< "" for flags and environment.
+  std::string file;  ///< The flag itself ("--set") for flags; "" for the environment and run-time changes.
   uint32_t line = 0; ///< 1-based, 0 unknown.
   uint32_t column = 0;
   std::string key;   ///< Dotted, as the user would write it.
@@ -46,7 +46,8 @@ struct loaded {
   std::vector<problem> problems; ///< Errors and warnings, in file order.
 };
 
-/// Reads, merges, checks and clamps all layers. Touches only the files named in `from`.
+/// Reads, merges, checks and clamps all layers. Touches only the files named in `from`, and the
+/// `admin_token_file` they name. Never throws but for lack of memory.
 /// `check_patterns` asks for the extra warnings of `check` (`*.x` without x, public suffixes, rules that
 /// can never match, duplicates).
 [[nodiscard]] loaded load(const sources& from, bool check_patterns = false);
@@ -56,6 +57,12 @@ struct loaded {
 
 /// Names of the keys whose values differ, as users write them: the `changed` list of a reload.
 [[nodiscard]] std::vector<std::string> changed_keys(const proxy_config& before, const proxy_config& after);
+
+/// Every key with its type, default and meaning, for `--help`.
+[[nodiscard]] std::string describe_keys();
+
+/// config/proxy.toml: every key at its default with its meaning.
+[[nodiscard]] std::string reference_config();
 
 /// The commented starter configuration that `init --write-config` writes.
 [[nodiscard]] std::string_view starter_config() noexcept;

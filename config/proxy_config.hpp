@@ -75,6 +75,12 @@ struct log {
   friend bool operator==(const log&, const log&) = default;
 };
 
+/// Telemetry to a collector. Read and checked, not sent by this version.
+struct otel {
+  std::string endpoint; ///< "" for none.
+  friend bool operator==(const otel&, const otel&) = default;
+};
+
 struct mitm {
   bool enabled = false;
   bool inspect = false;
@@ -118,6 +124,8 @@ struct proxy_config {
   config::dns dns;
   config::audit audit;
   config::log log;
+  config::otel otel;
+  std::vector<std::string> socks_users; ///< Kept for the SOCKS listener, which this version does not have.
 
   std::string codex_home;             ///< `$CODEX_HOME`, default `~/.codex`.
   std::string profile;                ///< Selected `default_permissions`, "" in the older layout.

@@ -1,0 +1,236 @@
+#include "config/load.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "config/address.hpp"
+#include "config/settings.hpp"
+#include "config/text.hpp"
+#include "config/value.hpp"
+#include "policy/lint.hpp"
+
+namespace proxy::config {
+
+namespace {
+
+using environment = std::function<std::optional<std::string>(const std::string&)>;
+
+std::optional<std::string> process_environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>{value} : std::nullopt;
+}
+
+std::string find_home(const sources& from, const environment& env) {
+  if (!from.codex_home.empty())
+    return from.codex_home;
+  if (auto home = env("CODEX_HOME"); home && !home->empty())
+    return *home;
+  auto home = env("HOME");
+  return home && !home->empty() ? *home + "/.codex" : std::string{};
+}
+
+/// The steps of a load, in the order of `run`; they share what they find out.
+class loading {
+public:
+  loading(const sources& from, bool check_patterns)
+    : from_(from),
+      check_patterns_(check_patterns),
+      env_(from.getenv ? from.getenv : environment{process_environment}),
+      home_(find_home(from, env_)) {}
+
+  loaded run() {
+    layers_ = read_layers(from_, home_, out_);
+    std::vector<std::string> files;
+    for (const auto& file : {std::vector{from_.managed_file, home_ + "/config.toml"}, from_.files})
+      files.insert(files.end(), file.begin(), file.end());
+    // A layer that does not parse may be the one that selects the layout: what it hides cannot be judged.
+    if (!out_.failed())
+      understand();
+    auto failed = out_.failed();
+    loaded result{std::nullopt, out_.take(files)};
+    if (!failed)
+      result.config = std::move(effective_.config);
+    return result;
+  }
+
+private:
+  void understand() {
+    if (layers_.empty())
+      return no_configuration();
+    profile_ = select_profile(layers_, out_);
+    place_sets(layers_, profile_);
+    check_profile(layers_, profile_, out_);
+    read();
+    apply_flags();
+    merge_maps(effective_);
+    check_emptiness();
+    resolve_token();
+    if (out_.failed())
+      return;
+    check_narrowing(managed_, effective_, profile_, out_);
+    check_interception();
+    check_listeners();
+    if (check_patterns_)
+      check_patterns();
+    describe_origin();
+  }
+
+  void no_configuration() {
+    out_.error({}, {},
+               "no configuration: there is neither " + quoted(from_.managed_file) + " nor "
+                 + quoted(home_ + "/config.toml"),
+               "codex-network-proxy init --write-config makes one; --config FILE names another");
+  }
+
+  /// Reads the managed layer first: it is the base of all others, and what bounds them. The profile it selects
+  /// itself binds whatever profile the user selects.
+  void read() {
+    auto layer = layers_.begin();
+    for (; layer != layers_.end() && layer->from == layer::kind::managed; ++layer) {
+      const auto* own = find_node(*layer, {"default_permissions"});
+      if (auto name = own ? own->value_or(std::string{}) : std::string{}; !name.empty() && name != profile_)
+        read_layer(*layer, name, managed_, out_);
+      read_layer(*layer, profile_, managed_, out_);
+    }
+    effective_ = managed_;
+    merge_maps(managed_);
+    for (; layer != layers_.end(); ++layer)
+      read_layer(*layer, profile_, effective_, out_);
+  }
+
+  void apply_flags() {
+    apply_flag("--log-level", "log.level", from_.log_level);
+    apply_flag("--log-format", "log.format", from_.log_format);
+    if (from_.mode) {
+      effective_.config.mode = *from_.mode;
+      effective_.set_at["mode"] = {};
+    }
+  }
+
+  void apply_flag(const char* flag, std::string_view name, const std::optional<std::string>& text) {
+    if (!text)
+      return;
+    const auto& k = key_named(name);
+    toml::value<std::string> value{*text};
+    if (auto failure = read_value(k, value, {}, effective_.config); !failure.empty())
+      out_.error({flag}, full_name(k, profile_), failure);
+  }
+
+  /// A file of the larger product that says nothing about the network is legal, and easily an oversight.
+  void check_emptiness() {
+    if (!effective_.set_at.empty() || !effective_.domains.empty() || out_.failed() || !profile_.empty())
+      return;
+    std::string hint;
+    for (const auto& l : layers_) {
+      if (const auto* permissions = l.root["permissions"].as_table(); permissions && !permissions->empty()) {
+        std::string first{permissions->begin()->first.str()};
+        hint = "default_permissions = " + quoted(first) + " selects [permissions." + toml_key(first) + "]";
+      }
+      for (auto&& [key, value] : l.root) {
+        if (hint.empty() && nearest(key.str(), {"network_proxy"}) == "network_proxy" && key.str() != "network_proxy")
+          hint = "did you mean [network_proxy] by " + toml_key(key.str()) + "?";
+      }
+    }
+    if (!layers_.empty())
+      out_.warning({layers_.back().file}, {}, "no network settings: the proxy is disabled", std::move(hint));
+  }
+
+  /// Fetches the admin token from where the configuration says it is. It is never named in a message.
+  void resolve_token() {
+    auto& config = effective_.config;
+    const auto& by_env = key_named("admin_token_env");
+    const auto& by_file = key_named("admin_token_file");
+    if (!config.admin_token_env.empty() && !config.admin_token_file.empty())
+      return out_.error(effective_.where(by_file.name), full_name(by_file, profile_),
+                        "expected only one of admin_token_env and admin_token_file");
+    const key* source = nullptr;
+    std::string token;
+    if (!config.admin_token_env.empty()) {
+      source = &by_env;
+      token = env_(config.admin_token_env).value_or("");
+    } else if (!config.admin_token_file.empty()) {
+      source = &by_file;
+      auto content = read_file(config.admin_token_file, 4096);
+      if (!content.failure.empty())
+        return out_.error(effective_.where(by_file.name), full_name(by_file, profile_),
+                          "cannot read " + excerpt(config.admin_token_file) + ": " + content.failure);
+      token = content.text;
+    } else {
+      return;
+    }
+    config.admin_token = std::string{trim(token)};
+    auto printable = [](char c) { return c > ' ' && c < 0x7f; };
+    if (config.admin_token.empty())
+      out_.error(effective_.where(source->name), full_name(*source, profile_), "the admin token is not set or empty");
+    else if (!std::ranges::all_of(config.admin_token, printable))
+      out_.error(effective_.where(source->name), full_name(*source, profile_),
+                 "the admin token must be printable ASCII without spaces");
+  }
+
+  void check_interception() {
+    const auto& config = effective_.config;
+    if (config.mitm.enabled)
+      warn("mitm.enabled", "interception is not available in this version; limited mode refuses CONNECT");
+    if (!config.otel.endpoint.empty())
+      warn("otel.endpoint", "telemetry is not sent by this version");
+    if (!config.socks_users.empty())
+      warn("socks_users", "the SOCKS5 listener is not part of this version");
+  }
+
+  void check_listeners() {
+    auto& config = effective_.config;
+    for (auto& notice : clamp_listeners(config)) {
+      if (notice.key != "socks_url" || config.enable_socks5)
+        warn(notice.key, std::move(notice.message));
+    }
+    if (config.admin && same_port(config.http, *config.admin))
+      out_.error(effective_.where("admin_url"), full_name(key_named("admin_url"), profile_),
+                 "the admin API and the HTTP proxy cannot share " + to_string(*config.admin));
+    if (config.enable_socks5
+        && (same_port(config.http, config.socks) || (config.admin && same_port(*config.admin, config.socks))))
+      warn("socks_url", "another listener has " + to_string(config.socks));
+  }
+
+  static bool same_port(const listen_address& a, const listen_address& b) {
+    auto any = [](const listen_address& x) { return x.ip == "0.0.0.0" || x.ip == "::"; };
+    return a.path.empty() && b.path.empty() && a.port == b.port && a.port != 0 && (a.ip == b.ip || any(a) || any(b));
+  }
+
+  void check_patterns() {
+    const auto& config = effective_.config;
+    for (const auto& [rule, message] : policy::lint(config.allowed_domains, config.denied_domains))
+      out_.warning({rule.file, rule.line, rule.column}, {}, quoted(rule.text) + ": " + message);
+  }
+
+  void describe_origin() {
+    auto& config = effective_.config;
+    config.codex_home = home_;
+    config.profile = profile_;
+    for (const auto& l : layers_) {
+      if (l.from != layer::kind::flag)
+        config.files.push_back(l.file);
+    }
+  }
+
+  void warn(std::string_view name, std::string message) {
+    out_.warning(effective_.where(name), full_name(key_named(name), profile_), std::move(message));
+  }
+
+  const sources& from_;
+  bool check_patterns_;
+  environment env_;
+  std::string home_;
+  report out_;
+  std::vector<layer> layers_;
+  std::string profile_;
+  settings managed_;
+  settings effective_;
+};
+
+} // namespace
+
+loaded load(const sources& from, bool check_patterns) {
+  return loading{from, check_patterns}.run();
+}
+
+} // namespace proxy::config

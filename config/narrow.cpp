@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <set>
+
+#include "config/settings.hpp"
+#include "config/text.hpp"
+#include "policy/narrowing.hpp"
+
+namespace proxy::config {
+
+namespace {
+
+/// "invalid value for KEY: CANDIDATE (allowed ALLOWED)"
+void refuse(const place& where, const std::string& key, const std::string& candidate, const std::string& allowed,
+            report& out) {
+  out.error(where, key, "invalid value for " + key + ": " + candidate + " (allowed " + allowed + ")");
+}
+
+/// The first few rules as a list.
+std::string listing(const std::vector<policy::rule>& rules) {
+  constexpr size_t most = 8;
+  std::string result = "[";
+  for (size_t i = 0; i < std::min(rules.size(), most); ++i)
+    result += (i == 0 ? "" : ", ") + excerpt(rules[i].text);
+  return result + (rules.size() > most ? ", …]" : "]");
+}
+
+bool has_allow(const entry_map& entries) {
+  return std::ranges::any_of(entries, [](const auto& e) { return e.second.says == permission::allow; });
+}
+
+/// Compares one managed layer with the outcome.
+class narrowing {
+public:
+  narrowing(const settings& managed, const settings& effective, const std::string& profile, report& out)
+    : managed_(managed), effective_(effective), profile_(profile), out_(out) {}
+
+  void check() {
+    // Where `true` is the wider value.
+    check_switch("enabled", &proxy_config::enabled);
+    check_mode();
+    check_switch("allow_upstream_proxy", &proxy_config::allow_upstream_proxy);
+    check_switch("dangerously_allow_non_loopback_proxy", &proxy_config::dangerously_allow_non_loopback_proxy);
+    check_switch("dangerously_allow_non_loopback_admin", &proxy_config::dangerously_allow_non_loopback_admin);
+    check_switch("dangerously_allow_all_unix_sockets", &proxy_config::dangerously_allow_all_unix_sockets);
+    check_switch("allow_local_binding", &proxy_config::allow_local_binding);
+    check_allowed();
+    check_denied();
+    check_sockets();
+  }
+
+private:
+  void check_switch(std::string_view name, bool proxy_config::*member) {
+    // A list of sockets would mean nothing beside a switch that allows all of them.
+    auto bound = managed_.has(name)
+                 || (member == &proxy_config::dangerously_allow_all_unix_sockets && lists_sockets());
+    if (bound && !(managed_.config.*member) && effective_.config.*member)
+      refuse(effective_.where(name), shown(name), "true", "false (disabled by managed config)", out_);
+  }
+
+  void check_mode() {
+    if (managed_.has("mode") && managed_.config.mode == policy::mode::limited
+        && effective_.config.mode != policy::mode::limited)
+      refuse(effective_.where("mode"), shown("mode"), "full", "limited or more restrictive", out_);
+  }
+
+  void check_allowed() {
+    const auto& bounds = managed_.config.allowed_domains;
+    if (!managed_.has("allowed_domains") && !has_allow(managed_.domains))
+      return;
+    for (const auto& r : policy::widened_allows(bounds, effective_.config.allowed_domains))
+      refuse({r.file, r.line, r.column}, shown("allowed_domains"), excerpt(r.text),
+             "subset of managed allowed_domains " + listing(bounds), out_);
+  }
+
+  void check_denied() {
+    auto missing = policy::missing_denies(managed_.config.denied_domains, effective_.config.denied_domains);
+    if (!missing.empty())
+      refuse(effective_.where("denied_domains"), shown("denied_domains"), "missing managed denied_domains entries",
+             listing(missing), out_);
+  }
+
+  [[nodiscard]] bool lists_sockets() const {
+    return managed_.has("allow_unix_sockets") || managed_.has("unix_sockets");
+  }
+
+  void check_sockets() {
+    if (!lists_sockets())
+      return;
+    std::set<std::string> bounds;
+    for (const auto& r : managed_.socket_list)
+      bounds.insert(normal_path(r.text));
+    for (const auto& r : effective_.socket_list) {
+      if (!bounds.contains(normal_path(r.text)))
+        refuse({r.file, r.line, r.column}, shown("allow_unix_sockets"), excerpt(r.text),
+               "subset of managed allow_unix_sockets " + listing(managed_.socket_list), out_);
+    }
+  }
+
+  [[nodiscard]] std::string shown(std::string_view name) const { return full_name(key_named(name), profile_); }
+
+  const settings& managed_;
+  const settings& effective_;
+  const std::string& profile_;
+  report& out_;
+};
+
+} // namespace
+
+void check_narrowing(const settings& managed, const settings& effective, const std::string& profile, report& out) {
+  narrowing{managed, effective, profile, out}.check();
+}
+
+} // namespace proxy::config

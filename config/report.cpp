@@ -1,0 +1,64 @@
+#include "config/report.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace proxy::config {
+
+std::string problem::str() const {
+  std::string result;
+  if (!file.empty()) {
+    result = file;
+    if (line > 0)
+      result += ":" + std::to_string(line) + ":" + std::to_string(column);
+    result += ": ";
+  }
+  result += level == severity::error ? "error: " : "warning: ";
+  // "invalid value for KEY: …" names it already.
+  if (!key.empty() && message.find(key) == std::string::npos)
+    result += key + ": ";
+  result += message;
+  if (!hint.empty())
+    result += " (" + hint + ")";
+  return result;
+}
+
+void report::error(const place& where, std::string key, std::string message, std::string hint) {
+  failed_ = true;
+  add(problem::severity::error, where, std::move(key), std::move(message), std::move(hint));
+}
+
+void report::warning(const place& where, std::string key, std::string message, std::string hint) {
+  add(problem::severity::warning, where, std::move(key), std::move(message), std::move(hint));
+}
+
+void report::add(problem::severity level, const place& where, std::string key, std::string message,
+                 std::string hint) {
+  if (problems_.size() >= most) {
+    ++dropped_;
+    return;
+  }
+  problems_.push_back(
+    {level, where.file, where.line, where.column, std::move(key), std::move(message), std::move(hint)});
+}
+
+std::vector<problem> report::take(const std::vector<std::string>& files) {
+  auto order = [&files](const problem& p) {
+    auto rank = p.file.empty() ? files.size() + 1
+                               : static_cast<size_t>(std::ranges::find(files, p.file) - files.begin());
+    return std::tuple{rank, p.line, p.column};
+  };
+  std::ranges::stable_sort(problems_, {}, order);
+  // The managed layer may be read for two profiles.
+  auto repeated = std::ranges::unique(problems_, {}, &problem::str);
+  problems_.erase(repeated.begin(), repeated.end());
+  if (dropped_ > 0) {
+    problem rest;
+    rest.level = failed_ ? problem::severity::error : problem::severity::warning;
+    rest.message = "and " + std::to_string(dropped_) + " more problems";
+    problems_.push_back(std::move(rest));
+  }
+  return std::move(problems_);
+}
+
+} // namespace proxy::config
