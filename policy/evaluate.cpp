@@ -243,6 +243,17 @@ std::variant<permit, denial> overrule(const rules& in_force, const denial& d, ta
   return permit{std::move(what), nullptr, source::decider};
 }
 
+denial uphold(const denial& d, decision how, std::string words) {
+  if (d.reason != reason::not_allowed)
+    return d;
+  denial out{reason::policy_denied, source::decider, how, nullptr, std::move(words), true};
+  if (auto named = reason_named(out.words)) {
+    out.reason = *named;
+    out.words.clear();
+  }
+  return out;
+}
+
 std::vector<ip_address> known_addresses(const host& h) {
   if (h.ip())
     return {*h.ip()};

@@ -123,6 +123,12 @@ private:
 [[nodiscard]] std::variant<permit, denial> overrule(const rules& in_force, const denial& d,
                                                     target what, trace* why = nullptr);
 
+/// A decider's refusal of a `not_allowed` denial, `deny` or `ask`. Its words become the reason: one
+/// of the names of `reason` counts as that reason, none as policy_denied, any other travels in
+/// `denial::words`.
+/// @pre d.reason == reason::not_allowed; any other denial is returned as it is.
+[[nodiscard]] denial uphold(const denial& d, decision how, std::string words);
+
 /// The addresses of a literal (itself) or of localhost and the names below it (127.0.0.1 and ::1),
 /// known without DNS. Empty: the name must be resolved.
 [[nodiscard]] std::vector<ip_address> known_addresses(const host& h);

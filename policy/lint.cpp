@@ -79,8 +79,11 @@ void look_over(const std::vector<rule>& rules, const containment* denied,
       warn("the same as " + first->second->text + place(*first->second));
       continue;
     }
+    if (auto fault = address_with_wildcards(*pattern); !fault.empty()) {
+      warn(std::move(fault));
+      continue;
+    }
     warn(apex_missing(*pattern, list));
-    warn(address_with_wildcards(*pattern));
     if (denied) {
       warn(public_suffix(*pattern));
       warn(denied_anyway(*pattern, *denied));

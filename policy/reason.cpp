@@ -47,6 +47,13 @@ const refusal& refusal_of(reason r) noexcept {
 
 std::string_view to_string(reason r) noexcept { return refusal_of(r).name; }
 
+std::optional<reason> reason_named(std::string_view name) noexcept {
+  for (auto& r : refusals)
+    if (r.status == 403 && r.name == name)
+      return r.reason;
+  return std::nullopt;
+}
+
 std::string_view to_string(source s) noexcept {
   switch (s) {
     case source::baseline_policy: return "baseline_policy";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace proxy::policy {
@@ -31,6 +32,9 @@ struct refusal {
 
 [[nodiscard]] const refusal& refusal_of(reason r) noexcept;
 [[nodiscard]] std::string_view to_string(reason r) noexcept;
+
+/// The reason for refusing with 403 that has a name; nullopt for all other words.
+[[nodiscard]] std::optional<reason> reason_named(std::string_view name) noexcept;
 
 /// Which part decided.
 enum class source : uint8_t { baseline_policy, mode_guard, proxy_state, decider };

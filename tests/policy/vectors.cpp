@@ -1,0 +1,236 @@
+#define CAF_SUITE policy.vectors
+#include "policy/evaluate.hpp" // unit under test
+
+#include <fstream>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "policy/ip_class.hpp"
+#include "policy/lint.hpp"
+#include "policy/narrowing.hpp"
+#include "policy/upstream_proxy.hpp"
+#include "tests/policy/rules.hpp"
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+using namespace proxy::policy;
+using namespace proxy::policy::test;
+using nlohmann::json;
+
+namespace {
+
+using texts = std::vector<std::string>;
+
+uint16_t port_of(const json& v) { return v.value("port", uint16_t{80}); }
+
+json match(const json& v) {
+  auto pattern = domain_pattern::parse(v["pattern"].get<std::string>());
+  auto name = host::parse(v["host"].get<std::string>());
+  auto set = set_of({v["pattern"]});
+  bool alone = pattern && name && pattern->matches(*name, port_of(v));
+  bool indexed = set && name && set->match(*name, port_of(v)) != nullptr;
+  return alone == indexed ? json(alone) : json("the pattern and the set disagree");
+}
+
+json pattern(const json& v) {
+  auto text = v["pattern"].get<std::string>();
+  auto parsed = domain_pattern::parse(text);
+  if (!parsed && v.contains("error") &&
+      context_of(parsed.error()).find(v["error"].get<std::string>()) == std::string::npos)
+    return context_of(parsed.error());
+  if (v.contains("warning")) {
+    auto warnings = lint(rules_of({text}), {});
+    auto is_meant = [&](const lint_warning& w) {
+      return w.message.find(v["warning"].get<std::string>()) != std::string::npos;
+    };
+    if (std::none_of(warnings.begin(), warnings.end(), is_meant))
+      return "no warning";
+  }
+  return parsed.engaged();
+}
+
+json pattern_port(const json& v) {
+  auto parsed = domain_pattern::parse(v["pattern"].get<std::string>());
+  if (!parsed)
+    return "refused";
+  return {{"host", parsed->name()},
+          {"port", parsed->port() ? json(*parsed->port()) : json(nullptr)}};
+}
+
+json inside(const json& v) {
+  auto inner = domain_pattern::parse(v["inner"].get<std::string>());
+  auto outer = domain_pattern::parse(v["outer"].get<std::string>());
+  return inner && outer && inner->inside(*outer);
+}
+
+json loopback(const json& v) {
+  auto name = host::parse(v["host"].get<std::string>());
+  return name &&
+         (name->is_localhost() || (name->ip() && classify(*name->ip()) == ip_class::loopback));
+}
+
+json embedded(const json& v) {
+  auto carried = embedded_v4(ip(v["ip"].get<std::string>()));
+  return carried ? json(carried->str()) : json(nullptr);
+}
+
+json method(const json& v) {
+  return allows_method(v["mode"] == "limited" ? mode::limited : mode::full,
+                       v["method"].get<std::string>());
+}
+
+json verdict(const denial& d) {
+  return {{"decision", to_string(d.decision)},
+          {"reason", reason_text(d)},
+          {"source", to_string(d.source)}};
+}
+
+/// What a decider makes of a refusal; counts how often it is asked.
+std::variant<permit, denial> ask(const rules& in_force, const denial& d, const target& what,
+                                 const json& decider, int& calls) {
+  if (decider.is_null() || d.reason != reason::not_allowed)
+    return d;
+  ++calls;
+  if (decider == "allow")
+    return overrule(in_force, d, what);
+  auto how = decider.contains("ask") ? decision::ask : decision::deny;
+  return uphold(d, how, decider[to_string(how)].get<std::string>());
+}
+
+json decide(const json& v) {
+  auto in_force = allowing(v.value("allowed", texts{}), v.value("denied", texts{}));
+  if (!in_force.allowed || !in_force.denied)
+    return {{"decision", "invalid_config"}};
+  in_force.allow_local_binding = v.value("allow_local_binding", false);
+  for (auto& text : v.value("listeners", texts{})) {
+    auto where = unbox(authority::parse(text));
+    in_force.own_listeners.push_back({*where.host.ip(), *where.port});
+  }
+  for (auto& text : v.value("local_addresses", texts{}))
+    in_force.local_addresses.push_back(ip(text));
+  auto name = host::parse(v["host"].get<std::string>());
+  if (!name)
+    return {{"decision", "invalid_host"}};
+  target what{protocol::http, *name, port_of(v), v.value("method", "GET"), false, false};
+
+  int calls = 0;
+  auto judged = evaluate(in_force, what);
+  if (auto no = std::get_if<denial>(&judged)) {
+    auto answered = ask(in_force, *no, what, v.value("decider", json{}), calls);
+    judged = std::move(answered);
+  }
+  if (v.contains("decider_calls") && v["decider_calls"] != calls)
+    return {{"decider_calls", calls}};
+  if (auto no = std::get_if<denial>(&judged))
+    return verdict(*no);
+  auto addresses = known_addresses(*name);
+  if (addresses.empty() && !v.contains("dns"))
+    return {{"decision", "allow"}};
+  if (v.contains("dns")) {
+    addresses.clear();
+    for (auto& text : v["dns"])
+      addresses.push_back(ip(text.get<std::string>()));
+  }
+  auto vetted = vet(in_force, std::get<permit>(judged), addresses);
+  if (auto no = std::get_if<denial>(&vetted))
+    return verdict(*no);
+  return {{"decision", "allow"}};
+}
+
+json overruled(const json& v) {
+  auto refused = reason_named(v["baseline"].get<std::string>());
+  if (!refused)
+    return "unknown reason";
+  auto answer = overrule(allowing({}), denial{.reason = *refused, .words = {}}, get("example.com"));
+  return std::holds_alternative<permit>(answer) ? "allow" : "deny";
+}
+
+json refused(const json& v) {
+  auto d = uphold(denial{}, decision::deny, v["reason"]);
+  auto& row = refusal_of(d.reason);
+  return {{"status", row.status}, {"x_proxy_error", row.x_proxy_error}, {"text", row.text}};
+}
+
+json narrowing(const json& v) {
+  return widened_allows(rules_of(v["managed"].get<texts>()), rules_of(v["user"].get<texts>()))
+    .empty();
+}
+
+json bypass(const json& v) {
+  auto name = host::parse(v["host"].get<std::string>());
+  return name && no_proxy{v["no_proxy"].get<std::string>()}.matches(*name, port_of(v));
+}
+
+json proxy_env(const json& v) {
+  proxy_environment env;
+  auto& set = v["env"];
+  for (auto name : {"HTTP_PROXY", "http_proxy"})
+    env.http.push_back({name, set.value(name, "")});
+  env.https.push_back({"HTTPS_PROXY", set.value("HTTPS_PROXY", "")});
+  env.no_proxy = set.value("NO_PROXY", "");
+  env.cgi = set.contains("REQUEST_METHOD");
+  std::vector<std::string> warnings;
+  upstream_proxies proxies{env, allowing({}), warnings};
+  if (!warnings.empty())
+    return "refused";
+  bool tls = v["url_scheme"] == "https";
+  auto chosen = proxies.choose(tls, unbox(host::parse("example.com")), tls ? 443 : 80);
+  if (!chosen)
+    return nullptr;
+  return (chosen->tls ? "https://" : "http://") + chosen->host.in_url() + ':' +
+         std::to_string(chosen->port);
+}
+
+const std::map<std::string, std::function<json(const json&)>> kinds{
+  {"match", match},
+  {"pattern", pattern},
+  {"pattern_port", pattern_port},
+  {"inside", inside},
+  {"loopback", loopback},
+  {"non_public", [](const json& v) { return is_non_public(ip(v["ip"].get<std::string>())); }},
+  {"embedded_v4", embedded},
+  {"method", method},
+  {"decision", decide},
+  {"overrule", overruled},
+  {"refusal", refused},
+  {"narrowing", narrowing},
+  {"no_proxy", bypass},
+  {"proxy_env", proxy_env},
+};
+
+/// What is expected holds; an object may leave out keys that do not matter to a case.
+bool holds(const json& expected, const json& answer) {
+  if (!expected.is_object() || !answer.is_object())
+    return expected == answer;
+  for (auto& [key, value] : expected.items())
+    if (!answer.contains(key) || answer[key] != value)
+      return false;
+  return true;
+}
+
+} // namespace
+
+CAF_TEST(every case is answered as expected or as its recorded deviation says) {
+  std::ifstream file{PROXY_VECTORS "/policy.json"};
+  auto all = json::parse(file);
+  auto& deviations = all["deviations"];
+  size_t deviating = 0;
+  CAF_CHECK_GREATER(all["cases"].size(), 400u);
+  for (auto& v : all["cases"]) {
+    auto kind = kinds.find(v["kind"].get<std::string>());
+    if (kind == kinds.end()) {
+      CAF_ERROR("no such kind: " << v.dump());
+      continue;
+    }
+    auto answer = kind->second(v);
+    auto id = v["id"].get<std::string>();
+    bool deviates = deviations.contains(id);
+    deviating += deviates;
+    if (!holds(deviates ? deviations[id] : v["expect"], answer))
+      CAF_ERROR(v.dump() << " answers " << answer.dump());
+    if (deviates && holds(v["expect"], answer))
+      CAF_ERROR(id << " no longer deviates");
+  }
+  CAF_CHECK_EQUAL(deviating, deviations.size());
+}
