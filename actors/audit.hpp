@@ -3,9 +3,15 @@
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <memory>
+#include <string>
+
+#include "actors/line_writer.hpp"
 #include "actors/messages.hpp"
 
 namespace proxy {
+
+struct process_state;
 
 /// Writes one JSON line for each policy decision. Lives on the scheduler; one per proxy, owned by
 /// `network_proxy`. A slow sink never slows a connection: `record` is fire and forget, and the senders
@@ -20,5 +26,45 @@ using audit_actor = caf::typed_actor<
   caf::reacts_to<atom::reopen>,
   // Answers once everything recorded before is written: true unless the sink failed.
   caf::replies_to<atom::flush>::with<bool>>;
+
+/// Where audit lines go: nowhere, stderr, or a file that is appended to.
+class audit_sink {
+public:
+  audit_sink() = default; ///< Nowhere.
+  audit_sink(audit_sink&& other) noexcept;
+  audit_sink& operator=(audit_sink&& other) noexcept;
+  ~audit_sink();
+
+  /// @param output  As configured: "none", "stderr" or "file:PATH". A file is made with mode 0600.
+  /// @returns errc::system with path and errno text when the file cannot be opened.
+  [[nodiscard]] static caf::expected<audit_sink> open(const std::string& output);
+
+  /// Writes whole lines. @returns how many of them were lost.
+  size_t write(std::string_view lines);
+
+  [[nodiscard]] const std::string& output() const noexcept { return output_; }
+  [[nodiscard]] int error() const noexcept { return out_.error(); }
+
+private:
+  std::string output_ = "none";
+  int fd_ = -1;
+  bool owned_ = false;
+  line_writer out_;
+};
+
+struct audit_state {
+  static inline const char* name = "audit";
+  explicit audit_state(audit_actor::pointer) {}
+
+  audit_sink sink;
+  std::string batch;    ///< Lines that wait for the end of what is in the mailbox.
+  uint64_t batched = 0; ///< How many.
+  bool flushing = false; ///< A flush of our own is on its way to us.
+  bool failing = false;  ///< The last write lost lines; logged once.
+};
+
+/// @param process  Counters and the log; never null.
+audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,
+                                 std::shared_ptr<process_state> process);
 
 } // namespace proxy

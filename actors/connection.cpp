@@ -38,6 +38,13 @@ connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint what,
 
 connection::~connection() = default;
 
+bool connection::over_limit() const {
+  const auto& limits = shard.config().limits;
+  auto per_client = limits.max_connections_per_client;
+  return shard.process->total_connections() > limits.max_connections
+         || (per_client > 0 && !from.unix_socket && shard.clients_of(from.ip) > per_client);
+}
+
 void connection::begin(int descriptor) {
   self_ = caf::strong_actor_ptr{ctrl()};
   shard.joined(*this);
@@ -45,7 +52,7 @@ void connection::begin(int descriptor) {
     finish(ending::aborted);
     return;
   }
-  flow_ = serves == endpoint::admin ? admin_flow(*this) : client_flow(*this);
+  flow_ = serves == endpoint::admin ? admin_flow(*this) : over_limit() ? turn_away(*this) : client_flow(*this);
   flow_.start(this, &connection::flow_done);
 }
 
@@ -57,7 +64,7 @@ connection::behavior_type connection::make_behavior() {
       auto why = policy::judge_again(*next->rules, admitted->to, admitted->connected, admitted->by_decider);
       if (!why)
         return false;
-      shard.refused(*why, admitted->to, from.str(), shard.new_request_id());
+      (void)shard.refused(*why, admitted->to, *this);
       finish(ending::policy_changed);
       return true;
     },
@@ -107,7 +114,11 @@ connection_info connection::describe() const {
   connection_info info;
   info.id = id;
   info.client = from.str();
-  info.state = tunnelling ? "tunnel" : admitted && server ? "request" : "idle";
+  info.state = tunnelling ? "tunnel" : server ? "request" : "idle";
+  if (server) {
+    info.host = server->key.host;
+    info.port = server->key.port;
+  }
   if (admitted) {
     info.protocol = admitted->to.protocol;
     info.host = admitted->to.host.text();

@@ -36,7 +36,7 @@ struct client_address {
 struct admission {
   policy::target to;
   ip_address connected;
-  policy::rule rule;      ///< A copy: the rules it came from may be gone. Empty text: a decider.
+  policy::rule rule;       ///< A copy: the rules it came from may be gone. Empty text: a decider.
   bool by_decider = false;
 };
 
@@ -65,8 +65,9 @@ public:
   waker wakes;
   transport client;
   std::string pending;                 ///< Read from the client, not yet understood.
+  std::string first_down;              ///< What a tunnel sends the client first: a 101 and what came with it.
   std::unique_ptr<upstream> server;    ///< Of the request or tunnel under way.
-  std::unique_ptr<admission> admitted; ///< Set while a tunnel or request is under way.
+  std::unique_ptr<admission> admitted; ///< Of the tunnel; with `log.access`, of the last request too.
   const client_address from;
   const endpoint serves;
   const uint64_t id;
@@ -87,6 +88,7 @@ private:
   void finish(ending how);
   static void flow_done(void* self) noexcept;
   void log_end() const;
+  [[nodiscard]] bool over_limit() const;
 
   caf::strong_actor_ptr self_;
   size_t place_ = 0; ///< In the shard's list.

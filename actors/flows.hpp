@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "actors/connection.hpp"
 #include "actors/loop/task.hpp"
@@ -17,6 +18,9 @@ namespace proxy {
 
 /// Serves a client of the proxy until its connection ends: requests, then perhaps a tunnel.
 task<> client_flow(connection& c);
+
+/// Tells a client that a connection limit is reached.
+task<> turn_away(connection& c);
 
 /// Serves a client of the admin API.
 task<> admin_flow(connection& c);
@@ -39,8 +43,8 @@ struct received_head {
 /// Reads one request head (RFC 9112 §2.1); what was read beyond it stays in `c.pending`.
 task<> read_head(connection& c, received_head& out);
 
-/// Sends bytes to the client. @returns false when the client is gone or takes nothing for `timeouts.idle`.
-task<bool> send_to_client(connection& c, std::string bytes);
+/// Sends bytes to the client; they may be in a scratch buffer. @returns false when the client is gone or takes nothing for `timeouts.idle`.
+task<bool> send_to_client(connection& c, std::string_view bytes);
 
 /// Reads and drops the body of a request that is answered without reading it.
 /// @returns true when the connection can serve the next request.
@@ -52,7 +56,6 @@ task<> close_in_steps(connection& c);
 /// What a request asks for, taken out of its head: nothing here points into a buffer.
 struct exchange {
   policy::target target;
-  std::string request_id;
   std::string head;           ///< Rewritten, ready to be sent upstream.
   http1::framing body = http1::framing::none;
   uint64_t content_length = 0;
@@ -67,30 +70,49 @@ struct exchange {
 /// What follows on an exchange.
 enum class after : uint8_t { next_request, close, tunnel };
 
+/// A response that the proxy gives itself: Max-Forwards ran out (RFC 9110 §7.6.2).
+struct own_answer {
+  std::string body;
+};
+
+using verdict = std::variant<policy::permit, policy::denial, own_answer, caf::error>;
+
+/// Decodes a request head and judges what it asks for, by the policy of this moment. Fills `x`.
+[[nodiscard]] verdict judge_request(connection& c, std::string_view head, exchange& x);
+
 /// Forwards a permitted request and its response (RFC 9110 §7.6).
-task<after> forward(connection& c, exchange x, policy::permit permit);
+task<after> forward(connection& c, exchange& x, policy::permit permit);
 
 /// Opens a tunnel for a permitted CONNECT (RFC 9110 §9.3.6).
-task<after> open_tunnel(connection& c, exchange x, policy::permit permit);
+task<after> open_tunnel(connection& c, exchange& x, policy::permit permit);
 
 /// Relays between client and upstream until both directions ended.
 task<> relay(connection& c);
 
-/// Resolves the permitted name and vets its addresses. A refusal comes back as a denial.
+/// The outcome of looking for a way to a permitted target: one of the three is set.
 struct routed {
   std::optional<policy::route> route;
   std::optional<policy::denial> denial;
   caf::error error;
 };
+
+/// Resolves the permitted name and vets its addresses, under the newest policy.
 task<routed> find_route(connection& c, policy::permit permit);
 
 /// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
 task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to);
 
+/// Resolves, vets and dials: the refusal or fault, if any, is already answered.
+/// @returns nullptr when it was; `next` then says what to do with the connection.
+task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit, after& next);
+
 /// Answers with a refusal: counted, audited, recorded, sent. @returns what to do with the connection.
-task<after> refuse(connection& c, const exchange& x, const policy::denial& why);
+task<after> refuse(connection& c, exchange& x, const policy::denial& why);
 
 /// Answers with a fault of ours, of the client or of the upstream.
-task<after> fault(connection& c, const exchange& x, const caf::error& why);
+task<after> fault(connection& c, exchange& x, const caf::error& why);
+
+/// Remembers what admitted the tunnel that now stands to `c.server`.
+void admit_tunnel(connection& c, const policy::permit& by);
 
 } // namespace proxy

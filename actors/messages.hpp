@@ -20,6 +20,10 @@
 
 namespace proxy {
 
+namespace tls {
+class client_context;
+}
+
 using config_ptr = std::shared_ptr<const config::proxy_config>;
 
 /// Everything that shards and connections go by, in one immutable piece.
@@ -27,6 +31,7 @@ struct snapshot {
   uint64_t generation = 0;
   config_ptr config;       ///< Never null.
   policy::rules_ptr rules; ///< Never null.
+  std::shared_ptr<const tls::client_context> trust; ///< For https:// targets; null before the first load.
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;
 

@@ -13,6 +13,8 @@ namespace proxy {
 using policy_store_actor = caf::typed_actor<
   // The policy in force (for the admin API and `explain`; connections hold what was pushed to them).
   caf::replies_to<atom::current>::with<snapshot_ptr>,
+  // The sockets listened on.
+  caf::replies_to<atom::listen>::with<listener_set>,
   // Load all layers again: all of it, or the problems and nothing changed.
   caf::replies_to<atom::reload>::with<reload_outcome>,
   // Switch the mode at run time, within the managed constraints. The next reload keeps it only if the

@@ -17,19 +17,31 @@ constexpr int moves_per_turn = 16;
 
 } // namespace
 
-std::optional<size_t> pump::preload(std::string_view bytes) {
+pump::started pump::start(transport& to, std::string_view head, std::string_view rest) {
+  auto body = rest.substr(0, static_cast<size_t>(std::min<uint64_t>(left_, rest.size())));
+  auto taken = body.size();
   if (decoder_) {
-    auto deliver = follow(bytes);
+    auto deliver = follow(rest);
     if (!deliver)
-      return std::nullopt;
-    held_.append(*deliver);
-    return bytes.size() - take_excess().size();
-  }
-  auto taken = static_cast<size_t>(std::min<uint64_t>(left_, bytes.size()));
-  held_.append(bytes.substr(0, taken));
-  if (left_ != unlimited)
+      return {status::malformed, 0};
+    body = *deliver;
+    taken = rest.size() - excess_.size();
+    excess_.clear();
+  } else if (left_ != unlimited) {
     left_ -= taken;
-  return taken;
+  }
+  auto sent = to.write(head, body);
+  if (sent.failed()) {
+    error_ = sent.error;
+    return {status::sink_failed, taken};
+  }
+  auto done = sent.ok() ? sent.size : 0;
+  moved_ += done;
+  if (done < head.size())
+    held_.append(head.substr(done));
+  auto of_body = done > head.size() ? done - head.size() : 0;
+  held_.append(body.substr(of_body));
+  return {holds_bytes() ? status::blocked : left_ == 0 ? status::finished : status::busy, taken};
 }
 
 std::optional<std::string_view> pump::follow(std::string_view bytes) {
@@ -60,14 +72,6 @@ std::optional<std::string_view> pump::follow(std::string_view bytes) {
     left_ = 0;
   excess_.assign(bytes.substr(used));
   return decode_ ? std::string_view{decoded_} : bytes.substr(0, used);
-}
-
-pump::status pump::flush_held(event_loop& loop, transport& to) {
-  if (holds_bytes() && to.may_write() && flush(loop, to) == moved_state::failed)
-    return status::sink_failed;
-  if (holds_bytes())
-    return status::blocked;
-  return left_ == 0 ? status::finished : status::busy;
 }
 
 pump::status pump::run(event_loop& loop, transport& from, transport& to) {

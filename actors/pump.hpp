@@ -42,12 +42,13 @@ public:
   /// Bytes of ours that go first and are no part of the stream: a message head.
   void put_first(std::string_view bytes) { held_.append(bytes); }
 
-  /// Takes what belongs to the stream from bytes that were read elsewhere.
-  /// @returns how many bytes; the rest belongs to the next message. nullopt: malformed.
-  [[nodiscard]] std::optional<size_t> preload(std::string_view bytes);
-
-  /// Sends what is held (a head, early body bytes) as far as the receiver takes it.
-  [[nodiscard]] status flush_held(event_loop& loop, transport& to);
+  /// Begins: sends `head` (no part of the stream) and what of `rest`, read elsewhere, belongs to the stream,
+  /// in one call. What the receiver does not take is held.
+  struct started {
+    status what;  ///< As `run`.
+    size_t taken; ///< Bytes of `rest` that belong to the stream; the others to the sender's next message.
+  };
+  [[nodiscard]] started start(transport& to, std::string_view head, std::string_view rest);
 
   /// Moves what can be moved now.
   [[nodiscard]] status run(event_loop& loop, transport& from, transport& to);
@@ -57,6 +58,8 @@ public:
   [[nodiscard]] const caf::error& framing_error() const noexcept { return framing_error_; }
   /// The whole stream was read and delivered. Never true of a stream that ends with its connection.
   [[nodiscard]] bool finished() const noexcept { return left_ == 0 && !holds_bytes(); }
+  /// Whether the end of the sender's connection is the proper end of the stream.
+  [[nodiscard]] bool ends_with_source() const noexcept { return left_ == unlimited && !decoder_; }
   /// Bytes read beyond the stream's end: the start of the sender's next message.
   [[nodiscard]] std::string take_excess() noexcept { return std::move(excess_); }
   /// Waits for the receiver (not for the sender).

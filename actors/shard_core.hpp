@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <spdlog/logger.h>
 #include <string>
@@ -21,6 +23,11 @@ namespace proxy {
 
 class connection;
 
+struct peer_handles {
+  policy_store_actor store;
+  std::vector<shard_actor> shards;
+};
+
 /// What all shards share: counters that only grow or are owned by one writer each. No locks.
 struct process_state {
   explicit process_state(size_t shards) : connections(shards) {}
@@ -29,6 +36,8 @@ struct process_state {
   std::atomic<uint64_t> next_connection_id{1};
   /// Live connections of each shard, written by that shard alone, read by all (balance, total limit).
   std::vector<std::atomic<uint64_t>> connections;
+  /// Live connections by a hash of the client's address: two that collide share their limit.
+  std::array<std::atomic<uint32_t>, 4096> by_client{};
   std::atomic<uint64_t> audit_waiting{0}; ///< Events sent to the audit actor and not yet written.
   std::atomic<uint64_t> audit_dropped{0}; ///< Events not sent because too many waited.
   std::shared_ptr<spdlog::logger> log;    ///< Never null.
@@ -50,12 +59,12 @@ public:
   const size_t index;
   std::shared_ptr<process_state> process;
   snapshot_ptr policy;                               ///< In force here; never null.
-  std::shared_ptr<const tls::client_context> trust;  ///< For https:// targets; null before the first snapshot.
   upstream_pool pool;
   resolver_actor resolver;
   audit_actor audit;                                 ///< Null while there is no audit sink.
   policy_store_actor store;                          ///< For the admin API.
   std::vector<shard_actor> peers;                    ///< All shards, this one too; for the admin API and balance.
+  std::function<void()> on_left;                     ///< Called when a connection has ended.
   shard_counters counters;
   bool draining = false;
 
@@ -68,10 +77,9 @@ public:
   // -- decisions --
 
   /// Counts and audits an admission.
-  void admitted(const policy::permit& by, std::string_view client, std::string_view request_id);
-  /// Counts, audits, logs and remembers a refusal.
-  void refused(const policy::denial& why, const policy::target& what, std::string_view client,
-               std::string_view request_id);
+  void admitted(const policy::permit& by, const connection& of);
+  /// Counts, audits, logs and remembers a refusal. @returns its request id.
+  std::string refused(const policy::denial& why, const policy::target& what, const connection& of);
   [[nodiscard]] blocked_page blocked() const;
 
   /// A fresh request id: 16 hexadecimal digits that no two shards share.
@@ -83,9 +91,15 @@ public:
   void left(connection& c);
   [[nodiscard]] const std::vector<connection*>& connections() const noexcept { return connections_; }
 
+  /// Live connections from an address, over all shards (at least: hashes may collide).
+  [[nodiscard]] uint32_t clients_of(const ip_address& ip) const noexcept;
+
   static constexpr size_t blocked_ring_size = 200;
 
 private:
+  void record(audit_event event);
+  [[nodiscard]] std::atomic<uint32_t>& client_count(const ip_address& ip) const noexcept;
+
   std::vector<connection*> connections_; ///< Each knows its place.
   std::deque<blocked_request> blocked_;
   uint64_t blocked_total_ = 0;

@@ -21,6 +21,10 @@ struct task_promise_base {
       auto& p = self.promise();
       if (p.on_done)
         p.on_done(p.owner); // a root: nobody awaits it
+      // Whoever awaits is still on the stack below and goes on by itself. Resumed from here, a loop over
+      // steps that are done at once would grow the stack with each (tail calls are made by -O2 only).
+      if (p.starting)
+        return std::noop_coroutine();
       return p.continuation ? p.continuation : std::noop_coroutine();
     }
     void await_resume() const noexcept {}
@@ -32,6 +36,7 @@ struct task_promise_base {
   [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
 
   std::coroutine_handle<> continuation;
+  bool starting = false; ///< Between the first resumption and the first suspension, when awaited.
   void (*on_done)(void*) noexcept = nullptr;
   void* owner = nullptr;
 };
@@ -94,9 +99,13 @@ public:
   }
 
   bool await_ready() const noexcept { return false; }
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) noexcept {
-    handle_.promise().continuation = caller;
-    return handle_;
+  bool await_suspend(std::coroutine_handle<> caller) noexcept {
+    auto& promise = handle_.promise();
+    promise.continuation = caller;
+    promise.starting = true;
+    handle_.resume();
+    promise.starting = false;
+    return !handle_.done();
   }
   T await_resume() { return handle_.promise().take(); }
 

@@ -1,0 +1,121 @@
+#include "actors/audit.hpp"
+
+#include <caf/send.hpp>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "actors/audit_line.hpp"
+#include "actors/shard_core.hpp"
+
+namespace proxy {
+
+namespace {
+
+constexpr std::string_view file_prefix = "file:";
+
+/// A batch is written when it has this size, or when no event waits behind it.
+constexpr size_t batch_size = 64 * 1024;
+
+void write_batch(audit_state& state, process_state& process) {
+  if (state.batched == 0)
+    return;
+  auto lost = state.sink.write(state.batch);
+  process.audit_waiting.fetch_sub(state.batched, std::memory_order_relaxed);
+  process.audit_dropped.fetch_add(lost, std::memory_order_relaxed);
+  state.batch.clear();
+  state.batched = 0;
+  auto failing = lost > 0;
+  if (failing && !state.failing)
+    process.log->error("msg=\"audit events are lost\" output=\"{}\" error=\"{}\"", state.sink.output(),
+                       std::strerror(state.sink.error()));
+  else if (!failing && state.failing)
+    process.log->info("msg=\"audit events are written again\" output=\"{}\"", state.sink.output());
+  state.failing = failing;
+}
+
+/// Opens `output` in place of the sink; the old one stays when that fails.
+bool replace_sink(audit_state& state, process_state& process, const std::string& output) {
+  auto next = audit_sink::open(output);
+  if (!next) {
+    process.log->error("msg=\"cannot open the audit output\" cause=\"{}\"", context_of(next.error()));
+    return false;
+  }
+  state.sink = std::move(*next);
+  return true;
+}
+
+} // namespace
+
+audit_sink::audit_sink(audit_sink&& other) noexcept { *this = std::move(other); }
+
+audit_sink& audit_sink::operator=(audit_sink&& other) noexcept {
+  std::swap(output_, other.output_);
+  std::swap(fd_, other.fd_);
+  std::swap(owned_, other.owned_);
+  std::swap(out_, other.out_);
+  return *this;
+}
+
+audit_sink::~audit_sink() {
+  if (owned_)
+    ::close(fd_);
+}
+
+caf::expected<audit_sink> audit_sink::open(const std::string& output) {
+  audit_sink sink;
+  sink.output_ = output;
+  if (output == "stderr") {
+    sink.fd_ = STDERR_FILENO;
+  } else if (output.starts_with(file_prefix)) {
+    auto path = output.substr(file_prefix.size());
+    // Not blocking: a FIFO without a reader must not hold the proxy up.
+    sink.fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+    if (sink.fd_ < 0)
+      return caf::make_error(errc::system, path + ": " + std::strerror(errno));
+    sink.owned_ = true;
+  }
+  sink.out_ = line_writer{sink.fd_};
+  return sink;
+}
+
+size_t audit_sink::write(std::string_view lines) { return fd_ < 0 ? 0 : out_.write(lines); }
+
+audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,
+                                 std::shared_ptr<process_state> process) {
+  return {
+    [self, process](atom::record, const audit_event& event) {
+      auto& state = self->state;
+      append_audit_line(state.batch, event);
+      ++state.batched;
+      if (state.batch.size() >= batch_size) {
+        write_batch(state, *process);
+      } else if (!state.flushing) {
+        // Comes after the events that wait already, so they share one write.
+        state.flushing = true;
+        caf::anon_send(audit_actor{self}, atom::flush_v);
+      }
+    },
+    [self, process](atom::configure, const config_ptr& config) {
+      auto& state = self->state;
+      write_batch(state, *process);
+      return config->audit.output == state.sink.output() || replace_sink(state, *process, config->audit.output);
+    },
+    [self, process](atom::reopen) {
+      auto& state = self->state;
+      write_batch(state, *process);
+      (void)replace_sink(state, *process, std::string{state.sink.output()}); // its failure is logged
+    },
+    [self, process](atom::flush) {
+      auto& state = self->state;
+      state.flushing = false;
+      write_batch(state, *process);
+      return !state.failing;
+    },
+  };
+}
+
+} // namespace proxy

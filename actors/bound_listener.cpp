@@ -1,0 +1,116 @@
+#include "actors/bound_listener.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "actors/sockaddr.hpp"
+
+namespace proxy {
+
+namespace {
+
+constexpr int backlog = 4096;
+
+caf::error failed(const bound_listener& what, const std::string& call) {
+  return caf::make_error(errc::system, "cannot listen on " + what.address() + ": " + call + ": "
+                                         + std::strerror(errno));
+}
+
+caf::error bind_ip(bound_listener& l) {
+  auto ip = ip_address::parse(l.wanted.ip);
+  if (!ip)
+    return caf::make_error(errc::system, "cannot listen on " + l.wanted.ip + ": not an IP address");
+  l.ip = *ip;
+  l.port = l.wanted.port;
+  auto name = make_sockaddr(l.ip, l.port);
+  l.fd = ::socket(name.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (l.fd < 0)
+    return failed(l, "socket");
+  int one = 1;
+  ::setsockopt(l.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  // Accepted sockets inherit this, which saves a call for each.
+  ::setsockopt(l.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (name.family() == AF_INET6)
+    ::setsockopt(l.fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+  if (::bind(l.fd, name.get(), name.size) != 0)
+    return failed(l, "bind");
+  if (::listen(l.fd, backlog) != 0)
+    return failed(l, "listen");
+  ip_sockaddr bound;
+  if (::getsockname(l.fd, bound.get(), &bound.size) == 0)
+    l.port = bound.port();
+  return caf::none;
+}
+
+/// Whether somebody answers on a unix socket file.
+bool answers(const sockaddr_un& name) {
+  auto fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  auto up = fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
+  if (fd >= 0)
+    ::close(fd);
+  return up;
+}
+
+caf::error bind_path(bound_listener& l) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const auto& path = l.wanted.path;
+  if (path.size() >= sizeof name.sun_path)
+    return caf::make_error(errc::system, "cannot listen on unix:" + path + ": path too long");
+  std::memcpy(name.sun_path, path.data(), path.size());
+  struct stat st{};
+  if (::lstat(path.c_str(), &st) == 0) {
+    if (!S_ISSOCK(st.st_mode) || answers(name)) {
+      errno = EADDRINUSE;
+      l.wanted.path = path;
+      return caf::make_error(errc::system, "cannot listen on unix:" + path + ": " + std::strerror(errno));
+    }
+    ::unlink(path.c_str());
+  }
+  l.fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (l.fd < 0)
+    return failed(l, "socket");
+  // Only the owner may talk to the admin API.
+  auto mask = ::umask(0177);
+  auto bound = ::bind(l.fd, reinterpret_cast<const sockaddr*>(&name), sizeof name);
+  auto error = errno;
+  ::umask(mask);
+  errno = error;
+  if (bound != 0)
+    return failed(l, "bind");
+  l.path = path;
+  return ::listen(l.fd, backlog) == 0 ? caf::error{} : failed(l, "listen");
+}
+
+} // namespace
+
+bound_listener::~bound_listener() {
+  if (fd >= 0)
+    ::close(fd);
+  if (!path.empty())
+    ::unlink(path.c_str());
+}
+
+std::string bound_listener::address() const {
+  if (!wanted.path.empty())
+    return "unix:" + wanted.path;
+  auto text = ip.str();
+  return (ip.is_v4() ? text : '[' + text + ']') + ':' + std::to_string(port);
+}
+
+caf::expected<bound_listener_ptr> bind_listener(endpoint serves, const config::listen_address& wanted) {
+  auto made = std::make_shared<bound_listener>();
+  made->serves = serves;
+  made->wanted = wanted;
+  auto err = wanted.path.empty() ? bind_ip(*made) : bind_path(*made);
+  if (err)
+    return err;
+  return bound_listener_ptr{std::move(made)};
+}
+
+} // namespace proxy

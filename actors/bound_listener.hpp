@@ -1,0 +1,34 @@
+#pragma once
+
+#include <caf/expected.hpp>
+#include <string>
+
+#include "actors/messages.hpp"
+#include "config/proxy_config.hpp"
+
+namespace proxy {
+
+/// A bound and listening socket. Shared by all shards; the last one that lets go closes it, and removes the
+/// file of a unix socket.
+struct bound_listener {
+  endpoint serves = endpoint::http;
+  config::listen_address wanted; ///< As configured: port 0 stays 0.
+  int fd = -1;
+  ip_address ip;
+  uint16_t port = 0;             ///< As bound.
+  std::string path;              ///< Unix socket; then `ip` and `port` mean nothing.
+
+  bound_listener() = default;
+  bound_listener(const bound_listener&) = delete;
+  bound_listener& operator=(const bound_listener&) = delete;
+  ~bound_listener();
+
+  /// `ip:port`, `[ip6]:port`, or `unix:PATH`.
+  [[nodiscard]] std::string address() const;
+};
+
+/// Binds and listens. A unix socket file left by a dead process is replaced; one that answers is in use.
+/// @returns errc::system with address and errno text.
+[[nodiscard]] caf::expected<bound_listener_ptr> bind_listener(endpoint serves, const config::listen_address& wanted);
+
+} // namespace proxy

@@ -1,0 +1,197 @@
+#include <algorithm>
+
+#include "actors/flows.hpp"
+#include "actors/pump.hpp"
+#include "protocols/http1/decode.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// One read of a request head. Larger reads would only pull in body bytes that can be spliced.
+constexpr size_t head_read_size = 16 * 1024;
+
+/// How long a client may take to see our last answer before the connection is reset.
+constexpr std::chrono::seconds linger_time{2};
+constexpr size_t linger_bytes = 16 * 1024 * 1024;
+
+/// Looks for a whole head at the start of `bytes`. @returns true when `out` is settled.
+bool settle(connection& c, std::string_view bytes, size_t& scanned, received_head& out) {
+  if (!http1::may_be_request(bytes)) {
+    out.status = head_status::failed;
+    out.error = caf::make_error(errc::malformed, std::string{"not an HTTP request"});
+    return true;
+  }
+  auto end = http1::find_head_end(bytes, scanned);
+  scanned = bytes.size();
+  auto limit = c.shard.config().limits.max_head_bytes;
+  if (end.value_or(bytes.size()) > limit) {
+    out.status = head_status::failed;
+    out.error = caf::make_error(errc::head_too_large, "request head longer than " + std::to_string(limit) + " bytes");
+    return true;
+  }
+  if (!end)
+    return false;
+  out.status = head_status::complete;
+  out.text = bytes.substr(0, *end);
+  return true;
+}
+
+} // namespace
+
+task<> read_head(connection& c, received_head& out) {
+  size_t scanned = 0;
+  // What a pipelining client sent ahead comes first; it must not lie where it grows while views point to it.
+  if (!c.pending.empty() && settle(c, c.pending, scanned, out)) {
+    auto used = out.text.size();
+    out.store = std::move(c.pending);
+    c.pending.assign(out.store, used);
+    out.text = std::string_view{out.store}.substr(0, used);
+    co_return;
+  }
+  auto first = c.requests == 0 || !c.pending.empty();
+  auto deadline = c.in(first ? c.timeouts().head : c.timeouts().keep_alive);
+  for (;;) {
+    while (!c.client.may_read()) {
+      if (c.draining && c.pending.empty())
+        co_return;
+      if (c.client.raw.dead()) {
+        c.end = ending::client_gone;
+        co_return;
+      }
+      auto in_time = co_await c.wakes.until(deadline);
+      if (in_time)
+        continue;
+      if (c.pending.empty()) {
+        c.end = ending::idle;
+        co_return; // silence before the first byte is no request: no answer
+      }
+      out.status = head_status::failed;
+      out.error = caf::make_error(errc::request_timeout, std::string{"the request head did not arrive in time"});
+      co_return;
+    }
+    auto buffer = c.shard.loop.scratch().first(head_read_size);
+    auto got = c.client.read(buffer);
+    if (got.blocked())
+      continue;
+    if (!got.ok()) {
+      if (got.failed() || !c.pending.empty())
+        c.end = ending::client_gone;
+      co_return;
+    }
+    std::string_view bytes{buffer.data(), got.size};
+    if (c.pending.empty()) {
+      if (!first)
+        deadline = c.in(c.timeouts().head);
+      first = true;
+      if (settle(c, bytes, scanned, out)) {
+        if (out.status == head_status::complete)
+          c.pending.assign(bytes.substr(out.text.size()));
+        co_return;
+      }
+      c.pending.assign(bytes);
+    } else {
+      c.pending.append(bytes);
+      if (settle(c, c.pending, scanned, out)) {
+        auto used = out.text.size();
+        out.store = std::move(c.pending);
+        c.pending.assign(out.store, used);
+        out.text = std::string_view{out.store}.substr(0, used);
+        co_return;
+      }
+    }
+  }
+}
+
+task<bool> send_to_client(connection& c, std::string_view bytes) {
+  auto sent = c.client.write(bytes);
+  if (sent.ok() && sent.size == bytes.size())
+    co_return true;
+  std::string rest{bytes.substr(sent.ok() ? sent.size : 0)};
+  while (!rest.empty()) {
+    if (sent.failed() || c.client.raw.dead()) {
+      c.end = ending::client_gone;
+      co_return false;
+    }
+    if (!c.client.may_write()) {
+      auto in_time = co_await c.wakes.until(c.in(c.timeouts().idle));
+      if (!in_time) {
+        c.end = ending::idle;
+        co_return false;
+      }
+      continue;
+    }
+    sent = c.client.write(rest);
+    if (sent.ok())
+      rest.erase(0, sent.size);
+  }
+  co_return true;
+}
+
+task<bool> drain_body(connection& c, http1::framing framing, uint64_t length) {
+  if (framing == http1::framing::none)
+    co_return true;
+  auto limit = c.shard.config().limits.max_drain_bytes;
+  if (framing == http1::framing::length && length > limit)
+    co_return false;
+  http1::chunked_decoder chunks;
+  uint64_t left = framing == http1::framing::length ? length : limit;
+  // Takes what belongs to the body from the front; false when there is too much of it, or it is broken.
+  auto take = [&](std::string_view bytes, size_t& used) {
+    used = static_cast<size_t>(std::min<uint64_t>(left, bytes.size()));
+    if (framing == http1::framing::chunked) {
+      auto taken = chunks.consume(bytes.substr(0, used));
+      if (!taken)
+        return false;
+      used = *taken;
+    }
+    left -= used;
+    return true;
+  };
+  auto over = [&] { return framing == http1::framing::length ? left == 0 : chunks.done(); };
+  size_t used = 0;
+  if (!take(c.pending, used))
+    co_return false;
+  c.pending.erase(0, used);
+  auto deadline = c.in(c.timeouts().head);
+  while (!over()) {
+    if (left == 0)
+      co_return false;
+    if (!c.client.may_read()) {
+      auto in_time = co_await c.wakes.until(deadline);
+      if (!in_time)
+        co_return false;
+      continue;
+    }
+    auto buffer = c.shard.loop.scratch().first(head_read_size);
+    auto got = c.client.read(buffer);
+    if (got.blocked())
+      continue;
+    if (!got.ok())
+      co_return false;
+    std::string_view bytes{buffer.data(), got.size};
+    if (!take(bytes, used))
+      co_return false;
+    c.pending.assign(bytes.substr(used));
+  }
+  co_return true;
+}
+
+task<> close_in_steps(connection& c) {
+  c.client.shutdown_write();
+  auto deadline = c.in(linger_time);
+  for (size_t dropped = 0; dropped < linger_bytes && !c.client.raw.dead();) {
+    if (!c.client.may_read()) {
+      auto in_time = co_await c.wakes.until(deadline);
+      if (!in_time)
+        co_return;
+      continue;
+    }
+    auto got = c.client.read(c.shard.loop.scratch());
+    if (got.ended() || got.failed())
+      co_return;
+    dropped += got.size;
+  }
+}
+
+} // namespace proxy

@@ -1,0 +1,160 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "actors/flows.hpp"
+#include "actors/sockaddr.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// RFC 8305 §8: how long an attempt has before the next one starts beside it.
+constexpr std::chrono::milliseconds attempt_delay{250};
+
+/// Addresses taken from one answer: a hostile name must not make us dial hundreds.
+constexpr size_t max_attempts = 16;
+
+/// RFC 8305 §4: families take turns, the one that came first begins.
+std::vector<ip_address> interleave(std::span<const ip_address> in) {
+  std::vector<ip_address> first, second, out;
+  for (const auto& address : in)
+    (address.is_v4() == in[0].is_v4() ? first : second).push_back(address);
+  for (size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
+    if (i < first.size())
+      out.push_back(first[i]);
+    if (i < second.size())
+      out.push_back(second[i]);
+  }
+  if (out.size() > max_attempts)
+    out.resize(max_attempts);
+  return out;
+}
+
+caf::error to_error(int error, const ip_address& address, uint16_t port) {
+  auto where = address.is_v4() ? address.str() : '[' + address.str() + ']';
+  auto text = where + ':' + std::to_string(port) + ": " + std::strerror(error);
+  return caf::make_error(error == ETIMEDOUT ? errc::connection_timeout : errc::connection_refused, std::move(text));
+}
+
+/// Starts a connect(2). @returns 0, or why it failed at once.
+int begin_connect(connection& c, socket& to, const ip_address& address, uint16_t port) {
+  auto name = make_sockaddr(address, port);
+  auto fd = ::socket(name.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (fd < 0)
+    return errno;
+  int one = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (::connect(fd, name.get(), name.size) != 0 && errno != EINPROGRESS) {
+    auto error = errno;
+    ::close(fd);
+    return error;
+  }
+  return to.open(c.shard.loop, fd, &c.wakes) ? 0 : errno;
+}
+
+struct attempt {
+  std::unique_ptr<upstream> to;
+  bool failed = false;
+};
+
+/// One of the attempts that has connected; failed ones are marked, the last error kept.
+std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_t port, caf::error& last) {
+  for (auto& a : attempts) {
+    if (a.failed || !a.to->io.raw.may_write())
+      continue;
+    auto error = a.to->io.raw.take_error();
+    if (error == 0)
+      return std::move(a.to);
+    a.failed = true;
+    a.to->io.raw.close();
+    last = to_error(error, a.to->address, port);
+  }
+  return nullptr;
+}
+
+/// RFC 8305 §5: attempts one after the other, a slow one is overtaken.
+task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, std::span<const ip_address> to, uint16_t port,
+                                                           steady_time deadline) {
+  auto order = to.size() == 1 ? std::vector<ip_address>{to[0]} : interleave(to);
+  std::vector<attempt> attempts;
+  auto last = caf::make_error(errc::connection_timeout, std::string{"no address answered in time"});
+  for (size_t next = 0;;) {
+    auto pending = std::any_of(attempts.begin(), attempts.end(), [](const attempt& a) { return !a.failed; });
+    if (next < order.size()) {
+      auto made = std::make_unique<upstream>();
+      made->address = order[next++];
+      auto error = begin_connect(c, made->io.raw, made->address, port);
+      if (error != 0) {
+        last = to_error(error, made->address, port);
+        continue;
+      }
+      ++c.shard.counters.upstream_connects;
+      attempts.push_back({std::move(made), false});
+    } else if (!pending) {
+      co_return std::move(last);
+    }
+    auto overtake = next < order.size() ? std::min(deadline, c.in(attempt_delay)) : deadline;
+    for (;;) {
+      auto in_time = co_await c.wakes.until(overtake);
+      if (auto connected = pick_connected(attempts, port, last))
+        co_return std::move(connected);
+      if (c.client.raw.dead())
+        co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
+      auto alive = std::any_of(attempts.begin(), attempts.end(), [](const attempt& a) { return !a.failed; });
+      if (!alive || !in_time)
+        break;
+    }
+    if (c.shard.loop.now() >= deadline)
+      co_return caf::make_error(errc::connection_timeout, "no answer from " + order[0].str() + " in time");
+  }
+}
+
+task<caf::error> handshake(connection& c, upstream& u, const host& name) {
+  auto session = c.shard.policy->trust ? c.shard.policy->trust->session(name, u.io.raw.descriptor()) : nullptr;
+  if (!session)
+    co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
+  auto deadline = c.in(c.timeouts().tls_handshake);
+  for (;;) {
+    switch (tls::connect_step(*session)) {
+      case tls::step::done:
+        u.io.secure(std::move(session));
+        co_return caf::none;
+      case tls::step::want_read: u.io.raw.met_read_block(); break;
+      case tls::step::want_write: u.io.raw.met_write_block(); break;
+      default: co_return tls::handshake_error(*session);
+    }
+    auto in_time = co_await c.wakes.until(deadline);
+    if (!in_time)
+      co_return caf::make_error(errc::connection_timeout, std::string{"the TLS handshake took too long"});
+  }
+}
+
+} // namespace
+
+task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to) {
+  auto began = c.shard.loop.now();
+  auto dialled = co_await connect_any(c, to.addresses(), to.to().port, c.in(c.timeouts().connect));
+  if (!dialled)
+    co_return std::move(dialled.error());
+  auto u = std::move(*dialled);
+  if (to.to().tls) {
+    auto err = co_await handshake(c, *u, to.to().host);
+    if (err)
+      co_return std::move(err);
+  }
+  c.connect_ms = static_cast<uint32_t>(
+    std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
+  u->key.tls = to.to().tls;
+  u->key.host = to.to().host.text();
+  u->key.port = to.to().port;
+  co_return std::move(u);
+}
+
+} // namespace proxy

@@ -1,0 +1,104 @@
+#include "actors/listener.hpp"
+
+#include <caf/send.hpp>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "actors/connection.hpp"
+#include "actors/sockaddr.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// Accepted in one go before others of the loop have their turn.
+constexpr int batch = 64;
+
+/// How long a listener rests when the process or system has no descriptor left.
+constexpr std::chrono::milliseconds pause{100};
+
+/// A shard this far above the least loaded one hands new connections over.
+constexpr uint64_t slack = 64;
+
+} // namespace
+
+void spawn_connection(shard_core& on, int descriptor, endpoint serves, const ip_address& ip, uint16_t port) {
+  client_address from{ip, port, ip == ip_address{} && port == 0};
+  caf::actor_config cfg{&on.loop};
+  auto made = on.loop.system().spawn_impl<connection, caf::hidden + caf::lazy_init>(cfg, on, serves, from);
+  static_cast<connection*>(caf::actor_cast<caf::abstract_actor*>(made))->begin(descriptor);
+}
+
+listener::listener(caf::actor_config& cfg, shard_core& owner, bound_listener_ptr socket)
+  : super(cfg), shard_(owner), socket_(std::move(socket)) {
+  fd = socket_->fd;
+}
+
+listener::~listener() {
+  stop();
+}
+
+void listener::stop() {
+  if (std::exchange(watching_, false))
+    shard_.loop.unwatch(*this);
+  unlink();
+}
+
+listener::behavior_type listener::make_behavior() {
+  watching_ = shard_.loop.watch_shared(*this);
+  if (!watching_)
+    shard_.loop.arm(*this, shard_.loop.now() + pause);
+  return {
+    [this](atom::abort) {
+      stop();
+      socket_.reset();
+      quit();
+    },
+  };
+}
+
+void listener::on_timer() {
+  watching_ = shard_.loop.watch_shared(*this);
+  if (!watching_)
+    shard_.loop.arm(*this, shard_.loop.now() + pause);
+}
+
+void listener::on_ready() {
+  for (int i = 0; i < batch; ++i) {
+    ip_sockaddr peer;
+    auto accepted = ::accept4(fd, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted >= 0) {
+      place(accepted, peer.ip().value_or(ip_address{}), peer.ip() ? peer.port() : uint16_t{0});
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      ++shard_.counters.accept_pauses;
+      shard_.log().warn("msg=accept_paused listener={} error=\"{}\"", socket_->address(), std::strerror(errno));
+      stop();
+      shard_.loop.arm(*this, shard_.loop.now() + pause);
+    }
+    return; // drained, or an error of one connection that is gone already
+  }
+}
+
+void listener::place(int descriptor, const ip_address& ip, uint16_t port) {
+  auto mine = shard_.process->connections[shard_.index].load(std::memory_order_relaxed);
+  if (mine > slack && shard_.peers.size() > 1) {
+    size_t least = shard_.index;
+    auto fewest = mine;
+    for (size_t i = 0; i < shard_.peers.size(); ++i)
+      if (auto n = shard_.process->connections[i].load(std::memory_order_relaxed); n < fewest) {
+        fewest = n;
+        least = i;
+      }
+    if (mine > fewest + slack + fewest / 4) {
+      caf::anon_send(shard_.peers[least], atom::adopt_v, descriptor, socket_->serves, ip, port);
+      return;
+    }
+  }
+  spawn_connection(shard_, descriptor, socket_->serves, ip, port);
+}
+
+} // namespace proxy

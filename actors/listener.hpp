@@ -1,0 +1,43 @@
+#pragma once
+
+#include <caf/typed_actor.hpp>
+#include <memory>
+
+#include "actors/bound_listener.hpp"
+#include "actors/loop/pinned_actor.hpp"
+#include "actors/shard_core.hpp"
+
+namespace proxy {
+
+/// Accepts connections of one listening socket for one shard. Pinned to the shard's loop, owned by it. When
+/// descriptors run out it pauses and tries again, so that nothing spins.
+using listener_actor = caf::typed_actor<
+  // Stop accepting and end.
+  caf::reacts_to<atom::abort>>;
+
+/// Spawns a connection for an accepted descriptor on the shard's own loop.
+void spawn_connection(shard_core& on, int descriptor, endpoint serves, const ip_address& ip, uint16_t port);
+
+class listener final : public pinned_actor<listener_actor>, io_source, timer {
+public:
+  using super = pinned_actor<listener_actor>;
+
+  listener(caf::actor_config& cfg, shard_core& owner, bound_listener_ptr socket);
+  ~listener() override;
+
+  const char* name() const override { return "listener"; }
+
+private:
+  behavior_type make_behavior() override;
+  void on_ready() override;
+  void on_timer() override;
+  void stop();
+  /// Hands an accepted connection to the shard that should have it.
+  void place(int descriptor, const ip_address& ip, uint16_t port);
+
+  shard_core& shard_;
+  bound_listener_ptr socket_;
+  bool watching_ = false;
+};
+
+} // namespace proxy

@@ -1,0 +1,226 @@
+#include "actors/network_proxy.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "actors/cores.hpp"
+#include "actors/generation.hpp"
+#include "actors/log.hpp"
+#include "actors/policy_store_behavior.hpp"
+#include "actors/shard_behavior.hpp"
+
+namespace proxy {
+
+namespace {
+
+struct system_config : caf::actor_system_config {
+  system_config() {
+    // Two threads for what is slow or blocks (configuration, audit); they sleep while there is none of it,
+    // which the default policy of stealing work does not.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", size_t{2});
+  }
+};
+
+/// One worker: its loop and the thread that runs it.
+struct worker {
+  std::unique_ptr<event_loop> loop;
+  std::thread thread;
+  shard_actor shard;
+};
+
+/// Settled once: everything ended by itself, or somebody would not wait.
+struct shutdown_result {
+  std::promise<bool> result;
+  std::atomic<bool> settled{false};
+  void settle(bool drained) {
+    if (!settled.exchange(true))
+      result.set_value(drained);
+  }
+};
+
+} // namespace
+
+struct network_proxy::impl {
+  system_config config;
+  caf::actor_system system{config};
+  std::shared_ptr<process_state> process;
+  std::vector<worker> workers;
+  audit_actor audit;
+  policy_store_actor store;
+  std::shared_ptr<shutdown_result> over = std::make_shared<shutdown_result>();
+
+  ~impl() {
+    caf::scoped_actor self{system};
+    for (auto& w : workers)
+      if (w.shard) {
+        self->monitor(w.shard);
+        self->send(w.shard, atom::abort_v);
+      }
+    for (auto& w : workers)
+      if (w.shard)
+        self->receive([](const caf::down_msg&) {});
+    self->request(audit, std::chrono::seconds{5}, atom::flush_v).receive([](bool) {}, [](const caf::error&) {});
+    self->send_exit(store, caf::exit_reason::user_shutdown);
+    self->send_exit(audit, caf::exit_reason::user_shutdown);
+    store = nullptr;
+    audit = nullptr;
+    for (auto& w : workers) {
+      w.shard = nullptr;
+      w.loop->stop();
+      w.thread.join();
+    }
+    process->log->flush();
+  }
+
+  void start_workers(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      auto& w = workers.emplace_back();
+      w.loop = std::make_unique<event_loop>(system);
+      w.shard = spawn_pinned(*w.loop, shard, shard_start{i, process, closed_snapshot(), audit});
+      w.thread = std::thread{[loop = w.loop.get()] { loop->run(); }};
+    }
+  }
+
+  [[nodiscard]] std::vector<shard_actor> shards() const {
+    std::vector<shard_actor> out;
+    for (const auto& w : workers)
+      out.push_back(w.shard);
+    return out;
+  }
+
+  /// Puts the first generation in force everywhere.
+  void install(const prepared& first) {
+    caf::scoped_actor self{system};
+    auto peers = std::make_shared<peer_handles>();
+    peers->store = store;
+    peers->shards = shards();
+    self->request(audit, caf::infinite, atom::configure_v, first.next->config)
+      .receive([](bool) {}, [](const caf::error&) {});
+    for (auto& w : workers) {
+      self->send(w.shard, atom::listen_v, peers_ptr{peers});
+      self->request(w.shard, caf::infinite, atom::install_v, first.next, first.listeners)
+        .receive([](uint64_t) {}, [](const caf::error&) { std::abort(); });
+    }
+  }
+
+  template <class Answer, class Handle, class... Ts>
+  [[nodiscard]] std::optional<Answer> ask_once(const Handle& whom, Ts... xs) {
+    std::optional<Answer> out;
+    caf::scoped_actor self{system};
+    self->request(whom, caf::infinite, xs...).receive([&](Answer& a) { out.emplace(std::move(a)); },
+                                                      [](const caf::error&) {});
+    return out;
+  }
+};
+
+network_proxy::network_proxy(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
+network_proxy::network_proxy(network_proxy&&) noexcept = default;
+network_proxy& network_proxy::operator=(network_proxy&&) noexcept = default;
+network_proxy::~network_proxy() = default;
+
+std::variant<network_proxy, start_failure> network_proxy::start(config::sources from) {
+  auto first = prepare(from, 1, {});
+  if (!first.next)
+    return start_failure{first.bind_failed ? start_failure::kind::bind : start_failure::kind::config,
+                         std::move(first.problems)};
+  const auto& config = *first.next->config;
+  auto cores = config.workers > 0 ? static_cast<size_t>(config.workers) : usable_cores();
+  auto made = std::make_unique<impl>();
+  made->process = std::make_shared<process_state>(cores);
+  made->process->log = make_logger(config.log);
+  auto& log = *made->process->log;
+  for (const auto& p : first.problems)
+    log.warn("msg=config_warning detail=\"{}\"", p.str());
+  made->audit = made->system.spawn<caf::hidden>(proxy::audit, made->process);
+  made->start_workers(cores);
+  made->store = made->system.spawn<caf::hidden>(
+    policy_store, store_start{std::move(from), first.next, first.listeners, made->shards(), made->audit, made->process});
+  made->install(first);
+  for (const auto& l : first.listeners)
+    log.info("msg=listening listener={} address={}", l->serves == endpoint::http ? "http" : "admin", l->address());
+  if (!config.enabled)
+    log.warn("msg=disabled detail=\"enabled is false: nothing is bound, waiting for a reload\"");
+  log.info("msg=ready generation=1 workers={} mode={}", cores, policy::to_string(config.mode));
+  return network_proxy{std::move(made)};
+}
+
+namespace {
+
+std::optional<std::string> address_of(const listener_set& all, endpoint which) {
+  auto at = std::find_if(all.begin(), all.end(), [&](const auto& l) { return l->serves == which; });
+  return at == all.end() ? std::nullopt : std::optional{(*at)->address()};
+}
+
+} // namespace
+
+std::optional<std::string> network_proxy::http_address() const {
+  auto now = impl_->ask_once<listener_set>(impl_->store, atom::listen_v);
+  return now ? address_of(*now, endpoint::http) : std::nullopt;
+}
+
+std::optional<std::string> network_proxy::admin_address() const {
+  auto now = impl_->ask_once<listener_set>(impl_->store, atom::listen_v);
+  return now ? address_of(*now, endpoint::admin) : std::nullopt;
+}
+
+config_ptr network_proxy::config() const {
+  auto now = impl_->ask_once<snapshot_ptr>(impl_->store, atom::current_v);
+  return now ? (*now)->config : std::make_shared<const config::proxy_config>();
+}
+
+reload_outcome network_proxy::reload() {
+  return impl_->ask_once<reload_outcome>(impl_->store, atom::reload_v).value_or(reload_outcome{});
+}
+
+reload_outcome network_proxy::set_mode(policy::mode mode) {
+  return impl_->ask_once<reload_outcome>(impl_->store, atom::set_mode_v, mode).value_or(reload_outcome{});
+}
+
+blocked_page network_proxy::blocked() const {
+  blocked_page all;
+  for (const auto& shard : impl_->shards())
+    if (auto page = impl_->ask_once<blocked_page>(shard, atom::blocked_v)) {
+      all.total += page->total;
+      std::move(page->entries.begin(), page->entries.end(), std::back_inserter(all.entries));
+    }
+  std::sort(all.entries.begin(), all.entries.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  if (all.entries.size() > shard_core::blocked_ring_size)
+    all.entries.erase(all.entries.begin(),
+                      all.entries.end() - static_cast<std::ptrdiff_t>(shard_core::blocked_ring_size));
+  return all;
+}
+
+void network_proxy::reopen_files() {
+  caf::anon_send(impl_->audit, atom::reopen_v);
+}
+
+bool network_proxy::shutdown(std::chrono::milliseconds grace) {
+  impl_->process->log->info("msg=draining grace_ms={}", grace.count());
+  auto over = impl_->over;
+  impl_->system.spawn<caf::hidden>([over, shards = impl_->shards()](caf::event_based_actor* self) {
+    auto waiting = std::make_shared<size_t>(shards.size());
+    for (const auto& shard : shards)
+      self->request(shard, caf::infinite, atom::drain_v).then([over, waiting](bool) {
+        if (--*waiting == 0)
+          over->settle(true);
+      });
+  });
+  auto done = over->result.get_future();
+  auto drained = done.wait_for(grace) == std::future_status::ready && done.get();
+  impl_->process->log->info("msg=stopped drained={}", drained);
+  return drained;
+}
+
+void network_proxy::end_now() {
+  impl_->over->settle(false);
+}
+
+} // namespace proxy

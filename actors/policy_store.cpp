@@ -1,0 +1,125 @@
+#include <algorithm>
+
+#include "actors/generation.hpp"
+#include "actors/log.hpp"
+#include "actors/policy_store_behavior.hpp"
+
+namespace proxy {
+
+namespace {
+
+using store_pointer = policy_store_actor::stateful_pointer<policy_store_state>;
+using outcome_promise = caf::typed_response_promise<reload_outcome>;
+
+void next_change(store_pointer self) {
+  auto& s = self->state;
+  s.busy = false;
+  if (s.waiting.empty())
+    return;
+  auto change = std::move(s.waiting.front());
+  s.waiting.pop_front();
+  s.busy = true;
+  change();
+}
+
+void log_listeners(const store_start& now, const listener_set& before) {
+  for (const auto& l : now.listeners)
+    if (std::find(before.begin(), before.end(), l) == before.end())
+      now.process->log->info("msg=listening listener={} address={}", l->serves == endpoint::http ? "http" : "admin",
+                             l->address());
+}
+
+/// Every shard serves the new generation.
+void settled(store_pointer self, std::vector<std::string> changed, uint64_t closed, outcome_promise& done) {
+  auto& now = self->state.now;
+  now.process->log->info("msg=reloaded generation={} mode={} enabled={} closed_tunnels={}", now.current->generation,
+                         policy::to_string(now.current->rules->mode), now.current->rules->enabled, closed);
+  if (!now.current->rules->enabled)
+    now.process->log->warn("msg=disabled detail=\"enabled is false: nothing is bound, waiting for a reload\"");
+  reload_outcome outcome;
+  outcome.report = reload_report{now.current->generation, std::move(changed), closed};
+  done.deliver(std::move(outcome));
+  next_change(self);
+}
+
+/// A shard that does not answer serves an unknown policy: nothing is safe any more.
+[[noreturn]] void fail_closed(store_pointer self, const caf::error& why) {
+  self->state.now.process->log->critical("msg=shard_lost error=\"{}\"", self->system().render(why));
+  self->state.now.process->log->flush();
+  std::abort();
+}
+
+void push(store_pointer self, std::vector<std::string> changed, outcome_promise done) {
+  struct tally {
+    size_t waiting;
+    uint64_t closed = 0;
+  };
+  auto& now = self->state.now;
+  auto count = std::make_shared<tally>(tally{now.shards.size()});
+  for (const auto& shard : now.shards)
+    self->request(shard, caf::infinite, atom::install_v, now.current, now.listeners)
+      .then(
+        [self, count, changed, done](uint64_t closed) mutable {
+          count->closed += closed;
+          if (--count->waiting == 0)
+            settled(self, std::move(changed), count->closed, done);
+        },
+        [self](const caf::error& why) { fail_closed(self, why); });
+}
+
+/// Loads and pushes, or reports why not; the old policy stays in force then.
+void change(store_pointer self, const config::sources& from, outcome_promise done) {
+  auto& now = self->state.now;
+  auto ready = prepare(from, now.current->generation + 1, now.listeners);
+  for (const auto& p : ready.problems)
+    if (p.level == config::problem::severity::warning)
+      now.process->log->warn("msg=config_warning detail=\"{}\"", p.str());
+    else
+      now.process->log->error("msg=reload_refused detail=\"{}\"", p.str());
+  if (!ready.next) {
+    reload_outcome outcome;
+    outcome.problems = std::move(ready.problems);
+    done.deliver(std::move(outcome));
+    next_change(self);
+    return;
+  }
+  auto changed = config::changed_keys(*now.current->config, *ready.next->config);
+  auto before = std::exchange(now.listeners, std::move(ready.listeners));
+  now.current = std::move(ready.next);
+  apply(*now.process->log, now.current->config->log);
+  self->request(now.audit, caf::infinite, atom::configure_v, now.current->config)
+    .then([self](bool opened) {
+      if (!opened) // it could be opened a moment ago, in `prepare`; the old sink goes on
+        self->state.now.process->log->error("msg=audit_not_switched");
+    });
+  log_listeners(now, before);
+  push(self, std::move(changed), std::move(done));
+}
+
+outcome_promise enqueue(store_pointer self, config::sources from) {
+  auto done = self->make_response_promise<reload_outcome>();
+  auto run = [self, from = std::move(from), done] { change(self, from, done); };
+  if (std::exchange(self->state.busy, true))
+    self->state.waiting.push_back(std::move(run));
+  else
+    run();
+  return done;
+}
+
+} // namespace
+
+policy_store_actor::behavior_type policy_store(store_pointer self, store_start start) {
+  self->state.now = std::move(start);
+  return {
+    [self](atom::current) { return self->state.now.current; },
+    [self](atom::listen) { return self->state.now.listeners; },
+    [self](atom::reload) { return enqueue(self, self->state.now.from); },
+    [self](atom::set_mode, policy::mode mode) {
+      auto from = self->state.now.from;
+      from.mode = mode;
+      return enqueue(self, std::move(from));
+    },
+  };
+}
+
+} // namespace proxy

@@ -1,0 +1,167 @@
+#include "actors/shard_behavior.hpp"
+
+#include <caf/send.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "actors/connection.hpp"
+
+namespace proxy {
+
+namespace {
+
+connection_actor handle_of(connection& c) {
+  return caf::actor_cast<connection_actor>(&c);
+}
+
+void set_listeners(shard_pointer self, const listener_set& wanted) {
+  auto& s = self->state;
+  std::erase_if(s.listeners, [&](const auto& entry) {
+    if (std::find(wanted.begin(), wanted.end(), entry.first) != wanted.end())
+      return false;
+    caf::anon_send(entry.second, atom::abort_v);
+    return true;
+  });
+  for (const auto& socket : wanted) {
+    auto same = [&](const auto& entry) { return entry.first == socket; };
+    if (std::none_of(s.listeners.begin(), s.listeners.end(), same)) {
+      caf::actor_config cfg{&s.core->loop};
+      s.listeners.emplace_back(socket, self->system().spawn_impl<listener, caf::hidden>(cfg, *s.core, socket));
+    }
+  }
+}
+
+/// Asks every tunnel to judge itself; delivers how many closed once all have answered.
+void judge_tunnels(shard_pointer self, const snapshot_ptr& next, caf::typed_response_promise<uint64_t> done) {
+  struct tally {
+    size_t waiting = 1;
+    uint64_t closed = 0;
+  };
+  auto count = std::make_shared<tally>();
+  auto answered = [count, done](bool closed) mutable {
+    count->closed += closed;
+    if (--count->waiting == 0)
+      done.deliver(count->closed);
+  };
+  for (auto* c : self->state.core->connections()) {
+    if (!c->tunnelling)
+      continue;
+    ++count->waiting;
+    self->request(handle_of(*c), caf::infinite, atom::judge_v, next)
+      .then(answered, [answered](const caf::error&) mutable { answered(false); }); // it ended by itself
+  }
+  answered(false); // the one that kept the tally open
+}
+
+void install(shard_pointer self, const snapshot_ptr& next, const listener_set& listeners) {
+  auto& core = *self->state.core;
+  auto first = core.policy->generation == 0;
+  if (first || core.config().dns != next->config->dns || core.config().timeouts != next->config->timeouts)
+    self->send(core.resolver, atom::configure_v, next->config);
+  core.policy = next;
+  core.audit = next->config->audit.output == "none" ? audit_actor{} : self->state.audit;
+  core.pool.configure(next->config->limits, next->config->timeouts);
+  core.pool.clear();
+  set_listeners(self, listeners);
+  if (!next->rules->enabled)
+    for (auto* c : core.connections())
+      if (c->serves == endpoint::http)
+        self->send(handle_of(*c), atom::abort_v);
+}
+
+void report_when_empty(shard_pointer self) {
+  auto& s = self->state;
+  auto busy = std::any_of(s.core->connections().begin(), s.core->connections().end(),
+                          [](const connection* c) { return c->serves == endpoint::http; });
+  if (busy || !s.drained.pending())
+    return;
+  s.drained.deliver(true);
+}
+
+} // namespace
+
+shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
+  auto& s = self->state;
+  s.core = std::make_unique<shard_core>(self->loop(), start.index, start.process);
+  s.audit = start.audit;
+  s.core->policy = start.before;
+  s.core->resolver = spawn_pinned<caf::hidden>(self->loop(), resolver, start.before->config);
+  s.core->on_left = [self] {
+    if (self->state.core->draining)
+      report_when_empty(self);
+  };
+  return {
+    [self](atom::install, const snapshot_ptr& next, const listener_set& listeners) {
+      auto done = self->make_response_promise<uint64_t>();
+      auto was_enabled = self->state.core->policy->rules->enabled;
+      auto tunnels = self->state.core->counters.tunnels_active;
+      install(self, next, listeners);
+      if (!next->rules->enabled && was_enabled)
+        done.deliver(tunnels); // all of them are being closed
+      else
+        judge_tunnels(self, next, done);
+      return done;
+    },
+    [self](atom::listen, const peers_ptr& peers) {
+      self->state.core->peers = peers->shards;
+      self->state.core->store = peers->store;
+    },
+    [self](atom::adopt, int descriptor, endpoint serves, const ip_address& ip, uint16_t port) {
+      if (self->state.core->draining)
+        ::close(descriptor);
+      else
+        spawn_connection(*self->state.core, descriptor, serves, ip, port);
+    },
+    [self](atom::describe) {
+      std::vector<connection_info> out;
+      for (auto* c : self->state.core->connections())
+        if (c->serves == endpoint::http)
+          out.push_back(c->describe());
+      return out;
+    },
+    [self](atom::count) {
+      auto out = self->state.core->counters;
+      out.upstream_idle = self->state.core->pool.size();
+      for (auto* c : self->state.core->connections()) {
+        out.bytes_up += c->bytes_up;
+        out.bytes_down += c->bytes_down;
+      }
+      return out;
+    },
+    [self](atom::blocked) { return self->state.core->blocked(); },
+    [self](atom::drain) {
+      auto& st = self->state;
+      st.core->draining = true;
+      st.drained = self->make_response_promise<bool>();
+      // The admin API stays: it is how one watches a drain.
+      listener_set kept;
+      for (const auto& [socket, handle] : st.listeners)
+        if (socket->serves == endpoint::admin)
+          kept.push_back(socket);
+      set_listeners(self, kept);
+      st.core->pool.clear();
+      auto promise = st.drained;
+      for (auto* c : st.core->connections())
+        self->send(handle_of(*c), atom::drain_v);
+      report_when_empty(self);
+      return promise;
+    },
+    [self](atom::abort) {
+      set_listeners(self, {});
+      auto& core = *self->state.core;
+      core.draining = true;
+      core.pool.clear();
+      core.peers.clear();
+      core.store = nullptr;
+      for (auto* c : core.connections())
+        self->send(handle_of(*c), atom::abort_v);
+      if (core.connections().empty())
+        self->quit();
+      else
+        self->send(self, atom::abort_v); // until they are gone
+    },
+  };
+}
+
+} // namespace proxy

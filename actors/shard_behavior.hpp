@@ -1,0 +1,38 @@
+#pragma once
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "actors/listener.hpp"
+#include "actors/loop/pinned_actor.hpp"
+#include "actors/shard.hpp"
+#include "actors/shard_core.hpp"
+
+namespace proxy {
+
+struct shard_state {
+  static inline const char* name = "shard";
+  explicit shard_state(shard_actor::pointer) {}
+
+  std::unique_ptr<shard_core> core;
+  audit_actor audit;
+  std::vector<std::pair<bound_listener_ptr, listener_actor>> listeners;
+  caf::typed_response_promise<bool> drained; ///< Pending while a drain waits for the last connection.
+};
+
+using shard_pointer = caf::stateful_actor<shard_state, pinned_actor<shard_actor>>*;
+
+/// What a shard is born with.
+struct shard_start {
+  size_t index = 0;
+  std::shared_ptr<process_state> process;
+  snapshot_ptr before; ///< Refuses everything: in force until the first `install`.
+  audit_actor audit;
+};
+
+shard_actor::behavior_type shard(shard_pointer self, shard_start start);
+
+} // namespace proxy

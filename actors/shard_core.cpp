@@ -1,0 +1,160 @@
+#include "actors/shard_core.hpp"
+
+#include <caf/send.hpp>
+#include <random>
+
+#include "actors/connection.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// A bijection on 64 bits, so that counted ids neither repeat nor tell how many there were.
+uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+uint64_t random_seed() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+} // namespace
+
+shard_core::shard_core(event_loop& on, size_t number, std::shared_ptr<process_state> shared)
+  : loop(on), index(number), process(std::move(shared)), pool(on), id_seed_(random_seed()) {}
+
+std::string shard_core::new_request_id() {
+  static constexpr char hex[] = "0123456789abcdef";
+  // The shard's number in the top byte before mixing: two shards never make the same id from one seed.
+  auto x = mix((id_seed_ + ++id_count_) ^ uint64_t{index} << 56);
+  std::string id(16, '0');
+  for (auto& digit : id) {
+    digit = hex[x & 15];
+    x >>= 4;
+  }
+  return id;
+}
+
+void shard_core::record(audit_event event) {
+  if (process->audit_waiting.load(std::memory_order_relaxed) >= config().audit.queue_size) {
+    process->audit_dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  process->audit_waiting.fetch_add(1, std::memory_order_relaxed);
+  caf::anon_send(audit, atom::record_v, std::move(event));
+}
+
+void shard_core::admitted(const policy::permit& by, const connection& of) {
+  auto decision = static_cast<size_t>(policy::decision::allow);
+  ++counters.decisions[decision][static_cast<size_t>(policy::reason::allow)];
+  if (!audit)
+    return;
+  auto decider = by.source() == policy::source::decider;
+  audit_event event;
+  event.at = std::chrono::system_clock::now();
+  event.source = by.source();
+  // What the decider overruled is the reason (audit fields, §18).
+  event.reason = policy::to_string(decider ? policy::reason::not_allowed : policy::reason::allow);
+  event.overridden = decider;
+  event.protocol = by.to().protocol;
+  event.host = by.to().host.text();
+  event.port = by.to().port;
+  event.method = by.to().method;
+  event.client = of.from.str();
+  event.request_id = new_request_id();
+  event.rule = by.rule() ? by.rule()->text : "";
+  event.generation = policy->generation;
+  record(std::move(event));
+}
+
+std::string shard_core::refused(const policy::denial& why, const policy::target& what, const connection& of) {
+  ++counters.decisions[static_cast<size_t>(why.decision)][static_cast<size_t>(why.reason)];
+  blocked_request entry;
+  entry.id = process->next_blocked_id.fetch_add(1, std::memory_order_relaxed);
+  entry.at = std::chrono::system_clock::now();
+  entry.host = what.host.text();
+  entry.port = what.port;
+  entry.reason = policy::reason_text(why);
+  entry.decision = why.decision;
+  entry.source = why.source;
+  entry.protocol = what.protocol;
+  entry.method = what.method;
+  entry.mode = policy->rules->mode;
+  entry.client = of.from.str();
+  entry.rule = why.rule ? why.rule->text : "";
+  entry.request_id = new_request_id();
+  if (log().should_log(spdlog::level::info))
+    log().info("msg=blocked host={} port={} reason={} decision={} source={} protocol={} method={} rule=\"{}\" "
+               "client={} request_id={}",
+               entry.host, entry.port, entry.reason, policy::to_string(entry.decision),
+               policy::to_string(entry.source), policy::to_string(entry.protocol), entry.method, entry.rule,
+               entry.client, entry.request_id);
+  if (audit) {
+    audit_event event;
+    event.at = entry.at;
+    event.domain_scope = why.domain_scope;
+    event.decision = why.decision;
+    event.source = why.source;
+    event.reason = entry.reason;
+    event.protocol = what.protocol;
+    event.host = entry.host;
+    event.port = what.port;
+    event.method = what.method;
+    event.client = entry.client;
+    event.request_id = entry.request_id;
+    event.rule = entry.rule;
+    event.generation = policy->generation;
+    record(std::move(event));
+  }
+  auto id = entry.request_id;
+  ++blocked_total_;
+  if (blocked_.size() == blocked_ring_size)
+    blocked_.pop_front();
+  blocked_.push_back(std::move(entry));
+  return id;
+}
+
+blocked_page shard_core::blocked() const {
+  return {{blocked_.begin(), blocked_.end()}, blocked_total_};
+}
+
+std::atomic<uint32_t>& shard_core::client_count(const ip_address& ip) const noexcept {
+  uint64_t hash = 0;
+  for (auto byte : ip.bytes())
+    hash = hash * 31 + byte;
+  return process->by_client[mix(hash) % process->by_client.size()];
+}
+
+uint32_t shard_core::clients_of(const ip_address& ip) const noexcept {
+  return client_count(ip).load(std::memory_order_relaxed);
+}
+
+void shard_core::joined(connection& c) {
+  client_count(c.from.ip).fetch_add(1, std::memory_order_relaxed);
+  c.place_ = connections_.size();
+  connections_.push_back(&c);
+  ++counters.connections_total;
+  counters.connections_active = connections_.size();
+  process->connections[index].store(connections_.size(), std::memory_order_relaxed);
+}
+
+void shard_core::left(connection& c) {
+  client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
+  auto* last = connections_.back();
+  connections_[c.place_] = last;
+  last->place_ = c.place_;
+  connections_.pop_back();
+  if (c.tunnelling)
+    --counters.tunnels_active;
+  counters.bytes_up += c.bytes_up;
+  counters.bytes_down += c.bytes_down;
+  counters.connections_active = connections_.size();
+  process->connections[index].store(connections_.size(), std::memory_order_relaxed);
+  if (on_left)
+    on_left();
+}
+
+} // namespace proxy

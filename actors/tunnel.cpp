@@ -1,0 +1,91 @@
+#include "actors/answers.hpp"
+#include "actors/flows.hpp"
+#include "actors/pump.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// One direction of a tunnel: bytes, then the end of stream.
+struct direction {
+  pump bytes;
+  bool over = false; ///< The end of stream was passed on.
+
+  enum class outcome : uint8_t { wait, again, failed };
+
+  [[nodiscard]] outcome run(event_loop& loop, transport& from, transport& to) {
+    if (over)
+      return outcome::wait;
+    switch (bytes.run(loop, from, to)) {
+      case pump::status::busy: return outcome::again;
+      case pump::status::source_ended:
+        to.shutdown_write();
+        over = true;
+        return outcome::wait;
+      case pump::status::blocked: return outcome::wait;
+      default: return outcome::failed;
+    }
+  }
+};
+
+} // namespace
+
+void admit_tunnel(connection& c, const policy::permit& by) {
+  auto admitted = std::make_unique<admission>();
+  admitted->to = by.to();
+  admitted->connected = c.server->address;
+  admitted->by_decider = by.source() == policy::source::decider;
+  if (by.rule())
+    admitted->rule = *by.rule();
+  c.admitted = std::move(admitted);
+  c.tunnelling = true;
+  ++c.shard.counters.tunnels_active;
+}
+
+task<after> open_tunnel(connection& c, exchange& x, policy::permit permit) {
+  auto next = after::close;
+  auto by = permit;
+  auto reached = co_await reach(c, x, std::move(permit), next);
+  if (!reached)
+    co_return next;
+  c.server = std::move(reached);
+  admit_tunnel(c, by);
+  c.first_down = "HTTP/1.1 200 Connection established\r\n\r\n";
+  co_return after::tunnel;
+}
+
+task<> relay(connection& c) {
+  direction up, down;
+  up.bytes.put_first(c.pending);
+  down.bytes.put_first(c.first_down);
+  std::string{}.swap(c.pending);
+  std::string{}.swap(c.first_down);
+  // What goes first has no edge to wait for.
+  auto count = [&, up_before = uint64_t{0}, down_before = uint64_t{0}]() mutable {
+    c.bytes_up += up.bytes.moved() - std::exchange(up_before, up.bytes.moved());
+    c.bytes_down += down.bytes.moved() - std::exchange(down_before, down.bytes.moved());
+  };
+  for (;;) {
+    auto sent = up.run(c.shard.loop, c.client, c.server->io);
+    auto received = down.run(c.shard.loop, c.server->io, c.client);
+    count();
+    if (sent == direction::outcome::failed || received == direction::outcome::failed) {
+      // A side that broke off must not look like one that ended: the other gets a reset, not an end.
+      c.end = ending::upstream_gone;
+      co_return;
+    }
+    if (up.over && down.over)
+      co_return;
+    if (sent == direction::outcome::again || received == direction::outcome::again) {
+      co_await c.wakes.next_turn();
+      continue;
+    }
+    auto in_time = co_await c.wakes.until(c.in(c.timeouts().idle));
+    if (!in_time) {
+      c.end = ending::idle;
+      co_return;
+    }
+  }
+}
+
+} // namespace proxy
