@@ -67,7 +67,8 @@ public:
   [[nodiscard]] io_result read(std::span<char> into) noexcept;
   [[nodiscard]] io_result write(std::string_view bytes) noexcept;
   [[nodiscard]] io_result write(std::span<const iovec> parts) noexcept;
-  /// Moves up to `limit` bytes into a pipe without copying.
+  /// Moves up to `limit` bytes into an empty pipe without copying. (One without room left would make the
+  /// socket look empty: the kernel says the same of both.)
   [[nodiscard]] io_result splice_to(pipe_ends to, size_t limit) noexcept;
   /// Moves up to `size` bytes out of a pipe.
   [[nodiscard]] io_result splice_from(pipe_ends from, size_t size, bool more) noexcept;
