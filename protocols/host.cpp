@@ -1,6 +1,7 @@
 #include "protocols/host.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <idn2.h>
 #include <memory>
@@ -21,11 +22,20 @@ caf::error malformed(std::string_view reason) {
   return caf::make_error(errc::malformed, "host: " + std::string{reason});
 }
 
-bool is_name_char(char c) noexcept {
-  return ascii::is_alpha(c) || ascii::is_digit(c) || c == '-' || c == '_' || c == '.';
-}
+/// What each byte of a name becomes: lower case, or NUL where it may not stand in one.
+constexpr auto name_chars = [] {
+  std::array<char, 256> table{};
+  for (int c = 0; c < 128; ++c) {
+    auto byte = static_cast<char>(c);
+    if (ascii::is_alpha(byte) || ascii::is_digit(byte) || byte == '-' || byte == '_' || byte == '.')
+      table[static_cast<size_t>(c)] = ascii::to_lower(byte);
+  }
+  return table;
+}();
 
-bool is_scope_char(char c) noexcept { return is_name_char(c) || c == '~'; }
+char name_char(char c) noexcept { return name_chars[static_cast<unsigned char>(c)]; }
+
+bool is_scope_char(char c) noexcept { return name_char(c) != '\0' || c == '~'; }
 
 /// Whether a label claims to hold punycode, which IDNA then has to confirm (RFC 5890 §2.3.2.1).
 bool is_ace_label(std::string_view label) noexcept {
@@ -112,11 +122,12 @@ labels read_labels(std::string& name) noexcept {
   size_t start = 0;
   for (size_t at = 0; at <= name.size(); ++at) {
     if (at < name.size() && name[at] != '.') {
-      if (!is_name_char(name[at])) {
+      auto c = name_char(name[at]);
+      if (c == '\0') {
         found.fault = "character outside letters, digits, hyphen and underscore";
         return found;
       }
-      name[at] = ascii::to_lower(name[at]);
+      name[at] = c;
       continue;
     }
     found.last = std::string_view{name}.substr(start, at - start);
@@ -217,8 +228,6 @@ std::string host::in_url() const {
 }
 
 caf::expected<authority> authority::parse(std::string_view text) {
-  if (text.find_first_of("@ \t") != std::string_view::npos)
-    return malformed("userinfo or whitespace beside it");
   auto bracket = text.starts_with('[') ? text.find(']') : 0;
   if (bracket == std::string_view::npos)
     return malformed("bracket without its partner");
@@ -226,7 +235,10 @@ caf::expected<authority> authority::parse(std::string_view text) {
   // Without brackets `::1:80` has two readings.
   if (colon != text.rfind(':') && colon != std::string_view::npos)
     return malformed("IPv6 literal without brackets");
-  auto name = proxy::host::parse(text.substr(0, colon));
+  auto spelling = text.substr(0, colon);
+  if (ascii::trim(spelling).size() != spelling.size())
+    return malformed("whitespace beside it");
+  auto name = proxy::host::parse(spelling);
   if (!name)
     return std::move(name.error());
   authority result{std::move(*name), std::nullopt};

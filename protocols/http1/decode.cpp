@@ -4,6 +4,7 @@
 #include <string>
 
 #include "protocols/http1/grammar.hpp"
+#include "protocols/http1/summary.hpp"
 
 namespace proxy::http1 {
 
@@ -17,133 +18,69 @@ size_t count_leading_line_ends(std::string_view in) noexcept {
   return end == std::string_view::npos ? in.size() : end;
 }
 
-/// What the fields of a head say about its connection and body, gathered while they are read.
-struct summary {
-  size_t hosts = 0;
-  size_t lengths = 0;
-  uint64_t length = 0;
-  size_t codings = 0;
-  bool chunked = false; ///< The first transfer coding is `chunked` and nothing else.
-  size_t options = 0;
-  bool close = false;
-  bool keep_alive = false;
-  bool upgrade = false;
-  bool expect_continue = false;
-  std::string_view upgrade_value;
-
-  /// @returns nullptr, or why the field cannot stand.
-  const char* add(const field& f);
-
-private:
-  const char* add_length(std::string_view value);
-  const char* add_connection(std::string_view value);
-};
-
-const char* summary::add(const field& f) {
-  // The length tells most fields apart before a single byte is compared.
-  auto is = [&](std::string_view name) { return ascii::equals_ignoring_case(f.name, name); };
-  switch (f.name.size()) {
-    case 4: hosts += is("host"); break;
-    case 6:
-      expect_continue |= is("expect") && ascii::equals_ignoring_case(f.value, "100-continue");
-      break;
-    case 7:
-      if (is("upgrade") && upgrade_value.empty())
-        upgrade_value = f.value;
-      break;
-    case 10:
-      if (is("connection"))
-        return add_connection(f.value);
-      break;
-    case 14:
-      if (is("content-length"))
-        return add_length(f.value);
-      break;
-    case 17:
-      if (is("transfer-encoding"))
-        chunked = codings++ == 0 && ascii::equals_ignoring_case(f.value, "chunked");
-      break;
-    default: break;
-  }
-  return nullptr;
-}
-
-const char* summary::add_length(std::string_view value) {
-  auto number = parse_content_length(value);
-  if (!number)
-    return "bad Content-Length";
-  if (lengths++ > 0 && *number != length)
-    return "differing Content-Lengths";
-  length = *number;
-  return nullptr;
-}
-
-const char* summary::add_connection(std::string_view value) {
-  for_each_element(value, [this](std::string_view option) {
-    ++options;
-    close |= ascii::equals_ignoring_case(option, "close");
-    keep_alive |= ascii::equals_ignoring_case(option, "keep-alive");
-    upgrade |= ascii::equals_ignoring_case(option, "upgrade");
-  });
-  return options > max_connection_options ? "too many Connection options" : nullptr;
-}
-
-/// Reads a head line by line; the first fault ends it.
+/// Reads a head line by line. Whatever finds a fault returns its text, nullptr otherwise; an error
+/// is made of it once, at the end, as heads without one should not pay for it.
 class head_reader {
 public:
-  head_reader(std::string_view in, errc fault_code, errc too_large_code) noexcept
-    : in_(in), fault_code_(fault_code), too_large_code_(too_large_code) {}
+  head_reader(std::string_view in, const head_limits& limits) noexcept : in_(in), limits_(limits) {}
 
-  void skip(size_t bytes) noexcept { at_ = bytes; }
+  const char* check_size() noexcept {
+    too_large_ = in_.size() > limits_.max_bytes;
+    return too_large_ ? "head too long" : nullptr;
+  }
+
+  const char* skip_empty_lines() noexcept {
+    at_ = count_leading_line_ends(in_);
+    bool good = at_ % 2 == 0 && empty_lines.starts_with(in_.substr(0, at_));
+    return good ? nullptr : "bad empty lines before the request";
+  }
 
   /// Takes the next line, without its CRLF.
-  caf::error next_line(std::string_view& line) {
+  const char* next_line(std::string_view& line) noexcept {
     line_start_ = at_;
     auto rest = in_.substr(at_);
     auto end = rest.find('\n');
     if (end == std::string_view::npos)
-      return fault("missing line end");
+      return "missing line end";
     if (end == 0 || rest[end - 1] != '\r')
-      return fault("bare LF");
+      return "bare LF";
     line = rest.substr(0, end - 1);
     at_ += end + 1;
-    return {};
+    return nullptr;
   }
 
-  caf::error read_fields(const head_limits& limits, head& out, summary& facts) {
+  /// Takes the fields and the empty line behind them, which must end the head.
+  const char* read_fields(head& out, summary& facts) {
     for (std::string_view line;;) {
-      if (auto err = next_line(line))
-        return err;
+      if (auto wrong = next_line(line))
+        return wrong;
       if (line.empty())
-        return at_ == in_.size() ? caf::error{} : fault("bytes behind the head");
-      if (out.fields.size() == limits.max_fields)
-        return caf::make_error(too_large_code_,
-                               "more than " + std::to_string(limits.max_fields) + " fields");
+        return at_ == in_.size() ? nullptr : "bytes behind the head";
+      too_large_ = out.fields.size() == limits_.max_fields;
+      if (too_large_)
+        return "too many fields";
       auto& f = out.fields.emplace_back();
-      auto wrong = split_field_line(line, f);
-      if (!wrong)
-        wrong = facts.add(f);
-      if (wrong)
-        return fault(wrong);
+      if (auto wrong = split_field_line(line, f))
+        return wrong;
+      if (auto wrong = facts.add(f))
+        return wrong;
     }
   }
 
-  [[nodiscard]] caf::error fault(std::string_view what) const {
-    return caf::make_error(fault_code_,
-                           std::string{what} + " at byte " + std::to_string(line_start_));
-  }
-
-  caf::error too_long(size_t max_bytes) const {
-    return caf::make_error(too_large_code_,
-                           "head longer than " + std::to_string(max_bytes) + " bytes");
+  /// The error for what a reading returned.
+  [[nodiscard]] caf::error error(const char* wrong, errc fault, errc too_large) const {
+    if (!wrong)
+      return {};
+    return caf::make_error(too_large_ ? too_large : fault,
+                           std::string{wrong} + " at byte " + std::to_string(line_start_));
   }
 
 private:
   std::string_view in_;
+  const head_limits& limits_;
   size_t at_ = 0;
   size_t line_start_ = 0;
-  errc fault_code_;
-  errc too_large_code_;
+  bool too_large_ = false; ///< A limit was the fault.
 };
 
 /// @returns whether `text` names a version that is served, and sets `out.http_1_0`.
@@ -203,6 +140,43 @@ const char* conclude(const summary& facts, head& out) noexcept {
   return nullptr;
 }
 
+const char* read_request(head_reader& reader, request& out) {
+  out.fields.clear();
+  if (auto wrong = reader.check_size())
+    return wrong;
+  if (auto wrong = reader.skip_empty_lines())
+    return wrong;
+  std::string_view line;
+  if (auto wrong = reader.next_line(line))
+    return wrong;
+  if (auto wrong = read_request_line(line, out))
+    return wrong;
+  summary facts;
+  if (auto wrong = reader.read_fields(out, facts))
+    return wrong;
+  out.expect_continue = facts.expect_continue && !out.http_1_0;
+  if (facts.hosts > 1)
+    return "more than one Host";
+  if (facts.hosts == 0 && !out.http_1_0)
+    return "missing Host";
+  return conclude(facts, out);
+}
+
+const char* read_response(head_reader& reader, response& out) {
+  out.fields.clear();
+  if (auto wrong = reader.check_size())
+    return wrong;
+  std::string_view line;
+  if (auto wrong = reader.next_line(line))
+    return wrong;
+  if (auto wrong = read_status_line(line, out))
+    return wrong;
+  summary facts;
+  if (auto wrong = reader.read_fields(out, facts))
+    return wrong;
+  return conclude(facts, out);
+}
+
 } // namespace
 
 std::optional<size_t> find_head_end(std::string_view in, size_t from) noexcept {
@@ -234,46 +208,14 @@ bool may_be_request(std::string_view in) noexcept {
 }
 
 caf::error decode_request(std::string_view head, const head_limits& limits, request& out) {
-  head_reader reader{head, errc::malformed, errc::head_too_large};
-  out.fields.clear();
-  if (head.size() > limits.max_bytes)
-    return reader.too_long(limits.max_bytes);
-  auto start = count_leading_line_ends(head);
-  if (!empty_lines.starts_with(head.substr(0, start)) || start % 2 != 0)
-    return reader.fault("bad empty lines before the request");
-  reader.skip(start);
-  std::string_view line;
-  if (auto err = reader.next_line(line))
-    return err;
-  if (auto wrong = read_request_line(line, out))
-    return reader.fault(wrong);
-  summary facts;
-  if (auto err = reader.read_fields(limits, out, facts))
-    return err;
-  if (auto wrong = conclude(facts, out))
-    return reader.fault(wrong);
-  if (facts.hosts > 1 || (facts.hosts == 0 && !out.http_1_0))
-    return reader.fault(facts.hosts > 1 ? "more than one Host" : "missing Host");
-  out.expect_continue = facts.expect_continue && !out.http_1_0;
-  return {};
+  head_reader reader{head, limits};
+  return reader.error(read_request(reader, out), errc::malformed, errc::head_too_large);
 }
 
 caf::error decode_response(std::string_view head, const head_limits& limits, bool to_head,
                            bool to_connect, response& out) {
-  head_reader reader{head, errc::bad_response, errc::bad_response};
-  out.fields.clear();
-  if (head.size() > limits.max_bytes)
-    return reader.too_long(limits.max_bytes);
-  std::string_view line;
-  if (auto err = reader.next_line(line))
-    return err;
-  if (auto wrong = read_status_line(line, out))
-    return reader.fault(wrong);
-  summary facts;
-  if (auto err = reader.read_fields(limits, out, facts))
-    return err;
-  if (auto wrong = conclude(facts, out))
-    return reader.fault(wrong);
+  head_reader reader{head, limits};
+  auto wrong = read_response(reader, out);
   // RFC 9112 §6.3, rules 1, 2 and 8.
   if (to_head || out.status < 200 || out.status == 204 || out.status == 304 ||
       (to_connect && out.status < 300)) {
@@ -282,7 +224,7 @@ caf::error decode_response(std::string_view head, const head_limits& limits, boo
     out.body = framing::until_close;
     out.keep_alive = false;
   }
-  return {};
+  return reader.error(wrong, errc::bad_response, errc::bad_response);
 }
 
 } // namespace proxy::http1

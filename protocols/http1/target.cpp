@@ -78,7 +78,8 @@ caf::error parse_absolute_form(const request& req, const scheme& s, request_targ
   out.kind = request_target::form::absolute;
   out.https = s.https;
   auto rest = req.target.substr(s.prefix.size());
-  auto end = std::min(rest.find_first_of("/?"), rest.size());
+  auto end = std::min(rest.find('/'), rest.size());
+  end = std::min(rest.substr(0, end).find('?'), end);
   auto text = rest.substr(0, end);
   out.path = rest.substr(end);
   if (out.path.empty())

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "protocols/http1/message.hpp"
+
+namespace proxy::http1 {
+
+/// What the fields of a head say about its connection and body, gathered while they are read.
+struct summary {
+  size_t hosts = 0;
+  size_t lengths = 0;
+  uint64_t length = 0;
+  size_t codings = 0;
+  bool chunked = false; ///< The first transfer coding is `chunked` and nothing else.
+  size_t options = 0;
+  bool close = false;
+  bool keep_alive = false;
+  bool upgrade = false;
+  bool expect_continue = false;
+  std::string_view upgrade_value;
+
+  /// @returns nullptr, or why the field cannot stand.
+  const char* add(const field& f);
+
+private:
+  const char* add_length(std::string_view value);
+  const char* add_connection(std::string_view value);
+};
+
+} // namespace proxy::http1
