@@ -64,7 +64,7 @@ struct denial {
   policy::source source = policy::source::baseline_policy;
   policy::decision decision = policy::decision::deny;
   const policy::rule* rule = nullptr; ///< Points into the rules the evaluation was given.
-  std::string words;                  ///< A decider's own reason; else "".
+  std::string words{};                ///< A decider's own reason; else "".
   bool domain_scope = true; ///< Audit scope: domain, or non_domain (mode guard, proxy state).
 };
 

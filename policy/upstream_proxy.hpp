@@ -29,10 +29,10 @@ struct proxy_environment {
     std::string name;
     std::string value;
   };
-  std::vector<variable> https;
-  std::vector<variable> http;
-  std::vector<variable> all;
-  std::string no_proxy;
+  std::vector<variable> https{};
+  std::vector<variable> http{};
+  std::vector<variable> all{};
+  std::string no_proxy{};
   /// REQUEST_METHOD is set: a client's `Proxy:` header may have become HTTP_PROXY, which is not to
   /// be trusted.
   bool cgi = false;

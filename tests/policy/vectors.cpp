@@ -142,7 +142,7 @@ json overruled(const json& v) {
   auto refused = reason_named(v["baseline"].get<std::string>());
   if (!refused)
     return "unknown reason";
-  auto answer = overrule(allowing({}), denial{.reason = *refused, .words = {}}, get("example.com"));
+  auto answer = overrule(allowing({}), denial{.reason = *refused}, get("example.com"));
   return std::holds_alternative<permit>(answer) ? "allow" : "deny";
 }
 

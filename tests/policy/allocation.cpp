@@ -1,0 +1,47 @@
+#define CAF_SUITE policy.allocation
+#include "policy/evaluate.hpp" // unit under test
+
+#include <cstdlib>
+#include <new>
+
+#include "tests/policy/rules.hpp"
+#include "tests/support/test.hpp"
+
+using namespace proxy::policy;
+using namespace proxy::policy::test;
+
+namespace {
+
+thread_local size_t allocations = 0;
+
+} // namespace
+
+// Counts what this program allocates; the other suites do not look at it.
+void* operator new(size_t size) {
+  ++allocations;
+  if (auto memory = std::malloc(size == 0 ? 1 : size))
+    return memory;
+  throw std::bad_alloc{};
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+CAF_TEST(a judgement allocates nothing) {
+  auto in_force = allowing(
+    {"**.a-rather-long-name-beyond-any-small-buffer.example.com", "api*.example.org", "10.0.0.0/8"},
+    {"*.denied.example.com", "192.0.2.0/24"});
+  for (auto name : {"host.a-rather-long-name-beyond-any-small-buffer.example.com",
+                    "api-with-a-long-first-label.example.org", "10.1.2.3",
+                    "a-name-that-is-not-allowed-at-all.example.net", "x.denied.example.com"}) {
+    CAF_MESSAGE(name);
+    auto what = get(name);
+    auto before = allocations;
+    auto verdict = evaluate(in_force, std::move(what));
+    auto spent = allocations - before;
+    CAF_CHECK_EQUAL(spent, 0u);
+    before = allocations;
+    auto counted = std::make_unique<int>(1);
+    spent = allocations - before;
+    CAF_CHECK_EQUAL(spent, 1u); // the counter does count
+  }
+}

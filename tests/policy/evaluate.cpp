@@ -1,0 +1,404 @@
+#define CAF_SUITE policy.evaluate
+#include "policy/evaluate.hpp" // unit under test
+
+#include <type_traits>
+
+#include "tests/policy/rules.hpp"
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+using namespace proxy::policy;
+using namespace proxy::policy::test;
+
+// Only `evaluate` and `overrule` make a permit, only `vet` makes a route.
+static_assert(!std::is_default_constructible_v<permit>);
+static_assert(!std::is_constructible_v<permit, target, const rule*, source>);
+static_assert(!std::is_constructible_v<permit, target>);
+static_assert(!std::is_default_constructible_v<route>);
+static_assert(!std::is_constructible_v<route, permit, std::vector<ip_address>>);
+static_assert(!std::is_constructible_v<route, permit>);
+
+namespace {
+
+using texts = std::vector<std::string>;
+
+template <class Proof>
+std::string said(const std::variant<Proof, denial>& verdict) {
+  auto no = std::get_if<denial>(&verdict);
+  return no ? std::string{to_string(no->reason)} : "allow";
+}
+
+std::string judge(const rules& in_force, target what) {
+  return said(evaluate(in_force, std::move(what)));
+}
+
+std::vector<ip_address> ips(const texts& addresses) {
+  std::vector<ip_address> out;
+  for (auto& text : addresses)
+    out.push_back(ip(text));
+  return out;
+}
+
+/// Evaluates and vets; without answers those known of the host.
+std::string reach(const rules& in_force, const target& what, const texts& answers = {}) {
+  auto judged = evaluate(in_force, what);
+  auto allowed = std::get_if<permit>(&judged);
+  if (!allowed)
+    return said(judged);
+  return said(vet(in_force, *allowed, answers.empty() ? known_addresses(what.host) : ips(answers)));
+}
+
+} // namespace
+
+CAF_TEST(the steps are taken in their order) {
+  auto in_force =
+    allowing({"a.test", "both.test", "127.0.0.1"}, {"denied.test", "both.test", "10.0.0.0/8"});
+  in_force.own_listeners = {{ip("127.0.0.1"), 3128}, {ip("10.0.0.1"), 3128}};
+  CAF_CHECK_EQUAL(judge(in_force, get("a.test")), "allow");
+  CAF_CHECK_EQUAL(judge(in_force, get("b.test")), "not_allowed");
+  CAF_CHECK_EQUAL(judge(in_force, get("denied.test")), "denied");
+  CAF_CHECK_EQUAL(judge(in_force, get("both.test")), "denied");      // 3 before 6
+  CAF_CHECK_EQUAL(judge(in_force, get("10.0.0.1", 3128)), "denied"); // 3 before 4
+  CAF_CHECK_EQUAL(judge(in_force, get("127.0.0.1", 3128)),
+                  "not_allowed_local"); // 4 before 6, though listed
+  CAF_CHECK_EQUAL(judge(in_force, get("127.0.0.1", 80)), "allow");
+  CAF_CHECK_EQUAL(judge(in_force, get("192.168.0.1")), "not_allowed_local"); // 5 before 6
+  in_force.enabled = false;
+  for (auto name : {"a.test", "denied.test", "127.0.0.1"})
+    CAF_CHECK_EQUAL(judge(in_force, get(name)), "proxy_disabled"); // 2 before all else
+}
+
+CAF_TEST(a denial names what decided it) {
+  auto in_force = allowing({"a.test"}, {"x.test", "*.denied.test"});
+  auto verdict = evaluate(in_force, get("a.denied.test"));
+  auto& no = std::get<denial>(verdict);
+  CAF_REQUIRE(no.rule != nullptr);
+  CAF_CHECK_EQUAL(no.rule->text, "*.denied.test");
+  CAF_CHECK_EQUAL(no.rule->line, 2u);
+  CAF_CHECK_EQUAL(to_string(no.source), "baseline_policy");
+  CAF_CHECK(no.domain_scope);
+
+  auto allowed = evaluate(in_force, get("a.test"));
+  CAF_REQUIRE(std::get<permit>(allowed).rule() != nullptr);
+  CAF_CHECK_EQUAL(std::get<permit>(allowed).rule()->text, "a.test");
+  CAF_CHECK_EQUAL(std::get<permit>(allowed).to().host.text(), "a.test");
+
+  in_force.enabled = false;
+  auto off = evaluate(in_force, get("a.test"));
+  CAF_CHECK_EQUAL(to_string(std::get<denial>(off).source), "proxy_state");
+  CAF_CHECK(!std::get<denial>(off).domain_scope);
+}
+
+CAF_TEST(before the first snapshot everything is refused) {
+  auto none = deny_all();
+  CAF_REQUIRE(none && none->allowed && none->denied);
+  CAF_CHECK_EQUAL(judge(*none, get("example.com")), "proxy_disabled");
+}
+
+CAF_TEST(the proxy never relays to its own listeners) {
+  struct row {
+    std::string_view listener, host;
+    uint16_t port;
+    bool own;
+  };
+  for (auto& [listener, name, port, own] : std::initializer_list<row>{
+         {"127.0.0.1", "127.0.0.1", 3128, true},
+         {"127.0.0.1", "127.0.0.1", 3129, false},
+         {"127.0.0.1", "127.0.0.2", 3128, false},
+         {"127.0.0.1", "localhost", 3128, true},
+         {"127.0.0.1", "a.localhost", 3128, true},
+         {"127.0.0.1", "::ffff:127.0.0.1", 3128, true},
+         {"127.0.0.1", "2130706433", 3128, true},
+         {"127.0.0.1", "0.0.0.0", 3128, true}, // this host, on Linux
+         {"127.0.0.1", "::", 3128, true},
+         {"127.0.0.1", "::ffff:0.0.0.0", 3128, true},
+         {"127.0.0.1", "192.168.1.5", 3128, false},
+         {"::1", "::1", 3128, true},
+         {"::1", "localhost", 3128, true},
+         {"::1", "0:0::1", 3128, true},
+         {"192.168.1.5", "192.168.1.5", 3128, true},
+         {"192.168.1.5", "0.0.0.0", 3128, false},
+         {"192.168.1.5", "localhost", 3128, false},
+         {"0.0.0.0", "127.9.9.9", 3128, true},
+         {"0.0.0.0", "192.168.1.5", 3128, true}, // an address of this machine
+         {"0.0.0.0", "64:ff9b::192.168.1.5", 3128, true},
+         {"0.0.0.0", "192.168.1.6", 3128, false},
+         {"::", "192.168.1.5", 3128, true},
+         {"::", "::1", 3128, true},
+       }) {
+    CAF_MESSAGE(name << " against " << listener);
+    auto in_force =
+      allowing({"localhost", "0.0.0.0", "127.0.0.0/8", "192.168.0.0/16", "::1", "::", "*.localhost",
+                "::ffff:127.0.0.1", "::ffff:0.0.0.0", "64:ff9b::/96"});
+    in_force.allow_local_binding = true;
+    in_force.own_listeners = {{ip(listener), 3128}};
+    in_force.local_addresses = {ip("192.168.1.5")};
+    CAF_CHECK_EQUAL(judge(in_force, get(name, port)) == "not_allowed_local", own);
+    CAF_CHECK_EQUAL(is_own_listener(in_force, get(name).host, port), own);
+  }
+}
+
+CAF_TEST(a name that resolves to a listener of the proxy is refused) {
+  auto in_force = allowing({"evil.test"});
+  in_force.allow_local_binding = true;
+  in_force.own_listeners = {{ip("0.0.0.0"), 3128}};
+  in_force.local_addresses = {ip("203.0.114.9")};
+  for (auto& answer :
+       texts{"127.0.0.1", "0.0.0.0", "::", "::1", "::ffff:127.0.0.1", "203.0.114.9"}) {
+    CAF_MESSAGE(answer);
+    CAF_CHECK_EQUAL(reach(in_force, get("evil.test", 3128), {answer}), "not_allowed_local");
+    CAF_CHECK_EQUAL(reach(in_force, get("evil.test", 80), {answer}), "allow");
+  }
+}
+
+CAF_TEST(a local target must be listed explicitly) {
+  struct row {
+    texts allowed;
+    std::string_view host, answer;
+  };
+  for (auto& [allowed, name, answer] : std::initializer_list<row>{
+         {{"127.0.0.1"}, "127.0.0.1", "allow"},
+         {{"127.0.0.1"}, "127.0.0.2", "not_allowed_local"},
+         {{"127.0.0.1"}, "localhost", "not_allowed_local"},
+         {{"localhost"}, "localhost", "allow"},
+         {{"localhost"}, "127.0.0.1", "not_allowed_local"},
+         {{"*.localhost"}, "a.localhost", "not_allowed_local"},
+         {{"a.localhost"}, "a.localhost", "allow"},
+         {{"localhost", "*.localhost"}, "a.localhost", "allow"},
+         {{"localhost"}, "a.localhost", "not_allowed"},
+         {{"0.0.0.0/0", "::/0"}, "10.0.0.1", "not_allowed_local"},
+         {{"10.0.0.0/7"}, "10.0.0.1", "not_allowed_local"}, // reaches into public space
+         {{"10.0.0.0/8"}, "10.0.0.1", "allow"},
+         {{"::ffff:127.0.0.1"}, "::ffff:127.0.0.1", "allow"},
+         {{"127.0.0.1"}, "::ffff:127.0.0.1", "not_allowed_local"},
+         {{"fe80::1%eth0"}, "fe80::1%eth0", "allow"},
+         {{"fe80::1%eth0"}, "fe80::1%eth1", "not_allowed_local"},
+         {{"8.8.8.8"}, "8.8.8.8", "allow"},
+         {{"0.0.0.0/0"}, "8.8.8.8", "allow"},
+         {{"169.254.0.0/16"}, "169.254.1.1", "allow"},
+         {{"169.254.0.0/16"},
+          "169.254.169.254",
+          "not_allowed_local"}, // a metadata address needs its literal
+         {{"169.254.169.254"}, "169.254.169.254", "allow"},
+       }) {
+    CAF_MESSAGE(name);
+    CAF_CHECK_EQUAL(reach(allowing(allowed), get(name)), answer);
+  }
+}
+
+CAF_TEST(allow_local_binding opens local targets but not metadata addresses) {
+  auto in_force = allowing({"**.test", "0.0.0.0/0", "::/0", "localhost"});
+  in_force.allow_local_binding = true;
+  CAF_CHECK_EQUAL(reach(in_force, get("10.0.0.1")), "allow");
+  CAF_CHECK_EQUAL(reach(in_force, get("localhost")), "allow");
+  CAF_CHECK_EQUAL(reach(in_force, get("a.test"), {"10.0.0.1", "::1"}), "allow");
+  for (auto& address :
+       texts{"169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "168.63.129.16"}) {
+    CAF_MESSAGE(address);
+    CAF_CHECK_EQUAL(reach(in_force, get(address)), "not_allowed_local");
+    CAF_CHECK_EQUAL(reach(in_force, get("a.test"), {address}), "not_allowed_local");
+  }
+  in_force.allowed = set_of({"**.test", "169.254.169.254:80"});
+  CAF_CHECK_EQUAL(reach(in_force, get("a.test"), {"169.254.169.254"}), "allow");
+  CAF_CHECK_EQUAL(reach(in_force, get("a.test", 81), {"169.254.169.254"}), "not_allowed_local");
+  in_force.allow_local_binding = false;
+  CAF_CHECK_EQUAL(reach(in_force, get("a.test"), {"169.254.169.254"}), "not_allowed_local");
+}
+
+CAF_TEST(one refused address refuses all) {
+  auto in_force =
+    allowing({"a.test", "127.0.0.1", "10.0.0.0/8"}, {"9.9.9.0/24", "2620:fe::9", "*.evil.test"});
+  CAF_CHECK_EQUAL(reach(in_force, get("a.test"), {"1.1.1.1", "2606:4700::1"}), "allow");
+  for (auto& [answers, reason] : std::initializer_list<std::pair<texts, std::string_view>>{
+         {{"10.0.0.1"}, "not_allowed_local"}, // listing the address does not list the name
+         {{"127.0.0.1"}, "not_allowed_local"},
+         {{"1.1.1.1", "10.0.0.1"}, "not_allowed_local"},
+         {{"10.0.0.1", "1.1.1.1"}, "not_allowed_local"},
+         {{"1.1.1.1", "::ffff:127.0.0.1"}, "not_allowed_local"},
+         {{"64:ff9b::7f00:1"}, "not_allowed_local"},
+         {{"9.9.9.9"}, "denied"},
+         {{"1.1.1.1", "2620:fe::9"}, "denied"},
+         {{"::ffff:9.9.9.9"}, "denied"},
+         {{"64:ff9b::9.9.9.9"}, "denied"},
+       }) {
+    CAF_MESSAGE(caf::deep_to_string(answers));
+    CAF_CHECK_EQUAL(reach(in_force, get("a.test"), answers), reason);
+  }
+  auto allowed = evaluate(in_force, get("a.test"));
+  CAF_CHECK_EQUAL(said(vet(in_force, std::get<permit>(allowed), {})), "not_allowed_local");
+  CAF_CHECK_EQUAL(judge(in_force, get("::ffff:9.9.9.9")), "denied"); // a literal in another dress
+}
+
+CAF_TEST(a listed local host lets only its own addresses through) {
+  auto in_force = allowing({"localhost", "10.0.0.1"});
+  auto judged = evaluate(in_force, get("localhost"));
+  auto& allowed = std::get<permit>(judged);
+  CAF_CHECK_EQUAL(said(vet(in_force, allowed, ips({"127.0.0.1", "::1"}))), "allow");
+  CAF_CHECK_EQUAL(said(vet(in_force, allowed, ips({"10.0.0.1"}))), "not_allowed_local");
+  auto literal = evaluate(in_force, get("10.0.0.1"));
+  CAF_CHECK_EQUAL(said(vet(in_force, std::get<permit>(literal), ips({"10.0.0.2"}))),
+                  "not_allowed_local");
+}
+
+CAF_TEST(a route holds the addresses that passed and no others) {
+  auto in_force = allowing({"a.test"});
+  auto judged = evaluate(in_force, get("a.test"));
+  auto vetted = vet(in_force, std::get<permit>(judged), ips({"1.1.1.1", "1.0.0.1"}));
+  auto& way = std::get<route>(vetted);
+  CAF_REQUIRE_EQUAL(way.addresses().size(), 2u);
+  CAF_CHECK(way.addresses()[0] == ip("1.1.1.1"));
+  CAF_CHECK(way.addresses()[1] == ip("1.0.0.1"));
+  CAF_CHECK_EQUAL(way.to().host.text(), "a.test");
+  CAF_CHECK_EQUAL(way.admitted().rule()->text, "a.test");
+}
+
+CAF_TEST(addresses of literals and localhost are known without DNS) {
+  CAF_CHECK(known_addresses(get("10.0.0.1").host) == ips({"10.0.0.1"}));
+  CAF_CHECK(known_addresses(get("localhost").host) == ips({"127.0.0.1", "::1"}));
+  CAF_CHECK(known_addresses(get("a.localhost.").host) == ips({"127.0.0.1", "::1"}));
+  CAF_CHECK(known_addresses(get("notlocalhost").host).empty());
+}
+
+CAF_TEST(limited mode is judged after the host) {
+  struct row {
+    protocol by;
+    std::string method;
+    bool upgrade, mitm;
+    std::string_view answer;
+  };
+  for (auto& [by, method, upgrade, mitm, answer] : std::initializer_list<row>{
+         {protocol::http, "GET", false, false, "allow"},
+         {protocol::http, "HEAD", false, false, "allow"},
+         {protocol::http, "OPTIONS", false, false, "allow"},
+         {protocol::http, "get", false, false, "method_not_allowed"},
+         {protocol::http, "POST", false, true, "method_not_allowed"},
+         {protocol::http, "GET", true, true, "method_not_allowed"},
+         {protocol::https_connect, "CONNECT", false, false, "mitm_required"},
+         {protocol::https_connect, "CONNECT", false, true, "allow"},
+         {protocol::socks5_tcp, "", false, true, "method_not_allowed"},
+         {protocol::socks5_udp, "", false, false, "method_not_allowed"},
+       }) {
+    CAF_MESSAGE(method << " by " << to_string(by));
+    auto in_force = allowing({"a.test"}, {"denied.test"});
+    in_force.mitm = mitm;
+    auto what = get("a.test");
+    what.protocol = by;
+    what.method = method;
+    what.upgrade = upgrade;
+    CAF_CHECK_EQUAL(judge(in_force, what), "allow"); // full mode
+    in_force.mode = mode::limited;
+    auto verdict = evaluate(in_force, what);
+    CAF_CHECK_EQUAL(said(verdict), answer);
+    if (auto no = std::get_if<denial>(&verdict)) {
+      CAF_CHECK_EQUAL(to_string(no->source), "mode_guard");
+      CAF_CHECK(!no->domain_scope);
+    }
+    what.host = get("denied.test").host;
+    CAF_CHECK_EQUAL(judge(in_force, what), "denied");
+    what.host = get("other.test").host;
+    CAF_CHECK_EQUAL(judge(in_force, what), "not_allowed");
+  }
+}
+
+CAF_TEST(a decider may overrule not_allowed and nothing else) {
+  auto in_force = allowing({}, {"denied.test"});
+  auto refused = evaluate(in_force, get("a.test"));
+  auto overruled = overrule(in_force, std::get<denial>(refused), get("a.test"));
+  auto& allowed = std::get<permit>(overruled);
+  CAF_CHECK(allowed.rule() == nullptr);
+  CAF_CHECK_EQUAL(to_string(allowed.source()), "decider");
+  // Its allow still goes through the addresses.
+  CAF_CHECK_EQUAL(said(vet(in_force, allowed, ips({"10.0.0.1"}))), "not_allowed_local");
+  CAF_CHECK_EQUAL(said(vet(in_force, allowed, ips({"1.1.1.1"}))), "allow");
+  for (auto& name : texts{"denied.test", "127.0.0.1"}) {
+    auto verdict = evaluate(in_force, get(name));
+    auto again = overrule(in_force, std::get<denial>(verdict), get(name));
+    CAF_CHECK_EQUAL(said(again), said(verdict));
+    CAF_CHECK_NOT_EQUAL(said(again), "allow");
+  }
+  // And through the mode, which had not been judged yet.
+  in_force.mode = mode::limited;
+  auto post = get("a.test");
+  post.method = "POST";
+  auto limited = evaluate(in_force, post);
+  CAF_CHECK_EQUAL(said(limited), "not_allowed");
+  CAF_CHECK_EQUAL(said(overrule(in_force, std::get<denial>(limited), post)), "method_not_allowed");
+}
+
+CAF_TEST(a refusing decider gives its reason) {
+  denial refused;
+  auto silent = uphold(refused, decision::deny, "");
+  CAF_CHECK_EQUAL(reason_text(silent), "policy_denied");
+  auto own = uphold(refused, decision::ask, "ask the owner");
+  CAF_CHECK_EQUAL(reason_text(own), "ask the owner");
+  CAF_CHECK_EQUAL(to_string(own.reason), "policy_denied");
+  CAF_CHECK_EQUAL(to_string(own.decision), "ask");
+  CAF_CHECK_EQUAL(to_string(own.source), "decider");
+  auto named = uphold(refused, decision::deny, "not_allowed");
+  CAF_CHECK_EQUAL(refusal_of(named.reason).x_proxy_error, "blocked-by-allowlist");
+  refused.reason = reason::denied;
+  CAF_CHECK_EQUAL(to_string(uphold(refused, decision::ask, "x").source), "baseline_policy");
+}
+
+CAF_TEST(an open tunnel is closed when new rules refuse it) {
+  auto tunnel = get("a.test", 443);
+  tunnel.protocol = protocol::https_connect;
+  tunnel.method = "CONNECT";
+  auto again = [&](const rules& in_force, std::string_view connected = "1.1.1.1",
+                   bool by_decider = false) {
+    auto no = judge_again(in_force, tunnel, ip(connected), by_decider);
+    return no ? std::string{to_string(no->reason)} : "goes on";
+  };
+  CAF_CHECK_EQUAL(again(allowing({"a.test"})), "goes on");
+  CAF_CHECK_EQUAL(again(allowing({"b.test"})), "not_allowed");
+  CAF_CHECK_EQUAL(again(allowing({"b.test"}), "1.1.1.1", true),
+                  "goes on"); // the decider's word stands
+  CAF_CHECK_EQUAL(again(allowing({"b.test"}, {"a.test"}), "1.1.1.1", true), "denied");
+  CAF_CHECK_EQUAL(again(allowing({"a.test"}, {"1.1.1.0/24"})), "denied");
+  CAF_CHECK_EQUAL(again(allowing({"a.test"}, {"1.1.1.0/24"}), "1.1.1.1", true), "denied");
+  CAF_CHECK_EQUAL(again(allowing({"a.test"}), "10.0.0.1"),
+                  "not_allowed_local"); // allow_local_binding was taken away
+  CAF_CHECK_EQUAL(again(allowing({}), "10.0.0.1", true), "not_allowed_local");
+  auto limited = allowing({"a.test"});
+  limited.mode = mode::limited;
+  CAF_CHECK_EQUAL(again(limited), "mitm_required");
+  CAF_CHECK_EQUAL(again(limited, "1.1.1.1", true), "mitm_required");
+  auto off = allowing({"a.test"});
+  off.enabled = false;
+  CAF_CHECK_EQUAL(again(off, "1.1.1.1", true), "proxy_disabled");
+}
+
+CAF_TEST(every step passed is told and the last one says what decided) {
+  auto steps = [](const rules& in_force, const target& what, const texts& answers = {}) {
+    trace why;
+    auto judged = evaluate(in_force, what, &why);
+    if (auto allowed = std::get_if<permit>(&judged); allowed && !answers.empty())
+      std::ignore = vet(in_force, *allowed, ips(answers), &why);
+    texts out;
+    for (auto& s : why)
+      out.push_back(std::string{s.name} + ": " + s.outcome);
+    return caf::deep_to_string(out);
+  };
+  auto told = [](const texts& all) { return caf::deep_to_string(all); };
+  auto in_force = allowing({"a.test", "127.0.0.1"}, {"*.denied.test", "9.9.9.9"});
+  CAF_CHECK_EQUAL(
+    steps(in_force, get("a.test"), {"1.1.1.1", "10.0.0.1"}),
+    told({"host: a.test:80", "enabled: yes", "denied_domains: no match", "own_listeners: no match",
+          "local: not a local name or literal", "allowed_domains: matches a.test (config.toml:1)",
+          "method: full: any method", "addresses: 1.1.1.1: global",
+          "addresses: 10.0.0.1: private use"}));
+  CAF_CHECK_EQUAL(steps(in_force, get("x.denied.test")),
+                  told({"host: x.denied.test:80", "enabled: yes",
+                        "denied_domains: matches *.denied.test (config.toml:1)"}));
+  CAF_CHECK_EQUAL(steps(in_force, get("[::1]")),
+                  told({"host: [::1]:80", "enabled: yes", "denied_domains: no match",
+                        "own_listeners: no match", "local: local, not listed explicitly"}));
+  CAF_CHECK_EQUAL(
+    steps(in_force, get("a.test"), {"9.9.9.9"}),
+    told({"host: a.test:80", "enabled: yes", "denied_domains: no match", "own_listeners: no match",
+          "local: not a local name or literal", "allowed_domains: matches a.test (config.toml:1)",
+          "method: full: any method",
+          "addresses: 9.9.9.9: denied, matches 9.9.9.9 (config.toml:2)"}));
+  in_force.enabled = false;
+  CAF_CHECK_EQUAL(steps(in_force, get("a.test")), told({"host: a.test:80", "enabled: no"}));
+}
