@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "protocols/host.hpp"
 
@@ -37,7 +38,7 @@ std::string servers_csv(const std::vector<std::string>& servers, std::string& fa
     }
     csv += csv.empty() ? "" : ",";
     csv += ip->is_v4() ? ip->str() : "[" + ip->str() + "]";
-    csv += port ? ":" + std::to_string(*port) : "";
+    csv += ":" + std::to_string(port.value_or(53)); // c-ares 1.18 reads no bracket without one
   }
   return csv;
 }
@@ -47,37 +48,39 @@ void add_address(std::vector<ip_address>& to, const ip_address& address) {
     to.push_back(address);
 }
 
-dns_records to_records(const ares_addrinfo& found) {
-  std::vector<ip_address> v6;
-  std::vector<ip_address> v4;
-  auto ttl = std::numeric_limits<int>::max();
-  for (auto* node = found.nodes; node; node = node->ai_next) {
-    ttl = std::min(ttl, node->ai_ttl);
-    if (node->ai_family == AF_INET) {
-      sockaddr_in address{};
-      std::memcpy(&address, node->ai_addr, sizeof address);
-      add_address(v4, ip_address::v4(ntohl(address.sin_addr.s_addr)));
-    } else if (node->ai_family == AF_INET6) {
-      sockaddr_in6 address{};
-      std::memcpy(&address, node->ai_addr, sizeof address);
-      std::array<uint8_t, 16> bytes;
-      std::memcpy(bytes.data(), &address.sin6_addr, bytes.size());
-      add_address(v6, ip_address::v6(bytes));
-    }
-  }
-  for (auto* alias = found.cnames; alias; alias = alias->next)
-    ttl = std::min(ttl, alias->ttl);
-  v6.insert(v6.end(), v4.begin(), v4.end());
-  // A TTL with its highest bit set means zero (RFC 2181 §8); c-ares hands it on as it is.
-  auto known = v6.empty() ? 0 : std::max(0, ttl);
-  return {std::move(v6), std::chrono::seconds{known}};
-}
+/// What became of one family.
+struct family_answer {
+  std::vector<ip_address> addresses;
+  int ttl = std::numeric_limits<int>::max();
+  int status = ARES_SUCCESS;
 
-caf::expected<dns_records> to_outcome(const std::string& name, int status, const ares_addrinfo* found) {
+  void take(const ares_addrinfo& found) {
+    for (auto* node = found.nodes; node; node = node->ai_next) {
+      ttl = std::min(ttl, node->ai_ttl);
+      if (node->ai_family == AF_INET) {
+        sockaddr_in address{};
+        std::memcpy(&address, node->ai_addr, sizeof address);
+        add_address(addresses, ip_address::v4(ntohl(address.sin_addr.s_addr)));
+      } else if (node->ai_family == AF_INET6) {
+        sockaddr_in6 address{};
+        std::memcpy(&address, node->ai_addr, sizeof address);
+        std::array<uint8_t, 16> bytes;
+        std::memcpy(bytes.data(), &address.sin6_addr, bytes.size());
+        add_address(addresses, ip_address::v6(bytes));
+      }
+    }
+    for (auto* alias = found.cnames; alias; alias = alias->next)
+      ttl = std::min(ttl, alias->ttl);
+  }
+
+  /// The server said that there is nothing.
+  [[nodiscard]] bool none() const noexcept {
+    return status == ARES_SUCCESS || status == ARES_ENOTFOUND || status == ARES_ENODATA;
+  }
+};
+
+caf::error to_error(const std::string& name, int status) {
   switch (status) {
-    case ARES_SUCCESS: return found ? to_records(*found) : dns_records{};
-    case ARES_ENOTFOUND:
-    case ARES_ENODATA: return dns_records{};
     case ARES_ETIMEOUT: return caf::make_error(errc::dns_timeout, name + ": no name server answered in time");
     case ARES_ECANCELLED:
     case ARES_EDESTRUCTION: return caf::make_error(errc::cancelled, name + ": the look-up was cancelled");
@@ -87,10 +90,44 @@ caf::expected<dns_records> to_outcome(const std::string& name, int status, const
 
 } // namespace
 
-struct dns_channel::query {
+/// A question and its two halves. c-ares refers to it until both have come to an end.
+struct dns_channel::query final : timer {
+  struct half {
+    query& whole;
+    family_answer answer;
+  };
+
+  query(dns_channel& of, std::string text, uint64_t number)
+    : owner(of), name(std::move(text)), question(number) {}
+
+  void on_timer() override { tell(); }
+
+  [[nodiscard]] caf::expected<dns_records> result() const {
+    std::vector<ip_address> addresses;
+    for (const auto* each : {&v6, &v4})
+      addresses.insert(addresses.end(), each->answer.addresses.begin(), each->answer.addresses.end());
+    if (addresses.empty())
+      for (const auto* each : {&v4, &v6})
+        if (!each->answer.none())
+          return to_error(name, each->answer.status);
+    // A TTL with its highest bit set means zero (RFC 2181 §8); c-ares hands it on as it is.
+    auto ttl = addresses.empty() ? 0 : std::max(0, std::min(v4.answer.ttl, v6.answer.ttl));
+    return dns_records{std::move(addresses), std::chrono::seconds{ttl}};
+  }
+
+  void tell() {
+    unlink();
+    if (!std::exchange(told, true))
+      owner.tell_(name, question, result());
+  }
+
   dns_channel& owner;
   std::string name;
   uint64_t question;
+  half v4{*this, {}};
+  half v6{*this, {}};
+  int outstanding = 2;
+  bool told = false;
 };
 
 dns_channel::dns_channel(event_loop& loop, const config::dns& settings, milliseconds patience, listener tell)
@@ -128,30 +165,44 @@ dns_channel::~dns_channel() {
     ares_destroy(channel_); // tells of every question, closes every socket
 }
 
+void dns_channel::start(void* half, const std::string& name, int family) {
+  ares_addrinfo_hints hints{};
+  hints.ai_family = family;
+  // Sorted by c-ares, each address would cost a socket and a connect(2).
+  hints.ai_flags = ARES_AI_NOSORT;
+  // Or else each address comes once for every kind of socket.
+  hints.ai_socktype = SOCK_STREAM;
+  ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, &dns_channel::on_answer, half);
+}
+
 void dns_channel::ask(const std::string& name, uint64_t question) {
   if (!channel_) {
     tell_(name, question, caf::make_error(errc::dns_error, name + ": " + fault_));
     return;
   }
-  ares_addrinfo_hints hints{};
-  hints.ai_family = AF_UNSPEC;
-  // Sorted by c-ares, each address would cost a socket and a connect(2).
-  hints.ai_flags = ARES_AI_NOSORT;
-  // Or else each address comes once for every kind of socket.
-  hints.ai_socktype = SOCK_STREAM;
   ++active_;
   auto* what = new query{*this, name, question};
-  ares_getaddrinfo(channel_, what->name.c_str(), nullptr, &hints, &dns_channel::on_answer, what);
+  start(&what->v4, name, AF_INET); // may end this half, but not the whole
+  start(&what->v6, name, AF_INET6);
   keep_time();
 }
 
 void dns_channel::on_answer(void* what, int status, int, ares_addrinfo* found) {
-  std::unique_ptr<query> done{static_cast<query*>(what)};
-  auto outcome = to_outcome(done->name, status, found);
-  if (found)
+  auto& half = *static_cast<query::half*>(what);
+  auto& whole = half.whole;
+  half.answer.status = status;
+  if (found) {
+    half.answer.take(*found);
     ares_freeaddrinfo(found);
+  }
+  if (--whole.outstanding > 0) {
+    if (!half.answer.addresses.empty())
+      whole.owner.loop_.arm(whole, whole.owner.loop_.now() + grace);
+    return;
+  }
+  std::unique_ptr<query> done{&whole};
   --done->owner.active_;
-  done->owner.tell_(done->name, done->question, std::move(outcome));
+  done->tell();
 }
 
 void dns_channel::on_socket(void* self, int fd, int readable, int writable) {

@@ -24,7 +24,8 @@ struct dns_records {
 };
 
 /// Asks name servers on a loop (c-ares): names as they stand, without search domains, hosts files or aliases
-/// from the environment. Both families at once, UDP first, TCP when an answer is truncated.
+/// from the environment. UDP first, TCP when an answer is truncated. Both families at once; when one has come,
+/// the other is waited for a moment only, as servers that never answer AAAA are common (RFC 8305 §3).
 class dns_channel {
 public:
   /// Told once of each question: records; errc::dns_error when the servers failed, errc::dns_timeout when none
@@ -33,6 +34,8 @@ public:
 
   /// Addresses of one family that are kept; further ones are ignored.
   static constexpr size_t max_addresses_per_family = 32;
+  /// How long the second family may come after the first.
+  static constexpr std::chrono::milliseconds grace{250};
 
   /// @param patience How long a look-up may take in all; decides how long one server is waited for.
   /// Servers that cannot be used do not stop the channel: it then answers every question with errc::dns_error.
@@ -46,7 +49,7 @@ public:
   /// @param question Whatever the listener knows the question by.
   void ask(const std::string& name, uint64_t question);
 
-  /// Questions the listener has not been told of.
+  /// Questions that c-ares still holds, those included of which the listener has been told.
   [[nodiscard]] size_t active() const noexcept { return active_; }
 
 private:
@@ -70,6 +73,7 @@ private:
   static void on_socket(void* self, int fd, int readable, int writable);
   static void on_answer(void* what, int status, int timeouts, ares_addrinfo* found);
 
+  void start(void* half, const std::string& name, int family);
   void serve(int fd);
   void keep_time();
 
@@ -79,7 +83,7 @@ private:
   std::string fault_; ///< Why there is no channel.
   std::chrono::milliseconds interval_;
   size_t active_ = 0;
-  std::unordered_map<int, std::unique_ptr<watched>> sockets_;
+  std::unordered_map<int, std::unique_ptr<watched>> sockets_; ///< By descriptor.
   clock clock_{*this};
 };
 

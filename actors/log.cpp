@@ -69,7 +69,7 @@ std::shared_ptr<spdlog::logger> make_logger(const config::log& settings) {
                                                          spdlog::async_overflow_policy::overrun_oldest);
   // A message that does not format is a mistake of ours; the library would tell stderr by itself.
   owner->logger->set_error_handler([](const std::string&) {});
-  apply(*owner->logger, settings);
+  proxy::apply(*owner->logger, settings); // unqualified, the base class would bring in std::apply
   return {owner, owner->logger.get()};
 }
 

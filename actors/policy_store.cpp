@@ -86,7 +86,7 @@ void change(store_pointer self, const config::sources& from, outcome_promise don
   auto changed = config::changed_keys(*now.current->config, *ready.next->config);
   auto before = std::exchange(now.listeners, std::move(ready.listeners));
   now.current = std::move(ready.next);
-  apply(*now.process->log, now.current->config->log);
+  proxy::apply(*now.process->log, now.current->config->log);
   self->request(now.audit, caf::infinite, atom::configure_v, now.current->config)
     .then([self](bool opened) {
       if (!opened) // it could be opened a moment ago, in `prepare`; the old sink goes on

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/messages.hpp"
+
+/// Bodies of the admin API.
+
+namespace proxy::admin {
+
+/// `{"error":"…"}`
+[[nodiscard]] std::string error_json(std::string_view what);
+
+/// `{"allowed":[…],"denied":[…]}`, as configured.
+[[nodiscard]] std::string patterns_json(const config::proxy_config& config);
+
+/// What GET /blocked is asked for.
+struct blocked_range {
+  uint64_t since = 0; ///< Entries after this id.
+  uint64_t limit = 200;
+  uint64_t below = 0; ///< Entries before this id: those that every shard had recorded when it was asked.
+};
+
+/// `{"blocked":[…],"total":N,"next":ID}`: the oldest of the entries in range first; `next` continues after them.
+/// @param all  What all shards remember, in any order.
+[[nodiscard]] std::string blocked_json(blocked_page all, const blocked_range& range);
+
+/// `{"connections":[…],"total":N}` with at most `limit` of them, oldest first.
+[[nodiscard]] std::string connections_json(std::vector<connection_info> all, uint64_t limit);
+
+/// `{"status":"reloaded","generation":N,"changed":[…],"closed_tunnels":N}`
+[[nodiscard]] std::string reloaded_json(const reload_report& report);
+
+/// `{"status":"refused","errors":[…]}`: the problems that are errors.
+[[nodiscard]] std::string refused_json(const std::vector<config::problem>& problems);
+
+/// `{"status":"ok","mode":"…"}`
+[[nodiscard]] std::string mode_json(policy::mode mode);
+
+/// Reads `{"mode":"full"|"limited"}`; other keys are ignored. nullopt when it is anything else.
+[[nodiscard]] std::optional<policy::mode> parse_mode(std::string_view body);
+
+} // namespace proxy::admin

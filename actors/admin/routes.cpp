@@ -1,0 +1,167 @@
+#include "actors/admin/routes.hpp"
+
+#include "actors/admin/json.hpp"
+#include "actors/explain.hpp"
+#include "actors/loop/ask.hpp"
+#include "actors/metrics.hpp"
+
+namespace proxy::admin {
+
+namespace {
+
+/// How long a shard may take to answer.
+constexpr std::chrono::seconds patience{10};
+/// How long a change may take: every shard judges every open tunnel again.
+constexpr std::chrono::seconds change_patience{120};
+
+constexpr uint64_t most_listed = 100'000;
+
+reply ok(std::string body) {
+  reply out;
+  out.body = std::move(body);
+  return out;
+}
+
+reply no_answer() { return error_reply(503, "the proxy is busy or ending"); }
+
+task<reply> health(connection&, const request&, const std::string&) {
+  auto out = ok("ok");
+  out.content_type = "text/plain";
+  co_return out;
+}
+
+task<reply> show_config(connection& c, const request&, const std::string&) {
+  co_return ok(config::to_json(c.shard.config()));
+}
+
+task<reply> patterns(connection& c, const request&, const std::string&) {
+  co_return ok(patterns_json(c.shard.config()));
+}
+
+task<reply> blocked(connection& c, const request& req, const std::string&) {
+  auto since = req.query.number("since", 0, UINT64_MAX);
+  auto limit = req.query.number("limit", 200, UINT64_MAX);
+  if (!since || !limit)
+    co_return error_reply(400, context_of(since ? limit.error() : since.error()));
+  blocked_range range{*since, *limit, c.shard.process->next_blocked_id.load()};
+  blocked_page all;
+  for (size_t i = 0; i < c.shard.peers.size(); ++i) {
+    auto page = co_await ask<blocked_page>(&c, c.wakes, c.in(patience), c.shard.peers[i], atom::blocked_v);
+    if (!page)
+      co_return no_answer();
+    all.total += page->total;
+    std::move(page->entries.begin(), page->entries.end(), std::back_inserter(all.entries));
+  }
+  co_return ok(blocked_json(std::move(all), range));
+}
+
+task<reply> connections(connection& c, const request& req, const std::string&) {
+  auto limit = req.query.number("limit", 1000, most_listed);
+  if (!limit)
+    co_return error_reply(400, context_of(limit.error()));
+  std::vector<connection_info> all;
+  for (size_t i = 0; i < c.shard.peers.size(); ++i) {
+    auto some = co_await ask<std::vector<connection_info>>(&c, c.wakes, c.in(patience), c.shard.peers[i],
+                                                           atom::describe_v);
+    if (!some)
+      co_return no_answer();
+    std::move(some->begin(), some->end(), std::back_inserter(all));
+  }
+  co_return ok(connections_json(std::move(all), *limit));
+}
+
+task<reply> show_metrics(connection& c, const request&, const std::string&) {
+  metrics sum;
+  sum.shards = c.shard.peers.size();
+  for (size_t i = 0; i < c.shard.peers.size(); ++i) {
+    auto one = co_await ask<shard_counters>(&c, c.wakes, c.in(patience), c.shard.peers[i], atom::count_v);
+    if (!one)
+      co_return no_answer();
+    add(sum.counters, *one);
+  }
+  sum.generation = c.shard.policy->generation;
+  sum.audit_dropped = c.shard.process->audit_dropped.load();
+  sum.audit_waiting = c.shard.process->audit_waiting.load();
+  sum.process = current_usage();
+  auto out = ok(metrics_text(sum));
+  out.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  co_return out;
+}
+
+task<reply> reload(connection& c, const request&, const std::string&) {
+  auto outcome = co_await ask<reload_outcome>(&c, c.wakes, c.in(change_patience), c.shard.store, atom::reload_v);
+  if (!outcome)
+    co_return no_answer();
+  auto out = ok(outcome->report ? reloaded_json(*outcome->report) : refused_json(outcome->problems));
+  out.status = outcome->report ? 200 : 422;
+  co_return out;
+}
+
+task<reply> set_mode(connection& c, const request&, const std::string& body) {
+  if (body.empty())
+    co_return error_reply(400, "missing body");
+  auto mode = parse_mode(body);
+  if (!mode)
+    co_return error_reply(400, "invalid json");
+  auto outcome = co_await ask<reload_outcome>(&c, c.wakes, c.in(change_patience), c.shard.store, atom::set_mode_v,
+                                              *mode);
+  if (!outcome)
+    co_return no_answer();
+  auto out = ok(outcome->report ? mode_json(*mode) : refused_json(outcome->problems));
+  out.status = outcome->report ? 200 : 422;
+  co_return out;
+}
+
+task<reply> show_explanation(connection& c, const request& req, const std::string&) {
+  question q;
+  q.address = req.query.find("url").value_or("");
+  q.method = req.query.find("method").value_or("GET");
+  if (q.address.empty())
+    co_return error_reply(400, "missing url");
+  if (auto name = req.query.find("protocol")) {
+    q.protocol = protocol_named(*name);
+    if (!q.protocol)
+      co_return error_reply(400, "unknown protocol");
+  }
+  auto what = parse_question(q);
+  if (!what)
+    co_return ok(to_json(explain_fault(*c.shard.policy->rules, q, what.error())));
+  caf::expected<std::vector<ip_address>> found{std::vector<ip_address>{}};
+  auto name = name_to_resolve(*c.shard.policy->rules, what->target);
+  if (!name.empty()) {
+    auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
+    auto answer = co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v, name);
+    if (answer)
+      found = std::move(answer->addresses);
+    else if (code_of(answer.error()) == errc::cancelled)
+      found = caf::make_error(errc::dns_timeout, name);
+    else
+      found = std::move(answer.error());
+  }
+  co_return ok(to_json(explain(*c.shard.policy->rules, *what, found)));
+}
+
+constexpr route all_routes[] = {
+  {"/health", false, health},
+  {"/config", false, show_config},
+  {"/patterns", false, patterns},
+  {"/blocked", false, blocked},
+  {"/connections", false, connections},
+  {"/metrics", false, show_metrics},
+  {"/explain", false, show_explanation},
+  {"/mode", true, set_mode},
+  {"/reload", true, reload},
+};
+
+} // namespace
+
+std::span<const route> routes() noexcept { return all_routes; }
+
+reply error_reply(uint16_t status, std::string_view what) {
+  reply out;
+  out.status = status;
+  out.body = error_json(what);
+  return out;
+}
+
+} // namespace proxy::admin

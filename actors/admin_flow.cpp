@@ -1,0 +1,203 @@
+#include <algorithm>
+
+#include "actors/admin/json.hpp"
+#include "actors/admin/routes.hpp"
+#include "actors/answers.hpp"
+#include "actors/flows.hpp"
+#include "protocols/http1/chunked.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// Longest request body.
+constexpr size_t max_body_size = 8 * 1024;
+/// The same with the framing of its chunks.
+constexpr size_t max_framed_size = 8 * max_body_size;
+
+enum class body_status : uint8_t { complete, too_large, malformed, gone };
+
+/// Collects the data of a body from bytes as they come.
+class body_reader {
+public:
+  body_reader(http1::framing framing, uint64_t length) : framing_(framing), left_(length) {}
+
+  [[nodiscard]] bool done() const noexcept {
+    return framing_ == http1::framing::chunked ? chunks_.done() : left_ == 0 || framing_ == http1::framing::none;
+  }
+
+  /// Takes what belongs to the body off the front. @pre !done()
+  [[nodiscard]] body_status take(std::string_view& in, std::string& out) {
+    if (framing_ == http1::framing::length) {
+      auto size = static_cast<size_t>(std::min<uint64_t>(left_, in.size()));
+      out += in.substr(0, size);
+      in.remove_prefix(size);
+      left_ -= size;
+    }
+    while (framing_ == http1::framing::chunked && !in.empty() && !chunks_.done()) {
+      auto size = static_cast<size_t>(std::min<uint64_t>(chunks_.pending_data(), in.size()));
+      if (size > 0) {
+        out += in.substr(0, size);
+        chunks_.skip(size);
+      } else if (auto used = chunks_.consume(in.substr(0, 1))) { // framing, byte by byte up to the next data
+        size = 1;
+      } else {
+        return body_status::malformed;
+      }
+      in.remove_prefix(size);
+      framed_ += size;
+      if (out.size() > max_body_size || framed_ > max_framed_size)
+        return body_status::too_large;
+    }
+    return out.size() > max_body_size ? body_status::too_large : body_status::complete;
+  }
+
+private:
+  http1::framing framing_;
+  uint64_t left_;
+  http1::chunked_decoder chunks_;
+  size_t framed_ = 0;
+};
+
+/// Reads the body of a request; what follows it stays in `c.pending`.
+task<body_status> read_body(connection& c, const admin::request& req, std::string& out) {
+  if (req.body == http1::framing::length && req.content_length > max_body_size)
+    co_return body_status::too_large;
+  body_reader reader{req.body, req.content_length};
+  if (req.expects_continue && !reader.done() && c.pending.empty()) {
+    auto sent = co_await send_to_client(c, "HTTP/1.1 100 Continue\r\n\r\n");
+    if (!sent)
+      co_return body_status::gone;
+  }
+  auto deadline = c.in(c.timeouts().head);
+  while (!reader.done()) {
+    std::string_view in{c.pending};
+    auto status = reader.take(in, out);
+    c.pending.erase(0, c.pending.size() - in.size());
+    if (status != body_status::complete)
+      co_return status;
+    if (reader.done())
+      break;
+    if (!c.client.may_read()) {
+      auto in_time = co_await c.wakes.until(deadline);
+      if (!in_time)
+        co_return body_status::gone;
+      continue;
+    }
+    auto buffer = c.shard.loop.scratch().first(max_body_size);
+    auto got = c.client.read(buffer);
+    if (got.ended() || got.failed())
+      co_return body_status::gone;
+    if (got.ok())
+      c.pending.append(buffer.data(), got.size);
+  }
+  co_return body_status::complete;
+}
+
+/// Sends a reply. @returns false when the connection is over.
+task<bool> send_reply(connection& c, const admin::request& req, const admin::reply& what, bool close) {
+  answer_options options;
+  options.head_only = req.method == "HEAD";
+  options.close = close;
+  options.keep_alive_1_0 = req.http_1_0;
+  std::string out;
+  append_response(out, what.status, what.content_type, what.body, what.fields, options);
+  auto sent = co_await send_to_client(c, out);
+  co_return sent && !close;
+}
+
+/// The answer to a request that no endpoint serves, or nothing.
+std::optional<admin::reply> refuse_access(connection& c, const admin::request& req) {
+  switch (admin::check_access(req, c.from.unix_socket, c.shard.config().admin_token)) {
+    case admin::access::foreign_host: return admin::error_reply(403, "host not allowed");
+    case admin::access::foreign_origin: return admin::error_reply(403, "origin not allowed");
+    case admin::access::no_token: {
+      auto out = admin::error_reply(401, "bearer token required");
+      out.fields = "www-authenticate: Bearer realm=\"codex-network-proxy\"\r\n";
+      return out;
+    }
+    case admin::access::granted: break;
+  }
+  return std::nullopt;
+}
+
+/// The endpoint of a request, or what is wrong with it.
+std::variant<const admin::route*, admin::reply> find_endpoint(connection& c, const admin::request& req) {
+  if (auto refusal = refuse_access(c, req))
+    return std::move(*refusal);
+  for (auto& route : admin::routes()) {
+    if (route.path != req.path)
+      continue;
+    if (route.takes(req.method))
+      return &route;
+    auto out = admin::error_reply(405, "method not allowed");
+    out.fields = route.post ? "allow: POST\r\n" : "allow: GET, HEAD\r\n";
+    return out;
+  }
+  return admin::error_reply(404, "not found");
+}
+
+/// Serves one request. @returns false when the connection is over.
+task<bool> serve(connection& c, const admin::request& req) {
+  auto close = !req.keep_alive || c.draining;
+  auto found = find_endpoint(c, req);
+  if (auto* refusal = std::get_if<admin::reply>(&found)) {
+    // A body that nobody reads would be taken for the next request.
+    auto has_body = req.body != http1::framing::none;
+    c.linger = has_body;
+    co_return co_await send_reply(c, req, *refusal, close || has_body);
+  }
+  std::string body;
+  auto status = co_await read_body(c, req, body);
+  if (status == body_status::gone)
+    co_return false;
+  if (status != body_status::complete) {
+    auto large = status == body_status::too_large;
+    auto refusal = admin::error_reply(large ? 413 : 400, large ? "body too large" : "invalid body");
+    c.linger = true;
+    co_return co_await send_reply(c, req, refusal, true);
+  }
+  auto answer = co_await std::get<const admin::route*>(found)->serve(c, req, body);
+  co_return co_await send_reply(c, req, answer, close || c.draining);
+}
+
+/// Answers a head that could not be read; the connection ends after it.
+task<> serve_fault(connection& c, const caf::error& why) {
+  auto look = outcome_of(code_of(why));
+  if (look.http_status == 0)
+    co_return;
+  c.linger = true;
+  admin::request unread;
+  auto answer = admin::error_reply(look.http_status, context_of(why));
+  (void)co_await send_reply(c, unread, answer, true); // the connection ends either way
+}
+
+} // namespace
+
+task<> admin_flow(connection& c) {
+  for (;;) {
+    received_head head;
+    co_await read_head(c, head);
+    if (head.status == head_status::ended)
+      co_return;
+    ++c.requests;
+    if (head.status == head_status::complete) {
+      const auto& limits = c.shard.config().limits;
+      http1::head_limits bounds{limits.max_head_bytes, limits.max_header_fields};
+      auto req = admin::read_request(head.text, bounds, c.shard.request);
+      if (req) {
+        auto more = co_await serve(c, *req);
+        if (more)
+          continue;
+        break;
+      }
+      head.error = std::move(req.error());
+    }
+    co_await serve_fault(c, head.error);
+    break;
+  }
+  if (c.linger)
+    co_await close_in_steps(c);
+}
+
+} // namespace proxy

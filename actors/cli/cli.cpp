@@ -1,0 +1,104 @@
+#include "actors/cli/cli.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+
+namespace proxy::cli {
+
+namespace {
+
+constexpr const char* footer = "Exit codes: 0 fine, 1 refused or failed, 2 usage, 69 cannot bind, 78 bad configuration.\n"
+                               "`codex-network-proxy check --help` lists the configuration keys.";
+
+void add_globals(CLI::App& app, config::sources& sources) {
+  app.add_option("--config", sources.files, "configuration file; repeatable, later ones win")
+    ->type_name("FILE")
+    ->take_all()
+    ->allow_extra_args(false);
+  app.add_option("--set", sources.sets, "one setting, below the network table or from the root; repeatable")
+    ->type_name("KEY=TOML")
+    ->take_all()
+    ->allow_extra_args(false);
+  app.add_option("--log-level", sources.log_level, "how much is logged")
+    ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+  app.add_option("--log-format", sources.log_format, "how it is logged")->check(CLI::IsMember({"text", "json"}));
+}
+
+/// Takes `--` and what follows off the arguments: it belongs to the command of `run`, whatever it looks like.
+std::vector<std::string> split_command(std::vector<std::string>& arguments) {
+  auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  if (dashes == arguments.end())
+    return {};
+  std::vector<std::string> command{dashes + 1, arguments.end()};
+  arguments.erase(dashes, arguments.end());
+  return command;
+}
+
+} // namespace
+
+int run_cli(std::vector<std::string> arguments) {
+  context all;
+  all.command = split_command(arguments);
+  CLI::App app{"Network policy proxy: lets through what the policy allows and says why it refuses the rest.",
+               "codex-network-proxy"};
+  app.require_subcommand(0, 1);
+  app.fallthrough(); // inherited: global flags may also stand behind the subcommand
+  app.footer(footer);
+  add_globals(app, all.sources);
+  for (auto add : {add_serve, add_init, add_check, add_explain, add_env, add_run, add_version})
+    add(app, all);
+  try {
+    std::reverse(arguments.begin(), arguments.end()); // as the library wants them
+    app.parse(std::move(arguments));
+    if (!all.command.empty() && !app.got_subcommand("run"))
+      throw CLI::ExtrasError(all.command);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e, std::cout, std::cerr) == 0 ? exit_ok : exit_usage;
+  }
+  return all.chosen ? all.chosen() : serve(all.sources);
+}
+
+void print_problems(const std::vector<config::problem>& problems, bool warnings_too) {
+  for (auto& p : problems)
+    if (warnings_too || p.level == config::problem::severity::error)
+      std::cerr << p.str() << '\n';
+}
+
+std::optional<config::proxy_config> load_or_complain(const config::sources& sources) {
+  auto loaded = config::load(sources);
+  print_problems(loaded.problems, false);
+  return std::move(loaded.config);
+}
+
+bool wants_colour() {
+  auto set = [](const char* name) {
+    auto value = std::getenv(name);
+    return value && *value != '\0';
+  };
+  return ::isatty(STDOUT_FILENO) != 0 && !set("NO_COLOR") && set("TERM") && std::getenv("TERM") != std::string{"dumb"};
+}
+
+void ignore_broken_pipes() noexcept { std::signal(SIGPIPE, SIG_IGN); }
+
+rlim_t raise_descriptor_limit() noexcept {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0)
+    return 0;
+  set_descriptor_limit(files.rlim_max);
+  return files.rlim_cur;
+}
+
+void set_descriptor_limit(rlim_t soft) noexcept {
+  rlimit files{};
+  if (soft == 0 || ::getrlimit(RLIMIT_NOFILE, &files) != 0)
+    return;
+  files.rlim_cur = soft;
+  // Where that is not allowed (macOS has its own ceiling) the limit of before does.
+  (void)::setrlimit(RLIMIT_NOFILE, &files);
+}
+
+} // namespace proxy::cli

@@ -1,0 +1,127 @@
+#include "actors/explain.hpp"
+
+#include <algorithm>
+#include <iostream>
+
+#include "actors/cli/cli.hpp"
+#include "actors/cli/lookup.hpp"
+
+namespace proxy::cli {
+
+namespace {
+
+/// What the user asked for.
+struct explain_options {
+  std::vector<std::string> words; ///< `[METHOD] ADDRESS`
+  std::string protocol;
+  std::string mode;
+  std::vector<std::string> headers;
+  std::vector<std::string> resolve;
+  bool json = false;
+};
+
+/// The rules of a configuration that nobody serves: its listeners stand where it says.
+caf::expected<policy::rules_ptr> rules_of(const config::proxy_config& config) {
+  auto rules = std::make_shared<policy::rules>();
+  rules->generation = 1;
+  rules->enabled = config.enabled;
+  rules->mode = config.mode;
+  rules->allow_local_binding = config.allow_local_binding;
+  std::vector<policy::pattern_set::problem> problems;
+  rules->allowed = policy::pattern_set::compile(config.allowed_domains, problems);
+  rules->denied = policy::pattern_set::compile(config.denied_domains, problems);
+  if (!problems.empty())
+    return caf::make_error(errc::invalid_config, problems.front().where.text + ": " + problems.front().reason);
+  auto add = [&](const config::listen_address& listener) {
+    if (auto ip = ip_address::parse(listener.ip); ip && listener.path.empty() && listener.port != 0)
+      rules->own_listeners.push_back({*ip, listener.port});
+  };
+  add(config.http);
+  if (config.admin)
+    add(*config.admin);
+  return policy::rules_ptr{std::move(rules)};
+}
+
+int usage(const std::string& what) {
+  std::cerr << "codex-network-proxy: explain: " << what << '\n';
+  return exit_usage;
+}
+
+/// `METHOD ADDRESS`, `ADDRESS`, or both in one word.
+std::optional<question> question_of(const explain_options& options) {
+  auto words = options.words;
+  if (words.size() == 1)
+    if (auto space = words[0].find(' '); space != std::string::npos)
+      words = {words[0].substr(0, space), words[0].substr(space + 1)};
+  if (words.empty() || words.size() > 2)
+    return std::nullopt;
+  question q;
+  q.address = words.back();
+  if (words.size() == 2) {
+    q.method = words[0];
+    std::transform(q.method.begin(), q.method.end(), q.method.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  }
+  q.protocol = protocol_named(options.protocol);
+  q.headers = options.headers;
+  return q;
+}
+
+explanation answer(const config::proxy_config& config, const policy::rules& rules, const question& q,
+                   const canned_answers& canned) {
+  auto what = parse_question(q);
+  if (!what)
+    return explain_fault(rules, q, what.error());
+  caf::expected<std::vector<ip_address>> found{std::vector<ip_address>{}};
+  if (auto name = name_to_resolve(rules, what->target); !name.empty())
+    found = canned.empty() ? look_up(config, name) : canned.find(name);
+  return explain(rules, *what, found);
+}
+
+int run_explain(config::sources sources, const explain_options& options) {
+  auto q = question_of(options);
+  if (!q)
+    return usage("expected [METHOD] URL or host[:port]");
+  auto canned = canned_answers::parse(options.resolve);
+  if (!canned)
+    return usage("--resolve " + context_of(canned.error()));
+  if (!options.mode.empty())
+    sources.mode = options.mode == "limited" ? policy::mode::limited : policy::mode::full;
+  auto config = load_or_complain(sources);
+  if (!config)
+    return exit_bad_config;
+  auto rules = rules_of(*config);
+  if (!rules) {
+    std::cerr << context_of(rules.error()) << '\n';
+    return exit_bad_config;
+  }
+  auto e = answer(*config, **rules, *q, *canned);
+  std::cout << (options.json ? to_json(e) + '\n' : to_text(e, wants_colour()));
+  return e.goes_through() ? exit_ok : exit_failed;
+}
+
+} // namespace
+
+void add_explain(CLI::App& app, context& all) {
+  auto command = app.add_subcommand("explain", "Tell what would happen to a request, and why.");
+  auto options = std::make_shared<explain_options>();
+  command->add_option("request", options->words, "[METHOD] URL, or host[:port] for a tunnel")
+    ->required()
+    ->expected(1, 2);
+  command->add_option("--protocol", options->protocol, "how it is asked for; http:// URLs: http, all else: https_connect")
+    ->check(CLI::IsMember({"http", "https_connect", "socks5_tcp", "socks5_udp"}));
+  command->add_option("--header", options->headers, "a field of the request; repeatable")
+    ->type_name("'K: V'")
+    ->take_all()
+    ->allow_extra_args(false);
+  command->add_option("--resolve", options->resolve, "what a name resolves to; no real look-up is made then; repeatable")
+    ->type_name("NAME=IP[,IP...]")
+    ->take_all()
+    ->allow_extra_args(false);
+  command->add_option("--mode", options->mode, "as if this mode were set")->check(CLI::IsMember({"full", "limited"}));
+  command->add_flag("--json", options->json, "print one JSON object");
+  command->footer("Exit code 0: it goes through; 1: it does not.");
+  command->callback([&all, options] { all.chosen = [&all, options] { return run_explain(all.sources, *options); }; });
+}
+
+} // namespace proxy::cli

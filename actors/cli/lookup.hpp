@@ -1,0 +1,35 @@
+#pragma once
+
+#include <caf/expected.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/proxy_config.hpp"
+#include "protocols/ip_address.hpp"
+
+namespace proxy::cli {
+
+/// Asks the name servers of a configuration, as the proxy would. Blocks.
+/// @param name  Normalised.
+/// @returns addresses (never empty), errc::dns_error or errc::dns_timeout.
+[[nodiscard]] caf::expected<std::vector<ip_address>> look_up(const config::proxy_config& config,
+                                                             const std::string& name);
+
+/// Answers that are given beforehand, by normalised name.
+class canned_answers {
+public:
+  /// Reads `name=ip[,ip…]` for each entry.
+  /// @returns errc::malformed naming the entry.
+  [[nodiscard]] static caf::expected<canned_answers> parse(const std::vector<std::string>& entries);
+
+  [[nodiscard]] bool empty() const noexcept { return answers_.empty(); }
+
+  /// @returns errc::dns_error for a name that is not listed.
+  [[nodiscard]] caf::expected<std::vector<ip_address>> find(const std::string& name) const;
+
+private:
+  std::map<std::string, std::vector<ip_address>> answers_;
+};
+
+} // namespace proxy::cli

@@ -1,0 +1,65 @@
+#include "actors/cli/signals.hpp"
+
+#include <pthread.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace proxy::cli {
+
+namespace {
+
+/// Wakes a watch that ends. Blocked everywhere, and nobody else waits for it.
+constexpr int wake_signal = SIGUSR2;
+
+} // namespace
+
+sigset_t signal_set(std::initializer_list<int> signals) noexcept {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (auto number : signals)
+    ::sigaddset(&set, number);
+  return set;
+}
+
+sigset_t block_signals(const sigset_t& signals) noexcept {
+  sigset_t before;
+  ::pthread_sigmask(SIG_BLOCK, &signals, &before);
+  return before;
+}
+
+received_signal wait_for_signal(const sigset_t& signals) noexcept {
+#ifdef __linux__
+  siginfo_t info{};
+  int number = 0;
+  do
+    number = ::sigwaitinfo(&signals, &info);
+  while (number < 0 && errno == EINTR);
+  return {number, info.si_code == SI_KERNEL};
+#else
+  int number = 0;
+  ::sigwait(&signals, &number);
+  return {number, false};
+#endif
+}
+
+signal_watch::signal_watch(const sigset_t& signals, std::function<void(received_signal)> tell) {
+  auto watched = signals;
+  ::sigaddset(&watched, wake_signal);
+  (void)block_signals(watched); // the thread inherits it, so that the wake-up cannot come too early
+  thread_ = std::thread{[this, watched, tell = std::move(tell)] {
+    while (!over_) {
+      auto got = wait_for_signal(watched);
+      if (!over_ && got.number != wake_signal)
+        tell(got);
+    }
+  }};
+}
+
+signal_watch::~signal_watch() {
+  over_ = true;
+  ::pthread_kill(thread_.native_handle(), wake_signal);
+  thread_.join();
+}
+
+} // namespace proxy::cli

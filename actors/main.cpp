@@ -1,0 +1,3 @@
+#include "actors/cli/cli.hpp"
+
+int main(int argc, char** argv) { return proxy::cli::run_cli({argv + 1, argv + argc}); }
