@@ -103,7 +103,7 @@ std::string clamp(listen_address& address, const listener& what, bool unix_socke
 caf::expected<listen_address> parse_listen_address(std::string_view text, uint16_t default_port, bool unix_socket) {
   text = trim(text);
   if (text.empty())
-    return invalid("missing host in network proxy address: " + quoted(text));
+    return invalid("missing host in network proxy address: " + in_quotes(text));
   if (text.starts_with("unix://"))
     return unix_socket ? parse_unix(text.substr(7)) : invalid("unix sockets are for admin_url only");
   if (auto ip = ip_address::parse(text); ip && !ip->is_v4())

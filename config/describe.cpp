@@ -46,16 +46,16 @@ struct json_writer {
 
 /// Whether two values mean the same: a rule that only moved to another line does.
 struct same_value {
-  template <class T>
-  bool operator()(const T* a, const T* b) const {
-    return *a == *b;
-  }
-  bool operator()(const std::vector<policy::rule>* a, const std::vector<policy::rule>* b) const {
-    return std::ranges::equal(*a, *b, {}, &policy::rule::text, &policy::rule::text);
-  }
   template <class A, class B>
-  bool operator()(const A&, const B&) const {
-    return true; // Keys that are merged into others.
+  bool operator()(const A& a, const B& b) const {
+    if constexpr (!std::is_same_v<A, B>)
+      return false; // One key has one type.
+    else if constexpr (std::is_same_v<A, std::monostate>)
+      return true; // Merged into another key.
+    else if constexpr (std::is_same_v<A, std::vector<policy::rule>*>)
+      return std::ranges::equal(*a, *b, {}, &policy::rule::text, &policy::rule::text);
+    else
+      return *a == *b;
   }
 };
 

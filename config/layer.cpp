@@ -167,7 +167,7 @@ void check_profile(const std::vector<layer>& layers, const std::string& profile,
     return out.error(where, profile_key, "default_permissions requires a `[permissions]` table for network settings");
   auto near = nearest(profile, known);
   out.error(where, profile_key, "there is no [permissions." + toml_key(profile) + "]",
-            near.empty() ? std::string{} : "did you mean " + quoted(near) + "?");
+            near.empty() ? std::string{} : "did you mean " + in_quotes(near) + "?");
 }
 
 void place_sets(std::vector<layer>& layers, const std::string& profile) {

@@ -76,9 +76,8 @@ private:
   }
 
   void no_configuration() {
-    out_.error({}, {},
-               "no configuration: there is neither " + quoted(from_.managed_file) + " nor "
-                 + quoted(home_ + "/config.toml"),
+    auto user = home_.empty() ? std::string{"a home directory"} : in_quotes(home_ + "/config.toml");
+    out_.error({}, {}, "no configuration: there is neither " + in_quotes(from_.managed_file) + " nor " + user,
                "codex-network-proxy init --write-config makes one; --config FILE names another");
   }
 
@@ -124,7 +123,7 @@ private:
     for (const auto& l : layers_) {
       if (const auto* permissions = l.root["permissions"].as_table(); permissions && !permissions->empty()) {
         std::string first{permissions->begin()->first.str()};
-        hint = "default_permissions = " + quoted(first) + " selects [permissions." + toml_key(first) + "]";
+        hint = "default_permissions = " + in_quotes(first) + " selects [permissions." + toml_key(first) + "]";
       }
       for (auto&& [key, value] : l.root) {
         if (hint.empty() && nearest(key.str(), {"network_proxy"}) == "network_proxy" && key.str() != "network_proxy")
@@ -199,7 +198,7 @@ private:
   void check_patterns() {
     const auto& config = effective_.config;
     for (const auto& [rule, message] : policy::lint(config.allowed_domains, config.denied_domains))
-      out_.warning({rule.file, rule.line, rule.column}, {}, quoted(rule.text) + ": " + message);
+      out_.warning({rule.file, rule.line, rule.column}, {}, in_quotes(rule.text) + ": " + message);
   }
 
   void describe_origin() {

@@ -14,8 +14,8 @@ std::string problem::str() const {
     result += ": ";
   }
   result += level == severity::error ? "error: " : "warning: ";
-  // "invalid value for KEY: …" names it already.
-  if (!key.empty() && message.find(key) == std::string::npos)
+  auto named = message.starts_with(key) || message.starts_with("invalid value for " + key);
+  if (!key.empty() && !named)
     result += key + ": ";
   result += message;
   if (!hint.empty())
@@ -34,7 +34,7 @@ void report::warning(const place& where, std::string key, std::string message, s
 
 void report::add(problem::severity level, const place& where, std::string key, std::string message,
                  std::string hint) {
-  if (problems_.size() >= most) {
+  if (full()) {
     ++dropped_;
     return;
   }

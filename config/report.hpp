@@ -26,6 +26,9 @@ public:
   /// Whether there was any error, kept or not.
   [[nodiscard]] bool failed() const noexcept { return failed_; }
 
+  /// Whether further problems are only counted: what they would say need not be worked out.
+  [[nodiscard]] bool full() const noexcept { return problems_.size() >= most; }
+
   /// The problems in the order of `files`, within a file from top to bottom; those without a file last.
   [[nodiscard]] std::vector<problem> take(const std::vector<std::string>& files);
 

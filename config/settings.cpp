@@ -212,7 +212,7 @@ private:
 
   void unknown(const std::string& prefix, const toml::key& name) {
     out_.error(from_.at(name.source()), here_ + "." + prefix + toml_key(name.str()), "unknown key",
-               hint_for(prefix, std::string{name.str()}));
+               out_.full() ? std::string{} : hint_for(prefix, std::string{name.str()}));
   }
 
   /// The table where a key of this name does belong, else the nearest name in this table.

@@ -144,7 +144,7 @@ std::string_view trim(std::string_view text) noexcept {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
   std::string result = "\"";
   for (auto c : text) {
@@ -166,17 +166,17 @@ std::string quoted(std::string_view text) {
 std::string excerpt(std::string_view text) {
   constexpr size_t longest = 80;
   if (text.size() <= longest)
-    return quoted(text);
+    return in_quotes(text);
   auto end = longest;
   // Not in the middle of a UTF-8 sequence.
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
     --end;
-  return quoted(text.substr(0, end)) + "…";
+  return in_quotes(text.substr(0, end)) + "…";
 }
 
 std::string toml_key(std::string_view text) {
   auto bare = [](char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '_'; };
-  return !text.empty() && std::ranges::all_of(text, bare) ? std::string{text} : quoted(text);
+  return !text.empty() && std::ranges::all_of(text, bare) ? std::string{text} : in_quotes(text);
 }
 
 } // namespace proxy::config

@@ -28,9 +28,9 @@ namespace proxy::config {
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;
 
 /// In double quotes with control characters and quotes escaped as TOML and terminals need it.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
-/// As `quoted`, cut to what fits a message.
+/// As `in_quotes`, cut to what fits a message.
 [[nodiscard]] std::string excerpt(std::string_view text);
 
 /// Bare where TOML allows it, else quoted.

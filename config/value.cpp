@@ -94,7 +94,8 @@ struct value_reader {
       return expected("a duration such as \"30s\" or a number of seconds", node);
     }
     if (value.count() < k.low || value.count() > k.high)
-      return "must be between " + duration_text(milliseconds{k.low}) + " and " + duration_text(milliseconds{k.high});
+      return "must be between " + duration_text(milliseconds{k.low}) + " and " + duration_text(milliseconds{k.high})
+             + ", got " + kind_of(node);
     *into = value;
     return {};
   }
@@ -176,7 +177,7 @@ template <class List, class Text>
 std::string list_text(const List& list, Text text) {
   std::string result;
   for (const auto& element : list)
-    result += (result.empty() ? "" : ", ") + quoted(text(element));
+    result += (result.empty() ? "" : ", ") + in_quotes(text(element));
   return "[" + result + "]";
 }
 
@@ -206,17 +207,17 @@ std::string value_text(const key& k, proxy_config& from) {
     else if constexpr (std::is_same_v<type, bool*>)
       return *value ? "true" : "false";
     else if constexpr (std::is_same_v<type, uint64_t*>)
-      return k.as == form::bytes ? quoted(size_text(*value)) : std::to_string(*value);
+      return k.as == form::bytes ? in_quotes(size_text(*value)) : std::to_string(*value);
     else if constexpr (std::is_same_v<type, milliseconds*>)
-      return quoted(duration_text(*value));
+      return in_quotes(duration_text(*value));
     else if constexpr (std::is_same_v<type, std::string*>)
-      return quoted(*value);
+      return in_quotes(*value);
     else if constexpr (std::is_same_v<type, policy::mode*>)
-      return quoted(policy::to_string(*value));
+      return in_quotes(policy::to_string(*value));
     else if constexpr (std::is_same_v<type, listen_address*>)
-      return quoted(url_of(*value));
+      return in_quotes(url_of(*value));
     else if constexpr (std::is_same_v<type, std::optional<listen_address>*>)
-      return quoted(*value ? url_of(**value) : std::string{});
+      return in_quotes(*value ? url_of(**value) : std::string{});
     else if constexpr (std::is_same_v<type, std::vector<policy::rule>*>)
       return list_text(*value, [](const policy::rule& r) { return r.text; });
     else
