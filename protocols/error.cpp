@@ -35,10 +35,12 @@ std::string to_string(errc code) {
 }
 
 errc code_of(const caf::error& err) noexcept {
-  return err.category() == caf::atom("proxy") ? static_cast<errc>(err.code()) : errc::system;
+  return err && err.category() == caf::atom("proxy") ? static_cast<errc>(err.code()) : errc::system;
 }
 
 std::string context_of(const caf::error& err) {
+  if (!err) // success holds nothing to ask
+    return {};
   const auto& context = err.context();
   return context.match_elements<std::string>() ? context.get_as<std::string>(0) : std::string{};
 }
