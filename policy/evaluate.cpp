@@ -275,7 +275,7 @@ std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_
 }
 
 std::optional<denial> judge_again(const rules& in_force, const target& what,
-                                  const ip_address& connected, bool by_decider) {
+                                  const ip_address& connected, bool by_decider, bool intercepted) {
   notes silent{nullptr};
   const rule* by = nullptr;
   if (auto no = judge_host(in_force, what, silent, by))
@@ -283,6 +283,9 @@ std::optional<denial> judge_again(const rules& in_force, const target& what,
       return no;
   if (auto no = judge_mode(in_force, what, silent))
     return no;
+  // Interception cannot begin in the middle of a tunnel.
+  if (in_force.mode == mode::limited && what.protocol == protocol::https_connect && !intercepted)
+    return refuse_by_mode(reason::mitm_required);
   return judge_address(in_force, what, connected, silent);
 }
 

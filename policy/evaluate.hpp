@@ -141,8 +141,12 @@ vet(const rules& in_force, permit p, std::vector<ip_address> addresses, trace* w
 
 /// Judges an open tunnel again under new rules: the target by name and the address it is connected
 /// to. What a decider admitted goes on unless something other than `not_allowed` now refuses it.
+/// @param intercepted  The tunnel's requests are read and judged one by one. One that is not must
+/// end in
+///                     limited mode, although a new one could be intercepted.
 /// @returns the denial when it must be closed.
 [[nodiscard]] std::optional<denial> judge_again(const rules& in_force, const target& what,
-                                                const ip_address& connected, bool by_decider);
+                                                const ip_address& connected, bool by_decider,
+                                                bool intercepted = false);
 
 } // namespace proxy::policy

@@ -363,6 +363,11 @@ CAF_TEST(an open tunnel is closed when new rules refuse it) {
   limited.mode = mode::limited;
   CAF_CHECK_EQUAL(again(limited), "mitm_required");
   CAF_CHECK_EQUAL(again(limited, "1.1.1.1", true), "mitm_required");
+  limited.mitm = true;
+  CAF_CHECK_EQUAL(again(limited), "mitm_required"); // opened unseen in full mode
+  CAF_CHECK(!judge_again(limited, tunnel, ip("1.1.1.1"), false, true));
+  limited.mitm = false;
+  CAF_CHECK(judge_again(limited, tunnel, ip("1.1.1.1"), false, true).has_value());
   auto off = allowing({"a.test"});
   off.enabled = false;
   CAF_CHECK_EQUAL(again(off, "1.1.1.1", true), "proxy_disabled");
