@@ -27,7 +27,8 @@ caf::expected<listen_address> parse_unix(std::string_view path) {
   if (!path.starts_with('/') || path.find('\0') != std::string_view::npos)
     return invalid("expected an absolute path after unix://");
   if (path.size() > max_socket_path)
-    return invalid("the path of a unix socket has at most " + std::to_string(max_socket_path) + " bytes");
+    return invalid("the path of a unix socket has at most " + std::to_string(max_socket_path) +
+                   " bytes");
   return listen_address{.ip = {}, .port = 0, .path = std::string{path}};
 }
 
@@ -87,25 +88,28 @@ std::string clamp(listen_address& address, const listener& what, bool unix_socke
     if (address.ip == "127.0.0.1")
       return {};
     address.ip = "127.0.0.1";
-    return "unix socket proxying is enabled; ignoring " + setting + " and clamping " + name + " to loopback";
+    return "unix socket proxying is enabled; ignoring " + setting + " and clamping " + name +
+           " to loopback";
   }
   if (is_loopback(address))
     return {};
   if (what.beyond_loopback)
     return "DANGEROUS: " + name + " listening on non-loopback address " + asked;
   address.ip = "127.0.0.1";
-  return name + " requested non-loopback bind (" + asked + "); clamping to " + to_string(address) + " (set " + setting
-         + " to override)";
+  return name + " requested non-loopback bind (" + asked + "); clamping to " + to_string(address) +
+         " (set " + setting + " to override)";
 }
 
 } // namespace
 
-caf::expected<listen_address> parse_listen_address(std::string_view text, uint16_t default_port, bool unix_socket) {
+caf::expected<listen_address> parse_listen_address(std::string_view text, uint16_t default_port,
+                                                   bool unix_socket) {
   text = trim(text);
   if (text.empty())
     return invalid("missing host in network proxy address: " + in_quotes(text));
   if (text.starts_with("unix://"))
-    return unix_socket ? parse_unix(text.substr(7)) : invalid("unix sockets are for admin_url only");
+    return unix_socket ? parse_unix(text.substr(7))
+                       : invalid("unix sockets are for admin_url only");
   if (auto ip = ip_address::parse(text); ip && !ip->is_v4())
     return listen_address{.ip = ip->str(), .port = default_port, .path = {}};
   auto rest = authority_of(text);
@@ -151,17 +155,21 @@ std::string url_of(const listen_address& address) {
 
 std::vector<clamp_notice> clamp_listeners(proxy_config& config) {
   std::vector<clamp_notice> result;
-  auto unix_sockets = !config.allow_unix_sockets.empty() || config.dangerously_allow_all_unix_sockets;
+  auto unix_sockets =
+    !config.allow_unix_sockets.empty() || config.dangerously_allow_all_unix_sockets;
   auto apply = [&](listen_address& address, const listener& what) {
     if (auto message = clamp(address, what, unix_sockets); !message.empty())
       result.push_back({what.key, std::move(message)});
   };
   auto beyond_proxy = config.dangerously_allow_non_loopback_proxy;
   auto beyond_admin = config.dangerously_allow_non_loopback_admin;
-  apply(config.http, {"proxy_url", "HTTP proxy", "dangerously_allow_non_loopback_proxy", beyond_proxy});
-  apply(config.socks, {"socks_url", "SOCKS5 proxy", "dangerously_allow_non_loopback_proxy", beyond_proxy});
+  apply(config.http,
+        {"proxy_url", "HTTP proxy", "dangerously_allow_non_loopback_proxy", beyond_proxy});
+  apply(config.socks,
+        {"socks_url", "SOCKS5 proxy", "dangerously_allow_non_loopback_proxy", beyond_proxy});
   if (config.admin)
-    apply(*config.admin, {"admin_url", "admin API", "dangerously_allow_non_loopback_admin", beyond_admin});
+    apply(*config.admin,
+          {"admin_url", "admin API", "dangerously_allow_non_loopback_admin", beyond_admin});
   return result;
 }
 

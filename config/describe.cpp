@@ -84,7 +84,8 @@ std::string to_json(const proxy_config& config) {
   for (const auto& k : keys) {
     auto value = std::visit(json_writer{}, k.at(copy));
     if (!value.is_null())
-      object_at(root, k, config)[std::string{k.name.substr(k.name.rfind('.') + 1)}] = std::move(value);
+      object_at(root, k, config)[std::string{k.name.substr(k.name.rfind('.') + 1)}] =
+        std::move(value);
   }
   if (!config.admin_token.empty())
     root["network_proxy"]["admin_token"] = "<redacted>";
@@ -103,8 +104,8 @@ std::vector<std::string> changed_keys(const proxy_config& before, const proxy_co
       result.push_back(full_name(k, after.profile));
   }
   // The token itself changed behind an unchanged name.
-  if (before.admin_token != after.admin_token && before.admin_token_env == after.admin_token_env
-      && before.admin_token_file == after.admin_token_file)
+  if (before.admin_token != after.admin_token && before.admin_token_env == after.admin_token_env &&
+      before.admin_token_file == after.admin_token_file)
     result.emplace_back(after.admin_token_file.empty() ? "network_proxy.admin_token_env"
                                                        : "network_proxy.admin_token_file");
   return result;
@@ -120,20 +121,22 @@ std::string describe_keys() {
       result += (table.empty() ? "[" : "\n[") + in + "]\n";
       table = in;
     }
-    result += "  " + last + " (" + type_text(k) + ", default " + value_text(k, defaults) + ")\n      "
-              + std::string{k.doc} + "\n";
+    result += "  " + last + " (" + type_text(k) + ", default " + value_text(k, defaults) +
+              ")\n      " + std::string{k.doc} + "\n";
   }
   return result;
 }
 
 std::string reference_config() {
-  std::string result = "# Every key at its default. A test keeps this file equal to the table in config/keys.hpp.\n"
-                       "# Durations: \"500ms\", \"30s\", \"1h30m\", or a number of seconds.\n"
-                       "# Sizes: \"64KiB\", \"10MB\", or a number of bytes.\n"
-                       "\n"
-                       "# The profile in force: its network table says what is allowed. Without this line, the same keys\n"
-                       "# are read from [network_proxy], [network_proxy.policy] and [network_proxy.mitm].\n"
-                       "default_permissions = \"default\"\n";
+  std::string result =
+    "# Every key at its default. A test keeps this file equal to the table in config/keys.hpp.\n"
+    "# Durations: \"500ms\", \"30s\", \"1h30m\", or a number of seconds.\n"
+    "# Sizes: \"64KiB\", \"10MB\", or a number of bytes.\n"
+    "\n"
+    "# The profile in force: its network table says what is allowed. Without this line, the same "
+    "keys\n"
+    "# are read from [network_proxy], [network_proxy.policy] and [network_proxy.mitm].\n"
+    "default_permissions = \"default\"\n";
   std::string table;
   proxy_config defaults;
   for (const auto& k : keys) {
@@ -141,7 +144,8 @@ std::string reference_config() {
     if (in != table)
       result += "\n[" + in + "]\n";
     table = in;
-    result += "# " + type_text(k) + ": " + std::string{k.doc} + "\n" + last + " = " + value_text(k, defaults) + "\n";
+    result += "# " + type_text(k) + ": " + std::string{k.doc} + "\n" + last + " = " +
+              value_text(k, defaults) + "\n";
   }
   return result;
 }

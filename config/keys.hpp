@@ -22,31 +22,33 @@ enum class scope : uint8_t {
 /// What a value means beyond its type.
 enum class form : uint8_t {
   plain,
-  bytes,       ///< An integer that may be written "64KiB".
-  word,        ///< One of `key::words`.
-  path,        ///< A file; relative ones start at the directory of the configuration file.
-  output,      ///< "none", "stderr" or "file:PATH".
-  servers,     ///< List of addresses with optional ports.
-  sockets,     ///< List of absolute paths.
-  domain_map,  ///< Pattern -> allow, deny or none.
-  socket_map,  ///< Absolute path -> allow, deny or none.
-  hooks,       ///< Array of tables.
-  users,       ///< List of strings that no one reads yet.
+  bytes,      ///< An integer that may be written "64KiB".
+  word,       ///< One of `key::words`.
+  path,       ///< A file; relative ones start at the directory of the configuration file.
+  output,     ///< "none", "stderr" or "file:PATH".
+  servers,    ///< List of addresses with optional ports.
+  sockets,    ///< List of absolute paths.
+  domain_map, ///< Pattern -> allow, deny or none.
+  socket_map, ///< Absolute path -> allow, deny or none.
+  hooks,      ///< Array of tables.
+  users,      ///< List of strings that no one reads yet.
 };
 
-/// The member of a `proxy_config` that holds a key's value; monostate for those merged into another key's.
-using value_ref = std::variant<std::monostate, bool*, uint64_t*, milliseconds*, std::string*, policy::mode*,
-                               std::vector<std::string>*, std::vector<policy::rule>*, listen_address*,
-                               std::optional<listen_address>*>;
+/// The member of a `proxy_config` that holds a key's value; monostate for those merged into another
+/// key's.
+using value_ref = std::variant<std::monostate, bool*, uint64_t*, milliseconds*, std::string*,
+                               policy::mode*, std::vector<std::string>*, std::vector<policy::rule>*,
+                               listen_address*, std::optional<listen_address>*>;
 
-/// One key. The loader, unknown-key hints, `--help`, GET /config, `changed` and proxy.toml follow from it.
+/// One key. The loader, unknown-key hints, `--help`, GET /config, `changed` and proxy.toml follow
+/// from it.
 struct key {
   scope in = scope::network;
   std::string_view name; ///< Dotted, as it stands below the table of the newer layout.
   value_ref (*at)(proxy_config&) = nullptr;
-  std::string_view doc;  ///< One line.
+  std::string_view doc; ///< One line.
   form as = form::plain;
-  int64_t low = 0;       ///< Bounds, both included: integers, or milliseconds.
+  int64_t low = 0; ///< Bounds, both included: integers, or milliseconds.
   int64_t high = 0;
   std::string_view words = {}; ///< "a|b|c".
 };
@@ -57,9 +59,7 @@ value_ref at(proxy_config& config) {
   return &(config.*....*Path);
 }
 
-inline value_ref nowhere(proxy_config&) {
-  return {};
-}
+inline value_ref nowhere(proxy_config&) { return {}; }
 
 namespace bound {
 inline constexpr int64_t one_ms = 1, day = 24 * 3600 * 1000LL, week = 7 * day;
@@ -140,19 +140,22 @@ enum class table_kind : uint8_t {
   network_proxy, ///< `[network_proxy]`
 };
 
-/// The keys of a table by their dotted names in it. `[network_proxy]` knows all of them, by the older layout.
+/// The keys of a table by their dotted names in it. `[network_proxy]` knows all of them, by the
+/// older layout.
 [[nodiscard]] const std::map<std::string, const key*, std::less<>>& names_in(table_kind table);
 
 /// The key with this newer-layout name. @pre it exists
 [[nodiscard]] const key& key_named(std::string_view name);
 
-/// A key from the root of the file, e.g. `permissions.dev.network.mode`; `profile` "" is the older layout.
+/// A key from the root of the file, e.g. `permissions.dev.network.mode`; `profile` "" is the older
+/// layout.
 [[nodiscard]] std::string full_name(const key& k, std::string_view profile);
 
 /// `permissions.P.network` with P quoted where TOML asks for it.
 [[nodiscard]] std::string network_table(std::string_view profile);
 
 /// The candidate nearest to a mistyped word by edit distance; "" when none is near.
-[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+[[nodiscard]] std::string nearest(std::string_view word,
+                                  const std::vector<std::string>& candidates);
 
 } // namespace proxy::config

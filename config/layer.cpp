@@ -15,9 +15,7 @@ namespace {
 constexpr const char* profile_key = "default_permissions";
 constexpr std::string_view root_keys[] = {profile_key, "network_proxy", "permissions"};
 
-std::string errno_text(int number) {
-  return std::generic_category().message(number);
-}
+std::string errno_text(int number) { return std::generic_category().message(number); }
 
 std::string directory_of(const std::string& path) {
   auto slash = path.rfind('/');
@@ -27,7 +25,8 @@ std::string directory_of(const std::string& path) {
 }
 
 /// Reads one file into a layer; nothing when it is missing and may be.
-void add_file(std::vector<layer>& to, layer::kind from, const std::string& path, bool may_be_missing, report& out) {
+void add_file(std::vector<layer>& to, layer::kind from, const std::string& path,
+              bool may_be_missing, report& out) {
   if (path.empty())
     return;
   auto content = read_file(path, max_file_bytes);
@@ -72,10 +71,12 @@ bool knows(table_kind table, std::string_view name) {
 
 /// The path below which a relative `--set` key belongs.
 std::vector<std::string> home_of(std::string_view name, const std::string& profile) {
-  if (!profile.empty() && (knows(table_kind::profile, name) || !knows(table_kind::network_proxy, name)))
+  if (!profile.empty() &&
+      (knows(table_kind::profile, name) || !knows(table_kind::network_proxy, name)))
     return {"permissions", profile, "network"};
   // Keys of the newer layout that stand in `policy` in the older one are found there.
-  if (profile.empty() && !knows(table_kind::network_proxy, name) && knows(table_kind::profile, name))
+  if (profile.empty() && !knows(table_kind::network_proxy, name) &&
+      knows(table_kind::profile, name))
     return {"network_proxy", "policy"};
   return {"network_proxy"};
 }
@@ -162,9 +163,11 @@ void check_profile(const std::vector<layer>& layers, const std::string& profile,
     return;
   // Names with a colon are built into the larger product and carry no network settings.
   if (profile.starts_with(':'))
-    return out.warning(where, profile_key, excerpt(profile) + " is a built-in profile: the proxy is disabled");
+    return out.warning(where, profile_key,
+                       excerpt(profile) + " is a built-in profile: the proxy is disabled");
   if (!has_permissions)
-    return out.error(where, profile_key, "default_permissions requires a `[permissions]` table for network settings");
+    return out.error(where, profile_key,
+                     "default_permissions requires a `[permissions]` table for network settings");
   auto near = nearest(profile, known);
   out.error(where, profile_key, "there is no [permissions." + toml_key(profile) + "]",
             near.empty() ? std::string{} : "did you mean " + in_quotes(near) + "?");

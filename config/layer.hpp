@@ -28,16 +28,17 @@ inline constexpr size_t max_file_bytes = 16 * 1024 * 1024;
 /// What a file holds, or why not.
 struct file_text {
   std::string text;
-  std::string failure; ///< errno text, or "larger than …".
+  std::string failure;  ///< errno text, or "larger than …".
   bool missing = false; ///< The failure is that it does not exist.
 };
 
 /// Reads a whole file of at most `most` bytes.
 [[nodiscard]] file_text read_file(const std::string& path, size_t most);
 
-/// Reads and parses the files and `--set` flags, lowest layer first. Only the user's and the managed file may
-/// be missing. Relative `--set` keys stay relative until `place_sets`.
-[[nodiscard]] std::vector<layer> read_layers(const sources& from, const std::string& codex_home, report& out);
+/// Reads and parses the files and `--set` flags, lowest layer first. Only the user's and the
+/// managed file may be missing. Relative `--set` keys stay relative until `place_sets`.
+[[nodiscard]] std::vector<layer> read_layers(const sources& from, const std::string& codex_home,
+                                             report& out);
 
 /// The `default_permissions` of the highest layer that sets it, "" for the older layout.
 [[nodiscard]] std::string select_profile(const std::vector<layer>& layers, report& out);
@@ -49,6 +50,7 @@ void check_profile(const std::vector<layer>& layers, const std::string& profile,
 void place_sets(std::vector<layer>& layers, const std::string& profile);
 
 /// The node at a path of names; nullptr when there is none.
-[[nodiscard]] const toml::node* find_node(const layer& in, std::initializer_list<std::string_view> path);
+[[nodiscard]] const toml::node* find_node(const layer& in,
+                                          std::initializer_list<std::string_view> path);
 
 } // namespace proxy::config

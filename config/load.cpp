@@ -33,8 +33,7 @@ std::string find_home(const sources& from, const environment& env) {
 class loading {
 public:
   loading(const sources& from, bool check_patterns)
-    : from_(from),
-      check_patterns_(check_patterns),
+    : from_(from), check_patterns_(check_patterns),
       env_(from.getenv ? from.getenv : environment{process_environment}),
       home_(find_home(from, env_)) {}
 
@@ -43,7 +42,8 @@ public:
     std::vector<std::string> files;
     for (const auto& file : {std::vector{from_.managed_file, home_ + "/config.toml"}, from_.files})
       files.insert(files.end(), file.begin(), file.end());
-    // A layer that does not parse may be the one that selects the layout: what it hides cannot be judged.
+    // A layer that does not parse may be the one that selects the layout: what it hides cannot be
+    // judged.
     if (!out_.failed())
       understand();
     auto failed = out_.failed();
@@ -77,17 +77,20 @@ private:
 
   void no_configuration() {
     auto user = home_.empty() ? std::string{"a home directory"} : in_quotes(home_ + "/config.toml");
-    out_.error({}, {}, "no configuration: there is neither " + in_quotes(from_.managed_file) + " nor " + user,
+    out_.error({}, {},
+               "no configuration: there is neither " + in_quotes(from_.managed_file) + " nor " +
+                 user,
                "codex-network-proxy init --write-config makes one; --config FILE names another");
   }
 
-  /// Reads the managed layer first: it is the base of all others, and what bounds them. The profile it selects
-  /// itself binds whatever profile the user selects.
+  /// Reads the managed layer first: it is the base of all others, and what bounds them. The profile
+  /// it selects itself binds whatever profile the user selects.
   void read() {
     auto layer = layers_.begin();
     for (; layer != layers_.end() && layer->from == layer::kind::managed; ++layer) {
       const auto* own = find_node(*layer, {"default_permissions"});
-      if (auto name = own ? own->value_or(std::string{}) : std::string{}; !name.empty() && name != profile_)
+      if (auto name = own ? own->value_or(std::string{}) : std::string{};
+          !name.empty() && name != profile_)
         read_layer(*layer, name, managed_, out_);
       read_layer(*layer, profile_, managed_, out_);
     }
@@ -115,26 +118,33 @@ private:
       out_.error({flag}, full_name(k, profile_), failure);
   }
 
-  /// A file of the larger product that says nothing about the network is legal, and easily an oversight.
+  /// A file of the larger product that says nothing about the network is legal, and easily an
+  /// oversight.
   void check_emptiness() {
-    if (!effective_.set_at.empty() || !effective_.domains.empty() || out_.failed() || !profile_.empty())
+    if (!effective_.set_at.empty() || !effective_.domains.empty() || out_.failed() ||
+        !profile_.empty())
       return;
     std::string hint;
     for (const auto& l : layers_) {
-      if (const auto* permissions = l.root["permissions"].as_table(); permissions && !permissions->empty()) {
+      if (const auto* permissions = l.root["permissions"].as_table();
+          permissions && !permissions->empty()) {
         std::string first{permissions->begin()->first.str()};
-        hint = "default_permissions = " + in_quotes(first) + " selects [permissions." + toml_key(first) + "]";
+        hint = "default_permissions = " + in_quotes(first) + " selects [permissions." +
+               toml_key(first) + "]";
       }
       for (auto&& [key, value] : l.root) {
-        if (hint.empty() && nearest(key.str(), {"network_proxy"}) == "network_proxy" && key.str() != "network_proxy")
+        if (hint.empty() && nearest(key.str(), {"network_proxy"}) == "network_proxy" &&
+            key.str() != "network_proxy")
           hint = "did you mean [network_proxy] by " + toml_key(key.str()) + "?";
       }
     }
     if (!layers_.empty())
-      out_.warning({layers_.back().file}, {}, "no network settings: the proxy is disabled", std::move(hint));
+      out_.warning({layers_.back().file}, {}, "no network settings: the proxy is disabled",
+                   std::move(hint));
   }
 
-  /// Fetches the admin token from where the configuration says it is. It is never named in a message.
+  /// Fetches the admin token from where the configuration says it is. It is never named in a
+  /// message.
   void resolve_token() {
     auto& config = effective_.config;
     const auto& by_env = key_named("admin_token_env");
@@ -152,7 +162,8 @@ private:
       auto content = read_file(config.admin_token_file, 4096);
       if (!content.failure.empty())
         return out_.error(effective_.where(by_file.name), full_name(by_file, profile_),
-                          "cannot read " + excerpt(config.admin_token_file) + ": " + content.failure);
+                          "cannot read " + excerpt(config.admin_token_file) + ": " +
+                            content.failure);
       token = content.text;
     } else {
       return;
@@ -160,7 +171,8 @@ private:
     config.admin_token = std::string{trim(token)};
     auto printable = [](char c) { return c > ' ' && c < 0x7f; };
     if (config.admin_token.empty())
-      out_.error(effective_.where(source->name), full_name(*source, profile_), "the admin token is not set or empty");
+      out_.error(effective_.where(source->name), full_name(*source, profile_),
+                 "the admin token is not set or empty");
     else if (!std::ranges::all_of(config.admin_token, printable))
       out_.error(effective_.where(source->name), full_name(*source, profile_),
                  "the admin token must be printable ASCII without spaces");
@@ -169,7 +181,8 @@ private:
   void check_interception() {
     const auto& config = effective_.config;
     if (config.mitm.enabled)
-      warn("mitm.enabled", "interception is not available in this version; limited mode refuses CONNECT");
+      warn("mitm.enabled",
+           "interception is not available in this version; limited mode refuses CONNECT");
     if (!config.otel.endpoint.empty())
       warn("otel.endpoint", "telemetry is not sent by this version");
     if (!config.socks_users.empty())
@@ -185,14 +198,15 @@ private:
     if (config.admin && same_port(config.http, *config.admin))
       out_.error(effective_.where("admin_url"), full_name(key_named("admin_url"), profile_),
                  "the admin API and the HTTP proxy cannot share " + to_string(*config.admin));
-    if (config.enable_socks5
-        && (same_port(config.http, config.socks) || (config.admin && same_port(*config.admin, config.socks))))
+    if (config.enable_socks5 && (same_port(config.http, config.socks) ||
+                                 (config.admin && same_port(*config.admin, config.socks))))
       warn("socks_url", "another listener has " + to_string(config.socks));
   }
 
   static bool same_port(const listen_address& a, const listen_address& b) {
     auto any = [](const listen_address& x) { return x.ip == "0.0.0.0" || x.ip == "::"; };
-    return a.path.empty() && b.path.empty() && a.port == b.port && a.port != 0 && (a.ip == b.ip || any(a) || any(b));
+    return a.path.empty() && b.path.empty() && a.port == b.port && a.port != 0 &&
+           (a.ip == b.ip || any(a) || any(b));
   }
 
   void check_patterns() {

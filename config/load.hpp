@@ -16,12 +16,13 @@ namespace proxy::config {
 struct problem {
   enum class severity : uint8_t { warning, error };
   severity level = severity::error;
-  std::string file;  ///< The flag itself ("--set") for flags; "" for the environment and run-time changes.
+  std::string
+    file; ///< The flag itself ("--set") for flags; "" for the environment and run-time changes.
   uint32_t line = 0; ///< 1-based, 0 unknown.
   uint32_t column = 0;
-  std::string key;   ///< Dotted, as the user would write it.
+  std::string key; ///< Dotted, as the user would write it.
   std::string message;
-  std::string hint;  ///< "did you mean …", "" for none.
+  std::string hint; ///< "did you mean …", "" for none.
 
   /// `file:line:column: error: key: message (hint)`
   [[nodiscard]] std::string str() const;
@@ -35,7 +36,8 @@ struct sources {
   std::vector<std::string> sets;         ///< `--set KEY=TOML`, later wins.
   std::optional<std::string> log_level;  ///< `--log-level`
   std::optional<std::string> log_format; ///< `--log-format`
-  std::optional<policy::mode> mode;      ///< A mode switched at run time: above all layers, still within managed constraints.
+  std::optional<policy::mode>
+    mode; ///< A mode switched at run time: above all layers, still within managed constraints.
   /// Reads the environment; replaceable in tests.
   std::function<std::optional<std::string>(const std::string&)> getenv;
 };
@@ -48,15 +50,16 @@ struct loaded {
 
 /// Reads, merges, checks and clamps all layers. Touches only the files named in `from`, and the
 /// `admin_token_file` they name. Never throws but for lack of memory.
-/// `check_patterns` asks for the extra warnings of `check` (`*.x` without x, public suffixes, rules that
-/// can never match, duplicates).
+/// `check_patterns` asks for the extra warnings of `check` (`*.x` without x, public suffixes, rules
+/// that can never match, duplicates).
 [[nodiscard]] loaded load(const sources& from, bool check_patterns = false);
 
 /// The effective configuration as JSON (GET /config); secrets are "<redacted>".
 [[nodiscard]] std::string to_json(const proxy_config& config);
 
 /// Names of the keys whose values differ, as users write them: the `changed` list of a reload.
-[[nodiscard]] std::vector<std::string> changed_keys(const proxy_config& before, const proxy_config& after);
+[[nodiscard]] std::vector<std::string> changed_keys(const proxy_config& before,
+                                                    const proxy_config& after);
 
 /// Every key with its type, default and meaning, for `--help`.
 [[nodiscard]] std::string describe_keys();

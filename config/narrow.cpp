@@ -10,9 +10,10 @@ namespace proxy::config {
 namespace {
 
 /// "invalid value for KEY: CANDIDATE (allowed ALLOWED)"
-void refuse(const place& where, const std::string& key, const std::string& candidate, const std::string& allowed,
-            report& out) {
-  out.error(where, key, "invalid value for " + key + ": " + candidate + " (allowed " + allowed + ")");
+void refuse(const place& where, const std::string& key, const std::string& candidate,
+            const std::string& allowed, report& out) {
+  out.error(where, key,
+            "invalid value for " + key + ": " + candidate + " (allowed " + allowed + ")");
 }
 
 /// The first few rules as a list.
@@ -25,13 +26,15 @@ std::string listing(const std::vector<policy::rule>& rules) {
 }
 
 bool has_allow(const entry_map& entries) {
-  return std::ranges::any_of(entries, [](const auto& e) { return e.second.says == permission::allow; });
+  return std::ranges::any_of(entries,
+                             [](const auto& e) { return e.second.says == permission::allow; });
 }
 
 /// Compares one managed layer with the outcome.
 class narrowing {
 public:
-  narrowing(const settings& managed, const settings& effective, const std::string& profile, report& out)
+  narrowing(const settings& managed, const settings& effective, const std::string& profile,
+            report& out)
     : managed_(managed), effective_(effective), profile_(profile), out_(out) {}
 
   void check() {
@@ -39,9 +42,12 @@ public:
     check_switch("enabled", &proxy_config::enabled);
     check_mode();
     check_switch("allow_upstream_proxy", &proxy_config::allow_upstream_proxy);
-    check_switch("dangerously_allow_non_loopback_proxy", &proxy_config::dangerously_allow_non_loopback_proxy);
-    check_switch("dangerously_allow_non_loopback_admin", &proxy_config::dangerously_allow_non_loopback_admin);
-    check_switch("dangerously_allow_all_unix_sockets", &proxy_config::dangerously_allow_all_unix_sockets);
+    check_switch("dangerously_allow_non_loopback_proxy",
+                 &proxy_config::dangerously_allow_non_loopback_proxy);
+    check_switch("dangerously_allow_non_loopback_admin",
+                 &proxy_config::dangerously_allow_non_loopback_admin);
+    check_switch("dangerously_allow_all_unix_sockets",
+                 &proxy_config::dangerously_allow_all_unix_sockets);
     check_switch("allow_local_binding", &proxy_config::allow_local_binding);
     check_allowed();
     check_denied();
@@ -51,15 +57,16 @@ public:
 private:
   void check_switch(std::string_view name, bool proxy_config::*member) {
     // A list of sockets would mean nothing beside a switch that allows all of them.
-    auto bound = managed_.has(name)
-                 || (member == &proxy_config::dangerously_allow_all_unix_sockets && lists_sockets());
+    auto bound = managed_.has(name) ||
+                 (member == &proxy_config::dangerously_allow_all_unix_sockets && lists_sockets());
     if (bound && !(managed_.config.*member) && effective_.config.*member)
-      refuse(effective_.where(name), shown(name), "true", "false (disabled by managed config)", out_);
+      refuse(effective_.where(name), shown(name), "true", "false (disabled by managed config)",
+             out_);
   }
 
   void check_mode() {
-    if (managed_.has("mode") && managed_.config.mode == policy::mode::limited
-        && effective_.config.mode != policy::mode::limited)
+    if (managed_.has("mode") && managed_.config.mode == policy::mode::limited &&
+        effective_.config.mode != policy::mode::limited)
       refuse(effective_.where("mode"), shown("mode"), "full", "limited or more restrictive", out_);
   }
 
@@ -73,10 +80,11 @@ private:
   }
 
   void check_denied() {
-    auto missing = policy::missing_denies(managed_.config.denied_domains, effective_.config.denied_domains);
+    auto missing =
+      policy::missing_denies(managed_.config.denied_domains, effective_.config.denied_domains);
     if (!missing.empty())
-      refuse(effective_.where("denied_domains"), shown("denied_domains"), "missing managed denied_domains entries",
-             listing(missing), out_);
+      refuse(effective_.where("denied_domains"), shown("denied_domains"),
+             "missing managed denied_domains entries", listing(missing), out_);
   }
 
   [[nodiscard]] bool lists_sockets() const {
@@ -96,7 +104,9 @@ private:
     }
   }
 
-  [[nodiscard]] std::string shown(std::string_view name) const { return full_name(key_named(name), profile_); }
+  [[nodiscard]] std::string shown(std::string_view name) const {
+    return full_name(key_named(name), profile_);
+  }
 
   const settings& managed_;
   const settings& effective_;
@@ -106,7 +116,8 @@ private:
 
 } // namespace
 
-void check_narrowing(const settings& managed, const settings& effective, const std::string& profile, report& out) {
+void check_narrowing(const settings& managed, const settings& effective, const std::string& profile,
+                     report& out) {
   narrowing{managed, effective, profile, out}.check();
 }
 

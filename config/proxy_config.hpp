@@ -14,7 +14,8 @@ namespace proxy::config {
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
-/// Where a listener binds. `path` set: a unix socket; else an IP literal and port (0: any free one).
+/// Where a listener binds. `path` set: a unix socket; else an IP literal and port (0: any free
+/// one).
 struct listen_address {
   std::string ip = "127.0.0.1";
   uint16_t port = 0;
@@ -24,7 +25,8 @@ struct listen_address {
 
 /// Bounds on clients. The defaults are safe on a laptop.
 struct limits {
-  /// Longest request or response head, start line included, in bytes. Beyond it: 431 (502 for responses).
+  /// Longest request or response head, start line included, in bytes. Beyond it: 431 (502 for
+  /// responses).
   uint64_t max_head_bytes = 64 * 1024;
   /// Most field lines in a head.
   uint64_t max_header_fields = 200;
@@ -42,29 +44,30 @@ struct limits {
 
 /// Deadlines on everything that waits.
 struct timeouts {
-  milliseconds head = 30s;          ///< First byte of a request head to its end. Beyond it: 408.
-  milliseconds keep_alive = 75s;    ///< Idle client connection between requests.
-  milliseconds dns = 5s;            ///< One name, all servers and retries.
-  milliseconds connect = 10s;       ///< All dial attempts for one request together.
-  milliseconds response = 120s;     ///< Request sent to first byte of the response.
-  milliseconds idle = 15min;        ///< Longest silence of a tunnel or body, both directions together.
+  milliseconds head = 30s;       ///< First byte of a request head to its end. Beyond it: 408.
+  milliseconds keep_alive = 75s; ///< Idle client connection between requests.
+  milliseconds dns = 5s;         ///< One name, all servers and retries.
+  milliseconds connect = 10s;    ///< All dial attempts for one request together.
+  milliseconds response = 120s;  ///< Request sent to first byte of the response.
+  milliseconds idle = 15min;     ///< Longest silence of a tunnel or body, both directions together.
   milliseconds upstream_idle = 30s; ///< How long an unused upstream connection is kept.
   milliseconds tls_handshake = 10s; ///< With an upstream, for https:// targets.
   friend bool operator==(const timeouts&, const timeouts&) = default;
 };
 
 struct dns {
-  std::vector<std::string> servers;       ///< `ip`, `ip:port`, `[ip6]:port`; empty: the system's.
-  std::string hosts_file = "/etc/hosts";  ///< "" for none.
-  uint64_t cache_size = 10'000;           ///< Names per worker; 0 turns the cache off.
-  milliseconds max_ttl = 5min;            ///< Answers are kept for their TTL but no longer.
-  milliseconds negative_ttl = 5s;         ///< How long a failure is remembered.
+  std::vector<std::string> servers;      ///< `ip`, `ip:port`, `[ip6]:port`; empty: the system's.
+  std::string hosts_file = "/etc/hosts"; ///< "" for none.
+  uint64_t cache_size = 10'000;          ///< Names per worker; 0 turns the cache off.
+  milliseconds max_ttl = 5min;           ///< Answers are kept for their TTL but no longer.
+  milliseconds negative_ttl = 5s;        ///< How long a failure is remembered.
   friend bool operator==(const dns&, const dns&) = default;
 };
 
 struct audit {
   std::string output = "none"; ///< "none", "stderr", or "file:PATH".
-  uint64_t queue_size = 65'536; ///< Events waiting for a slow sink; beyond it they are dropped and counted.
+  uint64_t queue_size =
+    65'536; ///< Events waiting for a slow sink; beyond it they are dropped and counted.
   friend bool operator==(const audit&, const audit&) = default;
 };
 
@@ -113,23 +116,24 @@ struct proxy_config {
   std::optional<listen_address> admin = listen_address{.ip = "127.0.0.1", .port = 8080, .path = {}};
 
   // How the daemon runs.
-  uint64_t workers = 0;               ///< 0: one per usable core.
+  uint64_t workers = 0; ///< 0: one per usable core.
   milliseconds shutdown_grace = 10s;
-  std::string admin_token_env;        ///< Environment variable that holds the admin token.
+  std::string admin_token_env; ///< Environment variable that holds the admin token.
   std::string admin_token_file;
-  std::string admin_token;            ///< Resolved; never printed.
-  bool via = true;                    ///< Add Via to what is forwarded.
+  std::string admin_token; ///< Resolved; never printed.
+  bool via = true;         ///< Add Via to what is forwarded.
   config::limits limits;
   config::timeouts timeouts;
   config::dns dns;
   config::audit audit;
   config::log log;
   config::otel otel;
-  std::vector<std::string> socks_users; ///< Kept for the SOCKS listener, which this version does not have.
+  std::vector<std::string>
+    socks_users; ///< Kept for the SOCKS listener, which this version does not have.
 
-  std::string codex_home;             ///< `$CODEX_HOME`, default `~/.codex`.
-  std::string profile;                ///< Selected `default_permissions`, "" in the older layout.
-  std::vector<std::string> files;     ///< The layers read, lowest first.
+  std::string codex_home;         ///< `$CODEX_HOME`, default `~/.codex`.
+  std::string profile;            ///< Selected `default_permissions`, "" in the older layout.
+  std::vector<std::string> files; ///< The layers read, lowest first.
 };
 
 } // namespace proxy::config

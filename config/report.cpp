@@ -38,14 +38,15 @@ void report::add(problem::severity level, const place& where, std::string key, s
     ++dropped_;
     return;
   }
-  problems_.push_back(
-    {level, where.file, where.line, where.column, std::move(key), std::move(message), std::move(hint)});
+  problems_.push_back({level, where.file, where.line, where.column, std::move(key),
+                       std::move(message), std::move(hint)});
 }
 
 std::vector<problem> report::take(const std::vector<std::string>& files) {
   auto order = [&files](const problem& p) {
-    auto rank = p.file.empty() ? files.size() + 1
-                               : static_cast<size_t>(std::ranges::find(files, p.file) - files.begin());
+    auto rank = p.file.empty()
+                  ? files.size() + 1
+                  : static_cast<size_t>(std::ranges::find(files, p.file) - files.begin());
     return std::tuple{rank, p.line, p.column};
   };
   std::ranges::stable_sort(problems_, {}, order);

@@ -29,11 +29,13 @@ public:
   /// Whether further problems are only counted: what they would say need not be worked out.
   [[nodiscard]] bool full() const noexcept { return problems_.size() >= most; }
 
-  /// The problems in the order of `files`, within a file from top to bottom; those without a file last.
+  /// The problems in the order of `files`, within a file from top to bottom; those without a file
+  /// last.
   [[nodiscard]] std::vector<problem> take(const std::vector<std::string>& files);
 
 private:
-  void add(problem::severity level, const place& where, std::string key, std::string message, std::string hint);
+  void add(problem::severity level, const place& where, std::string key, std::string message,
+           std::string hint);
 
   std::vector<problem> problems_;
   size_t dropped_ = 0;

@@ -24,15 +24,14 @@ bool is_server(const std::string& text) {
 /// Reads one of our tables in one layer.
 class table_reader {
 public:
-  table_reader(const layer& from, table_kind table, const std::string& profile, settings& into, report& out)
-    : from_(from),
-      table_(table),
-      profile_(profile),
+  table_reader(const layer& from, table_kind table, const std::string& profile, settings& into,
+               report& out)
+    : from_(from), table_(table), profile_(profile),
       here_(table == table_kind::profile ? network_table(profile) : "network_proxy"),
       // What the managed layer says in the older layout binds whoever selects a profile, too.
-      reads_network_(table == table_kind::profile || profile.empty() || from.from == layer::kind::managed),
-      into_(into),
-      out_(out) {}
+      reads_network_(table == table_kind::profile || profile.empty() ||
+                     from.from == layer::kind::managed),
+      into_(into), out_(out) {}
 
   /// Reads the table at `path` of the layer, if it has one.
   void read_at(std::initializer_list<std::string_view> path) {
@@ -74,10 +73,12 @@ private:
       out_.error(from_.at(node.source()), shown(full), "expected a table, got " + kind_of(node));
   }
 
-  void read_key(const key& k, const std::string& full, const toml::key& name, const toml::node& node) {
+  void read_key(const key& k, const std::string& full, const toml::key& name,
+                const toml::node& node) {
     if (!reads_network_ && k.in != scope::daemon) {
       out_.warning(from_.at(name.source()), shown(full),
-                   "is not read: default_permissions selects a profile, whose network table says what is allowed");
+                   "is not read: default_permissions selects a profile, whose network table says "
+                   "what is allowed");
       return;
     }
     name_ = shown(full);
@@ -105,7 +106,8 @@ private:
   void each_string(const toml::node& node, Use use) {
     const auto* list = node.as_array();
     if (!list)
-      return out_.error(from_.at(node.source()), name_, "expected a list of strings, got " + kind_of(node));
+      return out_.error(from_.at(node.source()), name_,
+                        "expected a list of strings, got " + kind_of(node));
     size_t index = 0;
     for (const auto& element : *list) {
       auto name = name_ + "[" + std::to_string(index++) + "]";
@@ -131,15 +133,18 @@ private:
     std::vector<std::string> result;
     if (k.as == form::sockets)
       into_.socket_list.clear();
-    each_string(node, [&](const std::string& text, const policy::rule& rule, const std::string& name) {
-      if (k.as == form::sockets && !is_socket_path(text))
-        return out_.error(at(rule), name, "expected a NUL-free absolute path, got " + excerpt(text));
-      if (k.as == form::servers && !is_server(text))
-        return out_.error(at(rule), name, "expected ip, ip:port or [ip6]:port, got " + excerpt(text));
-      if (k.as == form::sockets)
-        into_.socket_list.push_back(rule);
-      result.push_back(text);
-    });
+    each_string(node,
+                [&](const std::string& text, const policy::rule& rule, const std::string& name) {
+                  if (k.as == form::sockets && !is_socket_path(text))
+                    return out_.error(at(rule), name,
+                                      "expected a NUL-free absolute path, got " + excerpt(text));
+                  if (k.as == form::servers && !is_server(text))
+                    return out_.error(at(rule), name,
+                                      "expected ip, ip:port or [ip6]:port, got " + excerpt(text));
+                  if (k.as == form::sockets)
+                    into_.socket_list.push_back(rule);
+                  result.push_back(text);
+                });
     return result;
   }
 
@@ -194,7 +199,8 @@ private:
   }
 
   /// Entries that only take away are kept whatever they name.
-  std::optional<std::string> normal_socket(const policy::rule& rule, const std::string& name, permission says) {
+  std::optional<std::string> normal_socket(const policy::rule& rule, const std::string& name,
+                                           permission says) {
     if (says != permission::allow || is_socket_path(rule.text))
       return normal_path(rule.text);
     out_.error(at(rule), name, "expected a NUL-free absolute path, got " + excerpt(rule.text));
@@ -207,7 +213,8 @@ private:
     if (!list)
       out_.error(from_.at(node.source()), name_, "expected a list of tables, got " + kind_of(node));
     else if (!list->empty())
-      out_.error(from_.at(node.source()), name_, "interception is not available in this version: hooks would not be enforced");
+      out_.error(from_.at(node.source()), name_,
+                 "interception is not available in this version: hooks would not be enforced");
   }
 
   void unknown(const std::string& prefix, const toml::key& name) {
@@ -226,7 +233,8 @@ private:
     std::set<std::string> siblings;
     for (const auto& [known, k] : names_in(table_)) {
       if (known.starts_with(prefix))
-        siblings.insert(known.substr(prefix.size(), known.find('.', prefix.size()) - prefix.size()));
+        siblings.insert(
+          known.substr(prefix.size(), known.find('.', prefix.size()) - prefix.size()));
     }
     auto near = nearest(name, {siblings.begin(), siblings.end()});
     return near.empty() ? std::string{} : "did you mean " + near + "?";
@@ -243,7 +251,7 @@ private:
   bool reads_network_; ///< Whether keys of scope network and policy count here.
   settings& into_;
   report& out_;
-  std::string name_;   ///< The key being read.
+  std::string name_; ///< The key being read.
 };
 
 } // namespace
@@ -261,7 +269,8 @@ void read_layer(const layer& from, const std::string& profile, settings& into, r
   ++into.layers;
   table_reader{from, table_kind::network_proxy, profile, into, out}.read_at({"network_proxy"});
   if (!profile.empty())
-    table_reader{from, table_kind::profile, profile, into, out}.read_at({"permissions", profile, "network"});
+    table_reader{from, table_kind::profile, profile, into, out}.read_at(
+      {"permissions", profile, "network"});
 }
 
 void merge_maps(settings& into) {

@@ -11,7 +11,11 @@
 
 namespace proxy::config {
 
-enum class permission : uint8_t { none, allow, deny }; ///< In the order of precedence within one layer.
+enum class permission : uint8_t {
+  none,
+  allow,
+  deny
+}; ///< In the order of precedence within one layer.
 
 /// An entry of `domains` or `unix_sockets`.
 struct map_entry {
@@ -23,19 +27,21 @@ using entry_map = std::map<std::string, map_entry>; ///< By normalised pattern o
 
 /// What the layers read so far amount to.
 struct settings {
-  proxy_config config;                      ///< Lists hold the list keys only until `merge_maps`.
-  std::map<std::string_view, place> set_at; ///< Newer-layout names of the keys that were set, and where.
+  proxy_config config; ///< Lists hold the list keys only until `merge_maps`.
+  std::map<std::string_view, place>
+    set_at; ///< Newer-layout names of the keys that were set, and where.
   entry_map domains;
   entry_map unix_sockets;
-  std::vector<policy::rule> socket_list;    ///< `allow_unix_sockets` with positions.
-  size_t layers = 0;                        ///< Read so far.
+  std::vector<policy::rule> socket_list; ///< `allow_unix_sockets` with positions.
+  size_t layers = 0;                     ///< Read so far.
 
   [[nodiscard]] bool has(std::string_view key) const { return set_at.contains(key); }
   /// Where a key was set; nowhere when it is at its default.
   [[nodiscard]] place where(std::string_view key) const;
 };
 
-/// Reads our tables of one layer over what `into` holds: lists and single values replace, maps merge.
+/// Reads our tables of one layer over what `into` holds: lists and single values replace, maps
+/// merge.
 /// @param profile  The selected profile; "" for the older layout.
 void read_layer(const layer& from, const std::string& profile, settings& into, report& out);
 
@@ -46,6 +52,7 @@ void merge_maps(settings& into);
 [[nodiscard]] std::string normal_path(std::string_view path);
 
 /// Checks what the user's layers made of the managed ones (SPEC: may only be narrowed).
-void check_narrowing(const settings& managed, const settings& effective, const std::string& profile, report& out);
+void check_narrowing(const settings& managed, const settings& effective, const std::string& profile,
+                     report& out);
 
 } // namespace proxy::config

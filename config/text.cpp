@@ -17,8 +17,8 @@ struct unit {
 };
 
 // Largest first: this is the order in which they may stand in a duration.
-constexpr std::array duration_units{unit{"d", 86'400'000}, unit{"h", 3'600'000}, unit{"m", 60'000}, unit{"s", 1'000},
-                                    unit{"ms", 1}};
+constexpr std::array duration_units{unit{"d", 86'400'000}, unit{"h", 3'600'000}, unit{"m", 60'000},
+                                    unit{"s", 1'000}, unit{"ms", 1}};
 
 constexpr std::array size_units{unit{"b", 1},
                                 unit{"kb", 1'000},
@@ -28,13 +28,9 @@ constexpr std::array size_units{unit{"b", 1},
                                 unit{"mib", 1ULL << 20},
                                 unit{"gib", 1ULL << 30}};
 
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// A number and the letters behind it, taken off the front of `text`.
 struct amount {
@@ -64,7 +60,8 @@ std::optional<uint64_t> product(uint64_t a, uint64_t b) {
 
 caf::error no_duration(std::string_view text) {
   return caf::make_error(errc::invalid_config,
-                         "expected a duration such as \"30s\", \"500ms\" or \"1h30m\", got " + excerpt(text));
+                         "expected a duration such as \"30s\", \"500ms\" or \"1h30m\", got " +
+                           excerpt(text));
 }
 
 caf::error no_size(std::string_view text) {
@@ -84,7 +81,8 @@ caf::expected<std::chrono::milliseconds> parse_duration(std::string_view text) {
     auto part = take_amount(rest);
     if (!part)
       return no_duration(text);
-    auto used = std::find_if(next, duration_units.end(), [&](const unit& u) { return u.name == part->unit; });
+    auto used =
+      std::find_if(next, duration_units.end(), [&](const unit& u) { return u.name == part->unit; });
     if (used == duration_units.end())
       return no_duration(text);
     auto value = product(part->number, used->factor);
@@ -130,7 +128,8 @@ std::string size_text(uint64_t bytes) {
     uint64_t factor;
     const char* name;
   };
-  for (auto [factor, name] : {suffix{1ULL << 30, "GiB"}, suffix{1ULL << 20, "MiB"}, suffix{1ULL << 10, "KiB"}}) {
+  for (auto [factor, name] :
+       {suffix{1ULL << 30, "GiB"}, suffix{1ULL << 20, "MiB"}, suffix{1ULL << 10, "KiB"}}) {
     if (bytes >= factor && bytes % factor == 0)
       return std::to_string(bytes / factor) + name;
   }
@@ -175,7 +174,9 @@ std::string excerpt(std::string_view text) {
 }
 
 std::string toml_key(std::string_view text) {
-  auto bare = [](char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '_'; };
+  auto bare = [](char c) {
+    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '_';
+  };
   return !text.empty() && std::ranges::all_of(text, bare) ? std::string{text} : in_quotes(text);
 }
 

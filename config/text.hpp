@@ -10,11 +10,13 @@
 
 namespace proxy::config {
 
-/// Parses a duration: one or more `<digits><unit>` with units d, h, m, s, ms, each at most once, largest first.
+/// Parses a duration: one or more `<digits><unit>` with units d, h, m, s, ms, each at most once,
+/// largest first.
 /// @returns errc::invalid_config with what was expected.
 [[nodiscard]] caf::expected<std::chrono::milliseconds> parse_duration(std::string_view text);
 
-/// Parses a size in bytes: `<digits><unit>`, unit B, kB, MB, GB (powers of 1000) or KiB, MiB, GiB (1024), any case.
+/// Parses a size in bytes: `<digits><unit>`, unit B, kB, MB, GB (powers of 1000) or KiB, MiB, GiB
+/// (1024), any case.
 /// @returns errc::invalid_config with what was expected.
 [[nodiscard]] caf::expected<uint64_t> parse_size(std::string_view text);
 

@@ -38,9 +38,9 @@ struct excess {
   std::string what;
 };
 
-/// Bounds what costs the library more than its length: it nests a table per part of a dotted key and
-/// destroys them recursively (a long key overflows the stack), and searches the tables made by headers and
-/// dotted keys one by one (many of them take quadratic time).
+/// Bounds what costs the library more than its length: it nests a table per part of a dotted key
+/// and destroys them recursively (a long key overflows the stack), and searches the tables made by
+/// headers and dotted keys one by one (many of them take quadratic time).
 std::optional<excess> find_excess(std::string_view text) {
   size_t dots = 0;
   size_t tables = 0;
@@ -61,7 +61,8 @@ std::optional<excess> find_excess(std::string_view text) {
     if ((c == '[' && line_start) || (c == '=' && dots > 0))
       ++tables;
     if (tables > max_tables)
-      return excess{i, "more than " + std::to_string(max_tables) + " table headers and dotted keys"};
+      return excess{i,
+                    "more than " + std::to_string(max_tables) + " table headers and dotted keys"};
     if (std::string_view{"=,[]{}\n"}.find(c) != std::string_view::npos)
       dots = 0;
     if (c != ' ' && c != '\t')
@@ -81,9 +82,7 @@ parsed_toml failure_at(std::string_view text, const excess& found) {
 
 } // namespace
 
-void malformed_document() {
-  throw std::logic_error("malformed document");
-}
+void malformed_document() { throw std::logic_error("malformed document"); }
 
 parsed_toml parse_toml(std::string_view text) {
   if (auto found = find_excess(text))

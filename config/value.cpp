@@ -70,11 +70,12 @@ struct value_reader {
         return context_of(size.error());
       number = static_cast<int64_t>(*size);
     } else {
-      return expected(k.as == form::bytes ? "a size such as \"64KiB\" or a number of bytes" : "an integer", node);
+      return expected(
+        k.as == form::bytes ? "a size such as \"64KiB\" or a number of bytes" : "an integer", node);
     }
     if (number < k.low || number > k.high)
-      return "must be between " + number_text(k, k.low) + " and " + number_text(k, k.high) + ", got "
-             + number_text(k, number);
+      return "must be between " + number_text(k, k.low) + " and " + number_text(k, k.high) +
+             ", got " + number_text(k, number);
     *into = static_cast<uint64_t>(number);
     return {};
   }
@@ -94,8 +95,8 @@ struct value_reader {
       return expected("a duration such as \"30s\" or a number of seconds", node);
     }
     if (value.count() < k.low || value.count() > k.high)
-      return "must be between " + duration_text(milliseconds{k.low}) + " and " + duration_text(milliseconds{k.high})
-             + ", got " + kind_of(node);
+      return "must be between " + duration_text(milliseconds{k.low}) + " and " +
+             duration_text(milliseconds{k.high}) + ", got " + kind_of(node);
     *into = value;
     return {};
   }
@@ -183,7 +184,8 @@ std::string list_text(const List& list, Text text) {
 
 } // namespace
 
-std::string read_value(const key& k, const toml::node& node, const std::string& directory, proxy_config& into) {
+std::string read_value(const key& k, const toml::node& node, const std::string& directory,
+                       proxy_config& into) {
   return std::visit(value_reader{k, node, directory}, k.at(into));
 }
 
@@ -240,7 +242,8 @@ std::string type_text(const key& k) {
       return k.as == form::bytes ? "size" : "integer";
     else if constexpr (std::is_same_v<type, milliseconds*>)
       return "duration";
-    else if constexpr (std::is_same_v<type, listen_address*> || std::is_same_v<type, std::optional<listen_address>*>)
+    else if constexpr (std::is_same_v<type, listen_address*> ||
+                       std::is_same_v<type, std::optional<listen_address>*>)
       return "address";
     else if constexpr (std::is_same_v<type, std::vector<policy::rule>*>)
       return "list of patterns";

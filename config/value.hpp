@@ -11,13 +11,14 @@ namespace proxy::config {
 /// Reads a single value (not a list, map or table) into the member it belongs to.
 /// @param directory  Where relative paths start; "" leaves them as they are.
 /// @returns What is wrong, "" when nothing is; the member is then untouched.
-[[nodiscard]] std::string read_value(const key& k, const toml::node& node, const std::string& directory,
-                                     proxy_config& into);
+[[nodiscard]] std::string read_value(const key& k, const toml::node& node,
+                                     const std::string& directory, proxy_config& into);
 
 /// "a string", "an integer", … for messages.
 [[nodiscard]] std::string kind_of(const toml::node& node);
 
-/// The value as TOML: what `read_value` reads back; lists too, "{}" or "[]" for keys merged into others.
+/// The value as TOML: what `read_value` reads back; lists too, "{}" or "[]" for keys merged into
+/// others.
 [[nodiscard]] std::string value_text(const key& k, proxy_config& from);
 
 /// "true or false", "duration", "size", … for `--help`.

@@ -31,7 +31,10 @@ proxy_config listening(const std::string& http, const std::string& admin) {
 } // namespace
 
 CAF_TEST(every way to write an address is understood) {
-  struct row { std::string_view text; std::string address; };
+  struct row {
+    std::string_view text;
+    std::string address;
+  };
   for (auto& [text, address] : std::initializer_list<row>{
          {"http://127.0.0.1:8888", "127.0.0.1:8888"},
          {"http://127.0.0.1:8888/", "127.0.0.1:8888"},
@@ -55,11 +58,33 @@ CAF_TEST(every way to write an address is understood) {
 }
 
 CAF_TEST(what is no address to listen on is refused) {
-  for (std::string_view text :
-       {"", "  ", ":3128", "http://", "http://:80", "example.com", "example.com:80", "127.0.0.1:", "127.0.0.1:x",
-        "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:80:80", "127.1:80", "256.0.0.1", "[::1", "[::1]x", "[::1]80",
-        "[127.0.0.1]:80", "[]:80", "::1%lo", "http://127.0.0.1/path", "http://user@127.0.0.1:80", "127.0.0.1?x",
-        "https://127.0.0.1:80", "ftp://127.0.0.1", "unix:///tmp/s", "://127.0.0.1"}) {
+  for (std::string_view text : {"",
+                                "  ",
+                                ":3128",
+                                "http://",
+                                "http://:80",
+                                "example.com",
+                                "example.com:80",
+                                "127.0.0.1:",
+                                "127.0.0.1:x",
+                                "127.0.0.1:65536",
+                                "127.0.0.1:-1",
+                                "127.0.0.1:80:80",
+                                "127.1:80",
+                                "256.0.0.1",
+                                "[::1",
+                                "[::1]x",
+                                "[::1]80",
+                                "[127.0.0.1]:80",
+                                "[]:80",
+                                "::1%lo",
+                                "http://127.0.0.1/path",
+                                "http://user@127.0.0.1:80",
+                                "127.0.0.1?x",
+                                "https://127.0.0.1:80",
+                                "ftp://127.0.0.1",
+                                "unix:///tmp/s",
+                                "://127.0.0.1"}) {
     CAF_MESSAGE("<" << text << ">");
     CAF_CHECK_EQUAL(proxy::test::error_of(parse_listen_address(text, 3128)), errc::invalid_config);
   }
@@ -67,24 +92,30 @@ CAF_TEST(what is no address to listen on is refused) {
 
 CAF_TEST(only the admin API listens on unix sockets) {
   CAF_CHECK_EQUAL(parsed("unix:///run/x.sock", true), std::string{"unix:///run/x.sock"});
-  CAF_CHECK_EQUAL(proxy::test::error_of(parse_listen_address("unix://x.sock", 1, true)), errc::invalid_config);
-  CAF_CHECK_EQUAL(proxy::test::error_of(parse_listen_address("unix://", 1, true)), errc::invalid_config);
-  CAF_CHECK_EQUAL(parsed("unix:///" + std::string(106, 'x'), true), "unix:///" + std::string(106, 'x'));
-  CAF_CHECK_EQUAL(proxy::test::error_of(parse_listen_address("unix:///" + std::string(107, 'x'), 1, true)),
+  CAF_CHECK_EQUAL(proxy::test::error_of(parse_listen_address("unix://x.sock", 1, true)),
                   errc::invalid_config);
+  CAF_CHECK_EQUAL(proxy::test::error_of(parse_listen_address("unix://", 1, true)),
+                  errc::invalid_config);
+  CAF_CHECK_EQUAL(parsed("unix:///" + std::string(106, 'x'), true),
+                  "unix:///" + std::string(106, 'x'));
+  CAF_CHECK_EQUAL(
+    proxy::test::error_of(parse_listen_address("unix:///" + std::string(107, 'x'), 1, true)),
+    errc::invalid_config);
 }
 
 CAF_TEST(listeners beyond loopback are clamped with a warning that names the way out) {
   auto config = listening("0.0.0.0:3128", "[::]:8080");
   config.socks.ip = "192.0.2.1";
-  CAF_CHECK_EQUAL(clamped(config),
-                  (std::vector<std::string>{
-                    "proxy_url: HTTP proxy requested non-loopback bind (0.0.0.0:3128); clamping to 127.0.0.1:3128 (set "
-                    "dangerously_allow_non_loopback_proxy to override)",
-                    "socks_url: SOCKS5 proxy requested non-loopback bind (192.0.2.1:8081); clamping to 127.0.0.1:8081 "
-                    "(set dangerously_allow_non_loopback_proxy to override)",
-                    "admin_url: admin API requested non-loopback bind ([::]:8080); clamping to 127.0.0.1:8080 (set "
-                    "dangerously_allow_non_loopback_admin to override)"}));
+  CAF_CHECK_EQUAL(clamped(config), (std::vector<std::string>{
+                                     "proxy_url: HTTP proxy requested non-loopback bind "
+                                     "(0.0.0.0:3128); clamping to 127.0.0.1:3128 (set "
+                                     "dangerously_allow_non_loopback_proxy to override)",
+                                     "socks_url: SOCKS5 proxy requested non-loopback bind "
+                                     "(192.0.2.1:8081); clamping to 127.0.0.1:8081 "
+                                     "(set dangerously_allow_non_loopback_proxy to override)",
+                                     "admin_url: admin API requested non-loopback bind "
+                                     "([::]:8080); clamping to 127.0.0.1:8080 (set "
+                                     "dangerously_allow_non_loopback_admin to override)"}));
   CAF_CHECK_EQUAL(to_string(config.http), std::string{"127.0.0.1:3128"});
   CAF_CHECK_EQUAL(to_string(config.socks), std::string{"127.0.0.1:8081"});
   CAF_CHECK_EQUAL(to_string(*config.admin), std::string{"127.0.0.1:8080"});
@@ -97,8 +128,9 @@ CAF_TEST(the dangerous keys keep what was asked for and say so) {
   config.dangerously_allow_non_loopback_admin = true;
   CAF_CHECK_EQUAL(
     clamped(config),
-    (std::vector<std::string>{"proxy_url: DANGEROUS: HTTP proxy listening on non-loopback address 0.0.0.0:3128",
-                              "admin_url: DANGEROUS: admin API listening on non-loopback address [::]:8080"}));
+    (std::vector<std::string>{
+      "proxy_url: DANGEROUS: HTTP proxy listening on non-loopback address 0.0.0.0:3128",
+      "admin_url: DANGEROUS: admin API listening on non-loopback address [::]:8080"}));
   CAF_CHECK_EQUAL(to_string(config.http), std::string{"0.0.0.0:3128"});
 }
 
@@ -112,18 +144,22 @@ CAF_TEST(any unix socket keeps every listener on loopback whatever the dangerous
     else
       config.allow_unix_sockets = {"/tmp/x.sock"};
     CAF_CHECK_EQUAL(clamped(config),
-                    (std::vector<std::string>{
-                      "proxy_url: unix socket proxying is enabled; ignoring dangerously_allow_non_loopback_proxy and "
-                      "clamping HTTP proxy to loopback",
-                      "admin_url: unix socket proxying is enabled; ignoring dangerously_allow_non_loopback_admin and "
-                      "clamping admin API to loopback"}));
+                    (std::vector<std::string>{"proxy_url: unix socket proxying is enabled; "
+                                              "ignoring dangerously_allow_non_loopback_proxy and "
+                                              "clamping HTTP proxy to loopback",
+                                              "admin_url: unix socket proxying is enabled; "
+                                              "ignoring dangerously_allow_non_loopback_admin and "
+                                              "clamping admin API to loopback"}));
     CAF_CHECK_EQUAL(to_string(config.http), std::string{"127.0.0.1:3128"});
     CAF_CHECK_EQUAL(to_string(*config.admin), std::string{"127.0.0.1:8080"});
   }
 }
 
 CAF_TEST(mapped addresses and names of other machines are not loopback) {
-  for (auto [ip, kept] : {std::pair{"127.8.9.1", true}, {"::1", true}, {"::ffff:127.0.0.1", false}, {"10.0.0.1", false},
+  for (auto [ip, kept] : {std::pair{"127.8.9.1", true},
+                          {"::1", true},
+                          {"::ffff:127.0.0.1", false},
+                          {"10.0.0.1", false},
                           {"fe80::1", false}}) {
     proxy_config config;
     config.http.ip = ip;

@@ -73,7 +73,8 @@ CAF_TEST(help and reference name every key once) {
 
 CAF_TEST(the configuration is shown in the layout it was written in) {
   auto newer_layout = json::parse(to_json(config_of(
-    load_text(newer("enabled = true\nallowed_domains = [\"a.example\"]\n[network_proxy.limits]\nmax_head_bytes = \"8KiB\"\n")))));
+    load_text(newer("enabled = true\nallowed_domains = "
+                    "[\"a.example\"]\n[network_proxy.limits]\nmax_head_bytes = \"8KiB\"\n")))));
   CAF_CHECK_EQUAL(newer_layout["default_permissions"].get<std::string>(), std::string{"dev"});
   auto& network = newer_layout["permissions"]["dev"]["network"];
   CAF_CHECK_EQUAL(network["enabled"].get<bool>(), true);
@@ -81,13 +82,17 @@ CAF_TEST(the configuration is shown in the layout it was written in) {
   CAF_CHECK_EQUAL(network["allowed_domains"].dump(), std::string{"[\"a.example\"]"});
   CAF_CHECK_EQUAL(network["mitm"]["max_body_bytes"].get<int>(), 4096);
   CAF_CHECK_EQUAL(newer_layout["network_proxy"]["limits"]["max_head_bytes"].get<int>(), 8192);
-  CAF_CHECK_EQUAL(newer_layout["network_proxy"]["timeouts"]["idle"].get<std::string>(), std::string{"15m"});
+  CAF_CHECK_EQUAL(newer_layout["network_proxy"]["timeouts"]["idle"].get<std::string>(),
+                  std::string{"15m"});
   CAF_CHECK(!newer_layout["network_proxy"].contains("enabled"));
 
-  auto older = json::parse(to_json(config_of(load_text("[network_proxy.policy]\ndenied_domains = [\"a.example\"]\n"))));
-  CAF_CHECK_EQUAL(older["network_proxy"]["policy"]["denied_domains"].dump(), std::string{"[\"a.example\"]"});
+  auto older = json::parse(
+    to_json(config_of(load_text("[network_proxy.policy]\ndenied_domains = [\"a.example\"]\n"))));
+  CAF_CHECK_EQUAL(older["network_proxy"]["policy"]["denied_domains"].dump(),
+                  std::string{"[\"a.example\"]"});
   CAF_CHECK_EQUAL(older["network_proxy"]["enabled"].get<bool>(), false);
-  CAF_CHECK_EQUAL(older["network_proxy"]["admin_url"].get<std::string>(), std::string{"http://127.0.0.1:8080"});
+  CAF_CHECK_EQUAL(older["network_proxy"]["admin_url"].get<std::string>(),
+                  std::string{"http://127.0.0.1:8080"});
 }
 
 CAF_TEST(what is shown loads again to the same) {
@@ -105,7 +110,8 @@ CAF_TEST(the admin token is never shown) {
   config.admin_token = "s3cret";
   auto shown = to_json(config);
   CAF_CHECK(!contains(shown, "s3cret"));
-  CAF_CHECK_EQUAL(json::parse(shown)["network_proxy"]["admin_token"].get<std::string>(), std::string{"<redacted>"});
+  CAF_CHECK_EQUAL(json::parse(shown)["network_proxy"]["admin_token"].get<std::string>(),
+                  std::string{"<redacted>"});
 }
 
 CAF_TEST(bytes that are no text do not break what is shown) {
@@ -118,12 +124,17 @@ CAF_TEST(changed keys are named as users write them) {
   auto before = config_of(load_text(newer("mode = \"full\"\nallowed_domains = [\"a.example\"]\n")));
   auto moved = config_of(load_text(newer("\n\nallowed_domains = [ \"a.example\"]\n")));
   CAF_CHECK_EQUAL(changed_keys(before, moved), strings{});
-  auto after = config_of(load_text(newer("mode = \"limited\"\ndomains = {\"b.example\" = \"allow\"}\n"
-                                         "[network_proxy.log]\naccess = true\n")));
-  CAF_CHECK_EQUAL(changed_keys(before, after), (strings{"permissions.dev.network.mode", "permissions.dev.network.allowed_domains",
-                                                        "network_proxy.log.access"}));
-  auto older = config_of(load_text("[network_proxy]\nmode = \"limited\"\n[network_proxy.policy]\nallowed_domains = [\"a.example\"]\n"));
-  CAF_CHECK_EQUAL(changed_keys(before, older), (strings{"default_permissions", "network_proxy.mode"}));
+  auto after =
+    config_of(load_text(newer("mode = \"limited\"\ndomains = {\"b.example\" = \"allow\"}\n"
+                              "[network_proxy.log]\naccess = true\n")));
+  CAF_CHECK_EQUAL(changed_keys(before, after),
+                  (strings{"permissions.dev.network.mode",
+                           "permissions.dev.network.allowed_domains", "network_proxy.log.access"}));
+  auto older = config_of(
+    load_text("[network_proxy]\nmode = \"limited\"\n[network_proxy.policy]\nallowed_domains = "
+              "[\"a.example\"]\n"));
+  CAF_CHECK_EQUAL(changed_keys(before, older),
+                  (strings{"default_permissions", "network_proxy.mode"}));
   auto renewed = before;
   renewed.admin_token_env = before.admin_token_env = "TOKEN";
   renewed.admin_token = "new";

@@ -14,7 +14,9 @@ namespace {
 
 const std::string dev = "default_permissions = \"dev\"\n";
 
-loaded load_sets(const strings& sets, const std::string& text = newer("enabled = true\nallowed_domains = [\"a.example\"]\n")) {
+loaded
+load_sets(const strings& sets,
+          const std::string& text = newer("enabled = true\nallowed_domains = [\"a.example\"]\n")) {
   return load_text(text, sets);
 }
 
@@ -22,8 +24,10 @@ loaded load_sets(const strings& sets, const std::string& text = newer("enabled =
 
 CAF_TEST(the user lies over the managed layer and files replace the user) {
   folder home;
-  auto managed = home.write("managed.toml", "[network_proxy]\nworkers = 1\nvia = false\nshutdown_grace = \"1s\"\n");
-  auto user = home.write("config.toml", "[network_proxy]\nworkers = 2\n[network_proxy.log]\naccess = true\n");
+  auto managed = home.write("managed.toml",
+                            "[network_proxy]\nworkers = 1\nvia = false\nshutdown_grace = \"1s\"\n");
+  auto user =
+    home.write("config.toml", "[network_proxy]\nworkers = 2\n[network_proxy.log]\naccess = true\n");
   auto from = home.from();
   auto config = config_of(load(from));
   CAF_CHECK_EQUAL(config.workers, 2u);
@@ -45,12 +49,14 @@ CAF_TEST(the user lies over the managed layer and files replace the user) {
 
 CAF_TEST(lists replace and tables merge across layers) {
   folder home;
-  auto one = home.write("one.toml", dev + "[permissions.dev.network]\nallowed_domains = [\"a.example\"]\n"
-                                          "domains = {\"b.example\" = \"allow\", \"c.example\" = \"deny\"}\n"
-                                          "mitm = {inspect = true}\n");
-  auto two = home.write("two.toml", "[permissions.dev.network]\nallowed_domains = [\"d.example\"]\n"
-                                    "domains = {\"C.example.\" = \"allow\", \"b.example\" = \"none\"}\n"
-                                    "mitm = false\n");
+  auto one =
+    home.write("one.toml", dev + "[permissions.dev.network]\nallowed_domains = [\"a.example\"]\n"
+                                 "domains = {\"b.example\" = \"allow\", \"c.example\" = \"deny\"}\n"
+                                 "mitm = {inspect = true}\n");
+  auto two =
+    home.write("two.toml", "[permissions.dev.network]\nallowed_domains = [\"d.example\"]\n"
+                           "domains = {\"C.example.\" = \"allow\", \"b.example\" = \"none\"}\n"
+                           "mitm = false\n");
   auto from = home.from();
   from.files = {one, two};
   auto config = config_of(load(from));
@@ -91,7 +97,8 @@ CAF_TEST(a named file that is missing is an error with its path and the cause) {
   from.files = {home.at("gone.toml")};
   auto result = load(from);
   CAF_CHECK(!result.config);
-  CAF_CHECK_EQUAL(told(result), home.at("gone.toml") + ": error: cannot read: No such file or directory\n");
+  CAF_CHECK_EQUAL(told(result),
+                  home.at("gone.toml") + ": error: cannot read: No such file or directory\n");
 }
 
 CAF_TEST(a managed or user file that exists but cannot be read is an error) {
@@ -157,9 +164,10 @@ CAF_TEST(flags set keys below the network table or from the root) {
 }
 
 CAF_TEST(flags work in the older layout too) {
-  auto config = config_of(load_sets({"mode=\"limited\"", "allowed_domains=[\"b.example\"]", "policy.allow_local_binding=true",
-                                     "limits.max_header_fields=9"},
-                                    "[network_proxy]\nenabled = true\n"));
+  auto config =
+    config_of(load_sets({"mode=\"limited\"", "allowed_domains=[\"b.example\"]",
+                         "policy.allow_local_binding=true", "limits.max_header_fields=9"},
+                        "[network_proxy]\nenabled = true\n"));
   CAF_CHECK_EQUAL(config.mode, policy::mode::limited);
   CAF_CHECK_EQUAL(texts(config.allowed_domains), strings{"b.example"});
   CAF_CHECK(config.allow_local_binding);
@@ -175,7 +183,9 @@ CAF_TEST(a flag can select the profile) {
 }
 
 CAF_TEST(flags that do not hold are errors that help) {
-  struct row { std::string set, message; };
+  struct row {
+    std::string set, message;
+  };
   for (auto& [set, message] : std::initializer_list<row>{
          {"mode=limited", "--set: error: mode: the value is not TOML"},
          {"mode=limited", "(strings need quotes: --set 'mode=\"…\"')"},
@@ -184,9 +194,11 @@ CAF_TEST(flags that do not hold are errors that help) {
          {"nonsense=1", "--set: error: permissions.dev.network.nonsense: unknown key"},
          {"moed=\"full\"", "did you mean mode?"},
          {"mode=\"full\"\nenabled=false", "expected one KEY=VALUE"},
-         {"mode=\"ful\"", "--set: error: permissions.dev.network.mode: expected one of full, limited"},
+         {"mode=\"ful\"",
+          "--set: error: permissions.dev.network.mode: expected one of full, limited"},
          {"network_proxy=1", "--set: error: network_proxy: expected a table"},
-         {"limits.max_head_bytes=1", "--set: error: network_proxy.limits.max_head_bytes: must be between 1KiB and 1MiB"},
+         {"limits.max_head_bytes=1",
+          "--set: error: network_proxy.limits.max_head_bytes: must be between 1KiB and 1MiB"},
        }) {
     CAF_MESSAGE(set);
     auto result = load_sets({set});
@@ -206,5 +218,6 @@ CAF_TEST(the log flags lie over everything) {
   CAF_CHECK_EQUAL(config.log.level, std::string{"debug"});
   CAF_CHECK_EQUAL(config.log.format, std::string{"json"});
   from.log_level = "loud";
-  CAF_CHECK(contains(told(load(from)), "--log-level: error: network_proxy.log.level: expected one of trace, debug"));
+  CAF_CHECK(contains(told(load(from)),
+                     "--log-level: error: network_proxy.log.level: expected one of trace, debug"));
 }

@@ -87,14 +87,16 @@ max_body_bytes = 8192
 
 CAF_TEST(without a selected profile profiles are not read and the user is told) {
   auto result = load_text("[permissions.dev.network]\nenabled = true\n");
-  CAF_CHECK_EQUAL(told(result), std::string{"config.toml: warning: no network settings: the proxy is disabled "
-                                            "(default_permissions = \"dev\" selects [permissions.dev])\n"});
+  CAF_CHECK_EQUAL(told(result),
+                  std::string{"config.toml: warning: no network settings: the proxy is disabled "
+                              "(default_permissions = \"dev\" selects [permissions.dev])\n"});
   CAF_CHECK(!config_of(std::move(result)).enabled);
 }
 
 CAF_TEST(keys of the older layout beside a profile are warned of and not read) {
-  auto result = load_text(newer("enabled = true\n") + "[network_proxy]\nenabled = false\nvia = false\n"
-                          + "[network_proxy.policy]\nallowed_domains = [\"x.example\"]\n");
+  auto result =
+    load_text(newer("enabled = true\n") + "[network_proxy]\nenabled = false\nvia = false\n" +
+              "[network_proxy.policy]\nallowed_domains = [\"x.example\"]\n");
   CAF_CHECK_EQUAL(result.problems.size(), 2u);
   CAF_CHECK_EQUAL(result.problems[0].line, 5u);
   CAF_CHECK(result.problems[0].level == problem::severity::warning);
@@ -158,39 +160,48 @@ domains = {"map.example" = "allow", "both.example" = "deny", "none.example" = "n
 allow_unix_sockets = ["/run/a.sock", "/run/../run/b.sock"]
 unix_sockets = {"/run/c.sock" = "allow", "/run/b.sock" = "deny", "not/absolute" = "deny", "/run/d.sock" = "none"}
 )")));
-  CAF_CHECK_EQUAL(texts(config.allowed_domains), (strings{"list.example", "both.example", "map.example"}));
-  CAF_CHECK_EQUAL(texts(config.denied_domains), (strings{"worse.example", "*.Same.example", "both.example"}));
+  CAF_CHECK_EQUAL(texts(config.allowed_domains),
+                  (strings{"list.example", "both.example", "map.example"}));
+  CAF_CHECK_EQUAL(texts(config.denied_domains),
+                  (strings{"worse.example", "*.Same.example", "both.example"}));
   CAF_CHECK_EQUAL(config.allow_unix_sockets, (strings{"/run/a.sock", "/run/c.sock"}));
 }
 
 CAF_TEST(each pattern keeps its own file and line and column) {
-  auto config = config_of(load_text(newer("allowed_domains = [\n  \"a.example\", \"b.example\",\n]\n"
-                                          "[permissions.dev.network.domains]\n  \"c.example\" = \"allow\"\n")));
+  auto config =
+    config_of(load_text(newer("allowed_domains = [\n  \"a.example\", \"b.example\",\n]\n"
+                              "[permissions.dev.network.domains]\n  \"c.example\" = \"allow\"\n")));
   std::string seen;
   for (const auto& r : config.allowed_domains)
-    seen += r.text + " " + std::filesystem::path{r.file}.filename().string() + ":" + std::to_string(r.line) + ":"
-            + std::to_string(r.column) + "\n";
-  CAF_CHECK_EQUAL(seen, std::string{"a.example config.toml:4:3\nb.example config.toml:4:16\nc.example config.toml:7:3\n"});
+    seen += r.text + " " + std::filesystem::path{r.file}.filename().string() + ":" +
+            std::to_string(r.line) + ":" + std::to_string(r.column) + "\n";
+  CAF_CHECK_EQUAL(
+    seen, std::string{
+            "a.example config.toml:4:3\nb.example config.toml:4:16\nc.example config.toml:7:3\n"});
 }
 
 CAF_TEST(interception is warned of and hooks are refused while they are not enforced) {
   for (auto* lines : {"mitm = true\n", "mitm = {enabled = true}\n"}) {
     auto result = load_text(newer(lines));
     CAF_CHECK_EQUAL(result.problems.size(), 1u);
-    CAF_CHECK_EQUAL(result.problems[0].message,
-                    std::string{"interception is not available in this version; limited mode refuses CONNECT"});
+    CAF_CHECK_EQUAL(
+      result.problems[0].message,
+      std::string{"interception is not available in this version; limited mode refuses CONNECT"});
     CAF_CHECK(config_of(std::move(result)).mitm.enabled);
   }
   CAF_CHECK_EQUAL(told(load_text(newer("mitm = false\nmitm_hooks = []\n"))), std::string{});
   auto result = load_text(newer("[[permissions.dev.network.mitm_hooks]]\nhost = \"x.example\"\n"));
   CAF_CHECK(!result.config);
-  CAF_CHECK(contains(told(result), "config.toml:3:1: error: permissions.dev.network.mitm_hooks: interception"));
+  CAF_CHECK(contains(told(result),
+                     "config.toml:3:1: error: permissions.dev.network.mitm_hooks: interception"));
 }
 
 CAF_TEST(paths in a file are relative to its folder) {
   folder home;
-  home.write("config.toml", newer("[permissions.dev.network.mitm]\nca_cert_path = \"ca.pem\"\nca_key_path = \"/k\"\n"
-                                  "[network_proxy.audit]\noutput = \"file:audit.jsonl\"\n"));
+  home.write(
+    "config.toml",
+    newer("[permissions.dev.network.mitm]\nca_cert_path = \"ca.pem\"\nca_key_path = \"/k\"\n"
+          "[network_proxy.audit]\noutput = \"file:audit.jsonl\"\n"));
   auto config = config_of(load(home.from()));
   CAF_CHECK_EQUAL(config.mitm.ca_cert_path, home.at("ca.pem"));
   CAF_CHECK_EQUAL(config.mitm.ca_key_path, std::string{"/k"});
@@ -200,7 +211,9 @@ CAF_TEST(paths in a file are relative to its folder) {
 CAF_TEST(the admin token comes from the environment or a file and must be there) {
   folder home;
   home.write("token", " s3cret\n");
-  struct row { std::string lines, token, message; };
+  struct row {
+    std::string lines, token, message;
+  };
   for (auto& [lines, token, message] : std::initializer_list<row>{
          {"admin_token_env = \"TOKEN\"", "from-env", ""},
          {"admin_token_file = \"token\"", "s3cret", ""},

@@ -9,7 +9,8 @@ using namespace proxy::config::test;
 
 namespace {
 
-loaded load_both(const std::string& managed, const std::string& user, std::optional<policy::mode> mode = std::nullopt) {
+loaded load_both(const std::string& managed, const std::string& user,
+                 std::optional<policy::mode> mode = std::nullopt) {
   folder home;
   home.write("managed.toml", managed);
   home.write("config.toml", user);
@@ -21,24 +22,34 @@ loaded load_both(const std::string& managed, const std::string& user, std::optio
 } // namespace
 
 CAF_TEST(users widen nothing that is managed) {
-  struct row { std::string managed, user, message; };
+  struct row {
+    std::string managed, user, message;
+  };
   for (auto& [managed, user, message] : std::initializer_list<row>{
-         {"enabled = false", "enabled = true", "enabled: true (allowed false (disabled by managed config))"},
-         {"mode = \"limited\"", "mode = \"full\"", "mode: full (allowed limited or more restrictive)"},
-         {"allow_upstream_proxy = false", "allow_upstream_proxy = true", "allow_upstream_proxy: true (allowed false"},
-         {"allow_local_binding = false", "allow_local_binding = true", "allow_local_binding: true (allowed false"},
-         {"dangerously_allow_non_loopback_proxy = false", "dangerously_allow_non_loopback_proxy = true",
+         {"enabled = false", "enabled = true",
+          "enabled: true (allowed false (disabled by managed config))"},
+         {"mode = \"limited\"", "mode = \"full\"",
+          "mode: full (allowed limited or more restrictive)"},
+         {"allow_upstream_proxy = false", "allow_upstream_proxy = true",
+          "allow_upstream_proxy: true (allowed false"},
+         {"allow_local_binding = false", "allow_local_binding = true",
+          "allow_local_binding: true (allowed false"},
+         {"dangerously_allow_non_loopback_proxy = false",
+          "dangerously_allow_non_loopback_proxy = true",
           "dangerously_allow_non_loopback_proxy: true (allowed false"},
          {"dangerously_allow_all_unix_sockets = false", "dangerously_allow_all_unix_sockets = true",
           "dangerously_allow_all_unix_sockets: true (allowed false"},
          {"unix_sockets = {}", "dangerously_allow_all_unix_sockets = true",
           "dangerously_allow_all_unix_sockets: true (allowed false"},
-         {"allowed_domains = [\"*.m.example\"]", "allowed_domains = [\"a.m.example\", \"m.example\"]",
-          "allowed_domains: \"m.example\" (allowed subset of managed allowed_domains [\"*.m.example\"])"},
+         {"allowed_domains = [\"*.m.example\"]",
+          "allowed_domains = [\"a.m.example\", \"m.example\"]",
+          "allowed_domains: \"m.example\" (allowed subset of managed allowed_domains "
+          "[\"*.m.example\"])"},
          {"allowed_domains = []", "domains = {\"m.example\" = \"allow\"}",
           "allowed_domains: \"m.example\" (allowed subset of managed allowed_domains [])"},
          {"domains = {\"m.example\" = \"allow\"}", "allowed_domains = [\"x.example\"]",
-          "allowed_domains: \"x.example\" (allowed subset of managed allowed_domains [\"m.example\"])"},
+          "allowed_domains: \"x.example\" (allowed subset of managed allowed_domains "
+          "[\"m.example\"])"},
          {"denied_domains = [\"m.example\", \"n.example\"]", "denied_domains = [\"n.example\"]",
           "denied_domains: missing managed denied_domains entries (allowed [\"m.example\"])"},
          {"domains = {\"m.example\" = \"deny\"}", "domains = {\"M.example\" = \"allow\"}",
@@ -53,19 +64,24 @@ CAF_TEST(users widen nothing that is managed) {
     CAF_MESSAGE(managed << " under " << user);
     auto result = load_both(newer(managed + "\n"), newer(user + "\n"));
     CAF_CHECK(!result.config);
-    CAF_CHECK(contains(told(result), "error: invalid value for permissions.dev.network." + message));
+    CAF_CHECK(
+      contains(told(result), "error: invalid value for permissions.dev.network." + message));
   }
 }
 
 CAF_TEST(users narrow what is managed) {
-  struct row { std::string managed, user; };
+  struct row {
+    std::string managed, user;
+  };
   for (auto& [managed, user] : std::initializer_list<row>{
          {"enabled = true", "enabled = false"},
          {"mode = \"full\"", "mode = \"limited\""},
          {"mode = \"limited\"", "mode = \"limited\""},
          {"allow_local_binding = true", "allow_local_binding = true"},
-         {"dangerously_allow_all_unix_sockets = true\nallow_unix_sockets = [\"/a\"]", "enabled = true"},
-         {"allowed_domains = [\"**.m.example\"]", "allowed_domains = [\"a.m.example\", \"*.m.example\", \"m.example:443\"]"},
+         {"dangerously_allow_all_unix_sockets = true\nallow_unix_sockets = [\"/a\"]",
+          "enabled = true"},
+         {"allowed_domains = [\"**.m.example\"]",
+          "allowed_domains = [\"a.m.example\", \"*.m.example\", \"m.example:443\"]"},
          {"allowed_domains = [\"m.example\"]", "allowed_domains = []"},
          {"allowed_domains = [\"m.example\"]", "enabled = true"},
          {"domains = {\"m.example\" = \"deny\"}", "allowed_domains = [\"anything.example\"]"},
@@ -81,8 +97,9 @@ CAF_TEST(users narrow what is managed) {
 }
 
 CAF_TEST(a violation stands where the user wrote it) {
-  auto result = load_both(newer("allowed_domains = [\"m.example\"]\nmode = \"limited\"\n"),
-                          newer("allowed_domains = [\n  \"m.example\",\n  \"x.example\"]\nmode = \"full\"\n"));
+  auto result =
+    load_both(newer("allowed_domains = [\"m.example\"]\nmode = \"limited\"\n"),
+              newer("allowed_domains = [\n  \"m.example\",\n  \"x.example\"]\nmode = \"full\"\n"));
   CAF_CHECK_EQUAL(result.problems.size(), 2u);
   CAF_CHECK(result.problems[0].file.ends_with("config.toml"));
   CAF_CHECK_EQUAL(result.problems[0].line, 5u);
@@ -93,18 +110,21 @@ CAF_TEST(a violation stands where the user wrote it) {
 
 CAF_TEST(selecting another profile or layout does not lift what is managed) {
   auto managed = newer("mode = \"limited\"\nallowed_domains = [\"m.example\"]\n");
-  auto result = load_both(managed, "default_permissions = \"mine\"\n[permissions.mine.network]\nmode = \"full\"\n"
-                                   "allowed_domains = [\"x.example\"]\n");
+  auto result = load_both(
+    managed, "default_permissions = \"mine\"\n[permissions.mine.network]\nmode = \"full\"\n"
+             "allowed_domains = [\"x.example\"]\n");
   CAF_CHECK_EQUAL(result.problems.size(), 2u);
   CAF_CHECK(!result.config);
 
-  result = load_both("[network_proxy]\nmode = \"limited\"\n[network_proxy.policy]\ndenied_domains = [\"m.example\"]\n",
+  result = load_both("[network_proxy]\nmode = \"limited\"\n[network_proxy.policy]\ndenied_domains "
+                     "= [\"m.example\"]\n",
                      newer("mode = \"full\"\ndenied_domains = []\n"));
   CAF_CHECK_EQUAL(result.problems.size(), 2u);
   CAF_CHECK(!result.config);
 
   // What the user does not touch stays as managed.
-  auto config = config_of(load_both(managed, "default_permissions = \"mine\"\n[permissions.mine.network]\nenabled = true\n"));
+  auto config = config_of(load_both(
+    managed, "default_permissions = \"mine\"\n[permissions.mine.network]\nenabled = true\n"));
   CAF_CHECK_EQUAL(config.mode, policy::mode::limited);
   CAF_CHECK_EQUAL(texts(config.allowed_domains), strings{"m.example"});
 }
@@ -114,13 +134,17 @@ CAF_TEST(a mode switched at run time obeys the managed layer) {
   CAF_CHECK_EQUAL(config_of(load_both("", user, policy::mode::full)).mode, policy::mode::full);
   auto result = load_both(newer("mode = \"limited\"\n"), user, policy::mode::full);
   CAF_CHECK(!result.config);
-  CAF_CHECK_EQUAL(told(result), std::string{"error: invalid value for permissions.dev.network.mode: full (allowed "
-                                            "limited or more restrictive)\n"});
+  CAF_CHECK_EQUAL(
+    told(result),
+    std::string{"error: invalid value for permissions.dev.network.mode: full (allowed "
+                "limited or more restrictive)\n"});
 }
 
 CAF_TEST(a mistake in the managed layer is told once) {
-  auto result = load_both("default_permissions = \"dev\"\n[permissions.dev.network]\nmode = \"ful\"\n[network_proxy]\nworkers = -1\n",
-                          "default_permissions = \"mine\"\n[permissions.mine.network]\nenabled = true\n");
+  auto result =
+    load_both("default_permissions = \"dev\"\n[permissions.dev.network]\nmode = "
+              "\"ful\"\n[network_proxy]\nworkers = -1\n",
+              "default_permissions = \"mine\"\n[permissions.mine.network]\nenabled = true\n");
   CAF_CHECK_EQUAL(result.problems.size(), 2u);
   CAF_CHECK_EQUAL(result.problems[0].line, 3u);
   CAF_CHECK_EQUAL(result.problems[1].line, 5u);

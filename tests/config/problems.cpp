@@ -39,28 +39,42 @@ output = "syslog"
   CAF_CHECK(!result.config);
   std::vector<std::string> expected{
     "config.toml:3:11: error: permissions.dev.network.enabled: expected true or false, got \"yes\"",
-    "config.toml:4:1: error: permissions.dev.network.allowed_domain: unknown key (did you mean allowed_domains?)",
-    "config.toml:5:8: error: permissions.dev.network.mode: expected one of full, limited, got \"ful\"",
-    "config.toml:6:34: error: permissions.dev.network.allowed_domains[1]: unsupported global wildcard",
+    "config.toml:4:1: error: permissions.dev.network.allowed_domain: unknown key (did you mean "
+    "allowed_domains?)",
+    "config.toml:5:8: error: permissions.dev.network.mode: expected one of full, limited, got "
+    "\"ful\"",
+    "config.toml:6:34: error: permissions.dev.network.allowed_domains[1]: unsupported global "
+    "wildcard",
     "config.toml:6:39: error: permissions.dev.network.allowed_domains[2]: expected a string, got 7",
-    "config.toml:7:3: error: permissions.dev.network.admin_url: unknown key (it belongs in [network_proxy])",
-    "config.toml:8:13: error: permissions.dev.network.proxy_url: expected an IP address or localhost, got \"example.com\"",
-    "config.toml:9:18: error: permissions.dev.network.denied_domains: expected a list of strings, got \"x.example\"",
-    "config.toml:10:23: error: permissions.dev.network.allow_unix_sockets[0]: expected a NUL-free absolute path, got "
+    "config.toml:7:3: error: permissions.dev.network.admin_url: unknown key (it belongs in "
+    "[network_proxy])",
+    "config.toml:8:13: error: permissions.dev.network.proxy_url: expected an IP address or "
+    "localhost, got \"example.com\"",
+    "config.toml:9:18: error: permissions.dev.network.denied_domains: expected a list of strings, "
+    "got \"x.example\"",
+    "config.toml:10:23: error: permissions.dev.network.allow_unix_sockets[0]: expected a NUL-free "
+    "absolute path, got "
     "\"relative.sock\"",
-    "config.toml:12:15: error: permissions.dev.network.domains.\"a.example\": expected \"allow\", \"deny\" or \"none\", got "
+    "config.toml:12:15: error: permissions.dev.network.domains.\"a.example\": expected \"allow\", "
+    "\"deny\" or \"none\", got "
     "\"ask\"",
-    "config.toml:13:1: error: permissions.dev.network.domains.\"x{a,b}.example\": character classes and alternates",
+    "config.toml:13:1: error: permissions.dev.network.domains.\"x{a,b}.example\": character "
+    "classes and alternates",
     "config.toml:15:1: error: network_proxy.limit: unknown key (did you mean limits?)",
     "config.toml:16:11: error: network_proxy.workers: must be between 0 and 1024, got 9999",
-    "config.toml:18:18: error: network_proxy.limits.max_head_bytes: must be between 1KiB and 1MiB, got 1B",
-    "config.toml:20:8: error: network_proxy.timeouts.idle: expected a duration such as \"30s\", \"500ms\" or \"1h30m\", got "
+    "config.toml:18:18: error: network_proxy.limits.max_head_bytes: must be between 1KiB and 1MiB, "
+    "got 1B",
+    "config.toml:20:8: error: network_proxy.timeouts.idle: expected a duration such as \"30s\", "
+    "\"500ms\" or \"1h30m\", got "
     "\"5 parsecs\"",
-    "config.toml:21:8: error: network_proxy.timeouts.head: expected a duration such as \"30s\" or a number of seconds, "
+    "config.toml:21:8: error: network_proxy.timeouts.head: expected a duration such as \"30s\" or "
+    "a number of seconds, "
     "got a number with a fraction",
     "config.toml:22:7: error: network_proxy.timeouts.dns: must be between 1ms and 1d, got -4",
-    "config.toml:24:12: error: network_proxy.dns.servers[0]: expected ip, ip:port or [ip6]:port, got \"dns.example\"",
-    "config.toml:26:10: error: network_proxy.audit.output: expected \"none\", \"stderr\" or \"file:PATH\", got \"syslog\"",
+    "config.toml:24:12: error: network_proxy.dns.servers[0]: expected ip, ip:port or [ip6]:port, "
+    "got \"dns.example\"",
+    "config.toml:26:10: error: network_proxy.audit.output: expected \"none\", \"stderr\" or "
+    "\"file:PATH\", got \"syslog\"",
   };
   CAF_REQUIRE_EQUAL(result.problems.size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
@@ -70,14 +84,17 @@ output = "syslog"
 }
 
 CAF_TEST(the hint is the nearest key or the table where the key belongs) {
-  struct row { std::string text, hint; };
+  struct row {
+    std::string text, hint;
+  };
   for (auto& [text, hint] : std::initializer_list<row>{
          {newer("denied_domain = []"), "did you mean denied_domains?"},
          {newer("Enabled = true"), "did you mean enabled?"},
          {newer("max_head_bytes = 1"), "it belongs in [network_proxy.limits]"},
          {newer("[permissions.dev.network.mitm]\ninspct = true"), "did you mean inspect?"},
          {"[network_proxy]\nallowed_domains = []", "it belongs in [network_proxy.policy]"},
-         {newer("") + "[network_proxy]\nallowed_domains = []", "it belongs in [permissions.dev.network]"},
+         {newer("") + "[network_proxy]\nallowed_domains = []",
+          "it belongs in [permissions.dev.network]"},
          {"[network_proxy.timeout]\nidle = 1", "did you mean timeouts?"},
          {"[network_proxy]\nquite_something_else = 1", ""},
          {"[network_proxy]\n" + std::string(5000, 'x') + " = 1", ""},
@@ -91,25 +108,29 @@ CAF_TEST(the hint is the nearest key or the table where the key belongs) {
 }
 
 CAF_TEST(tables of the larger product are ignored whatever they hold) {
-  auto result = load_text("model = \"x\"\n[tui]\nnetwork = 1\n" + std::string{"[permissions.other]\nnetwork = 3\n"}
-                          + "[permissions.dev.network]\nenabled = true\n[permissions.dev.filesystem]\nmode = 4\n",
-                          {"default_permissions=\"dev\""});
+  auto result = load_text(
+    "model = \"x\"\n[tui]\nnetwork = 1\n" + std::string{"[permissions.other]\nnetwork = 3\n"} +
+      "[permissions.dev.network]\nenabled = true\n[permissions.dev.filesystem]\nmode = 4\n",
+    {"default_permissions=\"dev\""});
   CAF_CHECK_EQUAL(told(result), std::string{});
   CAF_CHECK(config_of(std::move(result)).enabled);
 }
 
 CAF_TEST(tables that are none are errors) {
-  for (auto& [text, place] : std::vector<std::pair<std::string, std::string>>{
-         {"network_proxy = 3\n", "config.toml:1:17: error: network_proxy: expected a table, got 3\n"},
-         {"[network_proxy]\npolicy = \"x\"\n", "config.toml:2:10: error: network_proxy.policy: expected a table, got \"x\"\n"},
-         {"default_permissions = \"dev\"\n[permissions.dev]\nnetwork = []\n",
-          "config.toml:3:11: error: permissions.dev.network: expected a table, got a list\n"},
-         {newer("domains = []\n"),
-          "config.toml:3:11: error: permissions.dev.network.domains: expected a table, got a list\n"},
-         {newer("mitm = 3\n"), "config.toml:3:8: error: permissions.dev.network.mitm: expected a table, got 3\n"},
-         {newer("mitm_hooks = {}\n"),
-          "config.toml:3:14: error: permissions.dev.network.mitm_hooks: expected a list of tables, got a table\n"},
-       }) {
+  for (
+    auto& [text, place] : std::vector<std::pair<std::string, std::string>>{
+      {"network_proxy = 3\n", "config.toml:1:17: error: network_proxy: expected a table, got 3\n"},
+      {"[network_proxy]\npolicy = \"x\"\n",
+       "config.toml:2:10: error: network_proxy.policy: expected a table, got \"x\"\n"},
+      {"default_permissions = \"dev\"\n[permissions.dev]\nnetwork = []\n",
+       "config.toml:3:11: error: permissions.dev.network: expected a table, got a list\n"},
+      {newer("domains = []\n"),
+       "config.toml:3:11: error: permissions.dev.network.domains: expected a table, got a list\n"},
+      {newer("mitm = 3\n"),
+       "config.toml:3:8: error: permissions.dev.network.mitm: expected a table, got 3\n"},
+      {newer("mitm_hooks = {}\n"), "config.toml:3:14: error: permissions.dev.network.mitm_hooks: "
+                                   "expected a list of tables, got a table\n"},
+    }) {
     CAF_CHECK_EQUAL(told(load_text(text)), place);
   }
 }
@@ -117,10 +138,13 @@ CAF_TEST(tables that are none are errors) {
 CAF_TEST(a profile that does not exist is an error with the nearest name) {
   for (auto& [text, line] : std::vector<std::pair<std::string, std::string>>{
          {"default_permissions = \"wrok\"\n[permissions.work.network]\n",
-          "config.toml:1:23: error: default_permissions: there is no [permissions.wrok] (did you mean \"work\"?)\n"},
+          "config.toml:1:23: error: default_permissions: there is no [permissions.wrok] (did you "
+          "mean \"work\"?)\n"},
          {"default_permissions = \"workspace\"\n",
-          "config.toml:1:23: error: default_permissions requires a `[permissions]` table for network settings\n"},
-         {"default_permissions = 3\n", "config.toml:1:23: error: default_permissions: expected the name of a profile\n"},
+          "config.toml:1:23: error: default_permissions requires a `[permissions]` table for "
+          "network settings\n"},
+         {"default_permissions = 3\n",
+          "config.toml:1:23: error: default_permissions: expected the name of a profile\n"},
          {"default_permissions = \"a.b\"\n[permissions.c]\n",
           "config.toml:1:23: error: default_permissions: there is no [permissions.\"a.b\"]\n"},
        }) {
@@ -132,7 +156,10 @@ CAF_TEST(a profile that does not exist is an error with the nearest name) {
 }
 
 CAF_TEST(bounds hold at both ends) {
-  struct row { std::string lines; bool holds; };
+  struct row {
+    std::string lines;
+    bool holds;
+  };
   for (auto& [lines, holds] : std::initializer_list<row>{
          {"workers = 0", true},
          {"workers = 1024", true},
@@ -164,13 +191,17 @@ CAF_TEST(bounds hold at both ends) {
 
 CAF_TEST(two listeners cannot have one address) {
   auto result = load_text("[network_proxy]\nproxy_url = \"localhost:8080\"\n");
-  CAF_CHECK(contains(told(result), "error: network_proxy.admin_url: the admin API and the HTTP proxy cannot share 127.0.0.1:8080"));
-  CAF_CHECK(load_text("[network_proxy]\nproxy_url = \"localhost:0\"\nadmin_url = \"localhost:0\"\n").config.has_value());
-  CAF_CHECK(load_text("[network_proxy]\nproxy_url = \"localhost:8080\"\nadmin_url = \"\"\n").config.has_value());
+  CAF_CHECK(contains(told(result), "error: network_proxy.admin_url: the admin API and the HTTP "
+                                   "proxy cannot share 127.0.0.1:8080"));
+  CAF_CHECK(load_text("[network_proxy]\nproxy_url = \"localhost:0\"\nadmin_url = \"localhost:0\"\n")
+              .config.has_value());
+  CAF_CHECK(load_text("[network_proxy]\nproxy_url = \"localhost:8080\"\nadmin_url = \"\"\n")
+              .config.has_value());
 }
 
 CAF_TEST(clamping is warned of where the address was written) {
-  auto result = load_text(newer("enable_socks5 = false\nsocks_url = \"0.0.0.0\"\nproxy_url = \"0.0.0.0:3128\"\n"));
+  auto result = load_text(
+    newer("enable_socks5 = false\nsocks_url = \"0.0.0.0\"\nproxy_url = \"0.0.0.0:3128\"\n"));
   CAF_REQUIRE_EQUAL(result.problems.size(), 1u);
   CAF_CHECK_EQUAL(result.problems[0].line, 5u);
   CAF_CHECK_EQUAL(result.problems[0].column, 13u);
@@ -183,7 +214,8 @@ CAF_TEST(clamping is warned of where the address was written) {
 
 CAF_TEST(check looks at the patterns too) {
   folder home;
-  home.write("config.toml", newer("enabled = true\nallowed_domains = [\n  \"*.lonely.example\"]\n"));
+  home.write("config.toml",
+             newer("enabled = true\nallowed_domains = [\n  \"*.lonely.example\"]\n"));
   CAF_CHECK_EQUAL(load(home.from()).problems.size(), 0u);
   auto result = load(home.from(), true);
   CAF_REQUIRE_EQUAL(result.problems.size(), 1u);
@@ -203,7 +235,9 @@ CAF_TEST(a mistake per line costs no more than a list of the first) {
 }
 
 CAF_TEST(names and values never reach a terminal raw) {
-  auto result = load_text(newer("\"\\u001b[31m\" = 1\nmode = \"\\u001b[2J\"\n[permissions.dev.network.domains]\n\"\\u0007\" = \"allow\"\n"));
+  auto result = load_text(
+    newer("\"\\u001b[31m\" = 1\nmode = "
+          "\"\\u001b[2J\"\n[permissions.dev.network.domains]\n\"\\u0007\" = \"allow\"\n"));
   CAF_CHECK_EQUAL(result.problems.size(), 3u);
   auto text = told(result);
   CAF_CHECK(!contains(text, "\x1b"));

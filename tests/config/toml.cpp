@@ -35,7 +35,9 @@ CAF_TEST(hostile documents are refused and not crashed on) {
     headers += "[t" + std::to_string(i) + "]\n";
     dotted += "k" + std::to_string(i) + ".x = 1\n";
   }
-  struct row { std::string text, failure; };
+  struct row {
+    std::string text, failure;
+  };
   for (auto& [text, failure] : std::initializer_list<row>{
          {repeated("[", 1'000'000), "malformed document"},
          {"a = " + repeated("[", 1'000'000), "nested"},

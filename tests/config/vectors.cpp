@@ -22,19 +22,18 @@ std::string toml_of(const json& value) {
     return value.dump();
   std::string parts;
   for (auto& [name, element] : value.items())
-    parts += (parts.empty() ? "" : ", ") + (value.is_array() ? "" : in_quotes(name) + " = ") + toml_of(element);
+    parts += (parts.empty() ? "" : ", ") + (value.is_array() ? "" : in_quotes(name) + " = ") +
+             toml_of(element);
   return value.is_array() ? "[" + parts + "]" : "{" + parts + "}";
 }
 
 /// `[permissions.dev]` with this network table, selected.
 std::string profile_of(const json& network, const json& daemon = json::object()) {
-  return "default_permissions = \"dev\"\nnetwork_proxy = " + toml_of(daemon) + "\n[permissions.dev]\nnetwork = "
-         + toml_of(network) + "\n";
+  return "default_permissions = \"dev\"\nnetwork_proxy = " + toml_of(daemon) +
+         "\n[permissions.dev]\nnetwork = " + toml_of(network) + "\n";
 }
 
-json outcome(const loaded& result) {
-  return result.config ? "ok" : "error";
-}
+json outcome(const loaded& result) { return result.config ? "ok" : "error"; }
 
 /// What the expectation asks about, taken from a configuration; "error" when there is none.
 json answer(const loaded& result, const json& expect) {
@@ -66,26 +65,31 @@ json clamp(const json& v, const json& expect) {
 }
 
 json table(const json& v, const json& expect) {
-  return answer(load_text(v["older"] ? "network_proxy = " + toml_of(v["table"]) + "\n" : profile_of(v["table"])), expect);
+  return answer(load_text(v["older"] ? "network_proxy = " + toml_of(v["table"]) + "\n"
+                                     : profile_of(v["table"])),
+                expect);
 }
 
 json layers(const json& v, const json& expect) {
   folder home;
   auto from = home.from();
   for (const auto& text : v["layers"])
-    from.files.push_back(home.write("layer" + std::to_string(from.files.size()), text.get<std::string>()));
+    from.files.push_back(
+      home.write("layer" + std::to_string(from.files.size()), text.get<std::string>()));
   if (auto profile = v["profile"].get<std::string>(); !profile.empty())
     from.sets = {"default_permissions=" + in_quotes(profile)};
   return answer(load(from), expect);
 }
 
-/// Whether a user's table may stand under a managed one; a refusal must be the one of narrowing or of a pattern.
+/// Whether a user's table may stand under a managed one; a refusal must be the one of narrowing or
+/// of a pattern.
 json constraints(const json& v, const json&) {
   folder home;
   auto split = [](json network) {
     json daemon = json::object();
     if (network.contains("dangerously_allow_non_loopback_admin")) {
-      daemon["dangerously_allow_non_loopback_admin"] = network["dangerously_allow_non_loopback_admin"];
+      daemon["dangerously_allow_non_loopback_admin"] =
+        network["dangerously_allow_non_loopback_admin"];
       network.erase("dangerously_allow_non_loopback_admin");
     }
     return profile_of(network, daemon);
@@ -93,16 +97,20 @@ json constraints(const json& v, const json&) {
   home.write("managed.toml", split(v["managed"]));
   home.write("config.toml", split(v["candidate"]));
   auto result = load(home.from());
-  auto meant = result.config || contains(told(result), "invalid value for ") || contains(told(result), "allowed_domains[0]: ");
+  auto meant = result.config || contains(told(result), "invalid value for ") ||
+               contains(told(result), "allowed_domains[0]: ");
   return meant ? outcome(result) : json("another error: " + told(result));
 }
 
 json socket(const json& v, const json&) {
   auto path = v["path"].get<std::string>();
   auto allow = v["permission"] == "allow";
-  json network = allow ? json{{"allow_unix_sockets", {path}}} : json{{"unix_sockets", {{path, "deny"}}}};
+  json network =
+    allow ? json{{"allow_unix_sockets", {path}}} : json{{"unix_sockets", {{path, "deny"}}}};
   auto result = load_text(profile_of(network));
-  auto meant = result.config || contains(told(result), "allow_unix_sockets[0]: expected a NUL-free absolute path, got ");
+  auto meant =
+    result.config ||
+    contains(told(result), "allow_unix_sockets[0]: expected a NUL-free absolute path, got ");
   return meant ? outcome(result) : json("another error: " + told(result));
 }
 
