@@ -61,7 +61,7 @@ connection::behavior_type connection::make_behavior() {
     [this](atom::judge, const snapshot_ptr& next) {
       if (!tunnelling || !admitted || !self_)
         return false;
-      auto why = policy::judge_again(*next->rules, admitted->to, admitted->connected, admitted->by_decider);
+      auto why = judge_tunnel(*next->rules, *admitted);
       if (!why)
         return false;
       (void)shard.refused(*why, admitted->to, *this);
@@ -132,6 +132,16 @@ connection_info connection::describe() const {
   info.age_ms = static_cast<uint64_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(shard.loop.now() - began_).count());
   return info;
+}
+
+std::optional<policy::denial> judge_tunnel(const policy::rules& in_force, const admission& of) {
+  if (of.connected)
+    return policy::judge_again(in_force, of.to, *of.connected, of.by_decider);
+  auto judged = policy::evaluate(in_force, of.to);
+  auto* denial = std::get_if<policy::denial>(&judged);
+  if (!denial || (of.by_decider && denial->reason == policy::reason::not_allowed))
+    return std::nullopt;
+  return std::move(*denial);
 }
 
 } // namespace proxy

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/loop/pinned_actor.hpp"
@@ -35,10 +36,13 @@ struct client_address {
 /// What admitted an open tunnel: enough to judge it again, to list it and to log its end.
 struct admission {
   policy::target to;
-  ip_address connected;
+  std::optional<ip_address> connected; ///< Unknown behind an upstream proxy.
   policy::rule rule;       ///< A copy: the rules it came from may be gone. Empty text: a decider.
   bool by_decider = false;
 };
+
+/// Judges an open tunnel under a new policy. @returns the denial when it must be closed.
+[[nodiscard]] std::optional<policy::denial> judge_tunnel(const policy::rules& in_force, const admission& of);
 
 /// How a connection's flow ended; the `end` of its canonical log line.
 enum class ending : uint8_t { done, client_gone, upstream_gone, idle, refused, fault, policy_changed, aborted };

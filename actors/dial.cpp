@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "actors/flows.hpp"
+#include "actors/dial.hpp"
 #include "actors/sockaddr.hpp"
 
 namespace proxy {
@@ -79,7 +79,8 @@ std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_
   return nullptr;
 }
 
-/// RFC 8305 §5: attempts one after the other, a slow one is overtaken.
+} // namespace
+
 task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, std::span<const ip_address> to, uint16_t port,
                                                            steady_time deadline) {
   auto order = to.size() == 1 ? std::vector<ip_address>{to[0]} : interleave(to);
@@ -116,8 +117,8 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, std::s
   }
 }
 
-task<caf::error> handshake(connection& c, upstream& u, const host& name) {
-  auto session = c.shard.policy->trust ? c.shard.policy->trust->session(name, u.io.raw.descriptor()) : nullptr;
+task<caf::error> secure(connection& c, upstream& u, const host& name) {
+  auto session = c.shard.policy->trust ? u.io.begin_tls(*c.shard.policy->trust, name) : nullptr;
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
   auto deadline = c.in(c.timeouts().tls_handshake);
@@ -136,8 +137,6 @@ task<caf::error> handshake(connection& c, upstream& u, const host& name) {
   }
 }
 
-} // namespace
-
 task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to) {
   auto began = c.shard.loop.now();
   auto dialled = co_await connect_any(c, to.addresses(), to.to().port, c.in(c.timeouts().connect));
@@ -145,7 +144,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy:
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);
   if (to.to().tls) {
-    auto err = co_await handshake(c, *u, to.to().host);
+    auto err = co_await secure(c, *u, to.to().host);
     if (err)
       co_return std::move(err);
   }

@@ -50,18 +50,21 @@ void add_address(std::vector<ip_address>& to, const ip_address& address) {
 
 /// What became of one family.
 struct family_answer {
-  std::vector<ip_address> addresses;
+  int family;
+  std::vector<ip_address> addresses{};
   int ttl = std::numeric_limits<int>::max();
   int status = ARES_SUCCESS;
 
   void take(const ares_addrinfo& found) {
     for (auto* node = found.nodes; node; node = node->ai_next) {
+      if (node->ai_family != family)
+        continue; // nobody asked
       ttl = std::min(ttl, node->ai_ttl);
-      if (node->ai_family == AF_INET) {
+      if (family == AF_INET) {
         sockaddr_in address{};
         std::memcpy(&address, node->ai_addr, sizeof address);
         add_address(addresses, ip_address::v4(ntohl(address.sin_addr.s_addr)));
-      } else if (node->ai_family == AF_INET6) {
+      } else {
         sockaddr_in6 address{};
         std::memcpy(&address, node->ai_addr, sizeof address);
         std::array<uint8_t, 16> bytes;
@@ -100,6 +103,16 @@ struct dns_channel::query final : timer {
   query(dns_channel& of, std::string text, uint64_t number)
     : owner(of), name(std::move(text)), question(number) {}
 
+  void ask(half& part) {
+    ares_addrinfo_hints hints{};
+    hints.ai_family = part.answer.family;
+    // Sorted by c-ares, each address would cost a socket and a connect(2).
+    hints.ai_flags = ARES_AI_NOSORT;
+    // Or else each address comes once for every kind of socket.
+    hints.ai_socktype = SOCK_STREAM;
+    ares_getaddrinfo(owner.channel_, name.c_str(), nullptr, &hints, &dns_channel::on_answer, &part);
+  }
+
   void on_timer() override { tell(); }
 
   [[nodiscard]] caf::expected<dns_records> result() const {
@@ -124,8 +137,8 @@ struct dns_channel::query final : timer {
   dns_channel& owner;
   std::string name;
   uint64_t question;
-  half v4{*this, {}};
-  half v6{*this, {}};
+  half v4{*this, {AF_INET}};
+  half v6{*this, {AF_INET6}};
   int outstanding = 2;
   bool told = false;
 };
@@ -165,16 +178,6 @@ dns_channel::~dns_channel() {
     ares_destroy(channel_); // tells of every question, closes every socket
 }
 
-void dns_channel::start(void* half, const std::string& name, int family) {
-  ares_addrinfo_hints hints{};
-  hints.ai_family = family;
-  // Sorted by c-ares, each address would cost a socket and a connect(2).
-  hints.ai_flags = ARES_AI_NOSORT;
-  // Or else each address comes once for every kind of socket.
-  hints.ai_socktype = SOCK_STREAM;
-  ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, &dns_channel::on_answer, half);
-}
-
 void dns_channel::ask(const std::string& name, uint64_t question) {
   if (!channel_) {
     tell_(name, question, caf::make_error(errc::dns_error, name + ": " + fault_));
@@ -182,8 +185,8 @@ void dns_channel::ask(const std::string& name, uint64_t question) {
   }
   ++active_;
   auto* what = new query{*this, name, question};
-  start(&what->v4, name, AF_INET); // may end this half, but not the whole
-  start(&what->v6, name, AF_INET6);
+  what->ask(what->v4); // may end this half, but not the whole
+  what->ask(what->v6);
   keep_time();
 }
 

@@ -73,7 +73,6 @@ private:
   static void on_socket(void* self, int fd, int readable, int writable);
   static void on_answer(void* what, int status, int timeouts, ares_addrinfo* found);
 
-  void start(void* half, const std::string& name, int family);
   void serve(int fd);
   void keep_time();
 

@@ -59,6 +59,8 @@ struct exchange {
   std::string head;           ///< Rewritten, ready to be sent upstream.
   http1::framing body = http1::framing::none;
   uint64_t content_length = 0;
+  const policy::upstream_proxy* via = nullptr; ///< Goes through this proxy; lives in `under`.
+  snapshot_ptr under;         ///< Held while `via` is used.
   bool to_head = false;       ///< HEAD.
   bool idempotent = false;    ///< RFC 9110 §9.2.2
   bool client_1_0 = false;
@@ -101,6 +103,11 @@ task<routed> find_route(connection& c, policy::permit permit);
 
 /// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
 task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to);
+
+/// Connects through an upstream proxy: CONNECT for tunnels and TLS, the bare connection for plain requests.
+/// @param judged  Proof that the policy allows the target; its addresses are the proxy's business.
+task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const exchange& x,
+                                                            const policy::permit& judged);
 
 /// Resolves, vets and dials: the refusal or fault, if any, is already answered.
 /// @returns nullptr when it was; `next` then says what to do with the connection.

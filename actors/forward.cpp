@@ -1,6 +1,7 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
 #include "actors/pump.hpp"
+#include "actors/upstream_name.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/rewrite.hpp"
 
@@ -283,7 +284,7 @@ task<step> run_exchange(connection& c, transfer& t) {
 } // namespace
 
 task<after> forward(connection& c, exchange& x, policy::permit permit) {
-  upstream_key key{x.target.tls, x.target.host.text(), x.target.port, {}};
+  upstream_key key{x.target.tls, x.target.host.text(), x.target.port, name_of(x.via)};
   for (auto attempt = 0;; ++attempt) {
     auto next = after::close;
     if (attempt == 0)

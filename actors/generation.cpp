@@ -92,6 +92,31 @@ std::string environment(const config::sources& from, const char* name) {
   return value ? value : "";
 }
 
+/// The upstream proxies that the environment names, with a warning for each value that is ignored.
+policy::upstream_proxies upstream_proxies_of(const config::sources& from, const policy::rules& rules,
+                                             std::vector<config::problem>& problems) {
+  policy::proxy_environment env;
+  auto read = [&](std::initializer_list<const char*> names, auto& into) {
+    for (const auto* name : names)
+      into.push_back({name, environment(from, name)});
+  };
+  read({"HTTPS_PROXY", "https_proxy"}, env.https);
+  read({"HTTP_PROXY", "http_proxy"}, env.http);
+  read({"ALL_PROXY", "all_proxy"}, env.all);
+  env.no_proxy = environment(from, "NO_PROXY");
+  if (env.no_proxy.empty())
+    env.no_proxy = environment(from, "no_proxy");
+  env.cgi = !environment(from, "REQUEST_METHOD").empty();
+  std::vector<std::string> warnings;
+  policy::upstream_proxies out{env, rules, warnings};
+  for (auto& text : warnings) {
+    auto p = problem_of("", std::move(text));
+    p.level = config::problem::severity::warning;
+    problems.push_back(std::move(p));
+  }
+  return out;
+}
+
 bool has_error(const std::vector<config::problem>& problems) {
   return std::any_of(problems.begin(), problems.end(),
                      [](const auto& p) { return p.level == config::problem::severity::error; });
@@ -133,6 +158,8 @@ prepared prepare(const config::sources& from, uint64_t generation, const listene
   auto next = std::make_shared<snapshot>();
   next->generation = generation;
   next->config = std::move(config);
+  if (next->config->allow_upstream_proxy)
+    next->upstreams = upstream_proxies_of(from, *rules, out.problems);
   next->rules = std::move(rules);
   next->trust = std::move(*trust);
   out.next = std::move(next);

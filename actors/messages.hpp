@@ -13,6 +13,7 @@
 #include "config/load.hpp"
 #include "config/proxy_config.hpp"
 #include "policy/evaluate.hpp"
+#include "policy/upstream_proxy.hpp"
 #include "protocols/ip_address.hpp"
 
 /// Every atom and message type of the product: the catalogue. Messages stay inside one process, so none
@@ -31,6 +32,7 @@ struct snapshot {
   uint64_t generation = 0;
   config_ptr config;       ///< Never null.
   policy::rules_ptr rules; ///< Never null.
+  policy::upstream_proxies upstreams; ///< Proxies of the environment that ours goes through.
   std::shared_ptr<const tls::client_context> trust; ///< For https:// targets; null before the first load.
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;

@@ -3,6 +3,7 @@
 
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
+#include "actors/upstream_name.hpp"
 #include "protocols/http1/rewrite.hpp"
 
 namespace proxy {
@@ -80,12 +81,18 @@ verdict judge_request(connection& c, std::string_view head, exchange& x) {
   auto judged = policy::evaluate(*c.shard.policy->rules, x.target);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
+  x.under = c.shard.policy;
+  x.via = x.under->upstreams.choose(x.target.tls || x.target.protocol == policy::protocol::https_connect,
+                                    x.target.host, x.target.port);
   if (x.target.protocol == policy::protocol::http) {
     if (ends_here(req))
       return answer_here(req, x);
     http1::rewrite_options options{.via = config.via ? product : std::string_view{}, .keep_upgrade = x.upgrade,
                                    .close = false};
-    http1::rewrite_request(req, target, options, x.head);
+    if (x.via && !x.target.tls)
+      http1::rewrite_request_for_proxy(req, target, options, proxy_authorization(*x.via), x.head);
+    else
+      http1::rewrite_request(req, target, options, x.head);
   }
   return std::get<policy::permit>(std::move(judged));
 }

@@ -32,25 +32,36 @@ task<routed> find_route(connection& c, policy::permit permit) {
 }
 
 task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit, after& next) {
+  auto judged_under = c.shard.policy->generation;
+  auto by_decider = permit.source() == policy::source::decider;
+  auto judged = permit;
   auto found = co_await find_route(c, std::move(permit));
   if (found.denial) {
     next = co_await refuse(c, x, *found.denial);
     co_return nullptr;
   }
-  if (!found.route) {
+  // A name that only the upstream proxy can resolve is judged by name alone.
+  if (!found.route && !x.via) {
     next = co_await fault(c, x, found.error);
     co_return nullptr;
   }
-  auto judged_under = c.shard.policy->generation;
-  auto by_decider = found.route->admitted().source() == policy::source::decider;
-  auto dialled = co_await dial(c, *found.route);
+  caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
+  if (x.via)
+    dialled = co_await dial_through(c, x, judged);
+  else
+    dialled = co_await dial(c, *found.route);
   if (!dialled) {
     next = co_await fault(c, x, dialled.error());
     co_return nullptr;
   }
   if (c.shard.policy->generation != judged_under) {
-    // A policy that came while we dialled has been acknowledged already: nothing may begin under the old one.
-    auto denial = policy::judge_again(*c.shard.policy->rules, x.target, (*dialled)->address, by_decider);
+    // A policy that came meanwhile has been acknowledged already: nothing may begin under the old one.
+    admission begun;
+    begun.to = x.target;
+    begun.by_decider = by_decider;
+    if (!x.via)
+      begun.connected = (*dialled)->address;
+    auto denial = judge_tunnel(*c.shard.policy->rules, begun);
     if (denial) {
       next = co_await refuse(c, x, *denial);
       co_return nullptr;

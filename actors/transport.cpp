@@ -12,6 +12,10 @@ iovec part(std::string_view bytes) {
 
 } // namespace
 
+tls::ssl_ptr transport::begin_tls(const tls::client_context& by, const host& name) const {
+  return tls_ ? by.session_inside(name, *tls_) : by.session(name, raw.descriptor());
+}
+
 io_result transport::write(std::string_view first, std::string_view second) noexcept {
   if (second.empty())
     return write(first);
@@ -61,6 +65,7 @@ void transport::close() noexcept {
   if (tls_)
     tls::shutdown(*tls_);
   tls_.reset();
+  outer_.reset();
   raw.close();
 }
 

@@ -13,12 +13,17 @@ class transport {
 public:
   socket raw;
 
+  /// Begins TLS: a session on the socket, or inside the TLS there is already (through a TLS proxy).
+  [[nodiscard]] tls::ssl_ptr begin_tls(const tls::client_context& by, const host& name) const;
   /// From now on bytes go through this session, whose handshake is done.
-  void secure(tls::ssl_ptr session) noexcept { tls_ = std::move(session); }
+  void secure(tls::ssl_ptr session) noexcept {
+    outer_ = std::move(tls_);
+    tls_ = std::move(session);
+  }
   [[nodiscard]] bool is_tls() const noexcept { return tls_ != nullptr; }
 
   /// A read may make progress.
-  [[nodiscard]] bool may_read() const noexcept { return raw.may_read() || (tls_ && tls::has_pending(*tls_)); }
+  [[nodiscard]] bool may_read() const noexcept { return raw.may_read() || (tls_ && has_pending()); }
   [[nodiscard]] bool may_write() const noexcept { return raw.may_write(); }
 
   [[nodiscard]] io_result read(std::span<char> into) noexcept { return tls_ ? read_tls(into) : raw.read(into); }
@@ -31,9 +36,13 @@ public:
   void close() noexcept;
 
 private:
+  [[nodiscard]] bool has_pending() const noexcept {
+    return tls::has_pending(*tls_) || (outer_ && tls::has_pending(*outer_));
+  }
   [[nodiscard]] io_result read_tls(std::span<char> into) noexcept;
   [[nodiscard]] io_result write_tls(std::string_view bytes) noexcept;
 
+  tls::ssl_ptr outer_; ///< The session that `tls_` runs inside, if any. Before it: destroyed after it.
   tls::ssl_ptr tls_;
 };
 

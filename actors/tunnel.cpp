@@ -13,13 +13,15 @@ struct direction {
 
   enum class outcome : uint8_t { wait, again, failed };
 
-  [[nodiscard]] outcome run(event_loop& loop, transport& from, transport& to) {
+  /// @param last  The other direction is over: closing will say so, without a call of its own.
+  [[nodiscard]] outcome run(event_loop& loop, transport& from, transport& to, bool last) {
     if (over)
       return outcome::wait;
     switch (bytes.run(loop, from, to)) {
       case pump::status::busy: return outcome::again;
       case pump::status::source_ended:
-        to.shutdown_write();
+        if (!last)
+          to.shutdown_write();
         over = true;
         return outcome::wait;
       case pump::status::blocked: return outcome::wait;
@@ -33,7 +35,8 @@ struct direction {
 void admit_tunnel(connection& c, const policy::permit& by) {
   auto admitted = std::make_unique<admission>();
   admitted->to = by.to();
-  admitted->connected = c.server->address;
+  if (c.server->key.via.empty())
+    admitted->connected = c.server->address;
   admitted->by_decider = by.source() == policy::source::decider;
   if (by.rule())
     admitted->rule = *by.rule();
@@ -60,14 +63,13 @@ task<> relay(connection& c) {
   down.bytes.put_first(c.first_down);
   std::string{}.swap(c.pending);
   std::string{}.swap(c.first_down);
-  // What goes first has no edge to wait for.
   auto count = [&, up_before = uint64_t{0}, down_before = uint64_t{0}]() mutable {
     c.bytes_up += up.bytes.moved() - std::exchange(up_before, up.bytes.moved());
     c.bytes_down += down.bytes.moved() - std::exchange(down_before, down.bytes.moved());
   };
   for (;;) {
-    auto sent = up.run(c.shard.loop, c.client, c.server->io);
-    auto received = down.run(c.shard.loop, c.server->io, c.client);
+    auto sent = up.run(c.shard.loop, c.client, c.server->io, down.over);
+    auto received = down.run(c.shard.loop, c.server->io, c.client, up.over);
     count();
     if (sent == direction::outcome::failed || received == direction::outcome::failed) {
       // A side that broke off must not look like one that ended: the other gets a reset, not an end.

@@ -62,9 +62,24 @@ client_context::~client_context() {
 }
 
 ssl_ptr client_context::session(const host& name, int descriptor) const {
+  auto ssl = bound_session(name);
+  return ssl && SSL_set_fd(ssl.get(), descriptor) == 1 ? std::move(ssl) : nullptr;
+}
+
+ssl_ptr client_context::session_inside(const host& name, ssl_st& outer) const {
+  auto ssl = bound_session(name);
+  auto* bytes = ssl ? BIO_new(BIO_f_ssl()) : nullptr;
+  if (!bytes)
+    return nullptr;
+  BIO_set_ssl(bytes, &outer, BIO_NOCLOSE);
+  SSL_set_bio(ssl.get(), bytes, bytes);
+  return ssl;
+}
+
+ssl_ptr client_context::bound_session(const host& name) const {
   ssl_ptr ssl{SSL_new(context_)};
   static constexpr unsigned char alpn[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-  if (!ssl || SSL_set_fd(ssl.get(), descriptor) != 1 || SSL_set_alpn_protos(ssl.get(), alpn, sizeof alpn) != 0)
+  if (!ssl || SSL_set_alpn_protos(ssl.get(), alpn, sizeof alpn) != 0)
     return nullptr;
   auto* param = SSL_get0_param(ssl.get());
   X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

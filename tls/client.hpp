@@ -34,9 +34,13 @@ public:
   /// http/1.1. The handshake is the first `connect_step`.
   /// @returns nullptr when memory has run out.
   [[nodiscard]] ssl_ptr session(const host& name, int descriptor) const;
+  /// The same inside another session, which must outlive it.
+  [[nodiscard]] ssl_ptr session_inside(const host& name, ssl_st& outer) const;
 
 private:
   client_context() = default;
+  /// A session that is bound to `name` but has no bytes to read and write yet.
+  [[nodiscard]] ssl_ptr bound_session(const host& name) const;
   ssl_ctx_st* context_ = nullptr;
 };
 

@@ -2,6 +2,8 @@
 
 #include <caf/actor_config.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/detail/sync_request_bouncer.hpp>
+#include <caf/monitorable_actor.hpp>
 #include <caf/spawn_options.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -30,6 +32,22 @@ public:
   void launch(caf::execution_unit*, bool lazy, bool hide) override { super::launch(loop_, lazy, hide); }
 
   caf::resumable::subtype_t subtype() const override { return caf::resumable::io_actor; }
+
+  /// As CAF does it, but for cancelling the actor's timeouts at the system's clock: that takes a lock and
+  /// wakes the clock's thread for each actor that ends, and pinned actors have no timeouts there.
+  bool cleanup(caf::error&& reason, caf::execution_unit* host) override {
+    this->awaited_responses_.clear();
+    this->multiplexed_responses_.clear();
+    if (auto& box = this->mailbox(); !box.closed()) {
+      box.close();
+      caf::detail::sync_request_bouncer bounce{reason};
+      while (box.queue().new_round(1000, bounce).consumed_items > 0) {
+      }
+    }
+    this->unregister_from_system();
+    caf::monitorable_actor::cleanup(std::move(reason), host);
+    return true;
+  }
 
   [[nodiscard]] event_loop& loop() const noexcept { return *loop_; }
 

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "actors/loop/frame_pool.hpp"
+
 namespace proxy {
 
 template <class T>
@@ -14,6 +16,9 @@ class task;
 namespace detail {
 
 struct task_promise_base {
+  static void* operator new(size_t size) { return allocate_frame(size); }
+  static void operator delete(void* frame, size_t size) noexcept { release_frame(frame, size); }
+
   struct final_awaiter {
     bool await_ready() const noexcept { return false; }
     template <class Promise>
