@@ -174,8 +174,10 @@ CAF_TEST(closing is the end for the peer and aborting a reset) {
     fixture f;
     f.sock.abort();
     CAF_CHECK(!f.sock.is_open());
-    CAF_CHECK_EQUAL(::recv(f.peer.fd, &byte, 1, 0), -1);
-    CAF_CHECK_EQUAL(errno, ECONNRESET);
+    auto n = ::recv(f.peer.fd, &byte, 1, 0);
+    auto error = errno;
+    CAF_CHECK_EQUAL(n, -1);
+    CAF_CHECK_EQUAL(error, ECONNRESET);
   }
 }
 
