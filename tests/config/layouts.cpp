@@ -156,14 +156,14 @@ CAF_TEST(maps and lists are merged and deny beats allow) {
   auto config = config_of(load_text(newer(R"(
 allowed_domains = ["list.example", "both.example"]
 denied_domains = ["worse.example"]
-domains = {"map.example" = "allow", "both.example" = "deny", "none.example" = "none", "*.Same.example" = "deny", "*.same.example" = "allow"}
+domains = {"map.example" = "allow", "both.example" = "deny", "none.example" = "none", "*.Same.example" = "deny", "*.same.example" = "allow", "Also.example" = "allow", "also.example" = "deny"}
 allow_unix_sockets = ["/run/a.sock", "/run/../run/b.sock"]
 unix_sockets = {"/run/c.sock" = "allow", "/run/b.sock" = "deny", "not/absolute" = "deny", "/run/d.sock" = "none"}
 )")));
   CAF_CHECK_EQUAL(texts(config.allowed_domains),
                   (strings{"list.example", "both.example", "map.example"}));
   CAF_CHECK_EQUAL(texts(config.denied_domains),
-                  (strings{"worse.example", "*.Same.example", "both.example"}));
+                  (strings{"worse.example", "*.Same.example", "also.example", "both.example"}));
   CAF_CHECK_EQUAL(config.allow_unix_sockets, (strings{"/run/a.sock", "/run/c.sock"}));
 }
 

@@ -46,6 +46,8 @@ CAF_TEST(hostile documents are refused and not crashed on) {
          {"a" + repeated(".a", 500'000) + " = 1", "a dotted key has more than 64 parts"},
          {repeated("\"\".", 500'000), "a dotted key has more than 64 parts"},
          {"x = {a" + repeated(" . 'a.b'", 64) + " = 1}", "a dotted key has more than 64 parts"},
+         {"x = {s = \"\"\"y\"\"\"\", a" + repeated(".a", 500'000) + " = 1}",
+          "a dotted key has more than 64 parts"},
          {headers, "more than 10000 table headers and dotted keys"},
          {dotted, "more than 10000 table headers and dotted keys"},
          {"a = \"\\", ""},
