@@ -12,10 +12,12 @@
 
 namespace proxy {
 
-/// What became of a look-up: addresses (never empty), or errc::dns_error, errc::dns_timeout, errc::cancelled.
+/// What became of a look-up: addresses (never empty), or errc::dns_error, errc::dns_timeout,
+/// errc::cancelled.
 using dns_result = caf::expected<std::vector<ip_address>>;
 
-/// Results of look-ups, failures too, each until its own moment. Bounded: the one not used for longest goes first.
+/// Results of look-ups, failures too, each until its own moment. Bounded: the one not used for
+/// longest goes first.
 class dns_cache {
 public:
   /// @param capacity Names; 0 turns the cache off.
@@ -40,7 +42,7 @@ private:
   void drop(entry_list::iterator at);
 
   size_t capacity_;
-  entry_list entries_; ///< Last used first.
+  entry_list entries_;                                               ///< Last used first.
   std::unordered_map<std::string_view, entry_list::iterator> index_; ///< Keys lie in `entries_`.
 };
 

@@ -44,7 +44,8 @@ std::string servers_csv(const std::vector<std::string>& servers, std::string& fa
 }
 
 void add_address(std::vector<ip_address>& to, const ip_address& address) {
-  if (to.size() < dns_channel::max_addresses_per_family && std::find(to.begin(), to.end(), address) == to.end())
+  if (to.size() < dns_channel::max_addresses_per_family &&
+      std::find(to.begin(), to.end(), address) == to.end())
     to.push_back(address);
 }
 
@@ -84,9 +85,11 @@ struct family_answer {
 
 caf::error to_error(const std::string& name, int status) {
   switch (status) {
-    case ARES_ETIMEOUT: return caf::make_error(errc::dns_timeout, name + ": no name server answered in time");
+    case ARES_ETIMEOUT:
+      return caf::make_error(errc::dns_timeout, name + ": no name server answered in time");
     case ARES_ECANCELLED:
-    case ARES_EDESTRUCTION: return caf::make_error(errc::cancelled, name + ": the look-up was cancelled");
+    case ARES_EDESTRUCTION:
+      return caf::make_error(errc::cancelled, name + ": the look-up was cancelled");
     default: return caf::make_error(errc::dns_error, name + ": " + ares_strerror(status));
   }
 }
@@ -118,7 +121,8 @@ struct dns_channel::query final : timer {
   [[nodiscard]] caf::expected<dns_records> result() const {
     std::vector<ip_address> addresses;
     for (const auto* each : {&v6, &v4})
-      addresses.insert(addresses.end(), each->answer.addresses.begin(), each->answer.addresses.end());
+      addresses.insert(addresses.end(), each->answer.addresses.begin(),
+                       each->answer.addresses.end());
     if (addresses.empty())
       for (const auto* each : {&v4, &v6})
         if (!each->answer.none())
@@ -143,7 +147,8 @@ struct dns_channel::query final : timer {
   bool told = false;
 };
 
-dns_channel::dns_channel(event_loop& loop, const config::dns& settings, milliseconds patience, listener tell)
+dns_channel::dns_channel(event_loop& loop, const config::dns& settings, milliseconds patience,
+                         listener tell)
   : loop_(loop), tell_(std::move(tell)) {
   static const int library = ares_library_init(ARES_LIB_INIT_ALL);
   auto csv = servers_csv(settings.servers, fault_);
@@ -160,14 +165,15 @@ dns_channel::dns_channel(event_loop& loop, const config::dns& settings, millisec
   options.lookups = lookups;
   options.sock_state_cb = &dns_channel::on_socket;
   options.sock_state_cb_data = this;
-  auto mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_DOMAINS |
-              ARES_OPT_SOCK_STATE_CB;
+  auto mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+              ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB;
   auto status = library != ARES_SUCCESS ? library : ares_init_options(&channel_, &options, mask);
   if (status == ARES_SUCCESS && !csv.empty())
     status = ares_set_servers_ports_csv(channel_, csv.c_str());
   if (status == ARES_SUCCESS)
     return;
-  // Without the servers that were asked for, asking those of the system would betray the names to them.
+  // Without the servers that were asked for, asking those of the system would betray the names to
+  // them.
   fault_ = ares_strerror(status);
   if (channel_)
     ares_destroy(std::exchange(channel_, nullptr));
@@ -217,8 +223,8 @@ void dns_channel::on_socket(void* self, int fd, int readable, int writable) {
     channel.sockets_.erase(fd);
     return;
   }
-  // Watched anew each time: a socket that c-ares now wants to write to may have been writable for long, and
-  // no edge would tell.
+  // Watched anew each time: a socket that c-ares now wants to write to may have been writable for
+  // long, and no edge would tell.
   if (!socket)
     socket = std::make_unique<watched>(channel);
   socket->fd = fd;
@@ -233,7 +239,8 @@ void dns_channel::watched::on_ready() {
 }
 
 void dns_channel::serve(int fd) {
-  // c-ares takes one piece of a TCP answer at a time, yet an edge comes once: ask until nothing is left.
+  // c-ares takes one piece of a TCP answer at a time, yet an edge comes once: ask until nothing is
+  // left.
   for (int round = 0;; ++round) {
     auto at = sockets_.find(fd);
     if (at == sockets_.end())
@@ -256,7 +263,8 @@ void dns_channel::serve(int fd) {
 }
 
 void dns_channel::keep_time() {
-  // ares_timeout looks at every question there is, so a steady pace is cheaper than the exact moment.
+  // ares_timeout looks at every question there is, so a steady pace is cheaper than the exact
+  // moment.
   if (active_ > 0 && !clock_.linked())
     loop_.arm(clock_, loop_.now() + interval_);
 }

@@ -19,18 +19,23 @@ namespace proxy {
 
 /// What name servers said of a name.
 struct dns_records {
-  std::vector<ip_address> addresses; ///< v6 before v4, without duplicates; empty: no such name or address.
-  std::chrono::seconds ttl{0};       ///< The shortest on the way to the addresses; 0 when there are none.
+  /// v6 before v4, without duplicates; empty: no such name or address.
+  std::vector<ip_address> addresses;
+  /// The shortest on the way to the addresses; 0 when there are none.
+  std::chrono::seconds ttl{0};
 };
 
-/// Asks name servers on a loop (c-ares): names as they stand, without search domains, hosts files or aliases
-/// from the environment. UDP first, TCP when an answer is truncated. Both families at once; when one has come,
-/// the other is waited for a moment only, as servers that never answer AAAA are common (RFC 8305 §3).
+/// Asks name servers on a loop (c-ares): names as they stand, without search domains, hosts files
+/// or aliases from the environment. UDP first, TCP when an answer is truncated. Both families at
+/// once; when one has come, the other is waited for a moment only, as servers that never answer
+/// AAAA are common (RFC 8305 §3).
 class dns_channel {
 public:
-  /// Told once of each question: records; errc::dns_error when the servers failed, errc::dns_timeout when none
-  /// answered, errc::cancelled when the channel ends first. Must not end the channel.
-  using listener = std::function<void(const std::string& name, uint64_t question, caf::expected<dns_records>)>;
+  /// Told once of each question: records; errc::dns_error when the servers failed,
+  /// errc::dns_timeout when none answered, errc::cancelled when the channel ends first. Must not
+  /// end the channel.
+  using listener =
+    std::function<void(const std::string& name, uint64_t question, caf::expected<dns_records>)>;
 
   /// Addresses of one family that are kept; further ones are ignored.
   static constexpr size_t max_addresses_per_family = 32;
@@ -38,8 +43,10 @@ public:
   static constexpr std::chrono::milliseconds grace{250};
 
   /// @param patience How long a look-up may take in all; decides how long one server is waited for.
-  /// Servers that cannot be used do not stop the channel: it then answers every question with errc::dns_error.
-  dns_channel(event_loop& loop, const config::dns& settings, std::chrono::milliseconds patience, listener tell);
+  /// Servers that cannot be used do not stop the channel: it then answers every question with
+  /// errc::dns_error.
+  dns_channel(event_loop& loop, const config::dns& settings, std::chrono::milliseconds patience,
+              listener tell);
   ~dns_channel();
 
   dns_channel(const dns_channel&) = delete;

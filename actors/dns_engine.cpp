@@ -36,7 +36,7 @@ void dns_engine::configure(const config::proxy_config& config) {
   cache_ = dns_cache{settings_.cache_size};
   system_servers_ = file_watch{settings_.servers.empty() ? "/etc/resolv.conf" : ""};
   // The channel reads the file right now: only what changes from here on is news.
-  (void) system_servers_.changed(loop_.now());
+  (void)system_servers_.changed(loop_.now());
   open_channel();
 }
 
@@ -94,11 +94,15 @@ void dns_engine::look_up(const std::string& name, promise waiting) {
 void dns_engine::lookup::on_timer() {
   // c-ares cannot take one question back: a late answer still reaches the cache.
   auto late = name; // this object ends with the look-up
-  engine.remember(late, caf::make_error(errc::dns_timeout, late + ": no name server answered in time"), timeout_ttl);
-  engine.finish(late, caf::make_error(errc::dns_timeout, late + ": no name server answered in time"));
+  engine.remember(late,
+                  caf::make_error(errc::dns_timeout, late + ": no name server answered in time"),
+                  timeout_ttl);
+  engine.finish(late,
+                caf::make_error(errc::dns_timeout, late + ": no name server answered in time"));
 }
 
-void dns_engine::on_records(const std::string& name, uint64_t question, caf::expected<dns_records> found) {
+void dns_engine::on_records(const std::string& name, uint64_t question,
+                            caf::expected<dns_records> found) {
   if (found && !found->addresses.empty()) {
     auto ttl = std::min<milliseconds>(found->ttl, settings_.max_ttl);
     dns_result result{std::move(found->addresses)};
@@ -110,7 +114,8 @@ void dns_engine::on_records(const std::string& name, uint64_t question, caf::exp
   if (at == lookups_.end() || at->second->question != question)
     return; // nobody waits for it any more
   if (found) {
-    dns_result none{caf::make_error(errc::dns_error, name + ": no such name, or it has no address")};
+    dns_result none{
+      caf::make_error(errc::dns_error, name + ": no such name, or it has no address")};
     remember(name, none, settings_.negative_ttl);
     finish(name, none);
   } else if (code_of(found.error()) != errc::cancelled) {

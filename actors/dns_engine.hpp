@@ -50,7 +50,8 @@ private:
     void on_timer() override;
     dns_engine& engine;
     std::string name;
-    uint64_t question; ///< Tells it from an earlier one of the same name that nobody waits for any more.
+    /// Tells it from an earlier one of the same name that nobody waits for any more.
+    uint64_t question;
     std::vector<promise> waiting;
   };
 

@@ -10,7 +10,8 @@
 
 namespace proxy {
 
-/// Notices that a file was edited, replaced, made or removed, by asking the file system now and then.
+/// Notices that a file was edited, replaced, made or removed, by asking the file system now and
+/// then.
 class file_watch {
 public:
   /// The file system is asked at most this often.

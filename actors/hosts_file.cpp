@@ -35,7 +35,8 @@ void parse_line(std::string_view line, hosts_table& table) {
     if (!name || name->ip())
       continue;
     auto& known = table[name->text()];
-    if (known.size() < max_hosts_addresses && std::find(known.begin(), known.end(), *address) == known.end())
+    if (known.size() < max_hosts_addresses &&
+        std::find(known.begin(), known.end(), *address) == known.end())
       known.push_back(*address);
   }
 }

@@ -17,12 +17,12 @@ using hosts_table = std::unordered_map<std::string, std::vector<ip_address>>;
 /// Addresses of one name that are kept; further ones are ignored.
 inline constexpr size_t max_hosts_addresses = 64;
 
-/// Reads hosts(5): an address and names to a line, `#` begins a comment. A line without a strict address
-/// (scoped ones too) and a name that is none are passed over, as resolvers do.
+/// Reads hosts(5): an address and names to a line, `#` begins a comment. A line without a strict
+/// address (scoped ones too) and a name that is none are passed over, as resolvers do.
 [[nodiscard]] hosts_table parse_hosts(std::string_view text);
 
-/// The machine's static names. Read when first asked and again when the file changes, on the loop that
-/// asks: the file is local and small, or else refused.
+/// The machine's static names. Read when first asked and again when the file changes, on the loop
+/// that asks: the file is local and small, or else refused.
 class hosts_file {
 public:
   static constexpr size_t max_bytes = 4 * 1024 * 1024;
