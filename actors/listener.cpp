@@ -40,9 +40,10 @@ listener::~listener() {
   stop();
 }
 
+// May run after the shard is gone: touches the loop alone.
 void listener::stop() {
   if (std::exchange(watching_, false))
-    shard_.loop.unwatch(*this);
+    loop().unwatch(*this);
   unlink();
 }
 

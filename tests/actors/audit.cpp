@@ -1,0 +1,164 @@
+#define CAF_SUITE actors.audit
+#include "actors/audit.hpp" // unit under test
+
+#include <fcntl.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "actors/shard_core.hpp"
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+
+namespace {
+
+/// An audit actor on CAF's deterministic scheduler, a folder to write to, and a log to look into.
+struct fixture : test_coordinator_fixture<> {
+  fixture() {
+    process = std::make_shared<process_state>(1);
+    process->log = std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log));
+    char name[] = "/tmp/audit-XXXXXX";
+    folder = ::mkdtemp(name);
+    writer = sys.spawn(audit, process);
+    run();
+  }
+  ~fixture() {
+    anon_send_exit(writer, caf::exit_reason::user_shutdown);
+    run();
+    std::filesystem::remove_all(folder);
+  }
+
+  std::string path(const std::string& name = "audit") const { return folder + '/' + name; }
+
+  bool configure(const std::string& output) {
+    auto config = std::make_shared<config::proxy_config>();
+    config->audit.output = output;
+    return ask<bool>(atom::configure_v, config_ptr{std::move(config)});
+  }
+
+  template <class Answer, class... Ts>
+  Answer ask(Ts... xs) {
+    auto request = self->request(writer, caf::infinite, std::move(xs)...);
+    run();
+    Answer out{};
+    request.receive([&](Answer x) { out = x; }, [](caf::error&) { CAF_FAIL("no answer"); });
+    return out;
+  }
+
+  /// As a connection does.
+  void record(const std::string& host) {
+    audit_event event;
+    event.host = host;
+    ++process->audit_waiting;
+    caf::anon_send(writer, atom::record_v, std::move(event));
+  }
+
+  static std::vector<std::string> hosts_in(const std::string& file) {
+    std::vector<std::string> out;
+    std::ifstream in{file};
+    constexpr std::string_view key = "\"server.address\":\"";
+    for (std::string line; std::getline(in, line);) {
+      auto at = line.find(key) + key.size();
+      out.push_back(line.substr(at, line.find('"', at) - at));
+    }
+    return out;
+  }
+
+  std::ostringstream log;
+  std::shared_ptr<process_state> process;
+  std::string folder;
+  audit_actor writer;
+};
+
+using hosts = std::vector<std::string>;
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(audit_tests, fixture)
+
+CAF_TEST(events are appended to a private file and counted as written) {
+  CAF_CHECK(configure("file:" + path()));
+  record("a.example");
+  record("b.example");
+  run();
+  CAF_CHECK_EQUAL(hosts_in(path()), (hosts{"a.example", "b.example"}));
+  CAF_CHECK_EQUAL(process->audit_waiting.load(), 0u);
+  CAF_CHECK_EQUAL(process->audit_dropped.load(), 0u);
+  struct stat info {};
+  CAF_REQUIRE_EQUAL(::stat(path().c_str(), &info), 0);
+  CAF_CHECK_EQUAL(info.st_mode & 0777u, 0600u);
+}
+
+CAF_TEST(a flush answers once everything before it is written) {
+  CAF_CHECK(configure("file:" + path()));
+  record("a.example");
+  CAF_CHECK(ask<bool>(atom::flush_v));
+  CAF_CHECK_EQUAL(hosts_in(path()), (hosts{"a.example"}));
+}
+
+CAF_TEST(without a sink events are counted and gone) {
+  record("a.example");
+  run();
+  CAF_CHECK_EQUAL(process->audit_waiting.load(), 0u);
+  CAF_CHECK_EQUAL(process->audit_dropped.load(), 0u);
+}
+
+CAF_TEST(an output that cannot be opened leaves the old one) {
+  CAF_CHECK(configure("file:" + path()));
+  CAF_CHECK(!configure("file:" + path("no/such/folder")));
+  CAF_CHECK(log.str().find("no/such/folder") != std::string::npos);
+  record("a.example");
+  run();
+  CAF_CHECK_EQUAL(hosts_in(path()), (hosts{"a.example"}));
+}
+
+CAF_TEST(events go to the output of their time) {
+  CAF_CHECK(configure("file:" + path("one")));
+  record("a.example");
+  CAF_CHECK(configure("file:" + path("two")));
+  record("b.example");
+  CAF_CHECK(configure("none"));
+  record("c.example");
+  run();
+  CAF_CHECK_EQUAL(hosts_in(path("one")), (hosts{"a.example"}));
+  CAF_CHECK_EQUAL(hosts_in(path("two")), (hosts{"b.example"}));
+}
+
+CAF_TEST(a file that was moved away is left alone after reopening) {
+  CAF_CHECK(configure("file:" + path()));
+  record("a.example");
+  run();
+  std::filesystem::rename(path(), path("old"));
+  record("b.example");
+  caf::anon_send(writer, atom::reopen_v);
+  record("c.example");
+  run();
+  CAF_CHECK_EQUAL(hosts_in(path("old")), (hosts{"a.example", "b.example"}));
+  CAF_CHECK_EQUAL(hosts_in(path()), (hosts{"c.example"}));
+}
+
+CAF_TEST(a reader that stops reading costs events but never time without end) {
+  CAF_REQUIRE_EQUAL(::mkfifo(path().c_str(), 0600), 0);
+  CAF_CHECK(!configure("file:" + path())); // nobody reads
+  auto reader = ::open(path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  CAF_REQUIRE(reader >= 0);
+  CAF_CHECK(configure("file:" + path()));
+  for (int i = 0; i < 1000; ++i)
+    record("a.example");
+  run();
+  CAF_CHECK_EQUAL(process->audit_waiting.load(), 0u);
+  CAF_CHECK(process->audit_dropped.load() > 0u);
+  CAF_CHECK(!ask<bool>(atom::flush_v));
+  auto text = log.str();
+  auto first = text.find("are lost");
+  CAF_CHECK(first != std::string::npos);
+  CAF_CHECK_EQUAL(text.find("are lost", first + 1), std::string::npos);
+  ::close(reader);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

@@ -1,0 +1,59 @@
+#define CAF_SUITE actors.audit_line
+#include "actors/audit_line.hpp" // unit under test
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+
+CAF_TEST(an event has every field in its order) {
+  audit_event event;
+  event.at = std::chrono::system_clock::time_point{std::chrono::milliseconds{1'700'000'000'007}};
+  event.decision = policy::decision::deny;
+  event.reason = "denied";
+  event.host = "blocked.example";
+  event.port = 80;
+  event.method = "GET";
+  event.client = "127.0.0.1:1234";
+  event.request_id = "0123456789abcdef";
+  event.rule = "*.example";
+  event.generation = 3;
+  std::string line;
+  append_audit_line(line, event);
+  CAF_CHECK_EQUAL(
+    line,
+    R"({"event.name":"codex.network_proxy.policy_decision","event.timestamp":"2023-11-14T22:13:20.007Z",)"
+    R"("target":"codex_otel.network_proxy","network.policy.scope":"domain","network.policy.decision":"deny",)"
+    R"("network.policy.source":"baseline_policy","network.policy.reason":"denied","network.transport.protocol":"http",)"
+    R"("server.address":"blocked.example","server.port":80,"http.request.method":"GET",)"
+    R"("client.address":"127.0.0.1:1234","network.policy.override":false,"request.id":"0123456789abcdef",)"
+    R"("network.policy.rule":"*.example","network.policy.generation":3})"
+    "\n");
+}
+
+CAF_TEST(what is not known has a word of its own) {
+  audit_event event;
+  event.domain_scope = false;
+  event.source = policy::source::mode_guard;
+  event.overridden = true;
+  std::string line = "before\n";
+  append_audit_line(line, event);
+  CAF_CHECK(line.starts_with("before\n{"));
+  auto parsed = nlohmann::json::parse(line.substr(7));
+  CAF_CHECK_EQUAL(parsed["http.request.method"], "none");
+  CAF_CHECK_EQUAL(parsed["client.address"], "unknown");
+  CAF_CHECK_EQUAL(parsed["network.policy.scope"], "non_domain");
+  CAF_CHECK_EQUAL(parsed["network.policy.source"], "mode_guard");
+  CAF_CHECK_EQUAL(parsed["network.policy.override"], true);
+}
+
+CAF_TEST(a value cannot break out of its line) {
+  audit_event event;
+  event.reason = "because\n\"of\\this\xff";
+  std::string line;
+  append_audit_line(line, event);
+  CAF_CHECK_EQUAL(line.find('\n'), line.size() - 1);
+  auto parsed = nlohmann::json::parse(line);
+  CAF_CHECK_EQUAL(parsed["network.policy.reason"], "because\n\"of\\this\xef\xbf\xbd");
+}

@@ -1,0 +1,65 @@
+#define CAF_SUITE actors.cli_child
+#include "actors/cli/child.hpp" // unit under test
+
+#include "actors/cli/signals.hpp"
+#include "tests/support/test.hpp"
+
+#include <atomic>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace proxy;
+using namespace proxy::cli;
+
+namespace {
+
+int run(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
+  auto child = start_child({std::move(arguments), std::move(environment), signal_set({})});
+  if (child.pid < 0)
+    return child.exit_code;
+  await_child(child.pid);
+  return reap_child(child.pid);
+}
+
+} // namespace
+
+CAF_TEST(the exit code is that of the command or says why there is none) {
+  struct row {
+    std::vector<std::string> command;
+    int code;
+  };
+  for (auto& [command, code] : std::initializer_list<row>{
+         {{"true"}, 0},
+         {{"/bin/sh", "-c", "exit 7"}, 7},
+         {{"/bin/sh", "-c", "kill -TERM $$"}, 128 + SIGTERM},
+         {{"/bin/sh", "-c", "kill -PIPE $$"}, 128 + SIGPIPE},
+         {{"no-such-command-anywhere"}, 127},
+         {{"/no/such/path"}, 127},
+         {{"/etc/passwd"}, 126},
+         {{"/"}, 126},
+       }) {
+    CAF_MESSAGE(command[0] << ' ' << command.back());
+    CAF_CHECK_EQUAL(run(command), code);
+  }
+}
+
+CAF_TEST(a command sees the environment it is given and nothing else) {
+  CAF_CHECK_EQUAL(run({"/bin/sh", "-c", "test \"$A\" = b && test -z \"$HOME\""}, {"A=b"}), 0);
+}
+
+CAF_TEST(a watch tells of signals until it ends) {
+  auto before = block_signals(signal_set({SIGUSR1, SIGUSR2}));
+  std::atomic<int> seen = 0;
+  {
+    signal_watch watch{signal_set({SIGUSR1}), [&](received_signal got) {
+                         CAF_CHECK_EQUAL(got.number, SIGUSR1);
+                         CAF_CHECK(!got.from_terminal);
+                         ++seen;
+                         seen.notify_one();
+                       }};
+    ::kill(::getpid(), SIGUSR1);
+    seen.wait(0);
+  }
+  CAF_CHECK_EQUAL(seen.load(), 1);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}

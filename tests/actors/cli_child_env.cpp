@@ -1,0 +1,82 @@
+#define CAF_SUITE actors.cli_child_env
+#include "actors/cli/child_env.hpp" // unit under test
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+using namespace proxy::cli;
+
+namespace {
+
+std::string value_of(const std::vector<variable>& all, std::string_view name) {
+  auto at = std::find_if(all.begin(), all.end(), [&](auto& v) { return v.name == name; });
+  return at == all.end() ? "(unset)" : at->value;
+}
+
+/// A value that needs every kind of quoting.
+const std::vector<variable> odd{{"A", "it's \"a\\b\" $x"}, {"B", ""}};
+
+} // namespace
+
+CAF_TEST(every tool finds the proxy under its name) {
+  const std::string url = "http://127.0.0.1:3128";
+  auto all = child_variables(url, false);
+  for (auto name :
+       {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "YARN_HTTP_PROXY", "YARN_HTTPS_PROXY",
+        "npm_config_http_proxy", "npm_config_https_proxy", "npm_config_proxy", "NPM_CONFIG_HTTP_PROXY",
+        "NPM_CONFIG_HTTPS_PROXY", "NPM_CONFIG_PROXY", "BUNDLE_HTTP_PROXY", "BUNDLE_HTTPS_PROXY", "PIP_PROXY",
+        "DOCKER_HTTP_PROXY", "DOCKER_HTTPS_PROXY", "WS_PROXY", "WSS_PROXY", "ws_proxy", "wss_proxy", "ALL_PROXY",
+        "all_proxy", "FTP_PROXY", "ftp_proxy", "CARGO_HTTP_PROXY", "grpc_proxy"}) {
+    CAF_MESSAGE(name);
+    CAF_CHECK_EQUAL(value_of(all, name), url);
+  }
+  for (auto name : {"NO_PROXY", "no_proxy", "npm_config_noproxy", "NPM_CONFIG_NOPROXY", "BUNDLE_NO_PROXY"})
+    CAF_CHECK_EQUAL(value_of(all, name), "localhost,127.0.0.1,::1");
+  CAF_CHECK_EQUAL(value_of(all, "NODE_USE_ENV_PROXY"), "1");
+  CAF_CHECK_EQUAL(value_of(all, "ELECTRON_GET_USE_PROXY"), "true");
+  CAF_CHECK_EQUAL(value_of(all, "CODEX_NETWORK_PROXY_ACTIVE"), "1");
+  CAF_CHECK_EQUAL(value_of(all, "CODEX_NETWORK_ALLOW_LOCAL_BINDING"), "0");
+  CAF_CHECK_EQUAL(value_of(child_variables(url, true), "CODEX_NETWORK_ALLOW_LOCAL_BINDING"), "1");
+  std::set<std::string> names;
+  for (auto& v : all)
+    CAF_CHECK(names.insert(v.name).second);
+}
+
+CAF_TEST(clients are told an address they can reach) {
+  struct row {
+    config::listen_address listener;
+    std::string_view url;
+  };
+  for (auto& [listener, url] : std::initializer_list<row>{
+         {{"127.0.0.1", 3128, ""}, "http://127.0.0.1:3128"},
+         {{"::1", 80, ""}, "http://[::1]:80"},
+         {{"0.0.0.0", 3128, ""}, "http://127.0.0.1:3128"},
+         {{"::", 3128, ""}, "http://[::1]:3128"},
+         {{"127.0.0.1", 0, ""}, ""},
+         {{"127.0.0.1", 1, "/run/proxy"}, ""},
+       })
+    CAF_CHECK_EQUAL(url_for_clients(listener).value_or(""), url);
+}
+
+CAF_TEST(each format quotes as its reader expects) {
+  CAF_CHECK_EQUAL(format_variables(odd, env_format::sh), "export A='it'\\''s \"a\\b\" $x'\nexport B=''\n");
+  CAF_CHECK_EQUAL(format_variables(odd, env_format::fish), "set -gx A 'it\\'s \"a\\\\b\" $x'\nset -gx B ''\n");
+  CAF_CHECK_EQUAL(format_variables(std::vector<variable>{{"A", "b"}}, env_format::dotenv), "A=b\n");
+  auto object = nlohmann::json::parse(format_variables(odd, env_format::json));
+  CAF_CHECK_EQUAL(object["A"], odd[0].value);
+  CAF_CHECK_EQUAL(object.size(), 2u);
+  CAF_CHECK(env_format_named("fish") == env_format::fish);
+  CAF_CHECK(!env_format_named("csh"));
+}
+
+CAF_TEST(our variables replace inherited ones) {
+  const char* inherited[] = {"PATH=/bin", "HTTP_PROXY=http://corp:8080", "HTTP_PROXY_X=kept", "odd", nullptr};
+  std::vector<variable> ours{{"HTTP_PROXY", "http://127.0.0.1:1"}, {"NEW", ""}};
+  CAF_CHECK_EQUAL(merged_environment(inherited, ours),
+                  (std::vector<std::string>{"PATH=/bin", "HTTP_PROXY_X=kept", "odd",
+                                            "HTTP_PROXY=http://127.0.0.1:1", "NEW="}));
+}

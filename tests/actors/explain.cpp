@@ -1,0 +1,234 @@
+#define CAF_SUITE actors.explain
+#include "actors/explain.hpp" // unit under test
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+using namespace proxy::test;
+using json = nlohmann::json;
+
+namespace {
+
+policy::rules rules_of(std::vector<std::string> allowed, std::vector<std::string> denied = {}) {
+  auto compile = [](const std::vector<std::string>& patterns) {
+    std::vector<policy::rule> rules;
+    uint32_t line = 1;
+    for (auto& text : patterns)
+      rules.push_back({text, "config.toml", line++, 1});
+    std::vector<policy::pattern_set::problem> problems;
+    auto set = policy::pattern_set::compile(rules, problems);
+    CAF_REQUIRE(problems.empty());
+    return set;
+  };
+  policy::rules out;
+  out.enabled = true;
+  out.allowed = compile(allowed);
+  out.denied = compile(denied);
+  return out;
+}
+
+question asking(std::string address, std::string method = "GET",
+                std::optional<policy::protocol> protocol = std::nullopt) {
+  question q;
+  q.address = std::move(address);
+  q.method = std::move(method);
+  q.protocol = protocol;
+  return q;
+}
+
+/// The whole way, with an answer of the name server given beforehand.
+explanation explained(const policy::rules& rules, const question& q,
+                      caf::expected<std::vector<ip_address>> found = std::vector<ip_address>{}) {
+  auto what = parse_question(q);
+  if (!what)
+    return explain_fault(rules, q, what.error());
+  return explain(rules, *what, found);
+}
+
+std::vector<ip_address> addresses(std::string_view text) { return {*ip_address::parse(text)}; }
+
+} // namespace
+
+CAF_TEST(a question is read as the proxy would read its request) {
+  using policy::protocol;
+  struct row {
+    question q;
+    std::string_view protocol, host;
+    uint16_t port;
+    std::string_view method;
+    bool tls, upgrade;
+  };
+  for (auto& [q, protocol, host, port, method, tls, upgrade] : std::initializer_list<row>{
+         {asking("http://a.example/x?y"), "http", "a.example", 80, "GET", false, false},
+         {asking("HTTP://A.Example.:8080#top", "POST"), "http", "a.example", 8080, "POST", false, false},
+         {asking("https://a.example/"), "https_connect", "a.example", 443, "CONNECT", false, false},
+         {asking("https://a.example:8443/x", "POST"), "https_connect", "a.example", 8443, "CONNECT", false, false},
+         {asking("a.example"), "https_connect", "a.example", 443, "CONNECT", false, false},
+         {asking("[::1]:22"), "https_connect", "::1", 22, "CONNECT", false, false},
+         {asking("https://a.example/", "POST", protocol::http), "http", "a.example", 443, "POST", true, false},
+         {asking("a.example:81", "GET", protocol::http), "http", "a.example", 81, "GET", false, false},
+         {asking("http://a.example/", "GET", protocol::https_connect), "https_connect", "a.example", 80, "CONNECT",
+          false, false},
+         {asking("ws://a.example/"), "http", "a.example", 80, "GET", false, true},
+         {asking("wss://a.example/"), "https_connect", "a.example", 443, "CONNECT", false, false},
+         {asking("a.example:25", "GET", protocol::socks5_tcp), "socks5_tcp", "a.example", 25, "", false, false},
+         {asking("http://0x7f.1/"), "http", "127.0.0.1", 80, "GET", false, false},
+       }) {
+    CAF_MESSAGE(q.address);
+    auto what = unbox(parse_question(q));
+    CAF_CHECK_EQUAL(policy::to_string(what.target.protocol), protocol);
+    CAF_CHECK_EQUAL(what.target.host.text(), host);
+    CAF_CHECK_EQUAL(what.target.port, port);
+    CAF_CHECK_EQUAL(what.target.method, method);
+    CAF_CHECK_EQUAL(what.target.tls, tls);
+    CAF_CHECK_EQUAL(what.target.upgrade, upgrade);
+    CAF_CHECK_EQUAL(what.words, q.method + ' ' + q.address);
+  }
+}
+
+CAF_TEST(fields of the request count) {
+  auto q = asking("http://a.example/");
+  q.headers = {"Connection: upgrade", "Upgrade: websocket"};
+  CAF_CHECK(unbox(parse_question(q)).target.upgrade);
+  q.headers = {"Host: a.example:80"};
+  CAF_CHECK(parse_question(q));
+  q.headers = {"Host: b.example"};
+  CAF_CHECK_EQUAL(error_of(parse_question(q)), errc::malformed);
+}
+
+CAF_TEST(what no request could ask is malformed) {
+  for (auto& q : {asking(""), asking("http://"), asking("ftp://a.example/"), asking("http://a..example/"),
+                  asking("http://a.example:0/"), asking("http://a.example:99999/"), asking("http://a b/"),
+                  asking("http://a.example/", "G T"), asking("http://a.example/", ""),
+                  asking("http://a.example/\r\nX: y"), asking("http://a.example/", "GET / HTTP/1.1\r\nX: y\r\n\r\n"),
+                  asking("http://user@a.example/"), asking("::1")}) {
+    CAF_MESSAGE(q.method << ' ' << q.address);
+    CAF_CHECK_EQUAL(error_of(parse_question(q)), errc::malformed);
+  }
+  auto q = asking("http://a.example/");
+  q.headers = {"X: y\r\nZ: z"};
+  CAF_CHECK_EQUAL(error_of(parse_question(q)), errc::malformed);
+}
+
+CAF_TEST(a name is looked up only when the verdict depends on it) {
+  auto rules = rules_of({"good.example", "127.0.0.1", "localhost"}, {"bad.example"});
+  struct row {
+    std::string_view address, name;
+  };
+  for (auto& [address, name] : std::initializer_list<row>{
+         {"http://good.example/", "good.example"},
+         {"http://bad.example/", ""},
+         {"http://other.example/", ""},
+         {"http://127.0.0.1/", ""},
+         {"http://localhost/", ""},
+       }) {
+    CAF_MESSAGE(address);
+    CAF_CHECK_EQUAL(name_to_resolve(rules, unbox(parse_question(asking(std::string{address}))).target), name);
+  }
+}
+
+CAF_TEST(the json of an allowed request is complete) {
+  auto e = explained(rules_of({"x.example", "good.example"}), asking("http://good.example/path"),
+                     addresses("93.184.216.34"));
+  CAF_CHECK(e.goes_through());
+  CAF_CHECK_EQUAL(e.response, "");
+  auto told = json::parse(to_json(e));
+  auto steps = told["steps"];
+  told.erase("steps");
+  auto expected = json::parse(R"({"decision":"allow","reason":"allow","source":"baseline_policy","scope":"domain",
+    "status":200,"x_proxy_error":null,"host":"good.example","port":80,"protocol":"http","method":"GET","mode":"full",
+    "mitm":false,"hook":null,"addresses":["93.184.216.34"],
+    "rule":{"text":"good.example","file":"config.toml","line":2}})");
+  CAF_CHECK_EQUAL(told.dump(), expected.dump());
+  CAF_REQUIRE(steps.size() >= 5);
+  CAF_CHECK_EQUAL(steps.front()["name"], "host");
+  CAF_CHECK_EQUAL(steps.back()["name"], "addresses");
+}
+
+CAF_TEST(a refusal names its reason and what a client would get) {
+  auto rules = rules_of({"good.example", "*.wide.example"}, {"bad.wide.example", "192.0.2.0/24"});
+  auto limited = rules;
+  limited.mode = policy::mode::limited;
+  struct row {
+    const policy::rules& rules;
+    question q;
+    std::string_view address; ///< What the name resolves to.
+    std::string_view reason, header, scope, rule;
+  };
+  for (auto& [in_force, q, address, reason, header, scope, rule] : std::initializer_list<row>{
+         {rules, asking("http://other.example/"), "::", "not_allowed", "blocked-by-allowlist", "domain", ""},
+         {rules, asking("http://bad.wide.example/"), "::", "denied", "blocked-by-denylist", "domain",
+          "bad.wide.example"},
+         {rules, asking("http://10.0.0.1/"), "::", "not_allowed_local", "blocked-by-allowlist", "domain", ""},
+         {rules, asking("http://good.example/"), "10.0.0.1", "not_allowed_local", "blocked-by-allowlist", "domain",
+          ""},
+         {rules, asking("http://good.example/"), "192.0.2.7", "denied", "blocked-by-denylist", "domain",
+          "192.0.2.0/24"},
+         {limited, asking("http://good.example/", "POST"), "::", "method_not_allowed", "blocked-by-method-policy",
+          "non_domain", ""},
+         {limited, asking("https://good.example/"), "::", "mitm_required", "blocked-by-mitm-required", "non_domain",
+          ""},
+       }) {
+    CAF_MESSAGE(q.method << ' ' << q.address << ' ' << address);
+    auto e = explained(in_force, q, addresses(address));
+    CAF_CHECK(!e.goes_through());
+    auto told = json::parse(to_json(e));
+    CAF_CHECK_EQUAL(told["decision"], "deny");
+    CAF_CHECK_EQUAL(told["reason"], reason);
+    CAF_CHECK_EQUAL(told["status"], 403);
+    CAF_CHECK_EQUAL(told["x_proxy_error"], header);
+    CAF_CHECK_EQUAL(told["scope"], scope);
+    CAF_CHECK_EQUAL(e.rule ? e.rule->text : "", rule);
+    CAF_CHECK(e.response.starts_with("HTTP/1.1 403 Forbidden\r\n"));
+    CAF_CHECK(e.response.find("x-proxy-error: " + std::string{header} + "\r\n") != std::string::npos);
+  }
+}
+
+CAF_TEST(a name that does not resolve is no policy verdict) {
+  auto rules = rules_of({"good.example"});
+  auto e = explained(rules, asking("http://good.example/"),
+                     caf::make_error(errc::dns_error, std::string{"good.example: no such name"}));
+  auto told = json::parse(to_json(e));
+  CAF_CHECK_EQUAL(told["decision"], "allow");
+  CAF_CHECK_EQUAL(told["reason"], "dns_error");
+  CAF_CHECK_EQUAL(told["status"], 502);
+  CAF_CHECK_EQUAL(told["x_proxy_error"], "dns_error");
+  CAF_CHECK(!e.goes_through());
+  CAF_CHECK(to_text(e, false).starts_with("ERROR GET http://good.example/\n"));
+  auto late = explained(rules, asking("http://good.example/"),
+                        caf::make_error(errc::dns_timeout, std::string{"good.example"}));
+  CAF_CHECK_EQUAL(late.status, 504);
+}
+
+CAF_TEST(a request that cannot be read is explained too) {
+  auto e = explained(rules_of({"good.example"}), asking("http://a..example/"));
+  auto told = json::parse(to_json(e));
+  CAF_CHECK_EQUAL(told["status"], 400);
+  CAF_CHECK_EQUAL(told["decision"], "deny");
+  CAF_CHECK_EQUAL(told["reason"], "malformed");
+  CAF_CHECK(told["host"].is_null());
+  CAF_CHECK_EQUAL(told["steps"].size(), 1u);
+}
+
+CAF_TEST(people read the verdict first and see the rule and its place) {
+  auto e = explained(rules_of({"*.example"}, {"bad.example"}), asking("http://bad.example/", "DELETE"));
+  auto text = to_text(e, false);
+  CAF_CHECK(text.starts_with("DENY DELETE http://bad.example/\n"));
+  for (auto part : {"denied (baseline_policy)", "bad.example at config.toml:1", "  denied_domains: matches",
+                    "  HTTP/1.1 403 Forbidden\n", "  x-proxy-error: blocked-by-denylist\n"}) {
+    CAF_MESSAGE(part);
+    CAF_CHECK(text.find(part) != std::string::npos);
+  }
+  CAF_CHECK_EQUAL(text.find('\x1b'), std::string::npos);
+  CAF_CHECK_EQUAL(text.find('\r'), std::string::npos);
+  CAF_CHECK(to_text(e, true).starts_with("\x1b[31mDENY\x1b[0m DELETE"));
+  auto allowed = explained(rules_of({"*.example"}), asking("https://a.example/", "POST"), addresses("93.184.216.34"));
+  CAF_CHECK(to_text(allowed, false).starts_with("ALLOW POST https://a.example/\n"));
+}
+
+CAF_TEST(words of a question cannot draw on the terminal) {
+  auto e = explained(rules_of({"a.example"}), asking("http://a\x1b[31m.example/"));
+  CAF_CHECK_EQUAL(to_text(e, false).find('\x1b'), std::string::npos);
+}

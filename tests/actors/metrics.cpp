@@ -1,0 +1,79 @@
+#define CAF_SUITE actors.metrics
+#include "actors/metrics.hpp" // unit under test
+
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+
+namespace {
+
+bool has_line(const std::string& text, const std::string& line) {
+  return text.find('\n' + line + '\n') != std::string::npos;
+}
+
+} // namespace
+
+CAF_TEST(counters of shards add up) {
+  shard_counters one;
+  one.connections_active = 1;
+  one.requests_total = 2;
+  one.bytes_up = 3;
+  one.bytes_down = 4;
+  one.decisions[0][0] = 5;
+  one.decisions[2][9] = 6;
+  shard_counters sum;
+  add(sum, one);
+  add(sum, one);
+  CAF_CHECK_EQUAL(sum.connections_active, 2u);
+  CAF_CHECK_EQUAL(sum.requests_total, 4u);
+  CAF_CHECK_EQUAL(sum.bytes_up, 6u);
+  CAF_CHECK_EQUAL(sum.bytes_down, 8u);
+  CAF_CHECK_EQUAL(sum.decisions[0][0], 10u);
+  CAF_CHECK_EQUAL(sum.decisions[2][9], 12u);
+}
+
+CAF_TEST(every series is written with its value and type) {
+  metrics what;
+  what.counters.connections_active = 3;
+  what.counters.tunnels_active = 2;
+  what.counters.bytes_up = 10;
+  what.counters.bytes_down = 123'456'789'012;
+  what.counters.decisions[static_cast<size_t>(policy::decision::deny)][static_cast<size_t>(policy::reason::denied)] = 7;
+  what.counters.decisions[static_cast<size_t>(policy::decision::ask)][static_cast<size_t>(policy::reason::policy_denied)]
+    = 1;
+  what.generation = 4;
+  what.audit_dropped = 9;
+  what.process.open_descriptors = 12;
+  auto text = metrics_text(what);
+  for (auto line : {
+         "# TYPE codex_network_proxy_decisions_total counter",
+         R"(codex_network_proxy_decisions_total{decision="deny",reason="denied"} 7)",
+         R"(codex_network_proxy_decisions_total{decision="allow",reason="allow"} 0)",
+         R"(codex_network_proxy_decisions_total{decision="deny",reason="not_allowed"} 0)",
+         R"(codex_network_proxy_decisions_total{decision="ask",reason="policy_denied"} 1)",
+         "# TYPE codex_network_proxy_connections_active gauge",
+         "codex_network_proxy_connections_active 3",
+         "codex_network_proxy_tunnels_active 2",
+         R"(codex_network_proxy_tunnel_bytes_total{direction="up"} 10)",
+         R"(codex_network_proxy_tunnel_bytes_total{direction="down"} 123456789012)",
+         "codex_network_proxy_policy_generation 4",
+         "codex_network_proxy_audit_dropped_total 9",
+         "process_open_fds 12",
+       }) {
+    CAF_MESSAGE(line);
+    CAF_CHECK(has_line(text, line));
+  }
+  CAF_CHECK_EQUAL(text.find(R"(decision="allow",reason="denied")"), std::string::npos);
+}
+
+CAF_TEST(the process knows its own usage) {
+  auto usage = current_usage();
+  CAF_CHECK(usage.max_descriptors > 0);
+  CAF_CHECK(usage.start_time_seconds > 1.7e9);
+#ifdef __linux__
+  CAF_CHECK(usage.resident_bytes > 100'000);
+  CAF_CHECK(usage.virtual_bytes >= usage.resident_bytes);
+  CAF_CHECK(usage.open_descriptors >= 3);
+  CAF_CHECK(usage.open_descriptors <= usage.max_descriptors);
+#endif
+}
