@@ -23,7 +23,8 @@ public:
   body_reader(http1::framing framing, uint64_t length) : framing_(framing), left_(length) {}
 
   [[nodiscard]] bool done() const noexcept {
-    return framing_ == http1::framing::chunked ? chunks_.done() : left_ == 0 || framing_ == http1::framing::none;
+    return framing_ == http1::framing::chunked ? chunks_.done()
+                                               : left_ == 0 || framing_ == http1::framing::none;
   }
 
   /// Takes what belongs to the body off the front. @pre !done()
@@ -39,7 +40,8 @@ public:
       if (size > 0) {
         out += in.substr(0, size);
         chunks_.skip(size);
-      } else if (auto used = chunks_.consume(in.substr(0, 1))) { // framing, byte by byte up to the next data
+      } else if (auto used =
+                   chunks_.consume(in.substr(0, 1))) { // framing, byte by byte up to the next data
         size = 1;
       } else {
         return body_status::malformed;
@@ -95,7 +97,8 @@ task<body_status> read_body(connection& c, const admin::request& req, std::strin
 }
 
 /// Sends a reply. @returns false when the connection is over.
-task<bool> send_reply(connection& c, const admin::request& req, const admin::reply& what, bool close) {
+task<bool> send_reply(connection& c, const admin::request& req, const admin::reply& what,
+                      bool close) {
   answer_options options;
   options.head_only = req.method == "HEAD";
   options.close = close;
@@ -122,7 +125,8 @@ std::optional<admin::reply> refuse_access(connection& c, const admin::request& r
 }
 
 /// The endpoint of a request, or what is wrong with it.
-std::variant<const admin::route*, admin::reply> find_endpoint(connection& c, const admin::request& req) {
+std::variant<const admin::route*, admin::reply> find_endpoint(connection& c,
+                                                              const admin::request& req) {
   if (auto refusal = refuse_access(c, req))
     return std::move(*refusal);
   for (auto& route : admin::routes()) {

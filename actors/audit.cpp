@@ -30,8 +30,8 @@ void write_batch(audit_state& state, process_state& process) {
   state.batched = 0;
   auto failing = lost > 0;
   if (failing && !state.failing)
-    process.log->error("msg=\"audit events are lost\" output=\"{}\" error=\"{}\"", state.sink.output(),
-                       std::strerror(state.sink.error()));
+    process.log->error("msg=\"audit events are lost\" output=\"{}\" error=\"{}\"",
+                       state.sink.output(), std::strerror(state.sink.error()));
   else if (!failing && state.failing)
     process.log->info("msg=\"audit events are written again\" output=\"{}\"", state.sink.output());
   state.failing = failing;
@@ -41,7 +41,8 @@ void write_batch(audit_state& state, process_state& process) {
 bool replace_sink(audit_state& state, process_state& process, const std::string& output) {
   auto next = audit_sink::open(output);
   if (!next) {
-    process.log->error("msg=\"cannot open the audit output\" cause=\"{}\"", context_of(next.error()));
+    process.log->error("msg=\"cannot open the audit output\" cause=\"{}\"",
+                       context_of(next.error()));
     return false;
   }
   state.sink = std::move(*next);
@@ -73,7 +74,8 @@ caf::expected<audit_sink> audit_sink::open(const std::string& output) {
   } else if (output.starts_with(file_prefix)) {
     auto path = output.substr(file_prefix.size());
     // Not blocking: a FIFO without a reader must not hold the proxy up.
-    sink.fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+    sink.fd_ =
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
     if (sink.fd_ < 0)
       return caf::make_error(errc::system, path + ": " + std::strerror(errno));
     sink.owned_ = true;
@@ -102,12 +104,14 @@ audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self
     [self, process](atom::configure, const config_ptr& config) {
       auto& state = self->state;
       write_batch(state, *process);
-      return config->audit.output == state.sink.output() || replace_sink(state, *process, config->audit.output);
+      return config->audit.output == state.sink.output() ||
+             replace_sink(state, *process, config->audit.output);
     },
     [self, process](atom::reopen) {
       auto& state = self->state;
       write_batch(state, *process);
-      (void)replace_sink(state, *process, std::string{state.sink.output()}); // its failure is logged
+      (void)replace_sink(state, *process,
+                         std::string{state.sink.output()}); // its failure is logged
     },
     [self, process](atom::flush) {
       auto& state = self->state;

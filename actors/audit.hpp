@@ -14,13 +14,14 @@ namespace proxy {
 struct process_state;
 
 /// Writes one JSON line for each policy decision. Lives on the scheduler; one per proxy, owned by
-/// `network_proxy`. A slow sink never slows a connection: `record` is fire and forget, and the senders
-/// drop and count events while `audit.queue_size` of them wait (`process_state::audit_waiting`, which this
-/// actor counts down).
+/// `network_proxy`. A slow sink never slows a connection: `record` is fire and forget, and the
+/// senders drop and count events while `audit.queue_size` of them wait
+/// (`process_state::audit_waiting`, which this actor counts down).
 using audit_actor = caf::typed_actor<
   // Writes an event. No reply.
   caf::reacts_to<atom::record, audit_event>,
-  // A new configuration: opens its sink. Replies false when that cannot be opened (the old one stays).
+  // A new configuration: opens its sink. Replies false when that cannot be opened (the old one
+  // stays).
   caf::replies_to<atom::configure, config_ptr>::with<bool>,
   // Closes and opens the file again (log rotation).
   caf::reacts_to<atom::reopen>,
@@ -57,8 +58,8 @@ struct audit_state {
   explicit audit_state(audit_actor::pointer) {}
 
   audit_sink sink;
-  std::string batch;    ///< Lines that wait for the end of what is in the mailbox.
-  uint64_t batched = 0; ///< How many.
+  std::string batch;     ///< Lines that wait for the end of what is in the mailbox.
+  uint64_t batched = 0;  ///< How many.
   bool flushing = false; ///< A flush of our own is on its way to us.
   bool failing = false;  ///< The last write lost lines; logged once.
 };

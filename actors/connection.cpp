@@ -88,7 +88,7 @@ void connection::finish(ending how) {
   log_end();
   shard.left(*this);
   // A reset tells the client that what it has is not the whole.
-  if (how == ending::policy_changed || how == ending::aborted || how == ending::upstream_gone)
+  if (reset || how == ending::policy_changed || how == ending::aborted)
     client.raw.abort();
   else
     client.close();
@@ -103,10 +103,10 @@ void connection::log_end() const {
   std::string rule = admitted ? (admitted->by_decider ? "decider" : admitted->rule.text) : "";
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
   shard.log().info(
-    "msg=connection id={} client={} protocol={} host={} port={} rule=\"{}\" requests={} bytes_up={} bytes_down={} "
+    "msg=connection id={} client={} protocol={} target={}:{} rule=\"{}\" requests={} bytes_up={} bytes_down={} "
     "dns_ms={} connect_ms={} ms={} end={}",
     id, from.str(), admitted ? policy::to_string(admitted->to.protocol) : "-",
-    admitted ? admitted->to.host.text() : "-", admitted ? admitted->to.port : 0, rule, requests, bytes_up, bytes_down,
+    admitted ? admitted->to.host.in_url() : "-", admitted ? admitted->to.port : 0, rule, requests, bytes_up, bytes_down,
     dns_ms, connect_ms, age.count(), to_string(end));
 }
 

@@ -82,6 +82,7 @@ public:
   uint32_t connect_ms = 0;             ///< Of the last dial.
   bool tunnelling = false;
   bool draining = false;
+  bool reset = false;                  ///< Close with a reset: what the client has must not look whole.
   bool linger = false;                 ///< Our last bytes may still be on their way: close in steps.
   ending end = ending::done;
 

@@ -15,7 +15,9 @@ namespace {
 
 using policy::protocol;
 
-caf::error malformed(std::string_view what) { return caf::make_error(errc::malformed, std::string{what}); }
+caf::error malformed(std::string_view what) {
+  return caf::make_error(errc::malformed, std::string{what});
+}
 
 /// An address taken apart far enough to know how a client would ask for it.
 struct address_parts {
@@ -39,7 +41,9 @@ bool is_any_of(std::string_view scheme, std::string_view one, std::string_view o
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-bool has_controls(std::string_view text) { return std::any_of(text.begin(), text.end(), is_control); }
+bool has_controls(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), is_control);
+}
 
 /// `host:port` of a tunnel. An address without a scheme and port is meant for HTTPS.
 caf::expected<authority> tunnel_authority(const address_parts& parts) {
@@ -50,9 +54,11 @@ caf::expected<authority> tunnel_authority(const address_parts& parts) {
 }
 
 /// The head that a client would send; what a user gave is checked for line ends before.
-std::string head_of(const question& q, std::string_view method, const std::string& target, const std::string& host) {
+std::string head_of(const question& q, std::string_view method, const std::string& target,
+                    const std::string& host) {
   auto named = [](const std::string& line) {
-    return ascii::equals_ignoring_case(ascii::trim(std::string_view{line}.substr(0, line.find(':'))), "host");
+    return ascii::equals_ignoring_case(
+      ascii::trim(std::string_view{line}.substr(0, line.find(':'))), "host");
   };
   std::string head{method};
   head += ' ' + target + " HTTP/1.1\r\n";
@@ -103,7 +109,8 @@ caf::error read_tunnel(const question& q, const address_parts& parts, policy::ta
 protocol protocol_of(const question& q) {
   if (q.protocol)
     return *q.protocol;
-  return is_any_of(split(q.address).scheme, "http", "ws") ? protocol::http : protocol::https_connect;
+  return is_any_of(split(q.address).scheme, "http", "ws") ? protocol::http
+                                                          : protocol::https_connect;
 }
 
 std::string words_of(const question& q) {
@@ -154,20 +161,23 @@ void set_denial(explanation& e, const policy::target& what, const policy::denial
 } // namespace
 
 std::optional<protocol> protocol_named(std::string_view name) noexcept {
-  for (auto p : {protocol::http, protocol::https_connect, protocol::socks5_tcp, protocol::socks5_udp})
+  for (auto p :
+       {protocol::http, protocol::https_connect, protocol::socks5_tcp, protocol::socks5_udp})
     if (policy::to_string(p) == name)
       return p;
   return std::nullopt;
 }
 
 caf::expected<asked> parse_question(const question& q) {
-  if (has_controls(q.address) || has_controls(q.method)
-      || std::any_of(q.headers.begin(), q.headers.end(), [](auto& line) { return has_controls(line); }))
+  if (has_controls(q.address) || has_controls(q.method) ||
+      std::any_of(q.headers.begin(), q.headers.end(),
+                  [](auto& line) { return has_controls(line); }))
     return malformed("control character in the request");
   if (q.address.empty())
     return malformed("no address");
   auto parts = split(q.address);
-  if (!parts.scheme.empty() && !is_any_of(parts.scheme, "http", "https") && !is_any_of(parts.scheme, "ws", "wss"))
+  if (!parts.scheme.empty() && !is_any_of(parts.scheme, "http", "https") &&
+      !is_any_of(parts.scheme, "ws", "wss"))
     return malformed("unknown scheme");
   asked out;
   out.words = words_of(q);
@@ -181,7 +191,8 @@ caf::expected<asked> parse_question(const question& q) {
 
 std::string name_to_resolve(const policy::rules& in_force, const policy::target& what) {
   auto judged = policy::evaluate(in_force, what);
-  if (!std::holds_alternative<policy::permit>(judged) || !policy::known_addresses(what.host).empty())
+  if (!std::holds_alternative<policy::permit>(judged) ||
+      !policy::known_addresses(what.host).empty())
     return {};
   return what.host.text();
 }

@@ -16,9 +16,10 @@ namespace proxy {
 /// A request to be explained, as a person names it.
 struct question {
   std::string method = "GET";
-  std::string address;                            ///< `http://…`, `https://…`, ws, wss, or `host[:port]`.
-  std::optional<policy::protocol> protocol;       ///< Unset: http:// is a plain request, all else a tunnel.
-  std::vector<std::string> headers;               ///< `name: value`
+  std::string address; ///< `http://…`, `https://…`, ws, wss, or `host[:port]`.
+  std::optional<policy::protocol>
+    protocol;                       ///< Unset: http:// is a plain request, all else a tunnel.
+  std::vector<std::string> headers; ///< `name: value`
 };
 
 /// A question understood: what the policy judges, and how to name it in an answer.
@@ -35,36 +36,39 @@ struct asked {
 struct explanation {
   std::string words;
   policy::decision decision = policy::decision::deny;
-  std::string reason;        ///< "allow", the reason of the refusal, or the name of an error code.
-  std::string source;        ///< "" when no policy decided: the request itself or the look-up is at fault.
+  std::string reason; ///< "allow", the reason of the refusal, or the name of an error code.
+  std::string source; ///< "" when no policy decided: the request itself or the look-up is at fault.
   bool domain_scope = true;
-  uint16_t status = 0;       ///< Of the response a client would get; 200 when the request goes through.
+  uint16_t status = 0; ///< Of the response a client would get; 200 when the request goes through.
   std::string x_proxy_error; ///< "" for none.
   std::string host;          ///< Normalised; "" when it is not valid.
   uint16_t port = 0;
   std::string protocol;
-  std::string method;        ///< "" for SOCKS.
+  std::string method; ///< "" for SOCKS.
   std::string mode;
-  bool mitm = false;         ///< The tunnel would be intercepted.
+  bool mitm = false;                 ///< The tunnel would be intercepted.
   std::vector<ip_address> addresses; ///< What the name resolved to.
   std::optional<policy::rule> rule;  ///< The rule that decided.
   std::vector<policy::step> steps;
-  std::string response;      ///< What a client would get from the proxy itself; "" when the request goes through.
+  std::string
+    response; ///< What a client would get from the proxy itself; "" when the request goes through.
 
   /// Whether the request would be sent on: allowed, and its name resolves.
   [[nodiscard]] bool goes_through() const noexcept { return status == 200; }
 };
 
-/// The name that must be looked up before a target can be explained: "" when the verdict does not depend on
-/// it, or its addresses are known without asking.
-[[nodiscard]] std::string name_to_resolve(const policy::rules& in_force, const policy::target& what);
+/// The name that must be looked up before a target can be explained: "" when the verdict does not
+/// depend on it, or its addresses are known without asking.
+[[nodiscard]] std::string name_to_resolve(const policy::rules& in_force,
+                                          const policy::target& what);
 
 /// @param found  What `name_to_resolve` resolved to; not looked at when that was "".
 [[nodiscard]] explanation explain(const policy::rules& in_force, const asked& what,
                                   const caf::expected<std::vector<ip_address>>& found);
 
 /// The explanation of a question that `parse_question` could not read.
-[[nodiscard]] explanation explain_fault(const policy::rules& in_force, const question& q, const caf::error& why);
+[[nodiscard]] explanation explain_fault(const policy::rules& in_force, const question& q,
+                                        const caf::error& why);
 
 /// One JSON object.
 [[nodiscard]] std::string to_json(const explanation& e);

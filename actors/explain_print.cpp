@@ -19,7 +19,9 @@ std::string place_of(const policy::rule& rule) {
 json rule_json(const std::optional<policy::rule>& rule) {
   if (!rule)
     return {};
-  return {{"text", rule->text}, {"file", or_null(rule->file)}, {"line", rule->line == 0 ? json{} : json(rule->line)}};
+  return {{"text", rule->text},
+          {"file", or_null(rule->file)},
+          {"line", rule->line == 0 ? json{} : json(rule->line)}};
 }
 
 std::string_view verdict(const explanation& e) {
@@ -88,7 +90,8 @@ std::string to_text(const explanation& e, bool colour) {
     out += value + '\n';
   };
   line("reason", e.source.empty() ? e.reason : e.reason + " (" + e.source + ')');
-  line("rule", e.rule ? e.rule->text + (place_of(*e.rule).empty() ? "" : " at " + place_of(*e.rule)) : "none");
+  line("rule", e.rule ? e.rule->text + (place_of(*e.rule).empty() ? "" : " at " + place_of(*e.rule))
+                      : "none");
   if (!e.host.empty())
     line("target", e.host + " port " + std::to_string(e.port) + " by " + e.protocol);
   line("mode", e.mode);

@@ -119,6 +119,9 @@ task<after> refuse(connection& c, exchange& x, const policy::denial& why);
 /// Answers with a fault of ours, of the client or of the upstream.
 task<after> fault(connection& c, exchange& x, const caf::error& why);
 
+/// What admitted a request, for the log line at its connection's end.
+[[nodiscard]] std::unique_ptr<admission> describe_admission(const policy::permit& by);
+
 /// Remembers what admitted the tunnel that now stands to `c.server`.
 void admit_tunnel(connection& c, const policy::permit& by);
 

@@ -51,6 +51,8 @@ public:
     return fail(errc::response_timeout, "no response from the upstream in time");
   }
   [[nodiscard]] caf::error take_error() { return std::move(error_); }
+  /// What the client has of the response does not tell that it is cut short.
+  [[nodiscard]] bool cut_looks_whole() const noexcept { return down_ && down_->ends_with_source(); }
   void count() const {
     c_.bytes_up += up_.moved();
     if (down_)
@@ -103,7 +105,7 @@ step transfer::begin() {
 }
 
 step transfer::advance() {
-  if (c_.client.raw.dead() && !c_.client.may_write())
+  if (c_.client.raw.dead())
     return step::client_gone;
   auto again = false;
   if (!up_over_ && !up_.finished()) {
@@ -224,14 +226,14 @@ step transfer::begin_body(std::string_view rest) {
   http1::rewrite_options options{.via = c_.shard.config().via ? product : std::string_view{}, .keep_upgrade = switches,
                                  .close = !keep_client_ && !switches};
   http1::rewrite_response(res, options, x_.client_1_0, out);
-  begun_ = true;
   if (switches) {
     c_.first_down.assign(out).append(rest);
     return step::tunnel;
   }
   auto begun = down_->start(c_.client, out, rest);
   if (begun.what == pump::status::malformed)
-    return fail(errc::bad_response, context_of(down_->framing_error()));
+    return fail(errc::bad_response, context_of(down_->framing_error())); // nothing of it has gone out yet
+  begun_ = true;
   if (begun.what == pump::status::sink_failed)
     return step::client_gone;
   if (begun.taken < rest.size())
@@ -285,6 +287,8 @@ task<step> run_exchange(connection& c, transfer& t) {
 
 task<after> forward(connection& c, exchange& x, policy::permit permit) {
   upstream_key key{x.target.tls, x.target.host.text(), x.target.port, name_of(x.via)};
+  if (c.shard.config().log.access)
+    c.admitted = describe_admission(permit);
   for (auto attempt = 0;; ++attempt) {
     auto next = after::close;
     if (attempt == 0)
@@ -326,6 +330,7 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
       co_return client_ok ? after::next_request : after::close;
     }
     c.end = s == step::client_gone ? ending::client_gone : ending::upstream_gone;
+    c.reset = t.cut_looks_whole();
     co_return after::close;
   }
 }

@@ -7,18 +7,21 @@
 
 namespace proxy {
 
-/// Writes lines to a descriptor that may be slow (a pipe nobody reads, a terminal that is held), and drops
-/// lines rather than waiting for long. What arrives is whole lines: one that was cut is finished first.
+/// Writes lines to a descriptor that may be slow (a pipe nobody reads, a terminal that is held),
+/// and drops lines rather than waiting for long. What arrives is whole lines: one that was cut is
+/// finished first.
 class line_writer {
 public:
-  /// How long one write waits for room. After it ran out, later ones do not wait until there is room again.
+  /// How long one write waits for room. After it ran out, later ones do not wait until there is
+  /// room again.
   static constexpr std::chrono::milliseconds patience{1000};
 
   line_writer() = default;
   /// Does not own the descriptor.
   explicit line_writer(int descriptor) noexcept : fd_(descriptor) {}
 
-  /// Writes whole lines, each with its '\n'; as one write(2) where the descriptor takes them at once.
+  /// Writes whole lines, each with its '\n'; as one write(2) where the descriptor takes them at
+  /// once.
   /// @returns how many lines were lost; see `error` for why.
   size_t write(std::string_view lines);
 
@@ -26,7 +29,8 @@ public:
   [[nodiscard]] int error() const noexcept { return error_; }
 
 private:
-  /// Writes a prefix of `bytes` and takes it off. @returns false when nothing more can be written now.
+  /// Writes a prefix of `bytes` and takes it off. @returns false when nothing more can be written
+  /// now.
   bool write_some(std::string_view& bytes);
   bool wait_for_room();
 

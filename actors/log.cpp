@@ -34,7 +34,9 @@ public:
     out.append(line_.data(), line_.data() + line_.size());
   }
 
-  std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<line_formatter>(json_); }
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<line_formatter>(json_);
+  }
 
 private:
   bool json_;
@@ -65,8 +67,9 @@ struct logger_owner {
 std::shared_ptr<spdlog::logger> make_logger(const config::log& settings) {
   auto owner = std::make_shared<logger_owner>();
   owner->pool = std::make_shared<spdlog::details::thread_pool>(queue_size, 1);
-  owner->logger = std::make_shared<spdlog::async_logger>("proxy", std::make_shared<stderr_sink>(), owner->pool,
-                                                         spdlog::async_overflow_policy::overrun_oldest);
+  owner->logger =
+    std::make_shared<spdlog::async_logger>("proxy", std::make_shared<stderr_sink>(), owner->pool,
+                                           spdlog::async_overflow_policy::overrun_oldest);
   // A message that does not format is a mistake of ours; the library would tell stderr by itself.
   owner->logger->set_error_handler([](const std::string&) {});
   proxy::apply(*owner->logger, settings); // unqualified, the base class would bring in std::apply

@@ -18,8 +18,9 @@ struct level_row {
 };
 
 constexpr level_row levels[] = {
-  {spdlog::level::trace, "trace"}, {spdlog::level::debug, "debug"}, {spdlog::level::info, "info"},
-  {spdlog::level::warn, "warn"},   {spdlog::level::err, "error"},   {spdlog::level::critical, "error"},
+  {spdlog::level::trace, "trace"}, {spdlog::level::debug, "debug"},
+  {spdlog::level::info, "info"},   {spdlog::level::warn, "warn"},
+  {spdlog::level::err, "error"},   {spdlog::level::critical, "error"},
   {spdlog::level::off, "off"},
 };
 
@@ -27,11 +28,14 @@ constexpr level_row levels[] = {
 constexpr size_t max_number_digits = 15;
 
 bool is_number(std::string_view text) {
-  return !text.empty() && text.size() <= max_number_digits && (text[0] != '0' || text.size() == 1)
-         && std::all_of(text.begin(), text.end(), ascii::is_digit);
+  return !text.empty() && text.size() <= max_number_digits &&
+         (text[0] != '0' || text.size() == 1) &&
+         std::all_of(text.begin(), text.end(), ascii::is_digit);
 }
 
-bool is_key_char(char c) { return ascii::is_alpha(c) || ascii::is_digit(c) || c == '_' || c == '.'; }
+bool is_key_char(char c) {
+  return ascii::is_alpha(c) || ascii::is_digit(c) || c == '_' || c == '.';
+}
 
 /// One `key=value`, or a word without a key.
 struct pair {

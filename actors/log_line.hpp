@@ -15,12 +15,12 @@ struct log_record {
   std::string_view text; ///< `msg=… key=value key="a value"`
 };
 
-/// Appends `time=… level=… msg=…` and a line end. Control characters in the text are escaped, so that no
-/// value can forge a line.
+/// Appends `time=… level=… msg=…` and a line end. Control characters in the text are escaped, so
+/// that no value can forge a line.
 void append_text_line(std::string& out, const log_record& record);
 
-/// Appends the same as a JSON object: values in quotes are strings, decimal numbers become numbers, and words
-/// without a key belong to the value before them.
+/// Appends the same as a JSON object: values in quotes are strings, decimal numbers become numbers,
+/// and words without a key belong to the value before them.
 void append_json_line(std::string& out, const log_record& record);
 
 /// A level as it is configured: "warn", not "warning".

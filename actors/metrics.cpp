@@ -30,8 +30,10 @@ struct row {
 };
 
 constexpr row rows[] = {
-  {MetricType::Gauge, "connections_active", &shard_counters::connections_active, "Open client connections."},
-  {MetricType::Counter, "connections_total", &shard_counters::connections_total, "Client connections accepted."},
+  {MetricType::Gauge, "connections_active", &shard_counters::connections_active,
+   "Open client connections."},
+  {MetricType::Counter, "connections_total", &shard_counters::connections_total,
+   "Client connections accepted."},
   {MetricType::Counter, "connections_refused_total", &shard_counters::connections_refused,
    "Client connections turned away because a limit was reached."},
   {MetricType::Gauge, "tunnels_active", &shard_counters::tunnels_active, "Open tunnels."},
@@ -40,7 +42,8 @@ constexpr row rows[] = {
    "Connections made to upstreams."},
   {MetricType::Counter, "upstream_reuses_total", &shard_counters::upstream_reuses,
    "Requests sent over an upstream connection that had served before."},
-  {MetricType::Gauge, "upstream_idle", &shard_counters::upstream_idle, "Upstream connections kept for reuse."},
+  {MetricType::Gauge, "upstream_idle", &shard_counters::upstream_idle,
+   "Upstream connections kept for reuse."},
   {MetricType::Counter, "accept_pauses_total", &shard_counters::accept_pauses,
    "Times accepting paused for lack of descriptors."},
 };
@@ -52,7 +55,8 @@ ClientMetric sample(MetricType type, double value, labels of = {}) {
   return out;
 }
 
-MetricFamily family(MetricType type, std::string name, std::string_view help, std::vector<ClientMetric> samples) {
+MetricFamily family(MetricType type, std::string name, std::string_view help,
+                    std::vector<ClientMetric> samples) {
   return {std::move(name), std::string{help}, type, std::move(samples)};
 }
 
@@ -64,7 +68,8 @@ std::string ours(std::string_view name) { return std::string{prefix} + std::stri
 
 /// Series that can occur are there from the start, so that their first increase is seen.
 bool is_expected(policy::decision d, policy::reason r) {
-  return (d == policy::decision::allow) == (r == policy::reason::allow) && d != policy::decision::ask;
+  return (d == policy::decision::allow) == (r == policy::reason::allow) &&
+         d != policy::decision::ask;
 }
 
 MetricFamily decisions(const shard_counters& counters) {
@@ -79,14 +84,18 @@ MetricFamily decisions(const shard_counters& counters) {
                                  {{"decision", std::string{policy::to_string(decision)}},
                                   {"reason", std::string{policy::to_string(reason)}}}));
     }
-  return family(MetricType::Counter, ours("decisions_total"), "Policy decisions.", std::move(samples));
+  return family(MetricType::Counter, ours("decisions_total"), "Policy decisions.",
+                std::move(samples));
 }
 
 MetricFamily bytes(const shard_counters& counters) {
-  auto up = sample(MetricType::Counter, static_cast<double>(counters.bytes_up), {{"direction", "up"}});
-  auto down = sample(MetricType::Counter, static_cast<double>(counters.bytes_down), {{"direction", "down"}});
+  auto up =
+    sample(MetricType::Counter, static_cast<double>(counters.bytes_up), {{"direction", "up"}});
+  auto down =
+    sample(MetricType::Counter, static_cast<double>(counters.bytes_down), {{"direction", "down"}});
   return family(MetricType::Counter, ours("tunnel_bytes_total"),
-                "Bytes relayed by connections that have ended; up is towards the upstream.", {up, down});
+                "Bytes relayed by connections that have ended; up is towards the upstream.",
+                {up, down});
 }
 
 /// The names that Prometheus' client libraries agree on.
@@ -94,13 +103,17 @@ void append_process(std::vector<MetricFamily>& out, const process_usage& usage) 
   auto gauge = [&](std::string name, std::string_view help, double value) {
     out.push_back(single(MetricType::Gauge, std::move(name), help, value));
   };
-  out.push_back(single(MetricType::Counter, "process_cpu_seconds_total", "User and system CPU time.",
-                       usage.cpu_seconds));
-  gauge("process_start_time_seconds", "Start of the process since the Unix epoch.", usage.start_time_seconds);
-  gauge("process_resident_memory_bytes", "Resident memory.", static_cast<double>(usage.resident_bytes));
-  gauge("process_virtual_memory_bytes", "Virtual memory.", static_cast<double>(usage.virtual_bytes));
+  out.push_back(single(MetricType::Counter, "process_cpu_seconds_total",
+                       "User and system CPU time.", usage.cpu_seconds));
+  gauge("process_start_time_seconds", "Start of the process since the Unix epoch.",
+        usage.start_time_seconds);
+  gauge("process_resident_memory_bytes", "Resident memory.",
+        static_cast<double>(usage.resident_bytes));
+  gauge("process_virtual_memory_bytes", "Virtual memory.",
+        static_cast<double>(usage.virtual_bytes));
   gauge("process_open_fds", "Open file descriptors.", static_cast<double>(usage.open_descriptors));
-  gauge("process_max_fds", "Limit on file descriptors.", static_cast<double>(usage.max_descriptors));
+  gauge("process_max_fds", "Limit on file descriptors.",
+        static_cast<double>(usage.max_descriptors));
 }
 
 } // namespace
@@ -121,15 +134,20 @@ std::string metrics_text(const metrics& what) {
                        {sample(MetricType::Gauge, 1, {{"version", std::string{version}}})}));
   all.push_back(decisions(what.counters));
   for (auto& r : rows)
-    all.push_back(single(r.type, ours(r.name), r.help, static_cast<double>(what.counters.*r.value)));
+    all.push_back(
+      single(r.type, ours(r.name), r.help, static_cast<double>(what.counters.*r.value)));
   all.push_back(bytes(what.counters));
-  auto add_single = [&](MetricType type, std::string_view name, std::string_view help, uint64_t value) {
+  auto add_single = [&](MetricType type, std::string_view name, std::string_view help,
+                        uint64_t value) {
     all.push_back(single(type, ours(name), help, static_cast<double>(value)));
   };
   add_single(MetricType::Gauge, "workers", "Threads that serve connections.", what.shards);
-  add_single(MetricType::Gauge, "policy_generation", "Generation of the policy in force.", what.generation);
-  add_single(MetricType::Counter, "audit_dropped_total", "Audit events that were lost.", what.audit_dropped);
-  add_single(MetricType::Gauge, "audit_waiting", "Audit events that are not yet written.", what.audit_waiting);
+  add_single(MetricType::Gauge, "policy_generation", "Generation of the policy in force.",
+             what.generation);
+  add_single(MetricType::Counter, "audit_dropped_total", "Audit events that were lost.",
+             what.audit_dropped);
+  add_single(MetricType::Gauge, "audit_waiting", "Audit events that are not yet written.",
+             what.audit_waiting);
   append_process(all, what.process);
   std::ostringstream out;
   prometheus::TextSerializer{}.Serialize(out, all);

@@ -205,6 +205,7 @@ void network_proxy::reopen_files() {
 bool network_proxy::shutdown(std::chrono::milliseconds grace) {
   impl_->process->log->info("msg=draining grace_ms={}", grace.count());
   auto over = impl_->over;
+  caf::anon_send(impl_->store, atom::drain_v);
   impl_->system.spawn<caf::hidden>([over, shards = impl_->shards()](caf::event_based_actor* self) {
     auto waiting = std::make_shared<size_t>(shards.size());
     for (const auto& shard : shards)

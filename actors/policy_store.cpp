@@ -98,6 +98,12 @@ void change(store_pointer self, const config::sources& from, outcome_promise don
 
 outcome_promise enqueue(store_pointer self, config::sources from) {
   auto done = self->make_response_promise<reload_outcome>();
+  if (self->state.draining) {
+    reload_outcome outcome;
+    outcome.problems.emplace_back().message = "the proxy is shutting down";
+    done.deliver(std::move(outcome));
+    return done;
+  }
   auto run = [self, from = std::move(from), done] { change(self, from, done); };
   if (std::exchange(self->state.busy, true))
     self->state.waiting.push_back(std::move(run));
@@ -112,6 +118,10 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
   self->state.now = std::move(start);
   return {
     [self](atom::current) { return self->state.now.current; },
+    [self](atom::drain) {
+      self->state.draining = true;
+      std::erase_if(self->state.now.listeners, [](const auto& l) { return l->serves == endpoint::http; });
+    },
     [self](atom::listen) { return self->state.now.listeners; },
     [self](atom::reload) { return enqueue(self, self->state.now.from); },
     [self](atom::set_mode, policy::mode mode) {

@@ -13,6 +13,8 @@ namespace proxy {
 using policy_store_actor = caf::typed_actor<
   // The policy in force (for the admin API and `explain`; connections hold what was pushed to them).
   caf::replies_to<atom::current>::with<snapshot_ptr>,
+  // The proxy ends: let go of the sockets, refuse further changes.
+  caf::reacts_to<atom::drain>,
   // The sockets listened on.
   caf::replies_to<atom::listen>::with<listener_set>,
   // Load all layers again: all of it, or the problems and nothing changed.

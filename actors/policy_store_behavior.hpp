@@ -33,6 +33,7 @@ struct policy_store_state {
   /// Changes that wait for the one under way.
   std::deque<std::function<void()>> waiting;
   bool busy = false;
+  bool draining = false;
 };
 
 policy_store_actor::behavior_type policy_store(policy_store_actor::stateful_pointer<policy_store_state> self,

@@ -17,7 +17,9 @@ const auto started = std::chrono::system_clock::now();
 
 constexpr const char* descriptor_folder = "/proc/self/fd";
 
-double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; }
+double seconds(const timeval& t) {
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+}
 
 uint64_t count_descriptors() {
   struct stat info {};

@@ -21,6 +21,22 @@ uint64_t random_seed() {
   return uint64_t{device()} << 32 | device();
 }
 
+/// The audit event of a refusal, as an allowed one of the baseline until more is said.
+audit_event event_of(const blocked_request& entry, uint64_t generation) {
+  audit_event event;
+  event.at = entry.at;
+  event.reason = entry.reason;
+  event.protocol = entry.protocol;
+  event.host = entry.host;
+  event.port = entry.port;
+  event.method = entry.method;
+  event.client = entry.client;
+  event.request_id = entry.request_id;
+  event.rule = entry.rule;
+  event.generation = generation;
+  return event;
+}
+
 } // namespace
 
 shard_core::shard_core(event_loop& on, size_t number, std::shared_ptr<process_state> shared)
@@ -93,20 +109,16 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
                policy::to_string(entry.source), policy::to_string(entry.protocol), entry.method, entry.rule,
                entry.client, entry.request_id);
   if (audit) {
-    audit_event event;
-    event.at = entry.at;
+    if (why.source == policy::source::mode_guard) {
+      // The host passed: a decision of its own, before the one that refused the method.
+      auto passed = event_of(entry, policy->generation);
+      passed.reason = policy::to_string(policy::reason::allow);
+      record(std::move(passed));
+    }
+    auto event = event_of(entry, policy->generation);
     event.domain_scope = why.domain_scope;
     event.decision = why.decision;
     event.source = why.source;
-    event.reason = entry.reason;
-    event.protocol = what.protocol;
-    event.host = entry.host;
-    event.port = what.port;
-    event.method = what.method;
-    event.client = entry.client;
-    event.request_id = entry.request_id;
-    event.rule = entry.rule;
-    event.generation = policy->generation;
     record(std::move(event));
   }
   auto id = entry.request_id;

@@ -32,15 +32,19 @@ struct direction {
 
 } // namespace
 
-void admit_tunnel(connection& c, const policy::permit& by) {
+std::unique_ptr<admission> describe_admission(const policy::permit& by) {
   auto admitted = std::make_unique<admission>();
   admitted->to = by.to();
-  if (c.server->key.via.empty())
-    admitted->connected = c.server->address;
   admitted->by_decider = by.source() == policy::source::decider;
   if (by.rule())
     admitted->rule = *by.rule();
-  c.admitted = std::move(admitted);
+  return admitted;
+}
+
+void admit_tunnel(connection& c, const policy::permit& by) {
+  c.admitted = describe_admission(by);
+  if (c.server->key.via.empty())
+    c.admitted->connected = c.server->address;
   c.tunnelling = true;
   ++c.shard.counters.tunnels_active;
 }
@@ -74,6 +78,7 @@ task<> relay(connection& c) {
     if (sent == direction::outcome::failed || received == direction::outcome::failed) {
       // A side that broke off must not look like one that ended: the other gets a reset, not an end.
       c.end = ending::upstream_gone;
+      c.reset = true;
       co_return;
     }
     if (up.over && down.over)

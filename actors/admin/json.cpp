@@ -75,13 +75,14 @@ void sort_by_id(std::vector<Entry>& entries) {
 std::string error_json(std::string_view what) { return text_of({{"error", what}}); }
 
 std::string patterns_json(const config::proxy_config& config) {
-  return text_of({{"allowed", patterns_of(config.allowed_domains)}, {"denied", patterns_of(config.denied_domains)}});
+  return text_of({{"allowed", patterns_of(config.allowed_domains)},
+                  {"denied", patterns_of(config.denied_domains)}});
 }
 
 std::string blocked_json(blocked_page all, const blocked_range& range) {
   auto& entries = all.entries;
-  // An id that one shard has given out while another had answered already would make the cursor skip
-  // entries of that other shard: it waits for the next question.
+  // An id that one shard has given out while another had answered already would make the cursor
+  // skip entries of that other shard: it waits for the next question.
   std::erase_if(entries, [&](auto& b) { return b.id >= range.below; });
   sort_by_id(entries);
   if (entries.size() > max_blocked)
@@ -120,7 +121,9 @@ std::string refused_json(const std::vector<config::problem>& problems) {
   return text_of({{"status", "refused"}, {"errors", std::move(errors)}});
 }
 
-std::string mode_json(policy::mode mode) { return text_of({{"status", "ok"}, {"mode", policy::to_string(mode)}}); }
+std::string mode_json(policy::mode mode) {
+  return text_of({{"status", "ok"}, {"mode", policy::to_string(mode)}});
+}
 
 std::optional<policy::mode> parse_mode(std::string_view body) {
   auto parsed = json::parse(body, nullptr, false);

@@ -21,10 +21,12 @@ namespace proxy::admin {
 struct blocked_range {
   uint64_t since = 0; ///< Entries after this id.
   uint64_t limit = 200;
-  uint64_t below = 0; ///< Entries before this id: those that every shard had recorded when it was asked.
+  uint64_t below =
+    0; ///< Entries before this id: those that every shard had recorded when it was asked.
 };
 
-/// `{"blocked":[…],"total":N,"next":ID}`: the oldest of the entries in range first; `next` continues after them.
+/// `{"blocked":[…],"total":N,"next":ID}`: the oldest of the entries in range first; `next`
+/// continues after them.
 /// @param all  What all shards remember, in any order.
 [[nodiscard]] std::string blocked_json(blocked_page all, const blocked_range& range);
 

@@ -64,7 +64,8 @@ caf::error read_target(const http1::request& req, request& out) {
 }
 
 bool same_secret(std::string_view shown, std::string_view secret) noexcept {
-  return shown.size() == secret.size() && CRYPTO_memcmp(shown.data(), secret.data(), secret.size()) == 0;
+  return shown.size() == secret.size() &&
+         CRYPTO_memcmp(shown.data(), secret.data(), secret.size()) == 0;
 }
 
 bool shows_token(std::string_view authorization, std::string_view token) noexcept {
@@ -100,7 +101,8 @@ std::optional<std::string_view> query::find(std::string_view name) const noexcep
   return std::nullopt;
 }
 
-caf::expected<uint64_t> query::number(std::string_view name, uint64_t otherwise, uint64_t highest) const {
+caf::expected<uint64_t> query::number(std::string_view name, uint64_t otherwise,
+                                      uint64_t highest) const {
   auto text = find(name);
   if (!text)
     return otherwise;
@@ -132,13 +134,15 @@ caf::expected<request> read_request(std::string_view head, const http1::head_lim
 }
 
 access check_access(const request& req, bool unix_socket, std::string_view token) noexcept {
-  // A name that resolves to us without being ours is how DNS rebinding looks; an address cannot be rebound.
+  // A name that resolves to us without being ours is how DNS rebinding looks; an address cannot be
+  // rebound.
   if (!unix_socket && req.host && !req.host->host.ip() && req.host->host.text() != "localhost")
     return access::foreign_host;
   constexpr std::string_view scheme = "http://";
   if (req.origin) {
     std::string_view origin{*req.origin};
-    if (!origin.starts_with(scheme) || !ascii::equals_ignoring_case(origin.substr(scheme.size()), req.host_text))
+    if (!origin.starts_with(scheme) ||
+        !ascii::equals_ignoring_case(origin.substr(scheme.size()), req.host_text))
       return access::foreign_origin;
   }
   if (!token.empty() && req.path != "/health" && !shows_token(req.authorization, token))

@@ -24,7 +24,8 @@ public:
 
   /// A decimal number, or `otherwise` where the name is missing.
   /// @returns errc::malformed when it is no number, or above `highest`.
-  [[nodiscard]] caf::expected<uint64_t> number(std::string_view name, uint64_t otherwise, uint64_t highest) const;
+  [[nodiscard]] caf::expected<uint64_t> number(std::string_view name, uint64_t otherwise,
+                                               uint64_t highest) const;
 
 private:
   std::vector<std::pair<std::string, std::string>> pairs_;
@@ -49,16 +50,17 @@ struct request {
 /// Decodes a request head.
 /// @param scratch  Reused between heads.
 /// @returns errc::malformed or errc::head_too_large.
-[[nodiscard]] caf::expected<request> read_request(std::string_view head, const http1::head_limits& limits,
-                                                  http1::request& scratch);
+[[nodiscard]] caf::expected<request>
+read_request(std::string_view head, const http1::head_limits& limits, http1::request& scratch);
 
 /// Why a request is not served.
 enum class access : uint8_t { granted, foreign_host, foreign_origin, no_token };
 
-/// Whether a client may ask. A page in a browser that reaches us by DNS rebinding gives itself away by Host, one
-/// that sends us a form by Origin.
+/// Whether a client may ask. A page in a browser that reaches us by DNS rebinding gives itself away
+/// by Host, one that sends us a form by Origin.
 /// @param unix_socket  The client came through one: no browser does, so any Host will do.
 /// @param token        What clients must show, "" for nothing; /health is free for all.
-[[nodiscard]] access check_access(const request& req, bool unix_socket, std::string_view token) noexcept;
+[[nodiscard]] access check_access(const request& req, bool unix_socket,
+                                  std::string_view token) noexcept;
 
 } // namespace proxy::admin

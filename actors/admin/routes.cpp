@@ -46,7 +46,8 @@ task<reply> blocked(connection& c, const request& req, const std::string&) {
   blocked_range range{*since, *limit, c.shard.process->next_blocked_id.load()};
   blocked_page all;
   for (size_t i = 0; i < c.shard.peers.size(); ++i) {
-    auto page = co_await ask<blocked_page>(&c, c.wakes, c.in(patience), c.shard.peers[i], atom::blocked_v);
+    auto page =
+      co_await ask<blocked_page>(&c, c.wakes, c.in(patience), c.shard.peers[i], atom::blocked_v);
     if (!page)
       co_return no_answer();
     all.total += page->total;
@@ -61,8 +62,8 @@ task<reply> connections(connection& c, const request& req, const std::string&) {
     co_return error_reply(400, context_of(limit.error()));
   std::vector<connection_info> all;
   for (size_t i = 0; i < c.shard.peers.size(); ++i) {
-    auto some = co_await ask<std::vector<connection_info>>(&c, c.wakes, c.in(patience), c.shard.peers[i],
-                                                           atom::describe_v);
+    auto some = co_await ask<std::vector<connection_info>>(&c, c.wakes, c.in(patience),
+                                                           c.shard.peers[i], atom::describe_v);
     if (!some)
       co_return no_answer();
     std::move(some->begin(), some->end(), std::back_inserter(all));
@@ -74,7 +75,8 @@ task<reply> show_metrics(connection& c, const request&, const std::string&) {
   metrics sum;
   sum.shards = c.shard.peers.size();
   for (size_t i = 0; i < c.shard.peers.size(); ++i) {
-    auto one = co_await ask<shard_counters>(&c, c.wakes, c.in(patience), c.shard.peers[i], atom::count_v);
+    auto one =
+      co_await ask<shard_counters>(&c, c.wakes, c.in(patience), c.shard.peers[i], atom::count_v);
     if (!one)
       co_return no_answer();
     add(sum.counters, *one);
@@ -89,10 +91,12 @@ task<reply> show_metrics(connection& c, const request&, const std::string&) {
 }
 
 task<reply> reload(connection& c, const request&, const std::string&) {
-  auto outcome = co_await ask<reload_outcome>(&c, c.wakes, c.in(change_patience), c.shard.store, atom::reload_v);
+  auto outcome =
+    co_await ask<reload_outcome>(&c, c.wakes, c.in(change_patience), c.shard.store, atom::reload_v);
   if (!outcome)
     co_return no_answer();
-  auto out = ok(outcome->report ? reloaded_json(*outcome->report) : refused_json(outcome->problems));
+  auto out =
+    ok(outcome->report ? reloaded_json(*outcome->report) : refused_json(outcome->problems));
   out.status = outcome->report ? 200 : 422;
   co_return out;
 }
@@ -103,8 +107,8 @@ task<reply> set_mode(connection& c, const request&, const std::string& body) {
   auto mode = parse_mode(body);
   if (!mode)
     co_return error_reply(400, "invalid json");
-  auto outcome = co_await ask<reload_outcome>(&c, c.wakes, c.in(change_patience), c.shard.store, atom::set_mode_v,
-                                              *mode);
+  auto outcome = co_await ask<reload_outcome>(&c, c.wakes, c.in(change_patience), c.shard.store,
+                                              atom::set_mode_v, *mode);
   if (!outcome)
     co_return no_answer();
   auto out = ok(outcome->report ? mode_json(*mode) : refused_json(outcome->problems));
@@ -130,7 +134,8 @@ task<reply> show_explanation(connection& c, const request& req, const std::strin
   auto name = name_to_resolve(*c.shard.policy->rules, what->target);
   if (!name.empty()) {
     auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
-    auto answer = co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v, name);
+    auto answer =
+      co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v, name);
     if (answer)
       found = std::move(answer->addresses);
     else if (code_of(answer.error()) == errc::cancelled)

@@ -21,7 +21,9 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return out;
 }
 
-int exit_code_of(int error) { return error == ENOENT || error == ENOTDIR ? exit_not_found : exit_cannot_execute; }
+int exit_code_of(int error) {
+  return error == ENOENT || error == ENOTDIR ? exit_not_found : exit_cannot_execute;
+}
 
 } // namespace
 

@@ -17,8 +17,8 @@ struct row {
   means value;
 };
 
-// Which tool reads which name. Both cases, because curl reads only the lower one of HTTP_PROXY and others only
-// the upper one.
+// Which tool reads which name. Both cases, because curl reads only the lower one of HTTP_PROXY and
+// others only the upper one.
 constexpr row rows[] = {
   {"CODEX_NETWORK_PROXY_ACTIVE", means::one},
   {"CODEX_NETWORK_ALLOW_LOCAL_BINDING", means::local_binding},
@@ -112,8 +112,10 @@ std::optional<std::string> url_for_clients(const config::listen_address& listene
 }
 
 std::optional<env_format> env_format_named(std::string_view name) noexcept {
-  constexpr std::pair<std::string_view, env_format> names[] = {
-    {"sh", env_format::sh}, {"fish", env_format::fish}, {"json", env_format::json}, {"dotenv", env_format::dotenv}};
+  constexpr std::pair<std::string_view, env_format> names[] = {{"sh", env_format::sh},
+                                                               {"fish", env_format::fish},
+                                                               {"json", env_format::json},
+                                                               {"dotenv", env_format::dotenv}};
   for (auto& [text, format] : names)
     if (text == name)
       return format;
@@ -132,12 +134,15 @@ std::string format_variables(std::span<const variable> all, env_format format) {
     switch (format) {
       case env_format::sh: out += "export " + v.name + '=' + sh_quoted(v.value) + '\n'; break;
       case env_format::fish: out += "set -gx " + v.name + ' ' + fish_quoted(v.value) + '\n'; break;
-      default: out += v.name + '=' + v.value + '\n'; break; // readers differ on quotes; our values need none
+      default:
+        out += v.name + '=' + v.value + '\n';
+        break; // readers differ on quotes; our values need none
     }
   return out;
 }
 
-std::vector<std::string> merged_environment(const char* const* inherited, std::span<const variable> ours) {
+std::vector<std::string> merged_environment(const char* const* inherited,
+                                            std::span<const variable> ours) {
   std::vector<std::string> out;
   for (; *inherited; ++inherited) {
     std::string_view line{*inherited};

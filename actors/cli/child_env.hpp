@@ -19,10 +19,11 @@ struct variable {
 
 /// The variables that make clients use a proxy.
 /// @param proxy_url  `http://127.0.0.1:3128`
-[[nodiscard]] std::vector<variable> child_variables(const std::string& proxy_url, bool allow_local_binding);
+[[nodiscard]] std::vector<variable> child_variables(const std::string& proxy_url,
+                                                    bool allow_local_binding);
 
-/// Where clients on this machine reach a listener: a wildcard becomes loopback. nullopt when its port is
-/// chosen at start, or it is a unix socket.
+/// Where clients on this machine reach a listener: a wildcard becomes loopback. nullopt when its
+/// port is chosen at start, or it is a unix socket.
 [[nodiscard]] std::optional<std::string> url_for_clients(const config::listen_address& listener);
 
 /// How a list of variables is written.
@@ -31,6 +32,7 @@ enum class env_format : uint8_t { sh, fish, json, dotenv };
 [[nodiscard]] std::string format_variables(std::span<const variable> all, env_format format);
 
 /// The process environment with `ours` over it, as `name=value`.
-[[nodiscard]] std::vector<std::string> merged_environment(const char* const* inherited, std::span<const variable> ours);
+[[nodiscard]] std::vector<std::string> merged_environment(const char* const* inherited,
+                                                          std::span<const variable> ours);
 
 } // namespace proxy::cli

@@ -11,24 +11,29 @@ namespace proxy::cli {
 
 namespace {
 
-constexpr const char* footer = "Exit codes: 0 fine, 1 refused or failed, 2 usage, 69 cannot bind, 78 bad configuration.\n"
-                               "`codex-network-proxy check --help` lists the configuration keys.";
+constexpr const char* footer =
+  "Exit codes: 0 fine, 1 refused or failed, 2 usage, 69 cannot bind, 78 bad configuration.\n"
+  "`codex-network-proxy check --help` lists the configuration keys.";
 
 void add_globals(CLI::App& app, config::sources& sources) {
   app.add_option("--config", sources.files, "configuration file; repeatable, later ones win")
     ->type_name("FILE")
     ->take_all()
     ->allow_extra_args(false);
-  app.add_option("--set", sources.sets, "one setting, below the network table or from the root; repeatable")
+  app
+    .add_option("--set", sources.sets,
+                "one setting, below the network table or from the root; repeatable")
     ->type_name("KEY=TOML")
     ->take_all()
     ->allow_extra_args(false);
   app.add_option("--log-level", sources.log_level, "how much is logged")
     ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
-  app.add_option("--log-format", sources.log_format, "how it is logged")->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--log-format", sources.log_format, "how it is logged")
+    ->check(CLI::IsMember({"text", "json"}));
 }
 
-/// Takes `--` and what follows off the arguments: it belongs to the command of `run`, whatever it looks like.
+/// Takes `--` and what follows off the arguments: it belongs to the command of `run`, whatever it
+/// looks like.
 std::vector<std::string> split_command(std::vector<std::string>& arguments) {
   auto dashes = std::find(arguments.begin(), arguments.end(), "--");
   if (dashes == arguments.end())
@@ -43,8 +48,9 @@ std::vector<std::string> split_command(std::vector<std::string>& arguments) {
 int run_cli(std::vector<std::string> arguments) {
   context all;
   all.command = split_command(arguments);
-  CLI::App app{"Network policy proxy: lets through what the policy allows and says why it refuses the rest.",
-               "codex-network-proxy"};
+  CLI::App app{
+    "Network policy proxy: lets through what the policy allows and says why it refuses the rest.",
+    "codex-network-proxy"};
   app.require_subcommand(0, 1);
   app.fallthrough(); // inherited: global flags may also stand behind the subcommand
   app.footer(footer);
@@ -79,7 +85,8 @@ bool wants_colour() {
     auto value = std::getenv(name);
     return value && *value != '\0';
   };
-  return ::isatty(STDOUT_FILENO) != 0 && !set("NO_COLOR") && set("TERM") && std::getenv("TERM") != std::string{"dumb"};
+  return ::isatty(STDOUT_FILENO) != 0 && !set("NO_COLOR") && set("TERM") &&
+         std::getenv("TERM") != std::string{"dumb"};
 }
 
 void ignore_broken_pipes() noexcept { std::signal(SIGPIPE, SIG_IGN); }

@@ -45,7 +45,8 @@ void add_version(CLI::App& app, context& all);
 /// `serve`, which is also what happens without a subcommand.
 [[nodiscard]] int serve(const config::sources& sources);
 
-/// Parses the arguments (without the program's name) and runs what they ask for. @returns the exit code.
+/// Parses the arguments (without the program's name) and runs what they ask for. @returns the exit
+/// code.
 [[nodiscard]] int run_cli(std::vector<std::string> arguments);
 
 /// Prints problems to stderr, one a line.

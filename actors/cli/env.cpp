@@ -13,7 +13,8 @@ int print_env(const config::sources& sources, const std::string& format) {
     return exit_bad_config;
   auto url = url_for_clients(config->http);
   if (!url) {
-    std::cerr << "codex-network-proxy: the port of proxy_url is chosen at start: use `run`, or give it a port\n";
+    std::cerr << "codex-network-proxy: the port of proxy_url is chosen at start: use `run`, or "
+                 "give it a port\n";
     return exit_failed;
   }
   std::cout << format_variables(child_variables(*url, config->allow_local_binding),
@@ -29,7 +30,8 @@ void add_env(CLI::App& app, context& all) {
   command->add_option("--format", *format, "how they are written")
     ->check(CLI::IsMember({"sh", "fish", "json", "dotenv"}))
     ->capture_default_str();
-  command->callback([&all, format] { all.chosen = [&all, format] { return print_env(all.sources, *format); }; });
+  command->callback(
+    [&all, format] { all.chosen = [&all, format] { return print_env(all.sources, *format); }; });
 }
 
 } // namespace proxy::cli

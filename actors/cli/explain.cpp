@@ -31,7 +31,8 @@ caf::expected<policy::rules_ptr> rules_of(const config::proxy_config& config) {
   rules->allowed = policy::pattern_set::compile(config.allowed_domains, problems);
   rules->denied = policy::pattern_set::compile(config.denied_domains, problems);
   if (!problems.empty())
-    return caf::make_error(errc::invalid_config, problems.front().where.text + ": " + problems.front().reason);
+    return caf::make_error(errc::invalid_config,
+                           problems.front().where.text + ": " + problems.front().reason);
   auto add = [&](const config::listen_address& listener) {
     if (auto ip = ip_address::parse(listener.ip); ip && listener.path.empty() && listener.port != 0)
       rules->own_listeners.push_back({*ip, listener.port});
@@ -59,16 +60,17 @@ std::optional<question> question_of(const explain_options& options) {
   q.address = words.back();
   if (words.size() == 2) {
     q.method = words[0];
-    std::transform(q.method.begin(), q.method.end(), q.method.begin(),
-                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+    std::transform(q.method.begin(), q.method.end(), q.method.begin(), [](char c) {
+      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
   }
   q.protocol = protocol_named(options.protocol);
   q.headers = options.headers;
   return q;
 }
 
-explanation answer(const config::proxy_config& config, const policy::rules& rules, const question& q,
-                   const canned_answers& canned) {
+explanation answer(const config::proxy_config& config, const policy::rules& rules,
+                   const question& q, const canned_answers& canned) {
   auto what = parse_question(q);
   if (!what)
     return explain_fault(rules, q, what.error());
@@ -108,20 +110,27 @@ void add_explain(CLI::App& app, context& all) {
   command->add_option("request", options->words, "[METHOD] URL, or host[:port] for a tunnel")
     ->required()
     ->expected(1, 2);
-  command->add_option("--protocol", options->protocol, "how it is asked for; http:// URLs: http, all else: https_connect")
+  command
+    ->add_option("--protocol", options->protocol,
+                 "how it is asked for; http:// URLs: http, all else: https_connect")
     ->check(CLI::IsMember({"http", "https_connect", "socks5_tcp", "socks5_udp"}));
   command->add_option("--header", options->headers, "a field of the request; repeatable")
     ->type_name("'K: V'")
     ->take_all()
     ->allow_extra_args(false);
-  command->add_option("--resolve", options->resolve, "what a name resolves to; no real look-up is made then; repeatable")
+  command
+    ->add_option("--resolve", options->resolve,
+                 "what a name resolves to; no real look-up is made then; repeatable")
     ->type_name("NAME=IP[,IP...]")
     ->take_all()
     ->allow_extra_args(false);
-  command->add_option("--mode", options->mode, "as if this mode were set")->check(CLI::IsMember({"full", "limited"}));
+  command->add_option("--mode", options->mode, "as if this mode were set")
+    ->check(CLI::IsMember({"full", "limited"}));
   command->add_flag("--json", options->json, "print one JSON object");
   command->footer("Exit code 0: it goes through; 1: it does not.");
-  command->callback([&all, options] { all.chosen = [&all, options] { return run_explain(all.sources, *options); }; });
+  command->callback([&all, options] {
+    all.chosen = [&all, options] { return run_explain(all.sources, *options); };
+  });
 }
 
 } // namespace proxy::cli

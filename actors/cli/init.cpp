@@ -78,8 +78,10 @@ int init(bool with_config) {
 void add_init(CLI::App& app, context& all) {
   auto command = app.add_subcommand("init", "Make $CODEX_HOME/proxy (default ~/.codex/proxy).");
   auto with_config = std::make_shared<bool>(false);
-  command->add_flag("--write-config", *with_config, "also write a commented $CODEX_HOME/config.toml, if there is none");
-  command->callback([&all, with_config] { all.chosen = [with_config] { return init(*with_config); }; });
+  command->add_flag("--write-config", *with_config,
+                    "also write a commented $CODEX_HOME/config.toml, if there is none");
+  command->callback(
+    [&all, with_config] { all.chosen = [with_config] { return init(*with_config); }; });
 }
 
 } // namespace proxy::cli

@@ -29,7 +29,8 @@ std::vector<std::string> split(const std::string& text, char separator) {
 
 } // namespace
 
-caf::expected<std::vector<ip_address>> look_up(const config::proxy_config& config, const std::string& name) {
+caf::expected<std::vector<ip_address>> look_up(const config::proxy_config& config,
+                                               const std::string& name) {
   system_config settings;
   caf::actor_system system{settings};
   event_loop loop{system};

@@ -37,12 +37,14 @@ int run_child(std::vector<std::string> command, const std::string& url, bool all
   child_command what{std::move(command), merged_environment(environ, ours), mask};
   auto child = start_child(what);
   if (child.pid < 0) {
-    std::cerr << "codex-network-proxy: run: " << what.arguments[0] << ": " << std::strerror(child.error) << '\n';
+    std::cerr << "codex-network-proxy: run: " << what.arguments[0] << ": "
+              << std::strerror(child.error) << '\n';
     return child.exit_code;
   }
   {
     signal_watch forward{forwarded_signals(), [pid = child.pid](received_signal got) {
-                           // A key has reached the command already: once more would be taken for impatience.
+                           // A key has reached the command already: once more would be taken for
+                           // impatience.
                            if (!got.from_terminal)
                              ::kill(pid, got.number);
                          }};
@@ -66,7 +68,8 @@ bool answers(const config::listen_address& at) {
 }
 
 /// Behind the daemon of this configuration.
-int run_attached(const config::sources& sources, std::vector<std::string> command, const sigset_t& mask) {
+int run_attached(const config::sources& sources, std::vector<std::string> command,
+                 const sigset_t& mask) {
   auto config = load_or_complain(sources);
   if (!config)
     return exit_run_failed;
@@ -96,7 +99,8 @@ int run_alone(config::sources sources, std::vector<std::string> command, const s
     return complain("the configuration says enabled = false");
   // The higher limit is for the proxy: programs that close all descriptors suffer from it.
   set_descriptor_limit(files);
-  auto code = run_child(std::move(command), "http://" + *address, proxy.config()->allow_local_binding, mask);
+  auto code =
+    run_child(std::move(command), "http://" + *address, proxy.config()->allow_local_binding, mask);
   std::cerr << summary_of(proxy.blocked());
   return code;
 }
@@ -123,13 +127,18 @@ int run(const context& all, const run_options& options) {
 } // namespace
 
 void add_run(CLI::App& app, context& all) {
-  auto command = app.add_subcommand("run", "Run a command behind a proxy of its own: run [--attach] -- COMMAND...");
+  auto command = app.add_subcommand(
+    "run", "Run a command behind a proxy of its own: run [--attach] -- COMMAND...");
   auto options = std::make_shared<run_options>();
-  command->add_flag("--attach", options->attach, "use the daemon that runs with this configuration");
+  command->add_flag("--attach", options->attach,
+                    "use the daemon that runs with this configuration");
   command->add_option("command", options->words, "the command; after -- if it has options");
-  command->footer("Exits as the command does, 128 + n when signal n ended it, 127 when it is not found, 126 when it\n"
-                  "cannot be executed, 125 when the proxy cannot be started. What was refused is told on stderr.");
-  command->callback([&all, options] { all.chosen = [&all, options] { return run(all, *options); }; });
+  command->footer("Exits as the command does, 128 + n when signal n ended it, 127 when it is not "
+                  "found, 126 when it\n"
+                  "cannot be executed, 125 when the proxy cannot be started. What was refused is "
+                  "told on stderr.");
+  command->callback(
+    [&all, options] { all.chosen = [&all, options] { return run(all, *options); }; });
 }
 
 } // namespace proxy::cli

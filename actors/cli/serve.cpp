@@ -50,8 +50,10 @@ int serve(const config::sources& sources) {
 }
 
 void add_serve(CLI::App& app, context& all) {
-  auto command = app.add_subcommand("serve", "Run the proxy in the foreground (also without a subcommand).");
-  command->footer("Signals: HUP reloads the configuration, USR1 reopens files, TERM and INT finish what is under way\n"
+  auto command =
+    app.add_subcommand("serve", "Run the proxy in the foreground (also without a subcommand).");
+  command->footer("Signals: HUP reloads the configuration, USR1 reopens files, TERM and INT finish "
+                  "what is under way\n"
                   "for up to `shutdown_grace`; a second one ends at once.");
   command->callback([&all] { all.chosen = [&all] { return serve(all.sources); }; });
 }

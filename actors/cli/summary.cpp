@@ -11,8 +11,8 @@ namespace {
 constexpr size_t max_lines = 20;
 
 std::string describe(const blocked_request& b) {
-  auto text = (b.method.empty() ? std::string{policy::to_string(b.protocol)} : b.method) + ' ' + b.host + ':'
-              + std::to_string(b.port) + ' ' + b.reason;
+  auto text = (b.method.empty() ? std::string{policy::to_string(b.protocol)} : b.method) + ' ' +
+              b.host + ':' + std::to_string(b.port) + ' ' + b.reason;
   return b.rule.empty() ? text : text + " (" + b.rule + ')';
 }
 
@@ -25,9 +25,10 @@ std::string summary_of(const blocked_page& refused) {
   for (auto& b : refused.entries)
     ++counts[describe(b)];
   std::vector<std::pair<std::string, size_t>> lines{counts.begin(), counts.end()};
-  std::stable_sort(lines.begin(), lines.end(), [](auto& a, auto& b) { return a.second > b.second; });
-  auto out = "codex-network-proxy: " + std::to_string(refused.total)
-             + (refused.total == 1 ? " request was refused\n" : " requests were refused\n");
+  std::stable_sort(lines.begin(), lines.end(),
+                   [](auto& a, auto& b) { return a.second > b.second; });
+  auto out = "codex-network-proxy: " + std::to_string(refused.total) +
+             (refused.total == 1 ? " request was refused\n" : " requests were refused\n");
   for (size_t i = 0; i < std::min(lines.size(), max_lines); ++i)
     out += "  " + std::to_string(lines[i].second) + " x " + lines[i].first + '\n';
   if (lines.size() > max_lines)

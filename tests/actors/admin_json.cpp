@@ -59,7 +59,9 @@ CAF_TEST(blocked requests are listed oldest first from a cursor on) {
          {{3, 1, 2}, {2, 2, 4}, {3, 3}},
          {{3, 1, 2}, {3, 2, 4}, {3}},
          {{3, 1, 2}, {0, 0, 4}, {0}},
-         {{1, 4, 2}, {0, 200, 4}, {1, 2, 2}}, // 4 came while the shards were asked: 3 may be missing
+         {{1, 4, 2},
+          {0, 200, 4},
+          {1, 2, 2}}, // 4 came while the shards were asked: 3 may be missing
        })
     CAF_CHECK_EQUAL(ids_in(blocked_json(page_of(known), range)), listed);
 }
@@ -129,10 +131,12 @@ CAF_TEST(outcomes of changes and errors are objects) {
   CAF_CHECK_EQUAL(refused["status"], "refused");
   CAF_CHECK_EQUAL(refused["errors"].size(), 1u);
   CAF_CHECK_EQUAL(refused["errors"][0], bad.str());
-  CAF_CHECK_EQUAL(reloaded_json({4, {"mode"}, 2}),
-                  "{\"status\":\"reloaded\",\"generation\":4,\"changed\":[\"mode\"],\"closed_tunnels\":2}\n");
-  CAF_CHECK_EQUAL(reloaded_json({4, {}, 0}),
-                  "{\"status\":\"reloaded\",\"generation\":4,\"changed\":[],\"closed_tunnels\":0}\n");
+  CAF_CHECK_EQUAL(
+    reloaded_json({4, {"mode"}, 2}),
+    "{\"status\":\"reloaded\",\"generation\":4,\"changed\":[\"mode\"],\"closed_tunnels\":2}\n");
+  CAF_CHECK_EQUAL(
+    reloaded_json({4, {}, 0}),
+    "{\"status\":\"reloaded\",\"generation\":4,\"changed\":[],\"closed_tunnels\":0}\n");
   CAF_CHECK_EQUAL(mode_json(policy::mode::limited), "{\"status\":\"ok\",\"mode\":\"limited\"}\n");
   CAF_CHECK_EQUAL(error_json("not found"), "{\"error\":\"not found\"}\n");
   CAF_CHECK_EQUAL(error_json("\xff"), "{\"error\":\"\xef\xbf\xbd\"}\n");
@@ -141,14 +145,15 @@ CAF_TEST(outcomes of changes and errors are objects) {
 CAF_TEST(patterns are shown as configured) {
   config::proxy_config config;
   config.allowed_domains = {{"A.example", "", 0, 0}, {"*.b.example", "", 0, 0}};
-  CAF_CHECK_EQUAL(patterns_json(config), "{\"allowed\":[\"A.example\",\"*.b.example\"],\"denied\":[]}\n");
+  CAF_CHECK_EQUAL(patterns_json(config),
+                  "{\"allowed\":[\"A.example\",\"*.b.example\"],\"denied\":[]}\n");
 }
 
 CAF_TEST(a mode is an object with one of two words) {
   CAF_CHECK(parse_mode(R"({"mode":"full"})") == policy::mode::full);
   CAF_CHECK(parse_mode(R"( {"more":[1],"mode":"limited"} )") == policy::mode::limited);
-  for (auto body : {"", "{", "full", "\"full\"", "[]", "{}", R"({"mode":1})", R"({"mode":"off"})", R"({"mode":"FULL"})",
-                    R"({"mode":"full"}x)", R"({"mode":null})"}) {
+  for (auto body : {"", "{", "full", "\"full\"", "[]", "{}", R"({"mode":1})", R"({"mode":"off"})",
+                    R"({"mode":"FULL"})", R"({"mode":"full"}x)", R"({"mode":null})"}) {
     CAF_MESSAGE(body);
     CAF_CHECK(!parse_mode(body));
   }

@@ -23,7 +23,8 @@ request got(std::string_view fields, std::string_view path = "/config") {
 } // namespace
 
 CAF_TEST(a query is decoded and read by name) {
-  auto q = unbox(query::parse("since=12&url=http%3A%2F%2Fa.example%2f%3Fx%3d1&word=a+b&empty=&flag&since=13"));
+  auto q = unbox(
+    query::parse("since=12&url=http%3A%2F%2Fa.example%2f%3Fx%3d1&word=a+b&empty=&flag&since=13"));
   CAF_CHECK_EQUAL(q.find("url").value_or("-"), "http://a.example/?x=1");
   CAF_CHECK_EQUAL(q.find("word").value_or("-"), "a b");
   CAF_CHECK_EQUAL(q.find("empty").value_or("-"), "");
@@ -70,7 +71,8 @@ CAF_TEST(a request is understood in every form that names the server) {
   };
   for (auto& [head, path, host] : std::initializer_list<row>{
          {"GET /health HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n", "/health", "127.0.0.1"},
-         {"GET http://localhost:8080/health?x HTTP/1.1\r\nHost: localhost:8080\r\n\r\n", "/health", "localhost"},
+         {"GET http://localhost:8080/health?x HTTP/1.1\r\nHost: localhost:8080\r\n\r\n", "/health",
+          "localhost"},
          {"GET /health HTTP/1.0\r\n\r\n", "/health", ""},
          {"GET /health HTTP/1.0\r\nHost: evil.example\r\n\r\n", "/health", "evil.example"},
        }) {
@@ -152,10 +154,13 @@ CAF_TEST(a token is asked for everywhere but on health) {
        }) {
     CAF_MESSAGE(authorization);
     auto fields = "Host: localhost\r\nAuthorization: " + std::string{authorization} + "\r\n";
-    CAF_CHECK(check_access(got(fields), false, "secret") == (fits ? admin::access::granted : admin::access::no_token));
-    CAF_CHECK(check_access(got(fields), true, "secret") == (fits ? admin::access::granted : admin::access::no_token));
+    CAF_CHECK(check_access(got(fields), false, "secret") ==
+              (fits ? admin::access::granted : admin::access::no_token));
+    CAF_CHECK(check_access(got(fields), true, "secret") ==
+              (fits ? admin::access::granted : admin::access::no_token));
     CAF_CHECK(check_access(got(fields, "/health"), false, "secret") == admin::access::granted);
   }
   CAF_CHECK(check_access(got("Host: localhost\r\n"), false, "secret") == admin::access::no_token);
-  CAF_CHECK(check_access(got("Host: localhost\r\n", "/health/"), false, "secret") == admin::access::no_token);
+  CAF_CHECK(check_access(got("Host: localhost\r\n", "/health/"), false, "secret") ==
+            admin::access::no_token);
 }

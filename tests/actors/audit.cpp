@@ -21,7 +21,8 @@ namespace {
 struct fixture : test_coordinator_fixture<> {
   fixture() {
     process = std::make_shared<process_state>(1);
-    process->log = std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log));
+    process->log = std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log));
     char name[] = "/tmp/audit-XXXXXX";
     folder = ::mkdtemp(name);
     writer = sys.spawn(audit, process);

@@ -25,16 +25,38 @@ const std::vector<variable> odd{{"A", "it's \"a\\b\" $x"}, {"B", ""}};
 CAF_TEST(every tool finds the proxy under its name) {
   const std::string url = "http://127.0.0.1:3128";
   auto all = child_variables(url, false);
-  for (auto name :
-       {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "YARN_HTTP_PROXY", "YARN_HTTPS_PROXY",
-        "npm_config_http_proxy", "npm_config_https_proxy", "npm_config_proxy", "NPM_CONFIG_HTTP_PROXY",
-        "NPM_CONFIG_HTTPS_PROXY", "NPM_CONFIG_PROXY", "BUNDLE_HTTP_PROXY", "BUNDLE_HTTPS_PROXY", "PIP_PROXY",
-        "DOCKER_HTTP_PROXY", "DOCKER_HTTPS_PROXY", "WS_PROXY", "WSS_PROXY", "ws_proxy", "wss_proxy", "ALL_PROXY",
-        "all_proxy", "FTP_PROXY", "ftp_proxy", "CARGO_HTTP_PROXY", "grpc_proxy"}) {
+  for (auto name : {"HTTP_PROXY",
+                    "HTTPS_PROXY",
+                    "http_proxy",
+                    "https_proxy",
+                    "YARN_HTTP_PROXY",
+                    "YARN_HTTPS_PROXY",
+                    "npm_config_http_proxy",
+                    "npm_config_https_proxy",
+                    "npm_config_proxy",
+                    "NPM_CONFIG_HTTP_PROXY",
+                    "NPM_CONFIG_HTTPS_PROXY",
+                    "NPM_CONFIG_PROXY",
+                    "BUNDLE_HTTP_PROXY",
+                    "BUNDLE_HTTPS_PROXY",
+                    "PIP_PROXY",
+                    "DOCKER_HTTP_PROXY",
+                    "DOCKER_HTTPS_PROXY",
+                    "WS_PROXY",
+                    "WSS_PROXY",
+                    "ws_proxy",
+                    "wss_proxy",
+                    "ALL_PROXY",
+                    "all_proxy",
+                    "FTP_PROXY",
+                    "ftp_proxy",
+                    "CARGO_HTTP_PROXY",
+                    "grpc_proxy"}) {
     CAF_MESSAGE(name);
     CAF_CHECK_EQUAL(value_of(all, name), url);
   }
-  for (auto name : {"NO_PROXY", "no_proxy", "npm_config_noproxy", "NPM_CONFIG_NOPROXY", "BUNDLE_NO_PROXY"})
+  for (auto name :
+       {"NO_PROXY", "no_proxy", "npm_config_noproxy", "NPM_CONFIG_NOPROXY", "BUNDLE_NO_PROXY"})
     CAF_CHECK_EQUAL(value_of(all, name), "localhost,127.0.0.1,::1");
   CAF_CHECK_EQUAL(value_of(all, "NODE_USE_ENV_PROXY"), "1");
   CAF_CHECK_EQUAL(value_of(all, "ELECTRON_GET_USE_PROXY"), "true");
@@ -63,8 +85,10 @@ CAF_TEST(clients are told an address they can reach) {
 }
 
 CAF_TEST(each format quotes as its reader expects) {
-  CAF_CHECK_EQUAL(format_variables(odd, env_format::sh), "export A='it'\\''s \"a\\b\" $x'\nexport B=''\n");
-  CAF_CHECK_EQUAL(format_variables(odd, env_format::fish), "set -gx A 'it\\'s \"a\\\\b\" $x'\nset -gx B ''\n");
+  CAF_CHECK_EQUAL(format_variables(odd, env_format::sh),
+                  "export A='it'\\''s \"a\\b\" $x'\nexport B=''\n");
+  CAF_CHECK_EQUAL(format_variables(odd, env_format::fish),
+                  "set -gx A 'it\\'s \"a\\\\b\" $x'\nset -gx B ''\n");
   CAF_CHECK_EQUAL(format_variables(std::vector<variable>{{"A", "b"}}, env_format::dotenv), "A=b\n");
   auto object = nlohmann::json::parse(format_variables(odd, env_format::json));
   CAF_CHECK_EQUAL(object["A"], odd[0].value);
@@ -74,7 +98,8 @@ CAF_TEST(each format quotes as its reader expects) {
 }
 
 CAF_TEST(our variables replace inherited ones) {
-  const char* inherited[] = {"PATH=/bin", "HTTP_PROXY=http://corp:8080", "HTTP_PROXY_X=kept", "odd", nullptr};
+  const char* inherited[] = {"PATH=/bin", "HTTP_PROXY=http://corp:8080", "HTTP_PROXY_X=kept", "odd",
+                             nullptr};
   std::vector<variable> ours{{"HTTP_PROXY", "http://127.0.0.1:1"}, {"NEW", ""}};
   CAF_CHECK_EQUAL(merged_environment(inherited, ours),
                   (std::vector<std::string>{"PATH=/bin", "HTTP_PROXY_X=kept", "odd",

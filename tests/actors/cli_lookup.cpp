@@ -8,7 +8,8 @@ using namespace proxy::cli;
 using namespace proxy::test;
 
 CAF_TEST(canned answers are found by the normalised name) {
-  auto canned = unbox(canned_answers::parse({"Good.Example.=93.184.216.34,2001:db8::1", "other.example=10.0.0.1"}));
+  auto canned = unbox(
+    canned_answers::parse({"Good.Example.=93.184.216.34,2001:db8::1", "other.example=10.0.0.1"}));
   CAF_CHECK(!canned.empty());
   auto good = unbox(canned.find("good.example"));
   CAF_REQUIRE_EQUAL(good.size(), 2u);
@@ -20,8 +21,8 @@ CAF_TEST(canned answers are found by the normalised name) {
 }
 
 CAF_TEST(a canned answer that cannot be read is refused) {
-  for (auto text : {"", "a.example", "a.example=", "=10.0.0.1", "a.example=10.0.0.1,", "a.example=10.0.0",
-                    "a.example=b.example", "a..b=10.0.0.1"}) {
+  for (auto text : {"", "a.example", "a.example=", "=10.0.0.1", "a.example=10.0.0.1,",
+                    "a.example=10.0.0", "a.example=b.example", "a..b=10.0.0.1"}) {
     CAF_MESSAGE(text);
     CAF_CHECK_EQUAL(error_of(canned_answers::parse({text})), errc::malformed);
   }

@@ -22,15 +22,18 @@ blocked_request refusal(std::string host, std::string method = "GET") {
 CAF_TEST(nothing is said when nothing was refused) { CAF_CHECK_EQUAL(summary_of({}), ""); }
 
 CAF_TEST(equal refusals are counted and the most frequent come first) {
-  blocked_page page{{refusal("a.example"), refusal("b.example", ""), refusal("c.example"), refusal("c.example")}, 4};
+  blocked_page page{
+    {refusal("a.example"), refusal("b.example", ""), refusal("c.example"), refusal("c.example")},
+    4};
   page.entries[1].rule = "*.example";
   page.entries[1].reason = "denied";
   CAF_CHECK_EQUAL(summary_of(page), "codex-network-proxy: 4 requests were refused\n"
                                     "  2 x GET c.example:80 not_allowed\n"
                                     "  1 x GET a.example:80 not_allowed\n"
                                     "  1 x http b.example:80 denied (*.example)\n");
-  CAF_CHECK_EQUAL(summary_of({{refusal("a.example")}, 1}), "codex-network-proxy: 1 request was refused\n"
-                                                           "  1 x GET a.example:80 not_allowed\n");
+  CAF_CHECK_EQUAL(summary_of({{refusal("a.example")}, 1}),
+                  "codex-network-proxy: 1 request was refused\n"
+                  "  1 x GET a.example:80 not_allowed\n");
 }
 
 CAF_TEST(a long list is cut) {

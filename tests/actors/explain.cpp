@@ -62,18 +62,23 @@ CAF_TEST(a question is read as the proxy would read its request) {
   };
   for (auto& [q, protocol, host, port, method, tls, upgrade] : std::initializer_list<row>{
          {asking("http://a.example/x?y"), "http", "a.example", 80, "GET", false, false},
-         {asking("HTTP://A.Example.:8080#top", "POST"), "http", "a.example", 8080, "POST", false, false},
+         {asking("HTTP://A.Example.:8080#top", "POST"), "http", "a.example", 8080, "POST", false,
+          false},
          {asking("https://a.example/"), "https_connect", "a.example", 443, "CONNECT", false, false},
-         {asking("https://a.example:8443/x", "POST"), "https_connect", "a.example", 8443, "CONNECT", false, false},
+         {asking("https://a.example:8443/x", "POST"), "https_connect", "a.example", 8443, "CONNECT",
+          false, false},
          {asking("a.example"), "https_connect", "a.example", 443, "CONNECT", false, false},
          {asking("[::1]:22"), "https_connect", "::1", 22, "CONNECT", false, false},
-         {asking("https://a.example/", "POST", protocol::http), "http", "a.example", 443, "POST", true, false},
-         {asking("a.example:81", "GET", protocol::http), "http", "a.example", 81, "GET", false, false},
-         {asking("http://a.example/", "GET", protocol::https_connect), "https_connect", "a.example", 80, "CONNECT",
-          false, false},
+         {asking("https://a.example/", "POST", protocol::http), "http", "a.example", 443, "POST",
+          true, false},
+         {asking("a.example:81", "GET", protocol::http), "http", "a.example", 81, "GET", false,
+          false},
+         {asking("http://a.example/", "GET", protocol::https_connect), "https_connect", "a.example",
+          80, "CONNECT", false, false},
          {asking("ws://a.example/"), "http", "a.example", 80, "GET", false, true},
          {asking("wss://a.example/"), "https_connect", "a.example", 443, "CONNECT", false, false},
-         {asking("a.example:25", "GET", protocol::socks5_tcp), "socks5_tcp", "a.example", 25, "", false, false},
+         {asking("a.example:25", "GET", protocol::socks5_tcp), "socks5_tcp", "a.example", 25, "",
+          false, false},
          {asking("http://0x7f.1/"), "http", "127.0.0.1", 80, "GET", false, false},
        }) {
     CAF_MESSAGE(q.address);
@@ -99,11 +104,13 @@ CAF_TEST(fields of the request count) {
 }
 
 CAF_TEST(what no request could ask is malformed) {
-  for (auto& q : {asking(""), asking("http://"), asking("ftp://a.example/"), asking("http://a..example/"),
-                  asking("http://a.example:0/"), asking("http://a.example:99999/"), asking("http://a b/"),
-                  asking("http://a.example/", "G T"), asking("http://a.example/", ""),
-                  asking("http://a.example/\r\nX: y"), asking("http://a.example/", "GET / HTTP/1.1\r\nX: y\r\n\r\n"),
-                  asking("http://user@a.example/"), asking("::1")}) {
+  for (auto& q :
+       {asking(""), asking("http://"), asking("ftp://a.example/"), asking("http://a..example/"),
+        asking("http://a.example:0/"), asking("http://a.example:99999/"), asking("http://a b/"),
+        asking("http://a.example/", "G T"), asking("http://a.example/", ""),
+        asking("http://a.example/\r\nX: y"),
+        asking("http://a.example/", "GET / HTTP/1.1\r\nX: y\r\n\r\n"),
+        asking("http://user@a.example/"), asking("::1")}) {
     CAF_MESSAGE(q.method << ' ' << q.address);
     CAF_CHECK_EQUAL(error_of(parse_question(q)), errc::malformed);
   }
@@ -125,7 +132,8 @@ CAF_TEST(a name is looked up only when the verdict depends on it) {
          {"http://localhost/", ""},
        }) {
     CAF_MESSAGE(address);
-    CAF_CHECK_EQUAL(name_to_resolve(rules, unbox(parse_question(asking(std::string{address}))).target), name);
+    CAF_CHECK_EQUAL(
+      name_to_resolve(rules, unbox(parse_question(asking(std::string{address}))).target), name);
   }
 }
 
@@ -137,7 +145,8 @@ CAF_TEST(the json of an allowed request is complete) {
   auto told = json::parse(to_json(e));
   auto steps = told["steps"];
   told.erase("steps");
-  auto expected = json::parse(R"({"decision":"allow","reason":"allow","source":"baseline_policy","scope":"domain",
+  auto expected =
+    json::parse(R"({"decision":"allow","reason":"allow","source":"baseline_policy","scope":"domain",
     "status":200,"x_proxy_error":null,"host":"good.example","port":80,"protocol":"http","method":"GET","mode":"full",
     "mitm":false,"hook":null,"addresses":["93.184.216.34"],
     "rule":{"text":"good.example","file":"config.toml","line":2}})");
@@ -158,18 +167,20 @@ CAF_TEST(a refusal names its reason and what a client would get) {
     std::string_view reason, header, scope, rule;
   };
   for (auto& [in_force, q, address, reason, header, scope, rule] : std::initializer_list<row>{
-         {rules, asking("http://other.example/"), "::", "not_allowed", "blocked-by-allowlist", "domain", ""},
-         {rules, asking("http://bad.wide.example/"), "::", "denied", "blocked-by-denylist", "domain",
-          "bad.wide.example"},
-         {rules, asking("http://10.0.0.1/"), "::", "not_allowed_local", "blocked-by-allowlist", "domain", ""},
-         {rules, asking("http://good.example/"), "10.0.0.1", "not_allowed_local", "blocked-by-allowlist", "domain",
-          ""},
-         {rules, asking("http://good.example/"), "192.0.2.7", "denied", "blocked-by-denylist", "domain",
-          "192.0.2.0/24"},
-         {limited, asking("http://good.example/", "POST"), "::", "method_not_allowed", "blocked-by-method-policy",
-          "non_domain", ""},
-         {limited, asking("https://good.example/"), "::", "mitm_required", "blocked-by-mitm-required", "non_domain",
-          ""},
+         {rules, asking("http://other.example/"), "::", "not_allowed", "blocked-by-allowlist",
+          "domain", ""},
+         {rules, asking("http://bad.wide.example/"), "::", "denied", "blocked-by-denylist",
+          "domain", "bad.wide.example"},
+         {rules, asking("http://10.0.0.1/"), "::", "not_allowed_local", "blocked-by-allowlist",
+          "domain", ""},
+         {rules, asking("http://good.example/"), "10.0.0.1", "not_allowed_local",
+          "blocked-by-allowlist", "domain", ""},
+         {rules, asking("http://good.example/"), "192.0.2.7", "denied", "blocked-by-denylist",
+          "domain", "192.0.2.0/24"},
+         {limited, asking("http://good.example/", "POST"), "::", "method_not_allowed",
+          "blocked-by-method-policy", "non_domain", ""},
+         {limited, asking("https://good.example/"), "::", "mitm_required",
+          "blocked-by-mitm-required", "non_domain", ""},
        }) {
     CAF_MESSAGE(q.method << ' ' << q.address << ' ' << address);
     auto e = explained(in_force, q, addresses(address));
@@ -182,7 +193,8 @@ CAF_TEST(a refusal names its reason and what a client would get) {
     CAF_CHECK_EQUAL(told["scope"], scope);
     CAF_CHECK_EQUAL(e.rule ? e.rule->text : "", rule);
     CAF_CHECK(e.response.starts_with("HTTP/1.1 403 Forbidden\r\n"));
-    CAF_CHECK(e.response.find("x-proxy-error: " + std::string{header} + "\r\n") != std::string::npos);
+    CAF_CHECK(e.response.find("x-proxy-error: " + std::string{header} + "\r\n") !=
+              std::string::npos);
   }
 }
 
@@ -213,18 +225,21 @@ CAF_TEST(a request that cannot be read is explained too) {
 }
 
 CAF_TEST(people read the verdict first and see the rule and its place) {
-  auto e = explained(rules_of({"*.example"}, {"bad.example"}), asking("http://bad.example/", "DELETE"));
+  auto e =
+    explained(rules_of({"*.example"}, {"bad.example"}), asking("http://bad.example/", "DELETE"));
   auto text = to_text(e, false);
   CAF_CHECK(text.starts_with("DENY DELETE http://bad.example/\n"));
-  for (auto part : {"denied (baseline_policy)", "bad.example at config.toml:1", "  denied_domains: matches",
-                    "  HTTP/1.1 403 Forbidden\n", "  x-proxy-error: blocked-by-denylist\n"}) {
+  for (auto part :
+       {"denied (baseline_policy)", "bad.example at config.toml:1", "  denied_domains: matches",
+        "  HTTP/1.1 403 Forbidden\n", "  x-proxy-error: blocked-by-denylist\n"}) {
     CAF_MESSAGE(part);
     CAF_CHECK(text.find(part) != std::string::npos);
   }
   CAF_CHECK_EQUAL(text.find('\x1b'), std::string::npos);
   CAF_CHECK_EQUAL(text.find('\r'), std::string::npos);
   CAF_CHECK(to_text(e, true).starts_with("\x1b[31mDENY\x1b[0m DELETE"));
-  auto allowed = explained(rules_of({"*.example"}), asking("https://a.example/", "POST"), addresses("93.184.216.34"));
+  auto allowed = explained(rules_of({"*.example"}), asking("https://a.example/", "POST"),
+                           addresses("93.184.216.34"));
   CAF_CHECK(to_text(allowed, false).starts_with("ALLOW POST https://a.example/\n"));
 }
 

@@ -8,7 +8,8 @@ using namespace proxy;
 namespace {
 
 log_record record_of(std::string_view text, spdlog::level::level_enum level = spdlog::level::info) {
-  return {std::chrono::system_clock::time_point{std::chrono::milliseconds{1'700'000'000'007}}, level, text};
+  return {std::chrono::system_clock::time_point{std::chrono::milliseconds{1'700'000'000'007}},
+          level, text};
 }
 
 std::string text_line(std::string_view text) {
@@ -48,7 +49,8 @@ CAF_TEST(a json line has a member for each key) {
          {"msg=ready workers=2 mode=full", R"("msg":"ready","workers":2,"mode":"full")"},
          {R"(msg=a rule="*.x y" port=443)", R"("msg":"a","rule":"*.x y","port":443)"},
          {R"(msg="it's \"this\"" n="5")", R"("msg":"it's \"this\"","n":"5")"},
-         {"msg=cannot open the file path=/tmp/a=b", R"("msg":"cannot open the file","path":"/tmp/a=b")"},
+         {"msg=cannot open the file path=/tmp/a=b",
+          R"("msg":"cannot open the file","path":"/tmp/a=b")"},
          {"no key at all", R"("msg":"no key at all")"},
          {"", R"("msg":"")"},
          {"msg= next=1", R"("msg":"","next":1)"},

@@ -38,9 +38,10 @@ CAF_TEST(every series is written with its value and type) {
   what.counters.tunnels_active = 2;
   what.counters.bytes_up = 10;
   what.counters.bytes_down = 123'456'789'012;
-  what.counters.decisions[static_cast<size_t>(policy::decision::deny)][static_cast<size_t>(policy::reason::denied)] = 7;
-  what.counters.decisions[static_cast<size_t>(policy::decision::ask)][static_cast<size_t>(policy::reason::policy_denied)]
-    = 1;
+  what.counters.decisions[static_cast<size_t>(policy::decision::deny)]
+                         [static_cast<size_t>(policy::reason::denied)] = 7;
+  what.counters.decisions[static_cast<size_t>(policy::decision::ask)]
+                         [static_cast<size_t>(policy::reason::policy_denied)] = 1;
   what.generation = 4;
   what.audit_dropped = 9;
   what.process.open_descriptors = 12;

@@ -38,7 +38,8 @@ class Client:
     def __init__(self, address=None, sock=None, timeout=20):
         self.sock = sock or socket.create_connection(address, timeout)
         self.sock.settimeout(timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.sock.family != socket.AF_UNIX:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = io.BufferedReader(socket.SocketIO(self.sock, "r"))
 
     def __enter__(self):
@@ -48,6 +49,7 @@ class Client:
         self.close()
 
     def close(self):
+        self.reader.close()  # it holds the socket open otherwise
         self.sock.close()
 
     def send(self, data):

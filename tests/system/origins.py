@@ -118,7 +118,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """A response with fields that must not leave the proxy."""
         self.reply(b"hop", fields=[("Connection", "X-One"), ("Connection", "X-Two, Keep-Alive"), ("X-One", "1"), ("X-Two", "2"),
                                    ("X-Three", "3"), ("Keep-Alive", "timeout=9"), ("Proxy-Authenticate", "Basic"),
-                                   ("Proxy-Status", "forged; error=dns_error")])
+                                   ("Proxy-Status", "codex-network-proxy; error=forged")])
 
     def serve_upgrade(self, _):
         """Switches to a protocol that sends everything back."""

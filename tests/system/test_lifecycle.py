@@ -78,7 +78,7 @@ class StopTest(SystemTest):
         self.assertEqual(proxy.wait(10), 0)
 
     def test_a_second_term_ends_at_once(self):
-        proxy, client = self.start_with_request(shutdown_grace="10min")
+        proxy, client = self.start_with_request(shutdown_grace="10m")
         proxy.signal(signal.SIGTERM)
         until(lambda: self.refuses(proxy.address()), "it drains")
         self.assertIsNone(proxy.process.poll())

