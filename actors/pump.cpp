@@ -132,14 +132,19 @@ pump::status pump::source_over(const io_result& r) noexcept {
 }
 
 pump::status pump::copy_once(event_loop& loop, transport& from, transport& to) {
-  auto buffer = loop.scratch().first(std::min<uint64_t>(copy_size, left_));
+  // Room for more than is left: a read that comes back short tells that the socket is empty.
+  auto buffer = loop.scratch().first(copy_size);
   auto got = from.read(buffer);
   if (!got.ok())
     return source_over(got);
-  if (left_ != unlimited)
-    left_ -= got.size;
   bulk_ = !decode_ && got.size >= bulk_read;
   std::string_view bytes{buffer.data(), got.size};
+  if (left_ != unlimited) {
+    auto mine = std::min<uint64_t>(left_, bytes.size());
+    excess_.assign(bytes.substr(mine));
+    bytes = bytes.substr(0, mine);
+    left_ -= mine;
+  }
   if (decoder_) {
     auto deliver = follow(bytes);
     if (!deliver)

@@ -25,6 +25,8 @@ public:
   /// A read may make progress.
   [[nodiscard]] bool may_read() const noexcept { return raw.may_read() || (tls_ && has_pending()); }
   [[nodiscard]] bool may_write() const noexcept { return raw.may_write(); }
+  /// Something waits to be read, or the end was reached; asks the kernel when it is not known.
+  [[nodiscard]] bool has_unread() noexcept { return (tls_ && has_pending()) || raw.has_input(); }
 
   [[nodiscard]] io_result read(std::span<char> into) noexcept { return tls_ ? read_tls(into) : raw.read(into); }
   [[nodiscard]] io_result write(std::string_view bytes) noexcept { return tls_ ? write_tls(bytes) : raw.write(bytes); }

@@ -27,7 +27,7 @@ std::unique_ptr<upstream> upstream_pool::take(const upstream_key& key, ready_han
 
 void upstream_pool::keep(std::unique_ptr<upstream> idle) {
   // Readable now means closed, or an answer to nothing: neither may reach the next request.
-  if (max_ == 0 || idle->io.may_read() || !idle->io.raw.is_open())
+  if (max_ == 0 || !idle->io.raw.is_open() || idle->io.has_unread())
     return;
   auto& same = by_key_[idle->key];
   if (same.size() >= max_per_key_) {

@@ -124,6 +124,13 @@ void socket::shutdown_write() noexcept {
   ::shutdown(fd, SHUT_WR);
 }
 
+bool socket::has_input() noexcept {
+  if (!may_read())
+    return false;
+  char byte;
+  return !finish_read(::recv(fd, &byte, 1, MSG_PEEK), 1, false).blocked();
+}
+
 int socket::take_error() noexcept {
   int error = 0;
   socklen_t size = sizeof error;

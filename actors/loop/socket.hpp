@@ -74,6 +74,8 @@ public:
   [[nodiscard]] io_result splice_from(pipe_ends from, size_t size, bool more) noexcept;
   /// Sends the end of stream.
   void shutdown_write() noexcept;
+  /// Asks the kernel whether a read would find something (bytes or the end), where `may_read` only believes it.
+  [[nodiscard]] bool has_input() noexcept;
   /// The error that a connect(2) ended with, 0 for none.
   [[nodiscard]] int take_error() noexcept;
 
