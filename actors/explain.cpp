@@ -137,6 +137,7 @@ void set_fault(explanation& e, const caf::error& why) {
   auto code = code_of(why);
   const auto& look = outcome_of(code);
   e.reason = to_string(code);
+  e.source.clear(); // no policy says so
   e.status = look.http_status;
   if (e.status == 502 || e.status == 504)
     e.x_proxy_error = look.proxy_status;

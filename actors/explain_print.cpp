@@ -28,9 +28,7 @@ std::string_view verdict(const explanation& e) {
   if (e.goes_through())
     return "ALLOW";
   if (e.source.empty())
-    return "ERROR"; // the request could not be read
-  if (e.decision == policy::decision::allow)
-    return "ERROR"; // allowed, but it does not resolve
+    return "ERROR"; // it cannot be read, or its name does not resolve
   return e.decision == policy::decision::ask ? "ASK" : "DENY";
 }
 

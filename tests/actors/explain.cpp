@@ -207,6 +207,7 @@ CAF_TEST(a name that does not resolve is no policy verdict) {
   CAF_CHECK_EQUAL(told["reason"], "dns_error");
   CAF_CHECK_EQUAL(told["status"], 502);
   CAF_CHECK_EQUAL(told["x_proxy_error"], "dns_error");
+  CAF_CHECK(told["source"].is_null());
   CAF_CHECK(!e.goes_through());
   CAF_CHECK(to_text(e, false).starts_with("ERROR GET http://good.example/\n"));
   auto late = explained(rules, asking("http://good.example/"),
