@@ -27,16 +27,19 @@ void append_sf_string(std::string& out, std::string_view text) {
 size_t utf8_length(std::string_view text) {
   auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   auto lead = byte(0);
-  size_t size = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3
-              : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  size_t size = lead < 0x80                   ? 1
+                : lead >= 0xc2 && lead < 0xe0 ? 2
+                : lead >= 0xe0 && lead < 0xf0 ? 3
+                : lead >= 0xf0 && lead < 0xf5 ? 4
+                                              : 0;
   if (size == 0 || size > text.size())
     return 0;
   for (size_t i = 1; i < size; ++i)
     if ((byte(i) & 0xc0) != 0x80)
       return 0;
   // Overlong forms, surrogates and code points beyond U+10FFFF.
-  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f) || (lead == 0xf0 && byte(1) < 0x90)
-      || (lead == 0xf4 && byte(1) > 0x8f))
+  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f) ||
+      (lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f))
     return 0;
   return size;
 }
@@ -88,8 +91,9 @@ std::string_view status_phrase(uint16_t status) noexcept {
   }
 }
 
-void append_response(std::string& out, uint16_t status, std::string_view content_type, std::string_view body,
-                     std::string_view extra_fields, const answer_options& options) {
+void append_response(std::string& out, uint16_t status, std::string_view content_type,
+                     std::string_view body, std::string_view extra_fields,
+                     const answer_options& options) {
   out += "HTTP/1.1 ";
   append_number(out, status);
   out += ' ';
@@ -177,7 +181,8 @@ void append_refusal(std::string& out, const policy::denial& why, const policy::t
   append_response(out, look.status, "application/json", body, fields, options);
 }
 
-void append_fault(std::string& out, errc code, std::string_view cause, const answer_options& options) {
+void append_fault(std::string& out, errc code, std::string_view cause,
+                  const answer_options& options) {
   const auto& look = outcome_of(code);
   std::string fields = "proxy-status: ";
   fields += product;

@@ -15,23 +15,25 @@ inline constexpr std::string_view product = "codex-network-proxy";
 /// What our own responses say beside the verdict.
 struct answer_options {
   std::string_view request_id;
-  bool head_only = false;  ///< The request was HEAD: no body.
-  bool close = true;       ///< Add Connection: close.
+  bool head_only = false; ///< The request was HEAD: no body.
+  bool close = true;      ///< Add Connection: close.
   bool keep_alive_1_0 = false;
 };
 
-/// Appends the response that a refused client gets (status, x-proxy-error, Proxy-Status …): JSON for plain
-/// HTTP, text for CONNECT.
+/// Appends the response that a refused client gets (status, x-proxy-error, Proxy-Status …): JSON
+/// for plain HTTP, text for CONNECT.
 void append_refusal(std::string& out, const policy::denial& why, const policy::target& what,
                     const answer_options& options);
 
 /// Appends the response to a malformed request or an upstream fault; the body names the cause.
 /// @pre outcome_of(code).http_status != 0
-void append_fault(std::string& out, errc code, std::string_view cause, const answer_options& options);
+void append_fault(std::string& out, errc code, std::string_view cause,
+                  const answer_options& options);
 
 /// Appends a response of ours with any body, e.g. of the admin API.
-void append_response(std::string& out, uint16_t status, std::string_view content_type, std::string_view body,
-                     std::string_view extra_fields, const answer_options& options);
+void append_response(std::string& out, uint16_t status, std::string_view content_type,
+                     std::string_view body, std::string_view extra_fields,
+                     const answer_options& options);
 
 /// The standard phrase of a status, "" when unknown.
 [[nodiscard]] std::string_view status_phrase(uint16_t status) noexcept;

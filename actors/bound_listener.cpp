@@ -17,8 +17,8 @@ namespace {
 constexpr int backlog = 4096;
 
 caf::error failed(const bound_listener& what, const std::string& call) {
-  return caf::make_error(errc::system, "cannot listen on " + what.address() + ": " + call + ": "
-                                         + std::strerror(errno));
+  return caf::make_error(errc::system, "cannot listen on " + what.address() + ": " + call + ": " +
+                                         std::strerror(errno));
 }
 
 caf::error bind_ip(bound_listener& l) {
@@ -63,12 +63,13 @@ caf::error bind_path(bound_listener& l) {
   if (path.size() >= sizeof name.sun_path)
     return caf::make_error(errc::system, "cannot listen on unix:" + path + ": path too long");
   std::memcpy(name.sun_path, path.data(), path.size());
-  struct stat st{};
+  struct stat st {};
   if (::lstat(path.c_str(), &st) == 0) {
     if (!S_ISSOCK(st.st_mode) || answers(name)) {
       errno = EADDRINUSE;
       l.wanted.path = path;
-      return caf::make_error(errc::system, "cannot listen on unix:" + path + ": " + std::strerror(errno));
+      return caf::make_error(errc::system,
+                             "cannot listen on unix:" + path + ": " + std::strerror(errno));
     }
     ::unlink(path.c_str());
   }
@@ -103,7 +104,8 @@ std::string bound_listener::address() const {
   return (ip.is_v4() ? text : '[' + text + ']') + ':' + std::to_string(port);
 }
 
-caf::expected<bound_listener_ptr> bind_listener(endpoint serves, const config::listen_address& wanted) {
+caf::expected<bound_listener_ptr> bind_listener(endpoint serves,
+                                                const config::listen_address& wanted) {
   auto made = std::make_shared<bound_listener>();
   made->serves = serves;
   made->wanted = wanted;

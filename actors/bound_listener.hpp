@@ -8,15 +8,15 @@
 
 namespace proxy {
 
-/// A bound and listening socket. Shared by all shards; the last one that lets go closes it, and removes the
-/// file of a unix socket.
+/// A bound and listening socket. Shared by all shards; the last one that lets go closes it, and
+/// removes the file of a unix socket.
 struct bound_listener {
   endpoint serves = endpoint::http;
   config::listen_address wanted; ///< As configured: port 0 stays 0.
   int fd = -1;
   ip_address ip;
-  uint16_t port = 0;             ///< As bound.
-  std::string path;              ///< Unix socket; then `ip` and `port` mean nothing.
+  uint16_t port = 0; ///< As bound.
+  std::string path;  ///< Unix socket; then `ip` and `port` mean nothing.
 
   bound_listener() = default;
   bound_listener(const bound_listener&) = delete;
@@ -27,8 +27,10 @@ struct bound_listener {
   [[nodiscard]] std::string address() const;
 };
 
-/// Binds and listens. A unix socket file left by a dead process is replaced; one that answers is in use.
+/// Binds and listens. A unix socket file left by a dead process is replaced; one that answers is in
+/// use.
 /// @returns errc::system with address and errno text.
-[[nodiscard]] caf::expected<bound_listener_ptr> bind_listener(endpoint serves, const config::listen_address& wanted);
+[[nodiscard]] caf::expected<bound_listener_ptr> bind_listener(endpoint serves,
+                                                              const config::listen_address& wanted);
 
 } // namespace proxy

@@ -17,7 +17,7 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
     co_return co_await refuse(c, x, *denial);
   if (auto* answer = std::get_if<own_answer>(&v)) {
     auto sent = co_await send_to_client(c, answer->body);
-    co_return sent && x.keep_alive ? after::next_request : after::close;
+    co_return sent&& x.keep_alive ? after::next_request : after::close;
   }
   co_return co_await fault(c, x, std::get<caf::error>(v));
 }
@@ -31,7 +31,8 @@ task<after> serve_requests(connection& c) {
     exchange x;
     ++c.shard.counters.requests_total;
     ++c.requests;
-    auto v = head.status == head_status::complete ? judge_request(c, head.text, x) : verdict{std::move(head.error)};
+    auto v = head.status == head_status::complete ? judge_request(c, head.text, x)
+                                                  : verdict{std::move(head.error)};
     auto next = co_await serve(c, x, v);
     if (next != after::next_request)
       co_return next;

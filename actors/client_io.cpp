@@ -27,7 +27,8 @@ bool settle(connection& c, std::string_view bytes, size_t& scanned, received_hea
   auto limit = c.shard.config().limits.max_head_bytes;
   if (end.value_or(bytes.size()) > limit) {
     out.status = head_status::failed;
-    out.error = caf::make_error(errc::head_too_large, "request head longer than " + std::to_string(limit) + " bytes");
+    out.error = caf::make_error(errc::head_too_large,
+                                "request head longer than " + std::to_string(limit) + " bytes");
     return true;
   }
   if (!end)
@@ -41,7 +42,8 @@ bool settle(connection& c, std::string_view bytes, size_t& scanned, received_hea
 
 task<> read_head(connection& c, received_head& out) {
   size_t scanned = 0;
-  // What a pipelining client sent ahead comes first; it must not lie where it grows while views point to it.
+  // What a pipelining client sent ahead comes first; it must not lie where it grows while views
+  // point to it.
   if (!c.pending.empty() && settle(c, c.pending, scanned, out)) {
     auto used = out.text.size();
     out.store = std::move(c.pending);
@@ -67,7 +69,8 @@ task<> read_head(connection& c, received_head& out) {
         co_return; // silence before the first byte is no request: no answer
       }
       out.status = head_status::failed;
-      out.error = caf::make_error(errc::request_timeout, std::string{"the request head did not arrive in time"});
+      out.error = caf::make_error(errc::request_timeout,
+                                  std::string{"the request head did not arrive in time"});
       co_return;
     }
     auto buffer = c.shard.loop.scratch().first(head_read_size);
@@ -136,7 +139,8 @@ task<bool> drain_body(connection& c, http1::framing framing, uint64_t length) {
     co_return false;
   http1::chunked_decoder chunks;
   uint64_t left = framing == http1::framing::length ? length : limit;
-  // Takes what belongs to the body from the front; false when there is too much of it, or it is broken.
+  // Takes what belongs to the body from the front; false when there is too much of it, or it is
+  // broken.
   auto take = [&](std::string_view bytes, size_t& used) {
     used = static_cast<size_t>(std::min<uint64_t>(left, bytes.size()));
     if (framing == http1::framing::chunked) {

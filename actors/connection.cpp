@@ -27,12 +27,9 @@ std::string_view to_string(ending e) noexcept {
   return "?";
 }
 
-connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint what, client_address whence)
-  : super(cfg),
-    shard(owner),
-    wakes(owner.loop),
-    from(whence),
-    serves(what),
+connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint what,
+                       client_address whence)
+  : super(cfg), shard(owner), wakes(owner.loop), from(whence), serves(what),
     id(owner.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)),
     began_(owner.loop.now()) {}
 
@@ -41,8 +38,8 @@ connection::~connection() = default;
 bool connection::over_limit() const {
   const auto& limits = shard.config().limits;
   auto per_client = limits.max_connections_per_client;
-  return shard.process->total_connections() > limits.max_connections
-         || (per_client > 0 && !from.unix_socket && shard.clients_of(from.ip) > per_client);
+  return shard.process->total_connections() > limits.max_connections ||
+         (per_client > 0 && !from.unix_socket && shard.clients_of(from.ip) > per_client);
 }
 
 void connection::begin(int descriptor) {
@@ -52,7 +49,9 @@ void connection::begin(int descriptor) {
     finish(ending::aborted);
     return;
   }
-  flow_ = serves == endpoint::admin ? admin_flow(*this) : over_limit() ? turn_away(*this) : client_flow(*this);
+  flow_ = serves == endpoint::admin ? admin_flow(*this)
+          : over_limit()            ? turn_away(*this)
+                                    : client_flow(*this);
   flow_.start(this, &connection::flow_done);
 }
 
@@ -101,13 +100,15 @@ void connection::log_end() const {
   if (!shard.config().log.access || serves == endpoint::admin)
     return;
   std::string rule = admitted ? (admitted->by_decider ? "decider" : admitted->rule.text) : "";
-  auto age = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
-  shard.log().info(
-    "msg=connection id={} client={} protocol={} target={}:{} rule=\"{}\" requests={} bytes_up={} bytes_down={} "
-    "dns_ms={} connect_ms={} ms={} end={}",
-    id, from.str(), admitted ? policy::to_string(admitted->to.protocol) : "-",
-    admitted ? admitted->to.host.in_url() : "-", admitted ? admitted->to.port : 0, rule, requests, bytes_up, bytes_down,
-    dns_ms, connect_ms, age.count(), to_string(end));
+  auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
+    std::chrono::steady_clock::now() - began_);
+  shard.log().info("msg=connection id={} client={} protocol={} target={}:{} rule=\"{}\" "
+                   "requests={} bytes_up={} bytes_down={} "
+                   "dns_ms={} connect_ms={} ms={} end={}",
+                   id, from.str(), admitted ? policy::to_string(admitted->to.protocol) : "-",
+                   admitted ? admitted->to.host.in_url() : "-", admitted ? admitted->to.port : 0,
+                   rule, requests, bytes_up, bytes_down, dns_ms, connect_ms, age.count(),
+                   to_string(end));
 }
 
 connection_info connection::describe() const {

@@ -14,8 +14,8 @@
 
 namespace proxy {
 
-/// One client connection. Lives on the loop that accepted it (or was handed it) and owns itself while its
-/// flow runs; the shard only lists it.
+/// One client connection. Lives on the loop that accepted it (or was handed it) and owns itself
+/// while its flow runs; the shard only lists it.
 using connection_actor = caf::typed_actor<
   // Judge an open tunnel under a new policy; replies true when it was closed.
   caf::replies_to<atom::judge, snapshot_ptr>::with<bool>,
@@ -37,15 +37,25 @@ struct client_address {
 struct admission {
   policy::target to;
   std::optional<ip_address> connected; ///< Unknown behind an upstream proxy.
-  policy::rule rule;       ///< A copy: the rules it came from may be gone. Empty text: a decider.
+  policy::rule rule; ///< A copy: the rules it came from may be gone. Empty text: a decider.
   bool by_decider = false;
 };
 
 /// Judges an open tunnel under a new policy. @returns the denial when it must be closed.
-[[nodiscard]] std::optional<policy::denial> judge_tunnel(const policy::rules& in_force, const admission& of);
+[[nodiscard]] std::optional<policy::denial> judge_tunnel(const policy::rules& in_force,
+                                                         const admission& of);
 
 /// How a connection's flow ended; the `end` of its canonical log line.
-enum class ending : uint8_t { done, client_gone, upstream_gone, idle, refused, fault, policy_changed, aborted };
+enum class ending : uint8_t {
+  done,
+  client_gone,
+  upstream_gone,
+  idle,
+  refused,
+  fault,
+  policy_changed,
+  aborted
+};
 [[nodiscard]] std::string_view to_string(ending e) noexcept;
 
 class connection final : public pinned_actor<connection_actor> {
@@ -61,29 +71,34 @@ public:
   void begin(int descriptor);
 
   [[nodiscard]] connection_info describe() const;
-  [[nodiscard]] const config::timeouts& timeouts() const noexcept { return shard.config().timeouts; }
-  [[nodiscard]] steady_time in(std::chrono::milliseconds time) const noexcept { return shard.loop.now() + time; }
+  [[nodiscard]] const config::timeouts& timeouts() const noexcept {
+    return shard.config().timeouts;
+  }
+  [[nodiscard]] steady_time in(std::chrono::milliseconds time) const noexcept {
+    return shard.loop.now() + time;
+  }
 
   // What the flow works with; nobody else does.
   shard_core& shard;
   waker wakes;
   transport client;
-  std::string pending;                 ///< Read from the client, not yet understood.
-  std::string first_down;              ///< What a tunnel sends the client first: a 101 and what came with it.
-  std::unique_ptr<upstream> server;    ///< Of the request or tunnel under way.
-  std::unique_ptr<admission> admitted; ///< Of the tunnel; with `log.access`, of the last request too.
+  std::string pending;    ///< Read from the client, not yet understood.
+  std::string first_down; ///< What a tunnel sends the client first: a 101 and what came with it.
+  std::unique_ptr<upstream> server; ///< Of the request or tunnel under way.
+  std::unique_ptr<admission>
+    admitted; ///< Of the tunnel; with `log.access`, of the last request too.
   const client_address from;
   const endpoint serves;
   const uint64_t id;
   uint64_t bytes_up = 0;
   uint64_t bytes_down = 0;
   uint32_t requests = 0;
-  uint32_t dns_ms = 0;                 ///< Of the last look-up.
-  uint32_t connect_ms = 0;             ///< Of the last dial.
+  uint32_t dns_ms = 0;     ///< Of the last look-up.
+  uint32_t connect_ms = 0; ///< Of the last dial.
   bool tunnelling = false;
   bool draining = false;
-  bool reset = false;                  ///< Close with a reset: what the client has must not look whole.
-  bool linger = false;                 ///< Our last bytes may still be on their way: close in steps.
+  bool reset = false;  ///< Close with a reset: what the client has must not look whole.
+  bool linger = false; ///< Our last bytes may still be on their way: close in steps.
   ending end = ending::done;
 
 private:
@@ -98,7 +113,7 @@ private:
   caf::strong_actor_ptr self_;
   size_t place_ = 0; ///< In the shard's list.
   steady_time began_;
-  task<> flow_;      ///< Last: destroyed first.
+  task<> flow_; ///< Last: destroyed first.
 };
 
 } // namespace proxy

@@ -40,7 +40,8 @@ std::vector<ip_address> interleave(std::span<const ip_address> in) {
 caf::error to_error(int error, const ip_address& address, uint16_t port) {
   auto where = address.is_v4() ? address.str() : '[' + address.str() + ']';
   auto text = where + ':' + std::to_string(port) + ": " + std::strerror(error);
-  return caf::make_error(error == ETIMEDOUT ? errc::connection_timeout : errc::connection_refused, std::move(text));
+  return caf::make_error(error == ETIMEDOUT ? errc::connection_timeout : errc::connection_refused,
+                         std::move(text));
 }
 
 /// Starts a connect(2). @returns 0, or why it failed at once.
@@ -65,7 +66,8 @@ struct attempt {
 };
 
 /// One of the attempts that has connected; failed ones are marked, the last error kept.
-std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_t port, caf::error& last) {
+std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_t port,
+                                         caf::error& last) {
   for (auto& a : attempts) {
     if (a.failed || !a.to->io.raw.may_write())
       continue;
@@ -81,13 +83,14 @@ std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_
 
 } // namespace
 
-task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, std::span<const ip_address> to, uint16_t port,
-                                                           steady_time deadline) {
+task<caf::expected<std::unique_ptr<upstream>>>
+connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady_time deadline) {
   auto order = to.size() == 1 ? std::vector<ip_address>{to[0]} : interleave(to);
   std::vector<attempt> attempts;
   auto last = caf::make_error(errc::connection_timeout, std::string{"no address answered in time"});
   for (size_t next = 0;;) {
-    auto pending = std::any_of(attempts.begin(), attempts.end(), [](const attempt& a) { return !a.failed; });
+    auto pending =
+      std::any_of(attempts.begin(), attempts.end(), [](const attempt& a) { return !a.failed; });
     if (next < order.size()) {
       auto made = std::make_unique<upstream>();
       made->address = order[next++];
@@ -108,12 +111,14 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, std::s
         co_return std::move(connected);
       if (c.client.raw.dead())
         co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
-      auto alive = std::any_of(attempts.begin(), attempts.end(), [](const attempt& a) { return !a.failed; });
+      auto alive =
+        std::any_of(attempts.begin(), attempts.end(), [](const attempt& a) { return !a.failed; });
       if (!alive || !in_time)
         break;
     }
     if (c.shard.loop.now() >= deadline)
-      co_return caf::make_error(errc::connection_timeout, "no answer from " + order[0].str() + " in time");
+      co_return caf::make_error(errc::connection_timeout,
+                                "no answer from " + order[0].str() + " in time");
   }
 }
 
@@ -124,16 +129,15 @@ task<caf::error> secure(connection& c, upstream& u, const host& name) {
   auto deadline = c.in(c.timeouts().tls_handshake);
   for (;;) {
     switch (tls::connect_step(*session)) {
-      case tls::step::done:
-        u.io.secure(std::move(session));
-        co_return caf::none;
+      case tls::step::done: u.io.secure(std::move(session)); co_return caf::none;
       case tls::step::want_read: u.io.raw.met_read_block(); break;
       case tls::step::want_write: u.io.raw.met_write_block(); break;
       default: co_return tls::handshake_error(*session);
     }
     auto in_time = co_await c.wakes.until(deadline);
     if (!in_time)
-      co_return caf::make_error(errc::connection_timeout, std::string{"the TLS handshake took too long"});
+      co_return caf::make_error(errc::connection_timeout,
+                                std::string{"the TLS handshake took too long"});
   }
 }
 

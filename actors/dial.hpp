@@ -6,14 +6,15 @@
 
 #include "actors/flows.hpp"
 
-/// The pieces of dialling. Not for flows, which may only reach what was judged: `dial`, `dial_through`.
+/// The pieces of dialling. Not for flows, which may only reach what was judged: `dial`,
+/// `dial_through`.
 
 namespace proxy {
 
 /// RFC 8305 §5: attempts one after the other, a slow one is overtaken.
 /// @returns errc::connection_refused or errc::connection_timeout with the address.
-task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, std::span<const ip_address> to, uint16_t port,
-                                                           steady_time deadline);
+task<caf::expected<std::unique_ptr<upstream>>>
+connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady_time deadline);
 
 /// Puts verified TLS on a connection, inside the TLS it has already, if any.
 /// @returns errc::tls_certificate, errc::tls_handshake or errc::connection_timeout.

@@ -12,7 +12,8 @@ task<caf::expected<std::vector<ip_address>>> addresses_of(connection& c, const h
   if (!known.empty())
     co_return std::move(known);
   auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
-  auto answer = co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v, name.text());
+  auto answer =
+    co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v, name.text());
   if (!answer)
     co_return std::move(answer.error());
   co_return std::move(answer->addresses);
@@ -38,7 +39,8 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
     } else if (sent.blocked()) {
       auto in_time = co_await c.wakes.until(deadline);
       if (!in_time)
-        co_return caf::make_error(errc::connection_timeout, "upstream proxy " + name.text + " takes no request");
+        co_return caf::make_error(errc::connection_timeout,
+                                  "upstream proxy " + name.text + " takes no request");
     } else {
       co_return bad(name, "closed the connection");
     }
@@ -57,12 +59,14 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
     } else if (got.blocked()) {
       auto in_time = co_await c.wakes.until(deadline);
       if (!in_time)
-        co_return caf::make_error(errc::connection_timeout, "upstream proxy " + name.text + " does not answer");
+        co_return caf::make_error(errc::connection_timeout,
+                                  "upstream proxy " + name.text + " does not answer");
     } else {
       co_return bad(name, "closed the connection");
     }
   }
-  http1::head_limits limits{c.shard.config().limits.max_head_bytes, c.shard.config().limits.max_header_fields};
+  http1::head_limits limits{c.shard.config().limits.max_head_bytes,
+                            c.shard.config().limits.max_header_fields};
   auto& res = c.shard.response;
   if (auto err = http1::decode_response(head, limits, false, true, res))
     co_return bad(name, context_of(err));
@@ -73,7 +77,8 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
 
 } // namespace
 
-task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const exchange& x, const policy::permit&) {
+task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const exchange& x,
+                                                            const policy::permit&) {
   auto addresses = co_await addresses_of(c, x.via->host);
   if (!addresses)
     co_return std::move(addresses.error());

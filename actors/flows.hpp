@@ -11,8 +11,8 @@
 #include "actors/loop/task.hpp"
 #include "policy/evaluate.hpp"
 
-/// The coroutines of a connection, in the order in which a request meets them. Each is a free function
-/// whose references outlive it: the connection owns its flow.
+/// The coroutines of a connection, in the order in which a request meets them. Each is a free
+/// function whose references outlive it: the connection owns its flow.
 
 namespace proxy {
 
@@ -32,7 +32,8 @@ enum class head_status : uint8_t {
   failed,   ///< An answer is due: `error`.
 };
 
-/// A request head. Its text stays until the next head is read or the flow suspends, whichever is first.
+/// A request head. Its text stays until the next head is read or the flow suspends, whichever is
+/// first.
 struct received_head {
   head_status status = head_status::ended;
   std::string_view text;
@@ -43,26 +44,28 @@ struct received_head {
 /// Reads one request head (RFC 9112 §2.1); what was read beyond it stays in `c.pending`.
 task<> read_head(connection& c, received_head& out);
 
-/// Sends bytes to the client; they may be in a scratch buffer. @returns false when the client is gone or takes nothing for `timeouts.idle`.
+/// Sends bytes to the client; they may be in a scratch buffer. @returns false when the client is
+/// gone or takes nothing for `timeouts.idle`.
 task<bool> send_to_client(connection& c, std::string_view bytes);
 
 /// Reads and drops the body of a request that is answered without reading it.
 /// @returns true when the connection can serve the next request.
 task<bool> drain_body(connection& c, http1::framing framing, uint64_t length);
 
-/// Closes in steps (FIN, then waiting for the client's), so that unread bytes do not reset away our answer.
+/// Closes in steps (FIN, then waiting for the client's), so that unread bytes do not reset away our
+/// answer.
 task<> close_in_steps(connection& c);
 
 /// What a request asks for, taken out of its head: nothing here points into a buffer.
 struct exchange {
   policy::target target;
-  std::string head;           ///< Rewritten, ready to be sent upstream.
+  std::string head; ///< Rewritten, ready to be sent upstream.
   http1::framing body = http1::framing::none;
   uint64_t content_length = 0;
   const policy::upstream_proxy* via = nullptr; ///< Goes through this proxy; lives in `under`.
-  snapshot_ptr under;         ///< Held while `via` is used.
-  bool to_head = false;       ///< HEAD.
-  bool idempotent = false;    ///< RFC 9110 §9.2.2
+  snapshot_ptr under;                          ///< Held while `via` is used.
+  bool to_head = false;                        ///< HEAD.
+  bool idempotent = false;                     ///< RFC 9110 §9.2.2
   bool client_1_0 = false;
   bool keep_alive = false;
   bool upgrade = false;
@@ -104,16 +107,19 @@ task<routed> find_route(connection& c, policy::permit permit);
 /// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
 task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to);
 
-/// Connects through an upstream proxy: CONNECT for tunnels and TLS, the bare connection for plain requests.
+/// Connects through an upstream proxy: CONNECT for tunnels and TLS, the bare connection for plain
+/// requests.
 /// @param judged  Proof that the policy allows the target; its addresses are the proxy's business.
 task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const exchange& x,
                                                             const policy::permit& judged);
 
 /// Resolves, vets and dials: the refusal or fault, if any, is already answered.
 /// @returns nullptr when it was; `next` then says what to do with the connection.
-task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit, after& next);
+task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit,
+                                      after& next);
 
-/// Answers with a refusal: counted, audited, recorded, sent. @returns what to do with the connection.
+/// Answers with a refusal: counted, audited, recorded, sent. @returns what to do with the
+/// connection.
 task<after> refuse(connection& c, exchange& x, const policy::denial& why);
 
 /// Answers with a fault of ours, of the client or of the upstream.

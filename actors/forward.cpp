@@ -14,21 +14,20 @@ constexpr size_t head_read_size = 16 * 1024;
 
 /// What a step of an exchange came to.
 enum class step : uint8_t {
-  wait,         ///< Nothing to do before an end is ready.
-  again,        ///< There is more to do, after others had their turn.
-  complete,     ///< The response is delivered.
-  tunnel,       ///< 101: the protocol was switched.
-  retry,        ///< The reused connection was dead: the request never got anywhere.
-  fault,        ///< The client is owed an answer: `error`.
-  broken,       ///< The response has begun and cannot be completed.
+  wait,     ///< Nothing to do before an end is ready.
+  again,    ///< There is more to do, after others had their turn.
+  complete, ///< The response is delivered.
+  tunnel,   ///< 101: the protocol was switched.
+  retry,    ///< The reused connection was dead: the request never got anywhere.
+  fault,    ///< The client is owed an answer: `error`.
+  broken,   ///< The response has begun and cannot be completed.
   client_gone,
 };
 
 /// One request and its response, moving between two transports in both directions at once.
 class transfer {
 public:
-  transfer(connection& c, exchange& x, upstream& u)
-    : c_(c), x_(x), u_(u), up_(make_up(x)) {}
+  transfer(connection& c, exchange& x, upstream& u) : c_(c), x_(x), u_(u), up_(make_up(x)) {}
 
   /// Begins: sends the head with what of the body has come with it.
   [[nodiscard]] step begin();
@@ -82,7 +81,7 @@ private:
   upstream& u_;
   pump up_;
   std::optional<pump> down_;
-  std::string head_;       ///< A response head that came in pieces.
+  std::string head_; ///< A response head that came in pieces.
   size_t scanned_ = 0;
   uint64_t seen_ = 0;
   bool got_bytes_ = false; ///< Something of a response has come.
@@ -139,8 +138,8 @@ step transfer::move_up() {
 }
 
 step transfer::upstream_failed(const std::string& how) {
-  // RFC 9110 §9.2.2: a kept connection may have been closed while idle; what was idempotent and whole
-  // can be sent again.
+  // RFC 9110 §9.2.2: a kept connection may have been closed while idle; what was idempotent and
+  // whole can be sent again.
   auto whole = x_.body == http1::framing::none;
   if (u_.reused && !got_bytes_ && x_.idempotent && whole)
     return step::retry;
@@ -169,7 +168,8 @@ step transfer::read_response() {
   return step::wait;
 }
 
-/// Handles every response head in `bytes`: interim ones are passed on, the final one begins the body.
+/// Handles every response head in `bytes`: interim ones are passed on, the final one begins the
+/// body.
 step transfer::settle_head(std::string_view bytes) {
   auto& res = c_.shard.response;
   const auto& config = c_.shard.config();
@@ -177,7 +177,8 @@ step transfer::settle_head(std::string_view bytes) {
   for (;;) {
     auto end = http1::find_head_end(bytes, scanned_);
     if (end.value_or(bytes.size()) > limits.max_bytes)
-      return fail(errc::bad_response, "response head longer than " + std::to_string(limits.max_bytes) + " bytes");
+      return fail(errc::bad_response,
+                  "response head longer than " + std::to_string(limits.max_bytes) + " bytes");
     if (!end) {
       scanned_ = bytes.size();
       head_ = std::string{bytes}; // a copy first: `bytes` may be a view of it
@@ -194,7 +195,8 @@ step transfer::settle_head(std::string_view bytes) {
       return begin_body(rest);
     if (!x_.client_1_0) {
       std::string interim;
-      http1::rewrite_response(res, {.via = config.via ? product : std::string_view{}}, false, interim);
+      http1::rewrite_response(res, {.via = config.via ? product : std::string_view{}}, false,
+                              interim);
       auto sent = c_.client.write(interim);
       begun_ = begun_ || sent.ok();
       // Interim responses are optional: one that does not fit at once is dropped whole, never cut.
@@ -220,10 +222,12 @@ step transfer::begin_body(std::string_view rest) {
   if (dechunk)
     res.body = http1::framing::until_close;
   // A request body that is still coming may never end: such a connection is not promised to go on.
-  keep_client_ = x_.keep_alive && !c_.draining && res.body != http1::framing::until_close && up_.finished();
+  keep_client_ =
+    x_.keep_alive && !c_.draining && res.body != http1::framing::until_close && up_.finished();
   reusable_ = res.keep_alive && body != http1::framing::until_close && !switches;
   out.clear();
-  http1::rewrite_options options{.via = c_.shard.config().via ? product : std::string_view{}, .keep_upgrade = switches,
+  http1::rewrite_options options{.via = c_.shard.config().via ? product : std::string_view{},
+                                 .keep_upgrade = switches,
                                  .close = !keep_client_ && !switches};
   http1::rewrite_response(res, options, x_.client_1_0, out);
   if (switches) {
@@ -232,12 +236,13 @@ step transfer::begin_body(std::string_view rest) {
   }
   auto begun = down_->start(c_.client, out, rest);
   if (begun.what == pump::status::malformed)
-    return fail(errc::bad_response, context_of(down_->framing_error())); // nothing of it has gone out yet
+    return fail(errc::bad_response,
+                context_of(down_->framing_error())); // nothing of it has gone out yet
   begun_ = true;
   if (begun.what == pump::status::sink_failed)
     return step::client_gone;
   if (begun.taken < rest.size())
-    reusable_ = false; // bytes that nobody asked for
+    reusable_ = false;       // bytes that nobody asked for
   std::string{}.swap(head_); // `rest` may have been a view of it
   return begun.what == pump::status::finished ? step::complete : move_down();
 }
@@ -255,8 +260,10 @@ step transfer::move_down() {
       if (down_->ends_with_source())
         return step::complete;
       return fail(errc::bad_response, "the response was cut short");
-    case pump::status::source_failed: return fail(errc::bad_response, "the connection broke within the response");
-    case pump::status::malformed: return fail(errc::bad_response, context_of(down_->framing_error()));
+    case pump::status::source_failed:
+      return fail(errc::bad_response, "the connection broke within the response");
+    case pump::status::malformed:
+      return fail(errc::bad_response, context_of(down_->framing_error()));
     case pump::status::sink_failed: return step::client_gone;
   }
   return step::wait;
@@ -277,7 +284,8 @@ task<step> run_exchange(connection& c, transfer& t) {
         co_return t.timed_out();
       // Once bytes move in either direction, silence is what counts.
       if (t.progressed())
-        deadline = c.in(t.response_begun() || !t.request_sent() ? c.timeouts().idle : c.timeouts().response);
+        deadline =
+          c.in(t.response_begun() || !t.request_sent() ? c.timeouts().idle : c.timeouts().response);
     }
   }
   co_return s;
@@ -321,7 +329,8 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
     if (s == step::fault || s == step::retry) {
       auto why = t.take_error();
       if (!why)
-        why = caf::make_error(errc::bad_response, std::string{"the upstream closed without a response"});
+        why = caf::make_error(errc::bad_response,
+                              std::string{"the upstream closed without a response"});
       co_return co_await fault(c, x, why);
     }
     if (s == step::complete) {

@@ -57,9 +57,11 @@ policy::pattern_set_ptr compile(const std::vector<policy::rule>& patterns, const
 }
 
 /// Binds what `wanted` asks for, or takes it over from the listeners in use.
-void add_listener(prepared& out, endpoint serves, const config::listen_address& wanted, const std::string& key,
-                  const listener_set& bound) {
-  auto same = [&](const bound_listener_ptr& l) { return l->serves == serves && l->wanted == wanted; };
+void add_listener(prepared& out, endpoint serves, const config::listen_address& wanted,
+                  const std::string& key, const listener_set& bound) {
+  auto same = [&](const bound_listener_ptr& l) {
+    return l->serves == serves && l->wanted == wanted;
+  };
   if (auto at = std::find_if(bound.begin(), bound.end(), same); at != bound.end()) {
     out.listeners.push_back(*at);
     return;
@@ -80,7 +82,8 @@ void check_audit(const config::proxy_config& config, std::vector<config::problem
   auto path = config.audit.output.substr(scheme.size());
   auto fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
   if (fd < 0)
-    problems.push_back(problem_of("network_proxy.audit.output", "cannot open " + path + ": " + std::strerror(errno)));
+    problems.push_back(problem_of("network_proxy.audit.output",
+                                  "cannot open " + path + ": " + std::strerror(errno)));
   else
     ::close(fd);
 }
@@ -93,7 +96,8 @@ std::string environment(const config::sources& from, const char* name) {
 }
 
 /// The upstream proxies that the environment names, with a warning for each value that is ignored.
-policy::upstream_proxies upstream_proxies_of(const config::sources& from, const policy::rules& rules,
+policy::upstream_proxies upstream_proxies_of(const config::sources& from,
+                                             const policy::rules& rules,
                                              std::vector<config::problem>& problems) {
   policy::proxy_environment env;
   auto read = [&](std::initializer_list<const char*> names, auto& into) {
@@ -140,7 +144,8 @@ prepared prepare(const config::sources& from, uint64_t generation, const listene
   rules->allowed = compile(config->allowed_domains, "allowed_domains", out.problems);
   rules->denied = compile(config->denied_domains, "denied_domains", out.problems);
   rules->local_addresses = interface_addresses();
-  auto trust = tls::client_context::make({environment(from, "SSL_CERT_FILE"), environment(from, "SSL_CERT_DIR")});
+  auto trust = tls::client_context::make(
+    {environment(from, "SSL_CERT_FILE"), environment(from, "SSL_CERT_DIR")});
   if (!trust)
     out.problems.push_back(problem_of("", context_of(trust.error())));
   check_audit(*config, out.problems);

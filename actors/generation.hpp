@@ -10,15 +10,17 @@ namespace proxy {
 
 /// A configuration turned into everything that serves it, nothing of it in force yet.
 struct prepared {
-  snapshot_ptr next;                     ///< Null when a problem is an error.
+  snapshot_ptr next; ///< Null when a problem is an error.
   listener_set listeners;
   std::vector<config::problem> problems; ///< Warnings too.
   bool bind_failed = false;              ///< What failed was binding, not the configuration.
 };
 
-/// Loads all layers, compiles the rules, checks what the sinks need, and binds the listeners that are not
-/// among `bound` yet. Reads files, the environment and the machine's addresses; changes nothing else.
-[[nodiscard]] prepared prepare(const config::sources& from, uint64_t generation, const listener_set& bound);
+/// Loads all layers, compiles the rules, checks what the sinks need, and binds the listeners that
+/// are not among `bound` yet. Reads files, the environment and the machine's addresses; changes
+/// nothing else.
+[[nodiscard]] prepared prepare(const config::sources& from, uint64_t generation,
+                               const listener_set& bound);
 
 /// A snapshot that refuses everything: in force before the first generation.
 [[nodiscard]] snapshot_ptr closed_snapshot();

@@ -24,10 +24,12 @@ constexpr uint64_t slack = 64;
 
 } // namespace
 
-void spawn_connection(shard_core& on, int descriptor, endpoint serves, const ip_address& ip, uint16_t port) {
+void spawn_connection(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
+                      uint16_t port) {
   client_address from{ip, port, ip == ip_address{} && port == 0};
   caf::actor_config cfg{&on.loop};
-  auto made = on.loop.system().spawn_impl<connection, caf::hidden + caf::lazy_init>(cfg, on, serves, from);
+  auto made =
+    on.loop.system().spawn_impl<connection, caf::hidden + caf::lazy_init>(cfg, on, serves, from);
   static_cast<connection*>(caf::actor_cast<caf::abstract_actor*>(made))->begin(descriptor);
 }
 
@@ -36,9 +38,7 @@ listener::listener(caf::actor_config& cfg, shard_core& owner, bound_listener_ptr
   fd = socket_->fd;
 }
 
-listener::~listener() {
-  stop();
-}
+listener::~listener() { stop(); }
 
 // May run after the shard is gone: touches the loop alone.
 void listener::stop() {
@@ -76,7 +76,8 @@ void listener::on_ready() {
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       ++shard_.counters.accept_pauses;
-      shard_.log().warn("msg=accept_paused listener={} error=\"{}\"", socket_->address(), std::strerror(errno));
+      shard_.log().warn("msg=accept_paused listener={} error=\"{}\"", socket_->address(),
+                        std::strerror(errno));
       stop();
       shard_.loop.arm(*this, shard_.loop.now() + pause);
     }

@@ -9,14 +9,15 @@
 
 namespace proxy {
 
-/// Accepts connections of one listening socket for one shard. Pinned to the shard's loop, owned by it. When
-/// descriptors run out it pauses and tries again, so that nothing spins.
+/// Accepts connections of one listening socket for one shard. Pinned to the shard's loop, owned by
+/// it. When descriptors run out it pauses and tries again, so that nothing spins.
 using listener_actor = caf::typed_actor<
   // Stop accepting and end.
   caf::reacts_to<atom::abort>>;
 
 /// Spawns a connection for an accepted descriptor on the shard's own loop.
-void spawn_connection(shard_core& on, int descriptor, endpoint serves, const ip_address& ip, uint16_t port);
+void spawn_connection(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
+                      uint16_t port);
 
 class listener final : public pinned_actor<listener_actor>, io_source, timer {
 public:

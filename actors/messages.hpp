@@ -16,8 +16,8 @@
 #include "policy/upstream_proxy.hpp"
 #include "protocols/ip_address.hpp"
 
-/// Every atom and message type of the product: the catalogue. Messages stay inside one process, so none
-/// needs to be serialisable.
+/// Every atom and message type of the product: the catalogue. Messages stay inside one process, so
+/// none needs to be serialisable.
 
 namespace proxy {
 
@@ -30,10 +30,11 @@ using config_ptr = std::shared_ptr<const config::proxy_config>;
 /// Everything that shards and connections go by, in one immutable piece.
 struct snapshot {
   uint64_t generation = 0;
-  config_ptr config;       ///< Never null.
-  policy::rules_ptr rules; ///< Never null.
+  config_ptr config;                  ///< Never null.
+  policy::rules_ptr rules;            ///< Never null.
   policy::upstream_proxies upstreams; ///< Proxies of the environment that ours goes through.
-  std::shared_ptr<const tls::client_context> trust; ///< For https:// targets; null before the first load.
+  std::shared_ptr<const tls::client_context>
+    trust; ///< For https:// targets; null before the first load.
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;
 
@@ -66,7 +67,7 @@ struct reload_outcome {
 
 /// A refused request, as GET /blocked lists it.
 struct blocked_request {
-  uint64_t id = 0;                                ///< Ascending over the whole process.
+  uint64_t id = 0; ///< Ascending over the whole process.
   std::chrono::system_clock::time_point at;
   std::string host;
   uint16_t port = 0;
@@ -74,31 +75,31 @@ struct blocked_request {
   policy::decision decision = policy::decision::deny;
   policy::source source = policy::source::baseline_policy;
   policy::protocol protocol = policy::protocol::http;
-  std::string method;                             ///< "" when there is none.
+  std::string method; ///< "" when there is none.
   policy::mode mode = policy::mode::full;
-  std::string client;                             ///< `ip:port`, or "unix".
-  std::string rule;                               ///< Text of the rule that decided, "" for none.
+  std::string client; ///< `ip:port`, or "unix".
+  std::string rule;   ///< Text of the rule that decided, "" for none.
   std::string request_id;
 };
 
 /// One shard's share of what was refused.
 struct blocked_page {
   std::vector<blocked_request> entries; ///< Oldest first, at most the ring's size.
-  uint64_t total = 0;                   ///< All that were ever refused, those dropped from the ring too.
+  uint64_t total = 0; ///< All that were ever refused, those dropped from the ring too.
 };
 
 /// A live connection, as GET /connections lists it.
 struct connection_info {
   uint64_t id = 0;
   std::string client;
-  std::string state;  ///< "idle", "request", "tunnel".
+  std::string state; ///< "idle", "request", "tunnel".
   policy::protocol protocol = policy::protocol::http;
-  std::string host;   ///< "" before the first request.
+  std::string host; ///< "" before the first request.
   uint16_t port = 0;
-  std::string rule;   ///< What admitted it: pattern text, "decider", or "".
+  std::string rule; ///< What admitted it: pattern text, "decider", or "".
   std::string rule_file;
   uint32_t rule_line = 0;
-  uint64_t bytes_up = 0;   ///< Client to upstream.
+  uint64_t bytes_up = 0; ///< Client to upstream.
   uint64_t bytes_down = 0;
   uint64_t age_ms = 0;
 };

@@ -22,8 +22,8 @@ namespace {
 
 struct system_config : caf::actor_system_config {
   system_config() {
-    // Two threads for what is slow or blocks (configuration, audit); they sleep while there is none of it,
-    // which the default policy of stealing work does not.
+    // Two threads for what is slow or blocks (configuration, audit); they sleep while there is none
+    // of it, which the default policy of stealing work does not.
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", size_t{2});
   }
@@ -67,7 +67,8 @@ struct network_proxy::impl {
     for (auto& w : workers)
       if (w.shard)
         self->receive([](const caf::down_msg&) {});
-    self->request(audit, std::chrono::seconds{5}, atom::flush_v).receive([](bool) {}, [](const caf::error&) {});
+    self->request(audit, std::chrono::seconds{5}, atom::flush_v)
+      .receive([](bool) {}, [](const caf::error&) {});
     self->send_exit(store, caf::exit_reason::user_shutdown);
     self->send_exit(audit, caf::exit_reason::user_shutdown);
     store = nullptr;
@@ -115,8 +116,8 @@ struct network_proxy::impl {
   [[nodiscard]] std::optional<Answer> ask_once(const Handle& whom, Ts... xs) {
     std::optional<Answer> out;
     caf::scoped_actor self{system};
-    self->request(whom, caf::infinite, xs...).receive([&](Answer& a) { out.emplace(std::move(a)); },
-                                                      [](const caf::error&) {});
+    self->request(whom, caf::infinite, xs...)
+      .receive([&](Answer& a) { out.emplace(std::move(a)); }, [](const caf::error&) {});
     return out;
   }
 };
@@ -129,7 +130,8 @@ network_proxy::~network_proxy() = default;
 std::variant<network_proxy, start_failure> network_proxy::start(config::sources from) {
   auto first = prepare(from, 1, {});
   if (!first.next)
-    return start_failure{first.bind_failed ? start_failure::kind::bind : start_failure::kind::config,
+    return start_failure{first.bind_failed ? start_failure::kind::bind
+                                           : start_failure::kind::config,
                          std::move(first.problems)};
   const auto& config = *first.next->config;
   auto cores = config.workers > 0 ? static_cast<size_t>(config.workers) : usable_cores();
@@ -142,10 +144,12 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
   made->audit = made->system.spawn<caf::hidden>(proxy::audit, made->process);
   made->start_workers(cores);
   made->store = made->system.spawn<caf::hidden>(
-    policy_store, store_start{std::move(from), first.next, first.listeners, made->shards(), made->audit, made->process});
+    policy_store, store_start{std::move(from), first.next, first.listeners, made->shards(),
+                              made->audit, made->process});
   made->install(first);
   for (const auto& l : first.listeners)
-    log.info("msg=listening listener={} address={}", l->serves == endpoint::http ? "http" : "admin", l->address());
+    log.info("msg=listening listener={} address={}", l->serves == endpoint::http ? "http" : "admin",
+             l->address());
   if (!config.enabled)
     log.warn("msg=disabled detail=\"enabled is false: nothing is bound, waiting for a reload\"");
   log.info("msg=ready generation=1 workers={} mode={}", cores, policy::to_string(config.mode));
@@ -181,7 +185,8 @@ reload_outcome network_proxy::reload() {
 }
 
 reload_outcome network_proxy::set_mode(policy::mode mode) {
-  return impl_->ask_once<reload_outcome>(impl_->store, atom::set_mode_v, mode).value_or(reload_outcome{});
+  return impl_->ask_once<reload_outcome>(impl_->store, atom::set_mode_v, mode)
+    .value_or(reload_outcome{});
 }
 
 blocked_page network_proxy::blocked() const {
@@ -191,16 +196,15 @@ blocked_page network_proxy::blocked() const {
       all.total += page->total;
       std::move(page->entries.begin(), page->entries.end(), std::back_inserter(all.entries));
     }
-  std::sort(all.entries.begin(), all.entries.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::sort(all.entries.begin(), all.entries.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
   if (all.entries.size() > shard_core::blocked_ring_size)
-    all.entries.erase(all.entries.begin(),
-                      all.entries.end() - static_cast<std::ptrdiff_t>(shard_core::blocked_ring_size));
+    all.entries.erase(all.entries.begin(), all.entries.end() - static_cast<std::ptrdiff_t>(
+                                                                 shard_core::blocked_ring_size));
   return all;
 }
 
-void network_proxy::reopen_files() {
-  caf::anon_send(impl_->audit, atom::reopen_v);
-}
+void network_proxy::reopen_files() { caf::anon_send(impl_->audit, atom::reopen_v); }
 
 bool network_proxy::shutdown(std::chrono::milliseconds grace) {
   impl_->process->log->info("msg=draining grace_ms={}", grace.count());
@@ -220,8 +224,6 @@ bool network_proxy::shutdown(std::chrono::milliseconds grace) {
   return drained;
 }
 
-void network_proxy::end_now() {
-  impl_->over->settle(false);
-}
+void network_proxy::end_now() { impl_->over->settle(false); }
 
 } // namespace proxy

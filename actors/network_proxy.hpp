@@ -19,8 +19,8 @@ struct start_failure {
   std::vector<config::problem> problems; ///< At least one error.
 };
 
-/// A running proxy: the actor system, its loops and their threads. Move-only; the destructor ends it at once.
-/// Everything may be called from any thread but the proxy's own.
+/// A running proxy: the actor system, its loops and their threads. Move-only; the destructor ends
+/// it at once. Everything may be called from any thread but the proxy's own.
 class network_proxy {
 public:
   /// Loads the configuration, binds, starts the workers, and returns once every worker serves.

@@ -25,17 +25,20 @@ void next_change(store_pointer self) {
 void log_listeners(const store_start& now, const listener_set& before) {
   for (const auto& l : now.listeners)
     if (std::find(before.begin(), before.end(), l) == before.end())
-      now.process->log->info("msg=listening listener={} address={}", l->serves == endpoint::http ? "http" : "admin",
-                             l->address());
+      now.process->log->info("msg=listening listener={} address={}",
+                             l->serves == endpoint::http ? "http" : "admin", l->address());
 }
 
 /// Every shard serves the new generation.
-void settled(store_pointer self, std::vector<std::string> changed, uint64_t closed, outcome_promise& done) {
+void settled(store_pointer self, std::vector<std::string> changed, uint64_t closed,
+             outcome_promise& done) {
   auto& now = self->state.now;
-  now.process->log->info("msg=reloaded generation={} mode={} enabled={} closed_tunnels={}", now.current->generation,
-                         policy::to_string(now.current->rules->mode), now.current->rules->enabled, closed);
+  now.process->log->info("msg=reloaded generation={} mode={} enabled={} closed_tunnels={}",
+                         now.current->generation, policy::to_string(now.current->rules->mode),
+                         now.current->rules->enabled, closed);
   if (!now.current->rules->enabled)
-    now.process->log->warn("msg=disabled detail=\"enabled is false: nothing is bound, waiting for a reload\"");
+    now.process->log->warn(
+      "msg=disabled detail=\"enabled is false: nothing is bound, waiting for a reload\"");
   reload_outcome outcome;
   outcome.report = reload_report{now.current->generation, std::move(changed), closed};
   done.deliver(std::move(outcome));
@@ -120,7 +123,8 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
     [self](atom::current) { return self->state.now.current; },
     [self](atom::drain) {
       self->state.draining = true;
-      std::erase_if(self->state.now.listeners, [](const auto& l) { return l->serves == endpoint::http; });
+      std::erase_if(self->state.now.listeners,
+                    [](const auto& l) { return l->serves == endpoint::http; });
     },
     [self](atom::listen) { return self->state.now.listeners; },
     [self](atom::reload) { return enqueue(self, self->state.now.from); },

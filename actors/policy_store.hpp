@@ -8,10 +8,12 @@
 
 namespace proxy {
 
-/// Owns the policy in force and pushes it to every shard. Lives on the scheduler; one per proxy, owned by
-/// `network_proxy`. Changes are made one after the other, and answered when every shard serves them.
+/// Owns the policy in force and pushes it to every shard. Lives on the scheduler; one per proxy,
+/// owned by `network_proxy`. Changes are made one after the other, and answered when every shard
+/// serves them.
 using policy_store_actor = caf::typed_actor<
-  // The policy in force (for the admin API and `explain`; connections hold what was pushed to them).
+  // The policy in force (for the admin API and `explain`; connections hold what was pushed to
+  // them).
   caf::replies_to<atom::current>::with<snapshot_ptr>,
   // The proxy ends: let go of the sockets, refuse further changes.
   caf::reacts_to<atom::drain>,
@@ -19,8 +21,8 @@ using policy_store_actor = caf::typed_actor<
   caf::replies_to<atom::listen>::with<listener_set>,
   // Load all layers again: all of it, or the problems and nothing changed.
   caf::replies_to<atom::reload>::with<reload_outcome>,
-  // Switch the mode at run time, within the managed constraints. The next reload keeps it only if the
-  // files say the same.
+  // Switch the mode at run time, within the managed constraints. The next reload keeps it only if
+  // the files say the same.
   caf::replies_to<atom::set_mode, policy::mode>::with<reload_outcome>>;
 
 } // namespace proxy

@@ -36,7 +36,7 @@ struct policy_store_state {
   bool draining = false;
 };
 
-policy_store_actor::behavior_type policy_store(policy_store_actor::stateful_pointer<policy_store_state> self,
-                                               store_start start);
+policy_store_actor::behavior_type
+policy_store(policy_store_actor::stateful_pointer<policy_store_state> self, store_start start);
 
 } // namespace proxy

@@ -1,7 +1,7 @@
 #pragma once
 
-// Headers of libraries that nearly every file of this folder pulls in; precompiled once, included by name
-// where they are used all the same.
+// Headers of libraries that nearly every file of this folder pulls in; precompiled once, included
+// by name where they are used all the same.
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>

@@ -10,9 +10,10 @@
 
 namespace proxy {
 
-/// Moves bytes one way between two transports, no faster than the receiver takes them. Small messages are
-/// copied through the loop's scratch buffer; once reads come back large, sockets in the clear are spliced
-/// (DESIGN note in README.md). Pipe and buffer are held only while bytes are in flight.
+/// Moves bytes one way between two transports, no faster than the receiver takes them. Small
+/// messages are copied through the loop's scratch buffer; once reads come back large, sockets in
+/// the clear are spliced (DESIGN note in README.md). Pipe and buffer are held only while bytes are
+/// in flight.
 class pump {
 public:
   static constexpr uint64_t unlimited = std::numeric_limits<uint64_t>::max();
@@ -29,8 +30,12 @@ public:
 
   /// What ends the stream that is moved.
   struct until_end {};
-  struct length { uint64_t bytes; };
-  struct chunks { bool decode = false; }; ///< decode: deliver the data without its framing (HTTP/1.0 clients).
+  struct length {
+    uint64_t bytes;
+  };
+  struct chunks {
+    bool decode = false;
+  }; ///< decode: deliver the data without its framing (HTTP/1.0 clients).
 
   explicit pump(until_end = {}) noexcept : left_(unlimited) {}
   explicit pump(length all) noexcept : left_(all.bytes) {}
@@ -42,11 +47,12 @@ public:
   /// Bytes of ours that go first and are no part of the stream: a message head.
   void put_first(std::string_view bytes) { held_.append(bytes); }
 
-  /// Begins: sends `head` (no part of the stream) and what of `rest`, read elsewhere, belongs to the stream,
-  /// in one call. What the receiver does not take is held.
+  /// Begins: sends `head` (no part of the stream) and what of `rest`, read elsewhere, belongs to
+  /// the stream, in one call. What the receiver does not take is held.
   struct started {
     status what;  ///< As `run`.
-    size_t taken; ///< Bytes of `rest` that belong to the stream; the others to the sender's next message.
+    size_t taken; ///< Bytes of `rest` that belong to the stream; the others to the sender's next
+                  ///< message.
   };
   [[nodiscard]] started start(transport& to, std::string_view head, std::string_view rest);
 
@@ -75,14 +81,14 @@ private:
   /// Follows chunked framing. @returns what of `bytes` is to be delivered; nullopt: malformed.
   [[nodiscard]] std::optional<std::string_view> follow(std::string_view bytes);
 
-  uint64_t left_;       ///< Still to be read from the sender.
-  uint64_t moved_ = 0;  ///< Delivered.
-  std::string held_;    ///< Read but not yet delivered, from `sent_` on.
+  uint64_t left_;      ///< Still to be read from the sender.
+  uint64_t moved_ = 0; ///< Delivered.
+  std::string held_;   ///< Read but not yet delivered, from `sent_` on.
   size_t sent_ = 0;
-  pipe_ends pipe_;      ///< Held while `in_pipe_` is not 0.
+  pipe_ends pipe_; ///< Held while `in_pipe_` is not 0.
   size_t in_pipe_ = 0;
   int error_ = 0;
-  bool bulk_ = false;   ///< Splice instead of copying.
+  bool bulk_ = false; ///< Splice instead of copying.
   bool decode_ = false;
   std::optional<http1::chunked_decoder> decoder_;
   std::string decoded_; ///< Data of the last read, with `decode_`.

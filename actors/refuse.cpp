@@ -16,12 +16,16 @@ task<after> go_on(connection& c, exchange& x, bool keep) {
   co_return usable ? after::next_request : after::close;
 }
 
-/// Whether the connection may go on once the body is dropped. Decided before the answer, which says so.
+/// Whether the connection may go on once the body is dropped. Decided before the answer, which says
+/// so.
 bool may_keep(const connection& c, const exchange& x) {
-  auto small = x.body == http1::framing::none
-               || (x.body == http1::framing::length && x.content_length <= c.shard.config().limits.max_drain_bytes);
-  // A client that waits for 100 (Continue) may or may not send the body now: only closing is unambiguous.
-  return x.keep_alive && !c.draining && small && !(x.expects_continue && x.body != http1::framing::none);
+  auto small =
+    x.body == http1::framing::none || (x.body == http1::framing::length &&
+                                       x.content_length <= c.shard.config().limits.max_drain_bytes);
+  // A client that waits for 100 (Continue) may or may not send the body now: only closing is
+  // unambiguous.
+  return x.keep_alive && !c.draining && small &&
+         !(x.expects_continue && x.body != http1::framing::none);
 }
 
 } // namespace
@@ -30,7 +34,9 @@ task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
   auto request_id = c.shard.refused(why, x.target, c);
   c.end = ending::refused;
   auto keep = may_keep(c, x);
-  answer_options options{.request_id = request_id, .head_only = x.to_head, .close = !keep,
+  answer_options options{.request_id = request_id,
+                         .head_only = x.to_head,
+                         .close = !keep,
                          .keep_alive_1_0 = x.client_1_0};
   auto& out = c.shard.loop.out();
   out.clear();
@@ -47,14 +53,18 @@ task<after> fault(connection& c, exchange& x, const caf::error& why) {
   if (outcome_of(code).http_status == 0)
     co_return after::close;
   // What a malformed request left behind cannot be told from the start of another one.
-  auto ours = code == errc::malformed || code == errc::head_too_large || code == errc::request_timeout;
+  auto ours =
+    code == errc::malformed || code == errc::head_too_large || code == errc::request_timeout;
   auto keep = !ours && may_keep(c, x);
   auto request_id = c.shard.new_request_id();
   auto cause = context_of(why);
   if (c.shard.log().should_log(spdlog::level::debug))
-    c.shard.log().debug("msg=fault error={} cause=\"{}\" host={} port={} client={} request_id={}", to_string(code), cause,
-                        x.target.host.text(), x.target.port, c.from.str(), request_id);
-  answer_options options{.request_id = request_id, .head_only = x.to_head, .close = !keep,
+    c.shard.log().debug("msg=fault error={} cause=\"{}\" host={} port={} client={} request_id={}",
+                        to_string(code), cause, x.target.host.text(), x.target.port, c.from.str(),
+                        request_id);
+  answer_options options{.request_id = request_id,
+                         .head_only = x.to_head,
+                         .close = !keep,
                          .keep_alive_1_0 = x.client_1_0};
   auto& out = c.shard.loop.out();
   out.clear();

@@ -11,8 +11,9 @@ namespace proxy {
 namespace {
 
 bool is_idempotent(std::string_view method) {
-  static constexpr std::array methods{std::string_view{"GET"}, std::string_view{"HEAD"}, std::string_view{"OPTIONS"},
-                                      std::string_view{"PUT"}, std::string_view{"DELETE"}, std::string_view{"TRACE"}};
+  static constexpr std::array methods{std::string_view{"GET"},     std::string_view{"HEAD"},
+                                      std::string_view{"OPTIONS"}, std::string_view{"PUT"},
+                                      std::string_view{"DELETE"},  std::string_view{"TRACE"}};
   return std::find(methods.begin(), methods.end(), method) != methods.end();
 }
 
@@ -26,11 +27,13 @@ bool ends_here(const http1::request& req) {
 
 own_answer answer_here(const http1::request& req, const exchange& x) {
   own_answer answer;
-  answer_options options{.request_id = {}, .head_only = false, .close = !x.keep_alive, .keep_alive_1_0 = x.client_1_0};
+  answer_options options{
+    .request_id = {}, .head_only = false, .close = !x.keep_alive, .keep_alive_1_0 = x.client_1_0};
   // TRACE would reflect fields that are none of the script's business: the request line is enough.
   auto line = std::string{req.method} + ' ' + std::string{req.target} + " HTTP/1.1\r\n";
   auto trace = req.method == "TRACE";
-  append_response(answer.body, 200, trace ? "message/http" : "text/plain", trace ? line : "", "", options);
+  append_response(answer.body, 200, trace ? "message/http" : "text/plain", trace ? line : "", "",
+                  options);
   return answer;
 }
 
@@ -54,7 +57,8 @@ verdict judge_request(connection& c, std::string_view head, exchange& x) {
   if (auto err = http1::decode_request(head, limits, req))
     return err;
   take_over(req, x);
-  x.target.protocol = req.method == "CONNECT" ? policy::protocol::https_connect : policy::protocol::http;
+  x.target.protocol =
+    req.method == "CONNECT" ? policy::protocol::https_connect : policy::protocol::http;
   if (x.target.protocol == policy::protocol::http && req.find("x-unix-socket")) {
     policy::denial denial;
     denial.reason = c.shard.policy->rules->enabled ? policy::reason::unix_socket_unsupported
@@ -82,13 +86,14 @@ verdict judge_request(connection& c, std::string_view head, exchange& x) {
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   x.under = c.shard.policy;
-  x.via = x.under->upstreams.choose(x.target.tls || x.target.protocol == policy::protocol::https_connect,
-                                    x.target.host, x.target.port);
+  x.via =
+    x.under->upstreams.choose(x.target.tls || x.target.protocol == policy::protocol::https_connect,
+                              x.target.host, x.target.port);
   if (x.target.protocol == policy::protocol::http) {
     if (ends_here(req))
       return answer_here(req, x);
-    http1::rewrite_options options{.via = config.via ? product : std::string_view{}, .keep_upgrade = x.upgrade,
-                                   .close = false};
+    http1::rewrite_options options{
+      .via = config.via ? product : std::string_view{}, .keep_upgrade = x.upgrade, .close = false};
     if (x.via && !x.target.tls)
       http1::rewrite_request_for_proxy(req, target, options, proxy_authorization(*x.via), x.head);
     else

@@ -8,7 +8,8 @@ task<routed> find_route(connection& c, policy::permit permit) {
   auto addresses = policy::known_addresses(permit.to().host);
   if (addresses.empty()) {
     auto began = c.shard.loop.now();
-    // The resolver has the deadline (`timeouts.dns`); this one only guards against a resolver that died.
+    // The resolver has the deadline (`timeouts.dns`); this one only guards against a resolver that
+    // died.
     auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
     auto answer = co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v,
                                            permit.to().host.text());
@@ -31,7 +32,8 @@ task<routed> find_route(connection& c, policy::permit permit) {
   co_return out;
 }
 
-task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit, after& next) {
+task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit,
+                                      after& next) {
   auto judged_under = c.shard.policy->generation;
   auto by_decider = permit.source() == policy::source::decider;
   auto judged = permit;
@@ -55,7 +57,8 @@ task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit
     co_return nullptr;
   }
   if (c.shard.policy->generation != judged_under) {
-    // A policy that came meanwhile has been acknowledged already: nothing may begin under the old one.
+    // A policy that came meanwhile has been acknowledged already: nothing may begin under the old
+    // one.
     admission begun;
     begun.to = x.target;
     begun.by_decider = by_decider;

@@ -11,9 +11,7 @@ namespace proxy {
 
 namespace {
 
-connection_actor handle_of(connection& c) {
-  return caf::actor_cast<connection_actor>(&c);
-}
+connection_actor handle_of(connection& c) { return caf::actor_cast<connection_actor>(&c); }
 
 void set_listeners(shard_pointer self, const listener_set& wanted) {
   auto& s = self->state;
@@ -27,13 +25,15 @@ void set_listeners(shard_pointer self, const listener_set& wanted) {
     auto same = [&](const auto& entry) { return entry.first == socket; };
     if (std::none_of(s.listeners.begin(), s.listeners.end(), same)) {
       caf::actor_config cfg{&s.core->loop};
-      s.listeners.emplace_back(socket, self->system().spawn_impl<listener, caf::hidden>(cfg, *s.core, socket));
+      s.listeners.emplace_back(
+        socket, self->system().spawn_impl<listener, caf::hidden>(cfg, *s.core, socket));
     }
   }
 }
 
 /// Asks every tunnel to judge itself; delivers how many closed once all have answered.
-void judge_tunnels(shard_pointer self, const snapshot_ptr& next, caf::typed_response_promise<uint64_t> done) {
+void judge_tunnels(shard_pointer self, const snapshot_ptr& next,
+                   caf::typed_response_promise<uint64_t> done) {
   struct tally {
     size_t waiting = 1;
     uint64_t closed = 0;
@@ -49,7 +49,8 @@ void judge_tunnels(shard_pointer self, const snapshot_ptr& next, caf::typed_resp
       continue;
     ++count->waiting;
     self->request(handle_of(*c), caf::infinite, atom::judge_v, next)
-      .then(answered, [answered](const caf::error&) mutable { answered(false); }); // it ended by itself
+      .then(answered,
+            [answered](const caf::error&) mutable { answered(false); }); // it ended by itself
   }
   answered(false); // the one that kept the tally open
 }
@@ -57,7 +58,8 @@ void judge_tunnels(shard_pointer self, const snapshot_ptr& next, caf::typed_resp
 void install(shard_pointer self, const snapshot_ptr& next, const listener_set& listeners) {
   auto& core = *self->state.core;
   auto first = core.policy->generation == 0;
-  if (first || core.config().dns != next->config->dns || core.config().timeouts != next->config->timeouts)
+  if (first || core.config().dns != next->config->dns ||
+      core.config().timeouts != next->config->timeouts)
     self->send(core.resolver, atom::configure_v, next->config);
   core.policy = next;
   core.audit = next->config->audit.output == "none" ? audit_actor{} : self->state.audit;

@@ -11,13 +11,14 @@ namespace proxy {
 struct peer_handles;
 using peers_ptr = std::shared_ptr<const peer_handles>;
 
-/// What one core owns: its listeners, connections, resolver and upstream pool. Pinned to its loop; one per
-/// worker, owned by `network_proxy`.
+/// What one core owns: its listeners, connections, resolver and upstream pool. Pinned to its loop;
+/// one per worker, owned by `network_proxy`.
 using shard_actor = caf::typed_actor<
-  // Serve this generation on these listening sockets. Replies with how many open tunnels it closed, once
-  // every connection has judged itself.
+  // Serve this generation on these listening sockets. Replies with how many open tunnels it closed,
+  // once every connection has judged itself.
   caf::replies_to<atom::install, snapshot_ptr, listener_set>::with<uint64_t>,
-  // The handles of all shards, this one too, and of the policy store: for balance and the admin API.
+  // The handles of all shards, this one too, and of the policy store: for balance and the admin
+  // API.
   caf::reacts_to<atom::listen, peers_ptr>,
   // Take over an accepted connection from a busier shard: descriptor, front end, client address.
   caf::reacts_to<atom::adopt, int, endpoint, ip_address, uint16_t>,

@@ -20,7 +20,8 @@ struct shard_state {
   std::unique_ptr<shard_core> core;
   audit_actor audit;
   std::vector<std::pair<bound_listener_ptr, listener_actor>> listeners;
-  caf::typed_response_promise<bool> drained; ///< Pending while a drain waits for the last connection.
+  caf::typed_response_promise<bool>
+    drained; ///< Pending while a drain waits for the last connection.
 };
 
 using shard_pointer = caf::stateful_actor<shard_state, pinned_actor<shard_actor>>*;

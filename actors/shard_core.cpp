@@ -44,7 +44,8 @@ shard_core::shard_core(event_loop& on, size_t number, std::shared_ptr<process_st
 
 std::string shard_core::new_request_id() {
   static constexpr char hex[] = "0123456789abcdef";
-  // The shard's number in the top byte before mixing: two shards never make the same id from one seed.
+  // The shard's number in the top byte before mixing: two shards never make the same id from one
+  // seed.
   auto x = mix((id_seed_ + ++id_count_) ^ uint64_t{index} << 56);
   std::string id(16, '0');
   for (auto& digit : id) {
@@ -86,7 +87,8 @@ void shard_core::admitted(const policy::permit& by, const connection& of) {
   record(std::move(event));
 }
 
-std::string shard_core::refused(const policy::denial& why, const policy::target& what, const connection& of) {
+std::string shard_core::refused(const policy::denial& why, const policy::target& what,
+                                const connection& of) {
   ++counters.decisions[static_cast<size_t>(why.decision)][static_cast<size_t>(why.reason)];
   blocked_request entry;
   entry.id = process->next_blocked_id.fetch_add(1, std::memory_order_relaxed);
@@ -103,11 +105,12 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
   entry.rule = why.rule ? why.rule->text : "";
   entry.request_id = new_request_id();
   if (log().should_log(spdlog::level::info))
-    log().info("msg=blocked host={} port={} reason={} decision={} source={} protocol={} method={} rule=\"{}\" "
+    log().info("msg=blocked host={} port={} reason={} decision={} source={} protocol={} method={} "
+               "rule=\"{}\" "
                "client={} request_id={}",
                entry.host, entry.port, entry.reason, policy::to_string(entry.decision),
-               policy::to_string(entry.source), policy::to_string(entry.protocol), entry.method, entry.rule,
-               entry.client, entry.request_id);
+               policy::to_string(entry.source), policy::to_string(entry.protocol), entry.method,
+               entry.rule, entry.client, entry.request_id);
   if (audit) {
     if (why.source == policy::source::mode_guard) {
       // The host passed: a decision of its own, before the one that refused the method.

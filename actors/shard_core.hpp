@@ -34,7 +34,8 @@ struct process_state {
 
   std::atomic<uint64_t> next_blocked_id{1};
   std::atomic<uint64_t> next_connection_id{1};
-  /// Live connections of each shard, written by that shard alone, read by all (balance, total limit).
+  /// Live connections of each shard, written by that shard alone, read by all (balance, total
+  /// limit).
   std::vector<std::atomic<uint64_t>> connections;
   /// Live connections by a hash of the client's address: two that collide share their limit.
   std::array<std::atomic<uint32_t>, 4096> by_client{};
@@ -58,18 +59,18 @@ public:
   event_loop& loop;
   const size_t index;
   std::shared_ptr<process_state> process;
-  snapshot_ptr policy;                               ///< In force here; never null.
+  snapshot_ptr policy; ///< In force here; never null.
   upstream_pool pool;
   resolver_actor resolver;
-  audit_actor audit;                                 ///< Null while there is no audit sink.
-  policy_store_actor store;                          ///< For the admin API.
-  std::vector<shard_actor> peers;                    ///< All shards, this one too; for the admin API and balance.
-  std::function<void()> on_left;                     ///< Called when a connection has ended.
+  audit_actor audit;              ///< Null while there is no audit sink.
+  policy_store_actor store;       ///< For the admin API.
+  std::vector<shard_actor> peers; ///< All shards, this one too; for the admin API and balance.
+  std::function<void()> on_left;  ///< Called when a connection has ended.
   shard_counters counters;
   bool draining = false;
 
-  http1::request request;    ///< Scratch, valid until the next suspension.
-  http1::response response;  ///< Scratch, valid until the next suspension.
+  http1::request request;   ///< Scratch, valid until the next suspension.
+  http1::response response; ///< Scratch, valid until the next suspension.
 
   [[nodiscard]] const config::proxy_config& config() const noexcept { return *policy->config; }
   [[nodiscard]] spdlog::logger& log() const noexcept { return *process->log; }
@@ -89,7 +90,9 @@ public:
 
   void joined(connection& c);
   void left(connection& c);
-  [[nodiscard]] const std::vector<connection*>& connections() const noexcept { return connections_; }
+  [[nodiscard]] const std::vector<connection*>& connections() const noexcept {
+    return connections_;
+  }
 
   /// Live connections from an address, over all shards (at least: hashes may collide).
   [[nodiscard]] uint32_t clients_of(const ip_address& ip) const noexcept;

@@ -17,7 +17,9 @@ struct ip_sockaddr {
 
   [[nodiscard]] int family() const noexcept { return storage.ss_family; }
   [[nodiscard]] sockaddr* get() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
-  [[nodiscard]] const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
+  [[nodiscard]] const sockaddr* get() const noexcept {
+    return reinterpret_cast<const sockaddr*>(&storage);
+  }
 
   /// The address; `nullopt` for other families (unix sockets).
   [[nodiscard]] std::optional<ip_address> ip() const noexcept {
@@ -26,7 +28,8 @@ struct ip_sockaddr {
     if (family() != AF_INET6)
       return std::nullopt;
     std::array<uint8_t, 16> bytes;
-    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr, bytes.size());
+    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr,
+                bytes.size());
     return ip_address::v6(bytes);
   }
   [[nodiscard]] uint16_t port() const noexcept {

@@ -6,9 +6,7 @@ namespace proxy {
 
 namespace {
 
-iovec part(std::string_view bytes) {
-  return {const_cast<char*>(bytes.data()), bytes.size()};
-}
+iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
 } // namespace
 
@@ -40,7 +38,9 @@ io_result transport::read_tls(std::span<char> into) noexcept {
     case tls::step::done: return {io_result::status::ok, 0, size};
     case tls::step::end: return {io_result::status::end, 0, 0};
     case tls::step::want_read: raw.met_read_block(); return {io_result::status::would_block, 0, 0};
-    case tls::step::want_write: raw.met_write_block(); return {io_result::status::would_block, 0, 0};
+    case tls::step::want_write:
+      raw.met_write_block();
+      return {io_result::status::would_block, 0, 0};
     default: return {io_result::status::failed, EPROTO, 0};
   }
 }
@@ -50,7 +50,9 @@ io_result transport::write_tls(std::string_view bytes) noexcept {
   switch (tls::write(*tls_, bytes.data(), bytes.size(), size)) {
     case tls::step::done: return {io_result::status::ok, 0, size};
     case tls::step::want_read: raw.met_read_block(); return {io_result::status::would_block, 0, 0};
-    case tls::step::want_write: raw.met_write_block(); return {io_result::status::would_block, 0, 0};
+    case tls::step::want_write:
+      raw.met_write_block();
+      return {io_result::status::would_block, 0, 0};
     default: return {io_result::status::failed, EPIPE, 0};
   }
 }

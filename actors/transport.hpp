@@ -28,8 +28,12 @@ public:
   /// Something waits to be read, or the end was reached; asks the kernel when it is not known.
   [[nodiscard]] bool has_unread() noexcept { return (tls_ && has_pending()) || raw.has_input(); }
 
-  [[nodiscard]] io_result read(std::span<char> into) noexcept { return tls_ ? read_tls(into) : raw.read(into); }
-  [[nodiscard]] io_result write(std::string_view bytes) noexcept { return tls_ ? write_tls(bytes) : raw.write(bytes); }
+  [[nodiscard]] io_result read(std::span<char> into) noexcept {
+    return tls_ ? read_tls(into) : raw.read(into);
+  }
+  [[nodiscard]] io_result write(std::string_view bytes) noexcept {
+    return tls_ ? write_tls(bytes) : raw.write(bytes);
+  }
   /// Both parts in one call where the transport can.
   [[nodiscard]] io_result write(std::string_view first, std::string_view second) noexcept;
 
@@ -44,7 +48,8 @@ private:
   [[nodiscard]] io_result read_tls(std::span<char> into) noexcept;
   [[nodiscard]] io_result write_tls(std::string_view bytes) noexcept;
 
-  tls::ssl_ptr outer_; ///< The session that `tls_` runs inside, if any. Before it: destroyed after it.
+  tls::ssl_ptr
+    outer_; ///< The session that `tls_` runs inside, if any. Before it: destroyed after it.
   tls::ssl_ptr tls_;
 };
 

@@ -76,7 +76,8 @@ task<> relay(connection& c) {
     auto received = down.run(c.shard.loop, c.server->io, c.client, up.over);
     count();
     if (sent == direction::outcome::failed || received == direction::outcome::failed) {
-      // A side that broke off must not look like one that ended: the other gets a reset, not an end.
+      // A side that broke off must not look like one that ended: the other gets a reset, not an
+      // end.
       c.end = ending::upstream_gone;
       c.reset = true;
       co_return;

@@ -16,7 +16,7 @@ struct upstream_key {
   bool tls = false;
   std::string host; ///< Normalised, without brackets.
   uint16_t port = 0;
-  std::string via;  ///< Upstream proxy it goes through, "" for none.
+  std::string via; ///< Upstream proxy it goes through, "" for none.
 
   friend bool operator==(const upstream_key&, const upstream_key&) = default;
 };
@@ -26,8 +26,8 @@ class upstream final : public ready_handler {
 public:
   transport io;
   upstream_key key;
-  ip_address address;   ///< What it is connected to.
-  bool reused = false;  ///< Has served an exchange before.
+  ip_address address;  ///< What it is connected to.
+  bool reused = false; ///< Has served an exchange before.
 
 private:
   friend class upstream_pool;

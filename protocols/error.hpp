@@ -49,7 +49,8 @@ enum class errc : uint8_t {
   system,
 };
 
-/// How a code looks to a client (RFC 9110 §15, RFC 9209 §2.3, RFC 1928 §6); the only place that knows.
+/// How a code looks to a client (RFC 9110 §15, RFC 9209 §2.3, RFC 1928 §6); the only place that
+/// knows.
 struct outcome {
   errc code;
   uint16_t http_status;          ///< 0: the client is not answered.

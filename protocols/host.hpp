@@ -11,16 +11,17 @@
 
 namespace proxy {
 
-/// A domain name or IP literal, normalised once (RFC 3986 §3.2.2, UTS 46): lower case A-labels without
-/// a trailing dot, or a canonical IP literal without brackets, its scope id kept apart.
+/// A domain name or IP literal, normalised once (RFC 3986 §3.2.2, UTS 46): lower case A-labels
+/// without a trailing dot, or a canonical IP literal without brackets, its scope id kept apart.
 class host {
 public:
   host() = default;
 
-  /// Normalises `text`, which carries no port. Odd IPv4 notations (`127.1`, `0x7f.0.0.1`, `2130706433`,
-  /// full-width digits) become the address a resolver would make of them.
+  /// Normalises `text`, which carries no port. Odd IPv4 notations (`127.1`, `0x7f.0.0.1`,
+  /// `2130706433`, full-width digits) become the address a resolver would make of them.
   /// Already-normalised ASCII names take a fast path without allocation beyond the text itself.
-  /// @returns errc::malformed with the reason: empty, label > 63, name > 253, bad character, bad literal.
+  /// @returns errc::malformed with the reason: empty, label > 63, name > 253, bad character, bad
+  /// literal.
   [[nodiscard]] static caf::expected<host> parse(std::string_view text);
 
   /// "example.com", "127.0.0.1", "::1"; never empty after `parse`.
@@ -48,7 +49,8 @@ struct authority {
   proxy::host host;
   std::optional<uint16_t> port; ///< 1–65535, digits only.
 
-  /// @returns errc::malformed on userinfo, whitespace, an empty host, an IPv6 literal without brackets,
+  /// @returns errc::malformed on userinfo, whitespace, an empty host, an IPv6 literal without
+  /// brackets,
   ///          junk after `]`, or a port that is empty or out of range.
   [[nodiscard]] static caf::expected<authority> parse(std::string_view text);
 

@@ -41,10 +41,12 @@ struct ip_network {
   ip_address base;
   uint8_t bits = 0; ///< 0–32 for v4, 0–128 for v6.
 
-  /// Parses `address/bits`. `nullopt` on bad syntax *and* when host bits are set; see `has_host_bits`.
+  /// Parses `address/bits`. `nullopt` on bad syntax *and* when host bits are set; see
+  /// `has_host_bits`.
   [[nodiscard]] static std::optional<ip_network> parse(std::string_view text);
 
-  /// Whether `text` is a well-formed prefix that `parse` refuses for its host bits alone, e.g. 10.0.0.1/8.
+  /// Whether `text` is a well-formed prefix that `parse` refuses for its host bits alone,
+  /// e.g. 10.0.0.1/8.
   [[nodiscard]] static bool has_host_bits(std::string_view text);
 
   /// True when `address` lies inside; families never match each other.

@@ -35,9 +35,7 @@ step to_step(ssl_st& ssl, int result) noexcept {
 
 } // namespace
 
-void ssl_deleter::operator()(ssl_st* ssl) const noexcept {
-  SSL_free(ssl);
-}
+void ssl_deleter::operator()(ssl_st* ssl) const noexcept { SSL_free(ssl); }
 
 caf::expected<std::shared_ptr<const client_context>> client_context::make(const trust& from) {
   std::shared_ptr<client_context> made{new client_context};
@@ -51,15 +49,15 @@ caf::expected<std::shared_ptr<const client_context>> client_context::make(const 
   // Missing platform roots are no error: the handshake will say which certificate is not trusted.
   SSL_CTX_set_default_verify_paths(context);
   if (!from.cert_file.empty() && SSL_CTX_load_verify_file(context, from.cert_file.c_str()) != 1)
-    return caf::make_error(errc::invalid_config, "cannot read SSL_CERT_FILE " + from.cert_file + ": " + last_error());
+    return caf::make_error(errc::invalid_config,
+                           "cannot read SSL_CERT_FILE " + from.cert_file + ": " + last_error());
   if (!from.cert_dir.empty() && SSL_CTX_load_verify_dir(context, from.cert_dir.c_str()) != 1)
-    return caf::make_error(errc::invalid_config, "cannot read SSL_CERT_DIR " + from.cert_dir + ": " + last_error());
+    return caf::make_error(errc::invalid_config,
+                           "cannot read SSL_CERT_DIR " + from.cert_dir + ": " + last_error());
   return std::shared_ptr<const client_context>{std::move(made)};
 }
 
-client_context::~client_context() {
-  SSL_CTX_free(context_);
-}
+client_context::~client_context() { SSL_CTX_free(context_); }
 
 ssl_ptr client_context::session(const host& name, int descriptor) const {
   auto ssl = bound_session(name);
@@ -83,8 +81,9 @@ ssl_ptr client_context::bound_session(const host& name) const {
     return nullptr;
   auto* param = SSL_get0_param(ssl.get());
   X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  auto bound = name.ip() ? X509_VERIFY_PARAM_set1_ip_asc(param, name.text().c_str())
-                         : X509_VERIFY_PARAM_set1_host(param, name.text().c_str(), name.text().size());
+  auto bound = name.ip()
+                 ? X509_VERIFY_PARAM_set1_ip_asc(param, name.text().c_str())
+                 : X509_VERIFY_PARAM_set1_host(param, name.text().c_str(), name.text().size());
   if (bound != 1)
     return nullptr;
   // RFC 6066 §3: literal addresses are not sent as a server name.
@@ -104,7 +103,8 @@ caf::error handshake_error(ssl_st& ssl) {
   if (auto verdict = SSL_get_verify_result(&ssl); verdict != X509_V_OK) {
     std::string text = X509_verify_cert_error_string(verdict);
     if (auto* leaf = SSL_get1_peer_certificate(&ssl)) {
-      text += "; subject " + one_line(X509_get_subject_name(leaf)) + "; issuer " + one_line(X509_get_issuer_name(leaf));
+      text += "; subject " + one_line(X509_get_subject_name(leaf)) + "; issuer " +
+              one_line(X509_get_issuer_name(leaf));
       X509_free(leaf);
     }
     ERR_clear_error();
@@ -125,9 +125,7 @@ step write(ssl_st& ssl, const char* bytes, size_t count, size_t& size) noexcept 
   return result == 1 ? step::done : to_step(ssl, result);
 }
 
-bool has_pending(const ssl_st& ssl) noexcept {
-  return SSL_has_pending(&ssl) == 1;
-}
+bool has_pending(const ssl_st& ssl) noexcept { return SSL_has_pending(&ssl) == 1; }
 
 void shutdown(ssl_st& ssl) noexcept {
   ERR_clear_error();

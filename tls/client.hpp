@@ -23,7 +23,8 @@ struct trust {
   std::string cert_dir;  ///< `SSL_CERT_DIR`, "" for none.
 };
 
-/// Makes the client side of verified TLS 1.2 and 1.3 connections. Immutable, shared between threads.
+/// Makes the client side of verified TLS 1.2 and 1.3 connections. Immutable, shared between
+/// threads.
 class client_context {
 public:
   /// @returns errc::invalid_config when a named trust file cannot be read.

@@ -12,13 +12,15 @@
 
 namespace proxy {
 
-/// Asks an actor and waits for its answer: `auto x = co_await ask<answer>(self, waker, deadline, other, atom…)`.
+/// Asks an actor and waits for its answer: `auto x = co_await ask<answer>(self, waker, deadline,
+/// other, atom…)`.
 ///
 /// CAF cannot forget a pending response, so the handler and the flow share a slot: when the flow is
 /// cancelled or its deadline passes the slot is emptied, and the late answer falls on nothing.
 /// @returns the answer, the actor's error, or errc::cancelled when the deadline passed.
 template <class Answer, class Self, class Handle, class... Ts>
-task<caf::expected<Answer>> ask(Self* self, waker& wakes, steady_time deadline, Handle other, Ts... xs) {
+task<caf::expected<Answer>> ask(Self* self, waker& wakes, steady_time deadline, Handle other,
+                                Ts... xs) {
   struct slot {
     waker* wakes;
     std::optional<caf::expected<Answer>> answer;
@@ -39,7 +41,8 @@ task<caf::expected<Answer>> ask(Self* self, waker& wakes, steady_time deadline, 
   g.shared->wakes = &wakes;
   auto shared = g.shared;
   self->request(other, caf::infinite, std::move(xs)...)
-    .then([shared](Answer& x) { shared->set(std::move(x)); }, [shared](caf::error& e) { shared->set(std::move(e)); });
+    .then([shared](Answer& x) { shared->set(std::move(x)); },
+          [shared](caf::error& e) { shared->set(std::move(e)); });
   while (!shared->answer) {
     auto in_time = co_await wakes.until(deadline);
     if (!in_time)

@@ -44,10 +44,12 @@ public:
   size_t wait(std::span<io_event> out, std::chrono::milliseconds timeout) override {
     std::array<epoll_event, 256> events;
     auto room = static_cast<int>(std::min(events.size(), out.size()));
-    auto n = ::epoll_wait(fd_, events.data(), room, static_cast<int>(std::min<int64_t>(timeout.count(), 1 << 30)));
+    auto n = ::epoll_wait(fd_, events.data(), room,
+                          static_cast<int>(std::min<int64_t>(timeout.count(), 1 << 30)));
     for (int i = 0; i < n; ++i)
-      out[static_cast<size_t>(i)] = {static_cast<io_source*>(events[static_cast<size_t>(i)].data.ptr),
-                                     to_bits(events[static_cast<size_t>(i)].events)};
+      out[static_cast<size_t>(i)] = {
+        static_cast<io_source*>(events[static_cast<size_t>(i)].data.ptr),
+        to_bits(events[static_cast<size_t>(i)].events)};
     return n > 0 ? static_cast<size_t>(n) : 0;
   }
 
@@ -64,13 +66,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<poller> make_epoll_poller() {
-  return std::make_unique<epoll_poller>();
-}
+std::unique_ptr<poller> make_epoll_poller() { return std::make_unique<epoll_poller>(); }
 
-std::unique_ptr<poller> make_poller() {
-  return make_epoll_poller();
-}
+std::unique_ptr<poller> make_poller() { return make_epoll_poller(); }
 
 } // namespace proxy
 
@@ -78,13 +76,9 @@ std::unique_ptr<poller> make_poller() {
 
 namespace proxy {
 
-std::unique_ptr<poller> make_epoll_poller() {
-  return nullptr;
-}
+std::unique_ptr<poller> make_epoll_poller() { return nullptr; }
 
-std::unique_ptr<poller> make_poller() {
-  return make_poll_poller();
-}
+std::unique_ptr<poller> make_poller() { return make_poll_poller(); }
 
 } // namespace proxy
 

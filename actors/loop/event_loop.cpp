@@ -33,12 +33,8 @@ void event_loop::wake_source::on_ready() {
 }
 
 event_loop::event_loop(caf::actor_system& system, std::unique_ptr<poller> how)
-  : caf::execution_unit(&system),
-    poller_(std::move(how)),
-    events_(256),
-    now_(std::chrono::steady_clock::now()),
-    wheel_(now_),
-    scratch_(new char[scratch_size]) {
+  : caf::execution_unit(&system), poller_(std::move(how)), events_(256),
+    now_(std::chrono::steady_clock::now()), wheel_(now_), scratch_(new char[scratch_size]) {
 #ifdef __linux__
   wake_.fd = wake_.write_fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 #else
@@ -85,7 +81,8 @@ void event_loop::turn(std::chrono::milliseconds wait) {
   auto* outer = std::exchange(current, this);
   if (!local_.empty() || !again_.empty())
     wait = std::chrono::milliseconds{0};
-  else if (auto sleep = wheel_.sleep_for(now_); sleep.count() >= 0 && (wait.count() < 0 || sleep < wait))
+  else if (auto sleep = wheel_.sleep_for(now_);
+           sleep.count() >= 0 && (wait.count() < 0 || sleep < wait))
     wait = sleep;
   event_count_ = poller_->wait(events_, wait);
   now_ = std::chrono::steady_clock::now();
@@ -115,13 +112,9 @@ void event_loop::turn(std::chrono::milliseconds wait) {
 
 void event_loop::run_one(caf::resumable* what) {
   switch (what->resume(this, max_messages_per_resume)) {
-    case caf::resumable::resume_later:
-      local_.push_back(what);
-      break;
-    case caf::resumable::shutdown_execution_unit:
-      break;
-    default:
-      caf::intrusive_ptr_release(what);
+    case caf::resumable::resume_later: local_.push_back(what); break;
+    case caf::resumable::shutdown_execution_unit: break;
+    default: caf::intrusive_ptr_release(what);
   }
 }
 

@@ -17,10 +17,11 @@ namespace proxy {
 
 class ready_handler;
 
-/// One thread's event loop, as a CAF execution unit: the actors pinned to it run their messages here and
-/// watch their descriptors here, so nothing they touch needs a lock.
+/// One thread's event loop, as a CAF execution unit: the actors pinned to it run their messages
+/// here and watch their descriptors here, so nothing they touch needs a lock.
 ///
-/// A turn: readiness, messages from other threads, messages from this one, timers, deferred releases.
+/// A turn: readiness, messages from other threads, messages from this one, timers, deferred
+/// releases.
 class event_loop final : public caf::execution_unit {
 public:
   explicit event_loop(caf::actor_system& system, std::unique_ptr<poller> how = make_poller());

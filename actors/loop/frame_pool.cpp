@@ -15,8 +15,8 @@ constexpr bool pooling = true;
 #endif
 
 constexpr size_t step = 64;
-constexpr size_t classes = 32;    ///< Frames of up to 2 KiB.
-constexpr size_t max_kept = 64;   ///< Of each class: bursts are served, memory is not hoarded.
+constexpr size_t classes = 32;  ///< Frames of up to 2 KiB.
+constexpr size_t max_kept = 64; ///< Of each class: bursts are served, memory is not hoarded.
 
 struct free_frame {
   free_frame* next;
@@ -38,9 +38,7 @@ struct pool {
 
 thread_local pool frames;
 
-size_t class_of(size_t size) {
-  return (size + step - 1) / step - 1;
-}
+size_t class_of(size_t size) { return (size + step - 1) / step - 1; }
 
 } // namespace
 

@@ -25,7 +25,8 @@ public:
     auto* before = head_.load(std::memory_order_relaxed);
     do // Once linked, the node belongs to the reader: nothing of it is read after the exchange.
       n->next = before;
-    while (!head_.compare_exchange_weak(before, n, std::memory_order_release, std::memory_order_relaxed));
+    while (!head_.compare_exchange_weak(before, n, std::memory_order_release,
+                                        std::memory_order_relaxed));
     return before == nullptr;
   }
 

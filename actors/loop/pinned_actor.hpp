@@ -11,8 +11,9 @@
 
 namespace proxy {
 
-/// A typed actor that lives on one event loop: its messages run on that loop's thread whoever sends them.
-/// Made only with a loop in its `caf::actor_config`: by `spawn_pinned`, or by another actor of the loop.
+/// A typed actor that lives on one event loop: its messages run on that loop's thread whoever sends
+/// them. Made only with a loop in its `caf::actor_config`: by `spawn_pinned`, or by another actor
+/// of the loop.
 ///
 /// CAF resumes an actor on its sender's execution unit unless told otherwise, hence the overrides.
 template <class Handle>
@@ -20,21 +21,27 @@ class pinned_actor : public Handle::base {
 public:
   using super = typename Handle::base;
 
-  explicit pinned_actor(caf::actor_config& cfg) : super(cfg), loop_(static_cast<event_loop*>(cfg.host)) {
+  explicit pinned_actor(caf::actor_config& cfg)
+    : super(cfg), loop_(static_cast<event_loop*>(cfg.host)) {
     // Coroutines send messages outside of `resume` too.
     this->context(loop_);
   }
 
   using super::enqueue;
 
-  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override { super::enqueue(std::move(what), loop_); }
+  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
+    super::enqueue(std::move(what), loop_);
+  }
 
-  void launch(caf::execution_unit*, bool lazy, bool hide) override { super::launch(loop_, lazy, hide); }
+  void launch(caf::execution_unit*, bool lazy, bool hide) override {
+    super::launch(loop_, lazy, hide);
+  }
 
   caf::resumable::subtype_t subtype() const override { return caf::resumable::io_actor; }
 
-  /// As CAF does it, but for cancelling the actor's timeouts at the system's clock: that takes a lock and
-  /// wakes the clock's thread for each actor that ends, and pinned actors have no timeouts there.
+  /// As CAF does it, but for cancelling the actor's timeouts at the system's clock: that takes a
+  /// lock and wakes the clock's thread for each actor that ends, and pinned actors have no timeouts
+  /// there.
   bool cleanup(caf::error&& reason, caf::execution_unit* host) override {
     this->awaited_responses_.clear();
     this->multiplexed_responses_.clear();
@@ -59,7 +66,8 @@ private:
 template <caf::spawn_options Options = caf::no_spawn_options, class F, class... Ts>
 auto spawn_pinned(event_loop& loop, F behaviour, Ts&&... xs) {
   caf::actor_config cfg{&loop};
-  return loop.system().spawn_functor<Options>(std::true_type{}, cfg, behaviour, std::forward<Ts>(xs)...);
+  return loop.system().spawn_functor<Options>(std::true_type{}, cfg, behaviour,
+                                              std::forward<Ts>(xs)...);
 }
 
 } // namespace proxy

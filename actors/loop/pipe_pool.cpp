@@ -20,7 +20,8 @@ pipe_ends pipe_pool::borrow() {
   int fds[2];
   if (::pipe2(fds, O_NONBLOCK | O_CLOEXEC) != 0)
     return {};
-  // An unprivileged user's share of pipe memory is bounded; a smaller pipe works as well, only slower.
+  // An unprivileged user's share of pipe memory is bounded; a smaller pipe works as well, only
+  // slower.
   if (::fcntl(fds[1], F_SETPIPE_SZ, static_cast<int>(capacity)) < 0)
     ::fcntl(fds[1], F_SETPIPE_SZ, 256 * 1024);
   return {fds[0], fds[1]};

@@ -19,13 +19,9 @@ constexpr short hup_event = 0;
 /// Edges from a level-triggered call: only bits that a source has lost are asked for.
 class poll_poller final : public poller {
 public:
-  bool add(io_source& source) override {
-    return insert(source, false);
-  }
+  bool add(io_source& source) override { return insert(source, false); }
 
-  bool add_shared(io_source& source) override {
-    return insert(source, true);
-  }
+  bool add_shared(io_source& source) override { return insert(source, true); }
 
   void remove(io_source& source) override {
     auto at = index_.find(source.fd);
@@ -46,7 +42,8 @@ public:
       auto events = interest(sources_[i]);
       fds_[i] = {events != 0 ? sources_[i].source->fd : -1, events, 0};
     }
-    auto n = ::poll(fds_.data(), fds_.size(), static_cast<int>(std::min<int64_t>(timeout.count(), 1 << 30)));
+    auto n = ::poll(fds_.data(), fds_.size(),
+                    static_cast<int>(std::min<int64_t>(timeout.count(), 1 << 30)));
     size_t filled = 0;
     for (size_t i = 0; n > 0 && i < fds_.size() && filled < out.size(); ++i)
       if (fds_[i].revents != 0)
@@ -102,8 +99,6 @@ private:
 
 } // namespace
 
-std::unique_ptr<poller> make_poll_poller() {
-  return std::make_unique<poll_poller>();
-}
+std::unique_ptr<poller> make_poll_poller() { return std::make_unique<poll_poller>(); }
 
 } // namespace proxy

@@ -32,8 +32,8 @@ struct io_event {
   uint8_t bits;
 };
 
-/// How a loop learns of readiness. Reports edges: a bit is reported when it turns true, and again only
-/// after `ready` lost it. One per loop, used on its thread only.
+/// How a loop learns of readiness. Reports edges: a bit is reported when it turns true, and again
+/// only after `ready` lost it. One per loop, used on its thread only.
 class poller {
 public:
   virtual ~poller() = default;

@@ -100,12 +100,15 @@ io_result socket::write(std::span<const iovec> parts) noexcept {
 
 io_result socket::splice_to(pipe_ends to, size_t limit) noexcept {
   // A short splice may only mean that the pipe is full: readiness stays as it is.
-  return finish_read(::splice(fd, nullptr, to.write, nullptr, limit, SPLICE_F_MOVE | SPLICE_F_NONBLOCK), limit, false);
+  return finish_read(
+    ::splice(fd, nullptr, to.write, nullptr, limit, SPLICE_F_MOVE | SPLICE_F_NONBLOCK), limit,
+    false);
 }
 
 io_result socket::splice_from(pipe_ends from, size_t size, bool more) noexcept {
   auto flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0);
-  return finish_write(::splice(from.read, nullptr, fd, nullptr, size, static_cast<unsigned>(flags)), size);
+  return finish_write(::splice(from.read, nullptr, fd, nullptr, size, static_cast<unsigned>(flags)),
+                      size);
 }
 
 #else
@@ -120,9 +123,7 @@ io_result socket::splice_from(pipe_ends, size_t, bool) noexcept {
 
 #endif
 
-void socket::shutdown_write() noexcept {
-  ::shutdown(fd, SHUT_WR);
-}
+void socket::shutdown_write() noexcept { ::shutdown(fd, SHUT_WR); }
 
 bool socket::has_input() noexcept {
   if (!may_read())

@@ -30,10 +30,11 @@ struct io_result {
   [[nodiscard]] bool failed() const noexcept { return what == status::failed; }
 };
 
-/// A non-blocking stream socket of one loop, owned. New readiness fires the waker of the flow it belongs to.
+/// A non-blocking stream socket of one loop, owned. New readiness fires the waker of the flow it
+/// belongs to.
 ///
-/// A call that moves less than asked has emptied the socket's buffer, so `may_read` turns false without
-/// the extra call that would meet EAGAIN.
+/// A call that moves less than asked has emptied the socket's buffer, so `may_read` turns false
+/// without the extra call that would meet EAGAIN.
 class socket final : io_source {
 public:
   socket() = default;
@@ -67,14 +68,15 @@ public:
   [[nodiscard]] io_result read(std::span<char> into) noexcept;
   [[nodiscard]] io_result write(std::string_view bytes) noexcept;
   [[nodiscard]] io_result write(std::span<const iovec> parts) noexcept;
-  /// Moves up to `limit` bytes into an empty pipe without copying. (One without room left would make the
-  /// socket look empty: the kernel says the same of both.)
+  /// Moves up to `limit` bytes into an empty pipe without copying. (One without room left would
+  /// make the socket look empty: the kernel says the same of both.)
   [[nodiscard]] io_result splice_to(pipe_ends to, size_t limit) noexcept;
   /// Moves up to `size` bytes out of a pipe.
   [[nodiscard]] io_result splice_from(pipe_ends from, size_t size, bool more) noexcept;
   /// Sends the end of stream.
   void shutdown_write() noexcept;
-  /// Asks the kernel whether a read would find something (bytes or the end), where `may_read` only believes it.
+  /// Asks the kernel whether a read would find something (bytes or the end), where `may_read` only
+  /// believes it.
   [[nodiscard]] bool has_input() noexcept;
   /// The error that a connect(2) ended with, 0 for none.
   [[nodiscard]] int take_error() noexcept;

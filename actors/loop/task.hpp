@@ -26,8 +26,9 @@ struct task_promise_base {
       auto& p = self.promise();
       if (p.on_done)
         p.on_done(p.owner); // a root: nobody awaits it
-      // Whoever awaits is still on the stack below and goes on by itself. Resumed from here, a loop over
-      // steps that are done at once would grow the stack with each (tail calls are made by -O2 only).
+      // Whoever awaits is still on the stack below and goes on by itself. Resumed from here, a loop
+      // over steps that are done at once would grow the stack with each (tail calls are made by -O2
+      // only).
       if (p.starting)
         return std::noop_coroutine();
       return p.continuation ? p.continuation : std::noop_coroutine();
@@ -66,8 +67,8 @@ struct task_promise<void> : task_promise_base {
 
 } // namespace detail
 
-/// A coroutine that runs when awaited and is owned by whoever holds it: destroying the task cancels what
-/// it waits for. Runs on one loop only.
+/// A coroutine that runs when awaited and is owned by whoever holds it: destroying the task cancels
+/// what it waits for. Runs on one loop only.
 template <class T = void>
 class [[nodiscard]] task {
 public:
@@ -94,8 +95,8 @@ public:
 
   [[nodiscard]] bool done() const noexcept { return !handle_ || handle_.done(); }
 
-  /// Starts a root task; `on_done(owner)` is called at its end, still inside the coroutine: it must not
-  /// destroy the task.
+  /// Starts a root task; `on_done(owner)` is called at its end, still inside the coroutine: it must
+  /// not destroy the task.
   void start(void* owner, void (*on_done)(void*) noexcept) {
     assert(handle_ && !handle_.done());
     handle_.promise().owner = owner;

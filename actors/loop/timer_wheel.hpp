@@ -34,10 +34,11 @@ private:
   steady_time expiry_{};
 };
 
-/// A hashed timer wheel: arming, moving and disarming are O(1). Coarse on purpose: one tick is 16 ms.
+/// A hashed timer wheel: arming, moving and disarming are O(1). Coarse on purpose: one tick is 16
+/// ms.
 ///
-/// A timer that moves to a later moment stays where it is and is moved when its old slot comes up, so the
-/// deadline of a busy connection costs one store per request.
+/// A timer that moves to a later moment stays where it is and is moved when its old slot comes up,
+/// so the deadline of a busy connection costs one store per request.
 class timer_wheel {
 public:
   static constexpr std::chrono::milliseconds tick{16};

@@ -14,8 +14,8 @@ public:
   virtual void fire() = 0;
 };
 
-/// The one place a flow waits at. Sockets, timers and message handlers of the same loop fire it; the flow
-/// then looks again at what it was waiting for, so a wake-up too many does no harm.
+/// The one place a flow waits at. Sockets, timers and message handlers of the same loop fire it;
+/// the flow then looks again at what it was waiting for, so a wake-up too many does no harm.
 class waker final : public ready_handler, timer {
 public:
   explicit waker(event_loop& on) noexcept : loop_(on) {}
@@ -27,7 +27,8 @@ public:
       std::exchange(flow_, {}).resume();
   }
 
-  /// `co_await w.until(deadline)`: suspends until `fire`. @returns false when the deadline passed first.
+  /// `co_await w.until(deadline)`: suspends until `fire`. @returns false when the deadline passed
+  /// first.
   [[nodiscard]] auto until(steady_time deadline) noexcept { return awaiter{*this, deadline}; }
 
   /// `co_await w.next_turn()`: lets everything else of the loop have its turn first.

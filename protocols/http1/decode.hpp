@@ -26,19 +26,20 @@ struct head_limits {
 /// another protocol (a TLS ClientHello, say) be refused at its first byte.
 [[nodiscard]] bool may_be_request(std::string_view in) noexcept;
 
-/// Decodes one whole request head (from the request line to the empty line, as `find_head_end` cut it).
-/// Strict (RFC 9112 §2.2, §5, §6): no bare CR or LF, no obs-fold, no space before the colon, no
-/// control characters, no differing Content-Lengths, no Content-Length beside Transfer-Encoding, no
-/// transfer coding but a final `chunked`, exactly one Host with HTTP/1.1, HTTP/1.0 or 1.1 only.
+/// Decodes one whole request head (from the request line to the empty line, as `find_head_end` cut
+/// it). Strict (RFC 9112 §2.2, §5, §6): no bare CR or LF, no obs-fold, no space before the colon,
+/// no control characters, no differing Content-Lengths, no Content-Length beside Transfer-Encoding,
+/// no transfer coding but a final `chunked`, exactly one Host with HTTP/1.1, HTTP/1.0 or 1.1 only.
 /// Leading empty lines (RFC 9112 §2.2) are allowed.
 /// @returns no error and `out` filled, errc::malformed (context: what and at which byte), or
 ///          errc::head_too_large (too many fields, or longer than max_bytes).
-[[nodiscard]] caf::error decode_request(std::string_view head, const head_limits& limits, request& out);
+[[nodiscard]] caf::error decode_request(std::string_view head, const head_limits& limits,
+                                        request& out);
 
 /// Decodes one whole response head. Same strictness; errors are errc::bad_response.
 /// @param to_head    The request was HEAD: no body follows whatever the fields say.
 /// @param to_connect The request was CONNECT: a 2xx has no body.
-[[nodiscard]] caf::error decode_response(std::string_view head, const head_limits& limits, bool to_head,
-                                         bool to_connect, response& out);
+[[nodiscard]] caf::error decode_response(std::string_view head, const head_limits& limits,
+                                         bool to_head, bool to_connect, response& out);
 
 } // namespace proxy::http1

@@ -21,12 +21,12 @@ enum class framing : uint8_t { none, length, chunked, until_close };
 /// capacity across messages, so one object per loop serves all connections.
 struct head {
   std::vector<field> fields;
-  bool keep_alive = false;        ///< RFC 9112 §9.3, before what we want ourselves.
+  bool keep_alive = false; ///< RFC 9112 §9.3, before what we want ourselves.
   bool http_1_0 = false;
   framing body = framing::none;
-  uint64_t content_length = 0;    ///< Valid with framing::length.
-  std::string_view upgrade;       ///< Value of Upgrade when Connection names it, else "".
-  bool expect_continue = false;   ///< Requests: Expect: 100-continue.
+  uint64_t content_length = 0;  ///< Valid with framing::length.
+  std::string_view upgrade;     ///< Value of Upgrade when Connection names it, else "".
+  bool expect_continue = false; ///< Requests: Expect: 100-continue.
 
   /// The first value of a field, case-insensitive.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;

@@ -12,51 +12,53 @@ namespace proxy::http1 {
 struct request_target {
   enum class form : uint8_t { absolute, origin, authority, asterisk };
   form kind = form::origin;
-  bool https = false;          ///< Scheme of an absolute-form target.
+  bool https = false; ///< Scheme of an absolute-form target.
   proxy::host host;
-  uint16_t port = 0;           ///< With the scheme's default filled in.
+  uint16_t port = 0; ///< With the scheme's default filled in.
   bool explicit_port = false;
   /// Path and query as received: "/" when both are empty ("*" for OPTIONS); begins with "?" when an
   /// absolute-form target has a query and no path, which goes out as "/?…".
   std::string_view path;
 };
 
-/// Takes the target of `req` apart and compares it with Host: a Host that names another host or port
-/// is errc::malformed "Host header does not match request target" (an explicit default port equals an
-/// absent one). CONNECT takes only authority-form with a port; other methods absolute-form with scheme
-/// http, https, ws or wss, or origin-form (then Host decides), `*` with OPTIONS only.
-/// A target without a scheme counts port 80 as its default; see `explicit_port`.
-/// Host without a port agrees with any port of a CONNECT target, which has no default.
-/// Userinfo, fragments, spaces, control and non-ASCII bytes are errc::malformed.
+/// Takes the target of `req` apart and compares it with Host: a Host that names another host or
+/// port is errc::malformed "Host header does not match request target" (an explicit default port
+/// equals an absent one). CONNECT takes only authority-form with a port; other methods
+/// absolute-form with scheme http, https, ws or wss, or origin-form (then Host decides), `*` with
+/// OPTIONS only. A target without a scheme counts port 80 as its default; see `explicit_port`. Host
+/// without a port agrees with any port of a CONNECT target, which has no default. Userinfo,
+/// fragments, spaces, control and non-ASCII bytes are errc::malformed.
 [[nodiscard]] caf::error parse_target(const request& req, request_target& out);
 
 /// What a forwarded head is given and loses.
 struct rewrite_options {
-  std::string_view via;        ///< Pseudonym for Via, "" for none.
-  bool keep_upgrade = false;   ///< Forward Connection: upgrade and Upgrade (WebSocket, full mode).
-  bool close = false;          ///< Add Connection: close.
+  std::string_view via;      ///< Pseudonym for Via, "" for none.
+  bool keep_upgrade = false; ///< Forward Connection: upgrade and Upgrade (WebSocket, full mode).
+  bool close = false;        ///< Add Connection: close.
 };
 
 /// Appends the head to send upstream: origin-form target, Host from the target (first), then the
 /// end-to-end fields in their order. Removed: Connection and everything any Connection line names,
-/// Keep-Alive, Proxy-Connection, Proxy-Authorization, Proxy-Authenticate, TE (but `trailers` is kept),
-/// Upgrade, `x-unix-socket`; Host and Transfer-Encoding are written anew (Content-Length kept). Via is
-/// appended to. Max-Forwards is decremented on OPTIONS and TRACE.
-/// Names that a Connection line may not remove (Content-Length, Transfer-Encoding, Host, Cookie,
-/// Authorization …: framing and routing) stay.
-void rewrite_request(const request& req, const request_target& target, const rewrite_options& options,
-                     std::string& out);
+/// Keep-Alive, Proxy-Connection, Proxy-Authorization, Proxy-Authenticate, TE (but `trailers` is
+/// kept), Upgrade, `x-unix-socket`; Host and Transfer-Encoding are written anew (Content-Length
+/// kept). Via is appended to. Max-Forwards is decremented on OPTIONS and TRACE. Names that a
+/// Connection line may not remove (Content-Length, Transfer-Encoding, Host, Cookie, Authorization
+/// …: framing and routing) stay.
+void rewrite_request(const request& req, const request_target& target,
+                     const rewrite_options& options, std::string& out);
 
-/// Appends the head to send to the client: the same hygiene; forged Proxy-Status members of ours are
-/// removed; `Connection: close` or, for HTTP/1.0 clients, keep-alive is added, to final responses.
-/// The caller sets `close` for an HTTP/1.0 client that did not ask to be kept and for a body that ends
-/// with the connection, and takes the chunks off before an HTTP/1.0 client (set `body` accordingly).
+/// Appends the head to send to the client: the same hygiene; forged Proxy-Status members of ours
+/// are removed; `Connection: close` or, for HTTP/1.0 clients, keep-alive is added, to final
+/// responses. The caller sets `close` for an HTTP/1.0 client that did not ask to be kept and for a
+/// body that ends with the connection, and takes the chunks off before an HTTP/1.0 client (set
+/// `body` accordingly).
 void rewrite_response(const response& res, const rewrite_options& options, bool client_http_1_0,
                       std::string& out);
 
 /// Appends the absolute-form target instead of origin-form, for an upstream HTTP proxy.
 /// @param proxy_authorization Value of Proxy-Authorization to add, "" for none.
-void rewrite_request_for_proxy(const request& req, const request_target& target, const rewrite_options& options,
-                               std::string_view proxy_authorization, std::string& out);
+void rewrite_request_for_proxy(const request& req, const request_target& target,
+                               const rewrite_options& options, std::string_view proxy_authorization,
+                               std::string& out);
 
 } // namespace proxy::http1

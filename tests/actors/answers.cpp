@@ -1,0 +1,125 @@
+#define CAF_SUITE actors.answers
+
+#include "actors/answers.hpp" // unit under test
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+
+namespace {
+
+policy::target target_of(policy::protocol protocol) {
+  policy::target what;
+  what.protocol = protocol;
+  what.host = *host::parse("evil.example");
+  what.port = 8080;
+  what.method = "GET";
+  return what;
+}
+
+std::string refusal(policy::denial why, policy::protocol protocol, answer_options options = {.request_id = "id"}) {
+  std::string out;
+  append_refusal(out, why, target_of(protocol), options);
+  return out;
+}
+
+std::string body_of(const std::string& response) {
+  return response.substr(response.find("\r\n\r\n") + 4);
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+CAF_TEST(a refused request is told why in json) {
+  policy::rule rule{"*.example", "c.toml", 3, 1};
+  policy::denial why;
+  why.reason = policy::reason::denied;
+  why.rule = &rule;
+  auto response = refusal(why, policy::protocol::http);
+  CAF_CHECK(response.rfind("HTTP/1.1 403 Forbidden\r\n", 0) == 0);
+  CAF_CHECK(has(response, "x-proxy-error: blocked-by-denylist\r\n"));
+  CAF_CHECK(has(response, "cache-control: no-store\r\n"));
+  CAF_CHECK(has(response, "x-request-id: id\r\n"));
+  CAF_CHECK(has(response, "details=\"denied; *.example\"\r\n"));
+  auto body = nlohmann::json::parse(body_of(response));
+  CAF_CHECK_EQUAL(body["status"].get<std::string>(), "blocked");
+  CAF_CHECK_EQUAL(body["host"].get<std::string>(), "evil.example");
+  CAF_CHECK_EQUAL(body["port"].get<int>(), 8080);
+  CAF_CHECK_EQUAL(body["reason"].get<std::string>(), "denied");
+  CAF_CHECK_EQUAL(body["rule"].get<std::string>(), "*.example");
+  CAF_CHECK_EQUAL(body["message"].get<std::string>(), "Domain denied by the sandbox policy.");
+  CAF_CHECK(has(response, "content-length: " + std::to_string(body_of(response).size()) + "\r\n"));
+}
+
+CAF_TEST(a refused tunnel is told why in text) {
+  policy::denial why;
+  why.reason = policy::reason::not_allowed;
+  auto response = refusal(why, policy::protocol::https_connect);
+  CAF_CHECK(has(response, "content-type: text/plain\r\n"));
+  CAF_CHECK_EQUAL(body_of(response),
+                  "Domain not in allowlist.\nhost=evil.example reason=not_allowed rule=- request_id=id\n");
+}
+
+CAF_TEST(every reason has its status) {
+  struct row {
+    policy::reason reason;
+    std::string_view status, mark;
+  };
+  for (const auto& [reason, status, mark] : std::initializer_list<row>{
+         {policy::reason::not_allowed, "403", "blocked-by-allowlist"},
+         {policy::reason::not_allowed_local, "403", "blocked-by-allowlist"},
+         {policy::reason::method_not_allowed, "403", "blocked-by-method-policy"},
+         {policy::reason::mitm_required, "403", "blocked-by-mitm-required"},
+         {policy::reason::policy_denied, "403", "blocked-by-policy"},
+         {policy::reason::proxy_disabled, "503", ""},
+         {policy::reason::unix_socket_unsupported, "501", ""},
+       }) {
+    policy::denial why;
+    why.reason = reason;
+    auto response = refusal(why, policy::protocol::http);
+    CAF_MESSAGE(response);
+    CAF_CHECK(has(response, "HTTP/1.1 " + std::string{status} + ' '));
+    CAF_CHECK_EQUAL(has(response, "x-proxy-error: "), !mark.empty());
+    CAF_CHECK(mark.empty() || has(response, "x-proxy-error: " + std::string{mark} + "\r\n"));
+  }
+}
+
+CAF_TEST(a deciders words cannot break out of the head or the body) {
+  policy::denial why;
+  why.reason = policy::reason::policy_denied;
+  why.source = policy::source::decider;
+  why.words = "no\r\nset-cookie: a=b\r\n\r\n\"\\\x80";
+  auto response = refusal(why, policy::protocol::http);
+  CAF_CHECK(!has(response, "\r\nset-cookie"));
+  auto body = nlohmann::json::parse(body_of(response));
+  CAF_CHECK_EQUAL(body["reason"].get<std::string>(), "no\r\nset-cookie: a=b\r\n\r\n\"\\\xef\xbf\xbd");
+}
+
+CAF_TEST(an answer to head has no body but its length) {
+  policy::denial why;
+  auto response = refusal(why, policy::protocol::http, {.request_id = "id", .head_only = true, .close = false});
+  CAF_CHECK_EQUAL(body_of(response), "");
+  CAF_CHECK(!has(response, "content-length: 0\r\n"));
+  CAF_CHECK(!has(response, "connection:"));
+}
+
+CAF_TEST(a fault names its cause) {
+  std::string out;
+  append_fault(out, errc::connection_timeout, "192.0.2.1:80", {.request_id = "id"});
+  CAF_CHECK(out.rfind("HTTP/1.1 504 ", 0) == 0);
+  CAF_CHECK(has(out, "proxy-status: codex-network-proxy; error=connection_timeout; details=\"192.0.2.1:80\"\r\n"));
+  CAF_CHECK(has(out, "connection: close\r\n"));
+  CAF_CHECK_EQUAL(body_of(out), "connection_timeout: 192.0.2.1:80\n");
+}
+
+CAF_TEST(an overloaded proxy says when to come back) {
+  std::string out;
+  append_fault(out, errc::overloaded, "", {});
+  CAF_CHECK(out.rfind("HTTP/1.1 503 ", 0) == 0);
+  CAF_CHECK(has(out, "retry-after: 1\r\n"));
+}

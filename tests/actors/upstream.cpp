@@ -1,0 +1,97 @@
+#define CAF_SUITE actors.upstream
+
+#include "actors/upstream.hpp" // unit under test
+
+#include "tests/actors/loop/sockets.hpp"
+#include "tests/support/loop_fixture.hpp"
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+using namespace proxy::test;
+
+namespace {
+
+struct idle_handler final : ready_handler {
+  void fire() override {}
+};
+
+struct fixture : loop_fixture {
+  fixture() {
+    limits.max_idle_upstreams = 3;
+    limits.max_idle_upstreams_per_origin = 2;
+    timeouts.upstream_idle = 50ms;
+    pool.configure(limits, timeouts);
+  }
+
+  /// A connection to `name`, the far end kept in `far`.
+  std::unique_ptr<upstream> connected(const std::string& name) {
+    auto [mine, theirs] = tcp_pair();
+    far.push_back(std::move(theirs));
+    auto u = std::make_unique<upstream>();
+    u->key = {false, name, 80, {}};
+    CAF_REQUIRE(u->io.raw.open(loop, mine.release(), &handler));
+    loop.turn(0ms);
+    return u;
+  }
+
+  config::limits limits;
+  config::timeouts timeouts;
+  idle_handler handler;
+  upstream_pool pool{loop};
+  std::vector<decltype(tcp_pair().first)> far;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(upstream_tests, fixture)
+
+CAF_TEST(a kept connection serves its own target only) {
+  pool.keep(connected("a"));
+  CAF_CHECK(!pool.take({false, "b", 80, {}}, handler));
+  CAF_CHECK(!pool.take({true, "a", 80, {}}, handler));
+  CAF_CHECK(!pool.take({false, "a", 81, {}}, handler));
+  CAF_CHECK(!pool.take({false, "a", 80, "http://proxy:1"}, handler));
+  auto taken = pool.take({false, "a", 80, {}}, handler);
+  CAF_REQUIRE(taken != nullptr);
+  CAF_CHECK(taken->reused);
+  CAF_CHECK(!pool.take({false, "a", 80, {}}, handler));
+}
+
+CAF_TEST(limits hold for each origin and for all) {
+  for (int i = 0; i < 3; ++i)
+    pool.keep(connected("a"));
+  CAF_CHECK_EQUAL(pool.size(), 2u);
+  pool.keep(connected("b"));
+  pool.keep(connected("c")); // the oldest goes
+  CAF_CHECK_EQUAL(pool.size(), 3u);
+  CAF_CHECK(pool.take({false, "c", 80, {}}, handler) != nullptr);
+}
+
+CAF_TEST(a connection that its upstream closes is dropped at once) {
+  pool.keep(connected("a"));
+  far.clear();
+  CAF_CHECK(run_until([this] { return pool.size() == 0; }));
+  CAF_CHECK(!pool.take({false, "a", 80, {}}, handler));
+}
+
+CAF_TEST(bytes that nobody asked for end a kept connection) {
+  pool.keep(connected("a"));
+  far[0].send("HTTP/1.1 200 OK\r\n\r\n");
+  CAF_CHECK(run_until([this] { return pool.size() == 0; }));
+}
+
+CAF_TEST(a connection with something unread is not kept) {
+  auto u = connected("a");
+  far[0].send("x");
+  CAF_REQUIRE(run_until([&] { return u->io.may_read(); }));
+  pool.keep(std::move(u));
+  CAF_CHECK_EQUAL(pool.size(), 0u);
+}
+
+CAF_TEST(an idle connection is closed after its time) {
+  pool.keep(connected("a"));
+  CAF_CHECK_EQUAL(pool.size(), 1u);
+  CAF_CHECK(run_until([this] { return pool.size() == 0; }));
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
