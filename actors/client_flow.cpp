@@ -16,8 +16,11 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
   if (auto* denial = std::get_if<policy::denial>(&v))
     co_return co_await refuse(c, x, *denial);
   if (auto* answer = std::get_if<own_answer>(&v)) {
+    auto keep = may_keep(c, x);
     auto sent = co_await send_to_client(c, answer->body);
-    co_return sent&& x.keep_alive ? after::next_request : after::close;
+    if (!sent)
+      co_return after::close;
+    co_return co_await go_on(c, x, keep);
   }
   co_return co_await fault(c, x, std::get<caf::error>(v));
 }

@@ -64,16 +64,17 @@ connection::behavior_type connection::make_behavior() {
       if (!why)
         return false;
       (void)shard.refused(*why, admitted->to, *this);
-      finish(ending::policy_changed);
+      end_from_outside(ending::policy_changed);
       return true;
     },
     [this](atom::drain) {
       draining = true;
-      wakes.fire();
+      if (self_)
+        wakes.fire();
     },
     [this](atom::abort) {
       if (self_)
-        finish(ending::aborted);
+        end_from_outside(ending::aborted);
     },
   };
 }
@@ -82,15 +83,24 @@ void connection::flow_done(void* self) noexcept {
   static_cast<connection*>(self)->finish(static_cast<connection*>(self)->end);
 }
 
+void connection::end_from_outside(ending how) {
+  // Nothing may resume the flow any more: not a timer that is due, not an answer that is on its way.
+  flow_.reset();
+  finish(how);
+}
+
 void connection::finish(ending how) {
   end = how;
   log_end();
   shard.left(*this);
-  // A reset tells the client that what it has is not the whole.
-  if (reset || how == ending::policy_changed || how == ending::aborted)
+  // A reset tells either side that what it has is not the whole.
+  if (reset || how == ending::policy_changed || how == ending::aborted) {
     client.raw.abort();
-  else
+    if (server)
+      server->io.raw.abort();
+  } else {
     client.close();
+  }
   server.reset();
   // The flow may be on the stack still (it is at its end), and so may a message of ours.
   shard.loop.release_later(std::move(self_));

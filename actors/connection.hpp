@@ -104,8 +104,10 @@ public:
 private:
   friend class shard_core;
   behavior_type make_behavior() override;
-  /// Closes everything and lets go of itself. Never from inside the flow.
+  /// Closes everything and lets go of itself. The flow is at its end, or gone.
   void finish(ending how);
+  /// Cancels the flow and finishes. Never from inside the flow.
+  void end_from_outside(ending how);
   static void flow_done(void* self) noexcept;
   void log_end() const;
   [[nodiscard]] bool over_limit() const;

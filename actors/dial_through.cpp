@@ -82,6 +82,11 @@ task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const
   auto addresses = co_await addresses_of(c, x.via->host);
   if (!addresses)
     co_return std::move(addresses.error());
+  // By whatever name: going through ourselves would never end.
+  for (const auto& address : *addresses)
+    if (auto literal = host::parse(address.str());
+        literal && policy::is_own_listener(*c.shard.policy->rules, *literal, x.via->port))
+      co_return caf::make_error(errc::bad_response, "upstream proxy " + name_of(x.via) + " is this proxy itself");
   auto dialled = co_await connect_any(c, *addresses, x.via->port, c.in(c.timeouts().connect));
   if (!dialled)
     co_return std::move(dialled.error());
@@ -91,7 +96,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const
     if (err)
       co_return std::move(err);
   }
-  if (x.target.tls || x.target.protocol == policy::protocol::https_connect) {
+  if (x.target.tls || x.upgrade || x.target.protocol == policy::protocol::https_connect) {
     auto err = co_await ask_for_tunnel(c, *u, x);
     if (err)
       co_return std::move(err);

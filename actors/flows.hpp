@@ -113,10 +113,24 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy:
 task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const exchange& x,
                                                             const policy::permit& judged);
 
+/// Judges a request again when the policy has changed since it was judged.
+/// @param connected  What it is connected to; nullopt: judged by name alone.
+/// @returns the denial, if it is refused now.
+[[nodiscard]] std::optional<policy::denial> judge_meanwhile(const connection& c, const exchange& x,
+                                                            bool by_decider,
+                                                            std::optional<ip_address> connected);
+
 /// Resolves, vets and dials: the refusal or fault, if any, is already answered.
 /// @returns nullptr when it was; `next` then says what to do with the connection.
 task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit,
                                       after& next);
+
+/// Whether the connection may go on once the request's body is dropped. Decided before an answer that
+/// leaves the body unread, since the answer says so.
+[[nodiscard]] bool may_keep(const connection& c, const exchange& x);
+
+/// After such an answer: drops the body, or arranges to close.
+task<after> go_on(connection& c, exchange& x, bool keep);
 
 /// Answers with a refusal: counted, audited, recorded, sent. @returns what to do with the
 /// connection.

@@ -12,6 +12,9 @@ namespace {
 /// One read of a response head: what it holds of the body is copied, the rest may be spliced.
 constexpr size_t head_read_size = 16 * 1024;
 
+/// 1xx responses before the final one. Beyond it: 502.
+constexpr int max_interim_heads = 32;
+
 /// What a step of an exchange came to.
 enum class step : uint8_t {
   wait,     ///< Nothing to do before an end is ready.
@@ -45,13 +48,14 @@ public:
     return std::exchange(seen_, moved) != moved;
   }
   [[nodiscard]] step timed_out() {
-    if (!request_sent())
-      return step::client_gone; // neither side moves: the one that owes bytes is the client
+    // Whoever owes the next byte is the one that is late.
+    if (!request_sent() && !up_.holds_bytes() && !x_.expects_continue)
+      return fail(errc::request_timeout, "the request body did not arrive in time");
     return fail(errc::response_timeout, "no response from the upstream in time");
   }
   [[nodiscard]] caf::error take_error() { return std::move(error_); }
   /// What the client has of the response does not tell that it is cut short.
-  [[nodiscard]] bool cut_looks_whole() const noexcept { return down_ && down_->ends_with_source(); }
+  [[nodiscard]] bool cut_looks_whole() const noexcept { return down_ && (down_->ends_with_source() || dechunked_); }
   void count() const {
     c_.bytes_up += up_.moved();
     if (down_)
@@ -84,9 +88,11 @@ private:
   std::string head_; ///< A response head that came in pieces.
   size_t scanned_ = 0;
   uint64_t seen_ = 0;
+  int interim_heads_ = 0;
   bool got_bytes_ = false; ///< Something of a response has come.
   bool begun_ = false;     ///< Something of the response went to the client.
   bool up_over_ = false;   ///< The upstream takes no more of the request.
+  bool dechunked_ = false; ///< The client sees no framing of the body.
   bool reusable_ = false;
   bool keep_client_ = false;
   caf::error error_;
@@ -193,12 +199,13 @@ step transfer::settle_head(std::string_view bytes) {
       return fail(errc::bad_response, "101 without a request for it");
     if (res.status >= 200 || switches)
       return begin_body(rest);
+    if (++interim_heads_ > max_interim_heads)
+      return fail(errc::bad_response, "too many interim responses");
     if (!x_.client_1_0) {
       std::string interim;
       http1::rewrite_response(res, {.via = config.via ? product : std::string_view{}}, false,
                               interim);
       auto sent = c_.client.write(interim);
-      begun_ = begun_ || sent.ok();
       // Interim responses are optional: one that does not fit at once is dropped whole, never cut.
       if (sent.failed() || (sent.ok() && sent.size < interim.size()))
         return step::client_gone;
@@ -219,6 +226,7 @@ step transfer::begin_body(std::string_view rest) {
     down_.emplace(pump::chunks{.decode = dechunk});
   else
     down_.emplace(pump::length{body == http1::framing::length ? res.content_length : 0});
+  dechunked_ = dechunk;
   if (dechunk)
     res.body = http1::framing::until_close;
   // A request body that is still coming may never end: such a connection is not promised to go on.
@@ -279,13 +287,13 @@ task<step> run_exchange(connection& c, transfer& t) {
       co_await c.wakes.next_turn();
       deadline = c.in(c.timeouts().idle);
     } else if (s == step::wait) {
-      auto in_time = co_await c.wakes.until(deadline);
-      if (!in_time)
-        co_return t.timed_out();
       // Once bytes move in either direction, silence is what counts.
       if (t.progressed())
         deadline =
           c.in(t.response_begun() || !t.request_sent() ? c.timeouts().idle : c.timeouts().response);
+      auto in_time = co_await c.wakes.until(deadline);
+      if (!in_time)
+        co_return t.timed_out();
     }
   }
   co_return s;
@@ -299,7 +307,8 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
     c.admitted = describe_admission(permit);
   for (auto attempt = 0;; ++attempt) {
     auto next = after::close;
-    if (attempt == 0)
+    // An upgrade needs a connection of its own: behind an upstream proxy, a tunnel.
+    if (attempt == 0 && !x.upgrade)
       c.server = c.shard.pool.take(key, c.wakes);
     if (c.server) {
       ++c.shard.counters.upstream_reuses;
@@ -318,12 +327,19 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
     }
     t.count();
     if (s == step::tunnel) {
+      auto address = x.via ? std::nullopt : std::optional{c.server->address};
+      auto by_decider = permit.source() == policy::source::decider;
+      if (auto denial = judge_meanwhile(c, x, by_decider, address)) {
+        c.server.reset();
+        c.first_down.clear();
+        co_return co_await refuse(c, x, *denial);
+      }
       admit_tunnel(c, permit);
       co_return after::tunnel;
     }
     auto upstream_ok = s == step::complete && t.upstream_reusable();
     auto client_ok = s == step::complete && t.client_reusable();
-    if (upstream_ok)
+    if (upstream_ok && c.server->generation == c.shard.policy->generation && !c.draining)
       c.shard.pool.keep(std::move(c.server));
     c.server.reset();
     if (s == step::fault || s == step::retry) {

@@ -94,7 +94,7 @@ pump::status pump::run(event_loop& loop, transport& from, transport& to) {
     if (result != status::busy)
       return result;
   }
-  return status::busy;
+  return finished() ? status::finished : status::busy; // whoever is told so takes the excess
 }
 
 pump::moved_state pump::flush(event_loop& loop, transport& to) {

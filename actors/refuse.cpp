@@ -3,9 +3,6 @@
 
 namespace proxy {
 
-namespace {
-
-/// After an answer that left the request's body unread.
 task<after> go_on(connection& c, exchange& x, bool keep) {
   if (!keep) {
     c.linger = true;
@@ -16,8 +13,6 @@ task<after> go_on(connection& c, exchange& x, bool keep) {
   co_return usable ? after::next_request : after::close;
 }
 
-/// Whether the connection may go on once the body is dropped. Decided before the answer, which says
-/// so.
 bool may_keep(const connection& c, const exchange& x) {
   auto small =
     x.body == http1::framing::none || (x.body == http1::framing::length &&
@@ -27,8 +22,6 @@ bool may_keep(const connection& c, const exchange& x) {
   return x.keep_alive && !c.draining && small &&
          !(x.expects_continue && x.body != http1::framing::none);
 }
-
-} // namespace
 
 task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
   auto request_id = c.shard.refused(why, x.target, c);

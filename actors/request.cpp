@@ -25,10 +25,10 @@ bool ends_here(const http1::request& req) {
   return value && !value->empty() && value->find_first_not_of('0') == std::string_view::npos;
 }
 
-own_answer answer_here(const http1::request& req, const exchange& x) {
+own_answer answer_here(const connection& c, const http1::request& req, const exchange& x) {
   own_answer answer;
   answer_options options{
-    .request_id = {}, .head_only = false, .close = !x.keep_alive, .keep_alive_1_0 = x.client_1_0};
+    .request_id = {}, .head_only = false, .close = !may_keep(c, x), .keep_alive_1_0 = x.client_1_0};
   // TRACE would reflect fields that are none of the script's business: the request line is enough.
   auto line = std::string{req.method} + ' ' + std::string{req.target} + " HTTP/1.1\r\n";
   auto trace = req.method == "TRACE";
@@ -91,10 +91,12 @@ verdict judge_request(connection& c, std::string_view head, exchange& x) {
                               x.target.host, x.target.port);
   if (x.target.protocol == policy::protocol::http) {
     if (ends_here(req))
-      return answer_here(req, x);
+      return answer_here(c, req, x);
     http1::rewrite_options options{
       .via = config.via ? product : std::string_view{}, .keep_upgrade = x.upgrade, .close = false};
-    if (x.via && !x.target.tls)
+    // Behind an upstream proxy an upgrade goes through a tunnel: the protocol it switches to is the
+    // origin's, and must not be the proxy's.
+    if (x.via && !x.target.tls && !x.upgrade)
       http1::rewrite_request_for_proxy(req, target, options, proxy_authorization(*x.via), x.head);
     else
       http1::rewrite_request(req, target, options, x.head);

@@ -32,12 +32,27 @@ task<routed> find_route(connection& c, policy::permit permit) {
   co_return out;
 }
 
+/// A policy that came since the request was judged has been acknowledged already: nothing may begin
+/// under the old one.
+std::optional<policy::denial> judge_meanwhile(const connection& c, const exchange& x,
+                                              bool by_decider,
+                                              std::optional<ip_address> connected) {
+  if (c.shard.policy->generation == x.under->generation)
+    return std::nullopt;
+  admission begun;
+  begun.to = x.target;
+  begun.by_decider = by_decider;
+  begun.connected = std::move(connected);
+  return judge_tunnel(*c.shard.policy->rules, begun);
+}
+
 task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit,
                                       after& next) {
-  auto judged_under = c.shard.policy->generation;
   auto by_decider = permit.source() == policy::source::decider;
   auto judged = permit;
   auto found = co_await find_route(c, std::move(permit));
+  if (!found.denial)
+    found.denial = judge_meanwhile(c, x, by_decider, std::nullopt);
   if (found.denial) {
     next = co_await refuse(c, x, *found.denial);
     co_return nullptr;
@@ -47,6 +62,7 @@ task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit
     next = co_await fault(c, x, found.error);
     co_return nullptr;
   }
+  auto vetted_under = c.shard.policy->generation;
   caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
   if (x.via)
     dialled = co_await dial_through(c, x, judged);
@@ -56,19 +72,12 @@ task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit
     next = co_await fault(c, x, dialled.error());
     co_return nullptr;
   }
-  if (c.shard.policy->generation != judged_under) {
-    // A policy that came meanwhile has been acknowledged already: nothing may begin under the old
-    // one.
-    admission begun;
-    begun.to = x.target;
-    begun.by_decider = by_decider;
-    if (!x.via)
-      begun.connected = (*dialled)->address;
-    auto denial = judge_tunnel(*c.shard.policy->rules, begun);
-    if (denial) {
-      next = co_await refuse(c, x, *denial);
-      co_return nullptr;
-    }
+  (*dialled)->generation = vetted_under;
+  auto address = x.via ? std::nullopt : std::optional{(*dialled)->address};
+  auto denial = judge_meanwhile(c, x, by_decider, address);
+  if (denial) {
+    next = co_await refuse(c, x, *denial);
+    co_return nullptr;
   }
   co_return std::move(*dialled);
 }

@@ -158,10 +158,11 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       core.store = nullptr;
       for (auto* c : core.connections())
         self->send(handle_of(*c), atom::abort_v);
-      if (core.connections().empty())
+      // Not in the first pass: the listeners have yet to hear that they are to stop.
+      if (std::exchange(self->state.ending, true) && core.connections().empty())
         self->quit();
       else
-        self->send(self, atom::abort_v); // until they are gone
+        self->send(self, atom::abort_v); // until all are gone
     },
   };
 }

@@ -20,6 +20,7 @@ struct shard_state {
   std::unique_ptr<shard_core> core;
   audit_actor audit;
   std::vector<std::pair<bound_listener_ptr, listener_actor>> listeners;
+  bool ending = false; ///< An abort was heard.
   caf::typed_response_promise<bool>
     drained; ///< Pending while a drain waits for the last connection.
 };

@@ -59,7 +59,10 @@ private:
   struct yielder {
     explicit yielder(waker& w) noexcept : self(w) {}
     yielder(const yielder&) = delete;
-    ~yielder() { self.flow_ = {}; }
+    ~yielder() {
+      self.flow_ = {};
+      self.loop_.not_again(self); // fired by something else first: the place in the queue is void
+    }
 
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> flow) noexcept {
