@@ -1,0 +1,147 @@
+"""A policy that changes while a request is under way: what was acknowledged holds for all that begins after it."""
+import threading
+
+from name_server import NameServer
+from origins import Scripted
+from support import SystemTest, until
+
+
+class Paced(Scripted):
+    """An origin whose answers wait for `go`; each is what `answers` gives for the n-th request."""
+
+    def __init__(self, *answers):
+        self.go, self.answers = threading.Event(), list(answers)
+        super().__init__(serve=self._answer)
+
+    def _answer(self, sock, _):
+        reply = self.answers.pop(0)
+        self.go.wait(20)
+        if reply:
+            sock.sendall(reply)
+            sock.recv(1)  # stays open until the proxy closes
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class MeanwhileTest(SystemTest):
+    def begin(self, origin, path="/", fields=""):
+        """A client whose request has reached the origin."""
+        client = self.own(self.proxy.client())
+        client.send(f"GET {origin.url}{path} HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\n{fields}\r\n")
+        seen = len(origin.heads)
+        until(lambda: len(origin.heads) > seen or origin.heads, "the request reaches the origin")
+        return client
+
+    def test_a_connection_of_the_old_policy_serves_no_request_of_the_new(self):
+        origin = self.own(Paced(OK, OK))
+        self.proxy = self.start(allow=["127.0.0.1"])
+        client = self.begin(origin)
+        self.proxy.configure(deny=["127.0.0.0/8"])
+        self.assertEqual(self.proxy.reload()[0], 200)
+        origin.go.set()
+        self.assertEqual(client.response().body, b"ok")
+        self.assertRefused(self.proxy.get(origin.url), "denied")
+        self.assertEqual(origin.connections, 1)
+
+    def test_a_retry_is_judged_by_the_policy_of_its_moment(self):
+        origin = self.own(Paced(OK, b""))
+        origin.go.set()
+        self.proxy = self.start(allow=["127.0.0.1"])
+        self.assertEqual(self.proxy.get(origin.url).body, b"ok")
+        origin.go.clear()
+        with self.proxy.client() as client:
+            client.send(f"GET {origin.url}/again HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\n\r\n")
+            self.proxy.configure(deny=["127.0.0.1"])
+            self.assertEqual(self.proxy.reload()[0], 200)
+            origin.go.set()
+            answer = client.response()
+        self.assertIn(answer.status, (200, 403, 502), answer)
+        dialled = origin.connections
+        self.assertRefused(self.proxy.get(origin.url), "denied")
+        self.assertEqual(origin.connections, dialled)
+
+    def test_a_switch_of_protocols_after_the_switch_to_limited_opens_no_tunnel(self):
+        origin = self.own(Paced(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nraw"))
+        self.proxy = self.start(allow=["127.0.0.1"])
+        client = self.begin(origin, fields="Connection: Upgrade\r\nUpgrade: echo\r\n")
+        self.assertEqual(self.proxy.admin("POST", "/mode", b'{"mode":"limited"}')[0], 200)
+        origin.go.set()
+        self.assertRefused(client.response(), "method_not_allowed")
+
+    def test_disabling_while_names_are_looked_up_ends_those_requests(self):
+        silent = self.own(NameServer(lambda *_: "silent"))
+        proxy = self.start(allow=["slow.test"], daemon={**silent.settings, "timeouts": {"dns": "1s"}})
+        clients = [self.own(proxy.client()) for _ in range(3)]
+        for client in clients:
+            client.send("GET http://slow.test/ HTTP/1.1\r\nHost: slow.test\r\n\r\n")
+        until(lambda: silent.asked("slow.test"), "the name is looked up")
+        proxy.configure(network={"enabled": False})
+        self.assertEqual(proxy.reload()[0], 200)
+        proxy.configure(network={"enabled": True})
+        self.assertEqual(proxy.reload()[0], 200)  # alive, and no request came back to life
+        until(lambda: proxy.admin("GET", "/health")[0] == 200, "the daemon is well")
+
+
+class BetweenMessagesTest(SystemTest):
+    def test_the_body_of_a_request_answered_here_is_no_request(self):
+        origin = self.own(Scripted(OK))
+        proxy = self.start(allow=["127.0.0.1"])
+        inner = f"GET {origin.url}/smuggled HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\n\r\n"
+        for method in ("OPTIONS", "TRACE"):
+            with self.subTest(method), proxy.client() as client:
+                client.send(f"{method} {origin.url}/ HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\nMax-Forwards: 0\r\n"
+                            f"Content-Length: {len(inner)}\r\nConnection: close\r\n\r\n{inner}")
+                self.assertEqual(client.response().status, 200)
+                self.assertEqual(client.rest(), b"")
+        self.assertEqual(origin.heads, [])
+
+    def test_requests_pipelined_behind_an_upload_are_all_answered(self):
+        def drop_body(sock, head):
+            while not head.endswith(b"0\r\n\r\n"):
+                head = (head + sock.recv(65536))[-5:] if len(head) > 70000 else head + sock.recv(65536)
+            sock.sendall(OK)
+        origin = self.own(Scripted(serve=drop_body))
+        proxy = self.start(allow=["127.0.0.1"])
+        upload = b"3e8\r\n" + b"x" * 1000 + b"\r\n"
+        for size in (1600, 2500, 4100):
+            with self.subTest(size), proxy.client() as client:
+                body = upload * size + b"0\r\n\r\n"
+                head = f"POST {origin.url}/ HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\nTransfer-Encoding: chunked\r\n\r\n"
+                late = "GET http://refused.example/ HTTP/1.1\r\nHost: refused.example\r\n\r\n" * 50
+                threading.Thread(target=client.send, args=(head.encode() + body + late.encode(),), daemon=True).start()
+                self.assertEqual(client.response().status, 200)
+                for _ in range(50):
+                    self.assertRefused(client.response(), "not_allowed")
+
+    def test_an_interim_response_does_not_stand_for_the_final_one(self):
+        origin = self.own(Scripted(b"HTTP/1.1 103 Early Hints\r\n\r\n"))
+        proxy = self.start(allow=["127.0.0.1"])
+        with proxy.client() as client:
+            client.send(f"GET {origin.url}/ HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\n\r\n")
+            answer = client.response()
+            while answer.status < 200:
+                answer = client.response()
+        self.assertEqual(answer.status, 502)
+
+    def test_an_endless_row_of_interim_responses_is_cut(self):
+        origin = self.own(Scripted(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000))
+        proxy = self.start(allow=["127.0.0.1"])
+        with proxy.client() as client:
+            client.send(f"GET {origin.url}/ HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\n\r\n")
+            answer = client.response()
+            while answer.status < 200:
+                answer = client.response()
+        self.assertEqual(answer.status, 502)
+
+    def test_a_quiet_body_has_the_idle_time(self):
+        def pausing(sock, _):
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+            try:  # longer than `response`, shorter than `idle`
+                sock.settimeout(1.2)
+                sock.recv(1)
+            except TimeoutError:
+                sock.sendall(b"cd")
+        origin = self.own(Scripted(serve=pausing))
+        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"response": "500ms", "idle": "20s"}})
+        self.assertEqual(proxy.get(origin.url).body, b"abcd")
