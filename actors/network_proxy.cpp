@@ -210,14 +210,17 @@ bool network_proxy::shutdown(std::chrono::milliseconds grace) {
   impl_->process->log->info("msg=draining grace_ms={}", grace.count());
   auto over = impl_->over;
   caf::anon_send(impl_->store, atom::drain_v);
-  impl_->system.spawn<caf::hidden>([over, shards = impl_->shards()](caf::event_based_actor* self) {
-    auto waiting = std::make_shared<size_t>(shards.size());
-    for (const auto& shard : shards)
-      self->request(shard, caf::infinite, atom::drain_v).then([over, waiting](bool) {
-        if (--*waiting == 0)
-          over->settle(true);
-      });
-  });
+  impl_->system.spawn<caf::hidden>(
+    [](caf::event_based_actor* self, const std::shared_ptr<shutdown_result>& result,
+       const std::vector<shard_actor>& shards) {
+      auto waiting = std::make_shared<size_t>(shards.size());
+      for (const auto& shard : shards)
+        self->request(shard, caf::infinite, atom::drain_v).then([result, waiting](bool) {
+          if (--*waiting == 0)
+            result->settle(true);
+        });
+    },
+    over, impl_->shards());
   auto done = over->result.get_future();
   auto drained = done.wait_for(grace) == std::future_status::ready && done.get();
   impl_->process->log->info("msg=stopped drained={}", drained);

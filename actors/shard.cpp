@@ -158,6 +158,8 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       core.store = nullptr;
       for (auto* c : core.connections())
         self->send(handle_of(*c), atom::abort_v);
+      // Its unanswered promises hold the resolver itself: only being told ends it.
+      caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
       // Not in the first pass: the listeners have yet to hear that they are to stop.
       if (std::exchange(self->state.ending, true) && core.connections().empty())
         self->quit();
