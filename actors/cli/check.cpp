@@ -1,18 +1,20 @@
 #include <iostream>
 
 #include "actors/cli/cli.hpp"
+#include "actors/compile.hpp"
 
 namespace proxy::cli {
 
 namespace {
 
 int check(const config::sources& sources) {
-  auto loaded = config::load(sources, true);
-  print_problems(loaded.problems, true);
-  if (!loaded.config)
+  std::vector<config::problem> problems;
+  auto policy = compile_unbound(sources, true, problems);
+  print_problems(problems, true);
+  if (!policy)
     return exit_bad_config;
   std::cout << "ok:";
-  for (auto& file : loaded.config->files)
+  for (auto& file : policy->config->files)
     std::cout << ' ' << file;
   std::cout << '\n';
   return exit_ok;

@@ -5,6 +5,7 @@
 
 #include "actors/cli/cli.hpp"
 #include "actors/cli/lookup.hpp"
+#include "actors/compile.hpp"
 
 namespace proxy::cli {
 
@@ -19,29 +20,6 @@ struct explain_options {
   std::vector<std::string> resolve;
   bool json = false;
 };
-
-/// The rules of a configuration that nobody serves: its listeners stand where it says.
-caf::expected<policy::rules_ptr> rules_of(const config::proxy_config& config) {
-  auto rules = std::make_shared<policy::rules>();
-  rules->generation = 1;
-  rules->enabled = config.enabled;
-  rules->mode = config.mode;
-  rules->allow_local_binding = config.allow_local_binding;
-  std::vector<policy::pattern_set::problem> problems;
-  rules->allowed = policy::pattern_set::compile(config.allowed_domains, problems);
-  rules->denied = policy::pattern_set::compile(config.denied_domains, problems);
-  if (!problems.empty())
-    return caf::make_error(errc::invalid_config,
-                           problems.front().where.text + ": " + problems.front().reason);
-  auto add = [&](const config::listen_address& listener) {
-    if (auto ip = ip_address::parse(listener.ip); ip && listener.path.empty() && listener.port != 0)
-      rules->own_listeners.push_back({*ip, listener.port});
-  };
-  add(config.http);
-  if (config.admin)
-    add(*config.admin);
-  return policy::rules_ptr{std::move(rules)};
-}
 
 int usage(const std::string& what) {
   std::cerr << "codex-network-proxy: explain: " << what << '\n';
@@ -69,15 +47,14 @@ std::optional<question> question_of(const explain_options& options) {
   return q;
 }
 
-explanation answer(const config::proxy_config& config, const policy::rules& rules,
-                   const question& q, const canned_answers& canned) {
+explanation answer(const snapshot& policy, const question& q, const canned_answers& canned) {
   auto what = parse_question(q);
   if (!what)
-    return explain_fault(rules, q, what.error());
+    return explain_fault(*policy.rules, q, what.error());
   caf::expected<std::vector<ip_address>> found{std::vector<ip_address>{}};
-  if (auto name = name_to_resolve(rules, what->target); !name.empty())
-    found = canned.empty() ? look_up(config, name) : canned.find(name);
-  return explain(rules, *what, found);
+  if (auto name = name_to_resolve(*policy.rules, what->target); !name.empty())
+    found = canned.empty() ? look_up(*policy.config, name) : canned.find(name);
+  return explain(*policy.rules, *what, found);
 }
 
 int run_explain(config::sources sources, const explain_options& options) {
@@ -89,15 +66,12 @@ int run_explain(config::sources sources, const explain_options& options) {
     return usage("--resolve " + context_of(canned.error()));
   if (!options.mode.empty())
     sources.mode = options.mode == "limited" ? policy::mode::limited : policy::mode::full;
-  auto config = load_or_complain(sources);
-  if (!config)
+  std::vector<config::problem> problems;
+  auto policy = compile_unbound(sources, false, problems);
+  print_problems(problems, false);
+  if (!policy)
     return exit_bad_config;
-  auto rules = rules_of(*config);
-  if (!rules) {
-    std::cerr << context_of(rules.error()) << '\n';
-    return exit_bad_config;
-  }
-  auto e = answer(*config, **rules, *q, *canned);
+  auto e = answer(*policy, *q, *canned);
   std::cout << (options.json ? to_json(e) + '\n' : to_text(e, wants_colour()));
   return e.goes_through() ? exit_ok : exit_failed;
 }

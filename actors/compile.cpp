@@ -1,0 +1,159 @@
+#include "actors/compile.hpp"
+
+#include <ifaddrs.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "actors/sockaddr.hpp"
+#include "tls/client.hpp"
+
+namespace proxy {
+
+namespace {
+
+std::vector<ip_address> interface_addresses() {
+  std::vector<ip_address> out;
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0)
+    return out;
+  for (auto* at = list; at; at = at->ifa_next) {
+    if (!at->ifa_addr)
+      continue;
+    ip_sockaddr name;
+    std::memcpy(&name.storage, at->ifa_addr,
+                at->ifa_addr->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
+    if (auto ip = name.ip())
+      out.push_back(*ip);
+  }
+  ::freeifaddrs(list);
+  return out;
+}
+
+/// The set compiled from `patterns`, or null with a problem for each bad one.
+policy::pattern_set_ptr compile_patterns(const std::vector<policy::rule>& patterns,
+                                         const std::string& key,
+                                         std::vector<config::problem>& problems) {
+  std::vector<policy::pattern_set::problem> bad;
+  auto set = policy::pattern_set::compile(patterns, bad);
+  for (auto& b : bad) {
+    auto p = problem_of(key, "\"" + b.where.text + "\": " + b.reason);
+    p.file = b.where.file;
+    p.line = b.where.line;
+    p.column = b.where.column;
+    problems.push_back(std::move(p));
+  }
+  return bad.empty() ? set : nullptr;
+}
+
+std::string environment(const config::sources& from, const char* name) {
+  if (from.getenv)
+    return from.getenv(name).value_or("");
+  const auto* value = std::getenv(name);
+  return value ? value : "";
+}
+
+policy::proxy_environment proxy_variables(const config::sources& from) {
+  policy::proxy_environment env;
+  auto read = [&](std::initializer_list<const char*> names, auto& into) {
+    for (const auto* name : names)
+      into.push_back({name, environment(from, name)});
+  };
+  read({"HTTPS_PROXY", "https_proxy"}, env.https);
+  read({"HTTP_PROXY", "http_proxy"}, env.http);
+  read({"ALL_PROXY", "all_proxy"}, env.all);
+  env.no_proxy = environment(from, "NO_PROXY");
+  if (env.no_proxy.empty())
+    env.no_proxy = environment(from, "no_proxy");
+  env.cgi = !environment(from, "REQUEST_METHOD").empty();
+  return env;
+}
+
+/// Where the listeners of a configuration would stand.
+std::vector<policy::socket_address> configured_listeners(const config::proxy_config& config) {
+  std::vector<policy::socket_address> out;
+  auto add = [&](const config::listen_address& wanted) {
+    auto ip = ip_address::parse(wanted.ip);
+    if (ip && wanted.path.empty() && wanted.port != 0)
+      out.push_back({*ip, wanted.port});
+  };
+  if (config.enabled)
+    add(config.http);
+  if (config.admin)
+    add(*config.admin);
+  return out;
+}
+
+} // namespace
+
+std::optional<draft> compile(config::proxy_config config, const config::sources& from,
+                             uint64_t generation, std::vector<config::problem>& problems) {
+  draft out;
+  out.rules = std::make_shared<policy::rules>();
+  auto& rules = *out.rules;
+  rules.generation = generation;
+  rules.enabled = config.enabled;
+  rules.mode = config.mode;
+  rules.allow_local_binding = config.allow_local_binding;
+  rules.mitm = false; // interception is not part of this version: limited mode refuses CONNECT
+  rules.allowed = compile_patterns(config.allowed_domains, "allowed_domains", problems);
+  rules.denied = compile_patterns(config.denied_domains, "denied_domains", problems);
+  rules.local_addresses = interface_addresses();
+  auto trust = tls::client_context::make(
+    {environment(from, "SSL_CERT_FILE"), environment(from, "SSL_CERT_DIR")});
+  if (!trust)
+    problems.push_back(problem_of("", context_of(trust.error())));
+  if (has_error(problems))
+    return std::nullopt;
+  out.trust = std::move(*trust);
+  out.config = std::make_shared<const config::proxy_config>(std::move(config));
+  return out;
+}
+
+snapshot_ptr complete(draft what, std::vector<policy::socket_address> own_listeners,
+                      const config::sources& from, std::vector<config::problem>& problems) {
+  auto out = std::make_shared<snapshot>();
+  out->generation = what.rules->generation;
+  what.rules->own_listeners = std::move(own_listeners);
+  if (what.config->allow_upstream_proxy) {
+    std::vector<std::string> warnings;
+    out->upstreams = {proxy_variables(from), *what.rules, warnings};
+    for (auto& text : warnings) {
+      auto p = problem_of("", std::move(text));
+      p.level = config::problem::severity::warning;
+      problems.push_back(std::move(p));
+    }
+  }
+  out->config = std::move(what.config);
+  out->rules = std::move(what.rules);
+  out->trust = std::move(what.trust);
+  return out;
+}
+
+snapshot_ptr compile_unbound(const config::sources& from, bool check_patterns,
+                             std::vector<config::problem>& problems) {
+  auto loaded = config::load(from, check_patterns);
+  problems = std::move(loaded.problems);
+  if (!loaded.config)
+    return nullptr;
+  auto compiled = compile(std::move(*loaded.config), from, 1, problems);
+  if (!compiled)
+    return nullptr;
+  auto listeners = configured_listeners(*compiled->config);
+  return complete(std::move(*compiled), std::move(listeners), from, problems);
+}
+
+config::problem problem_of(std::string key, std::string message) {
+  config::problem p;
+  p.key = std::move(key);
+  p.message = std::move(message);
+  return p;
+}
+
+bool has_error(const std::vector<config::problem>& problems) noexcept {
+  return std::any_of(problems.begin(), problems.end(),
+                     [](const auto& p) { return p.level == config::problem::severity::error; });
+}
+
+} // namespace proxy

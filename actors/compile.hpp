@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "actors/messages.hpp"
+#include "config/load.hpp"
+
+/// From a loaded configuration to the policy that it describes, in two steps, because the addresses
+/// of the listeners are known only once they are bound. The daemon, `check` and `explain` all come
+/// this way.
+
+namespace proxy {
+
+/// A configuration compiled as far as it can be without its sockets.
+struct draft {
+  config_ptr config;                                ///< Never null.
+  std::shared_ptr<policy::rules> rules;             ///< Never null; knows no listeners yet.
+  std::shared_ptr<const tls::client_context> trust; ///< Never null.
+};
+
+/// Compiles the rules and reads the roots of trust. Reads the environment, the files that it names,
+/// and the machine's addresses; changes nothing.
+/// @param from      Where `config` was loaded from: for the environment.
+/// @param problems  What is wrong is appended.
+/// @returns nothing when a problem, of before or new, is an error.
+[[nodiscard]] std::optional<draft> compile(config::proxy_config config, const config::sources& from,
+                                           uint64_t generation,
+                                           std::vector<config::problem>& problems);
+
+/// Adds the proxy's own listeners, and the upstream proxies that the environment names.
+/// @param problems  A warning is appended for each value that is ignored.
+[[nodiscard]] snapshot_ptr complete(draft what, std::vector<policy::socket_address> own_listeners,
+                                    const config::sources& from,
+                                    std::vector<config::problem>& problems);
+
+/// What a daemon would start with, compiled without binding anything: its listeners stand where the
+/// configuration says (port 0: nowhere).
+/// @param check_patterns  As for `config::load`.
+/// @param problems        All problems, warnings too.
+/// @returns null when a problem is an error.
+[[nodiscard]] snapshot_ptr compile_unbound(const config::sources& from, bool check_patterns,
+                                           std::vector<config::problem>& problems);
+
+/// A problem without a place in a file.
+[[nodiscard]] config::problem problem_of(std::string key, std::string message);
+
+/// Whether one of the problems is an error.
+[[nodiscard]] bool has_error(const std::vector<config::problem>& problems) noexcept;
+
+} // namespace proxy
