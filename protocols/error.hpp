@@ -15,6 +15,10 @@ namespace proxy {
 enum class errc : uint8_t {
   /// A client broke its protocol's grammar. Context: field and byte offset.
   malformed = 1,
+  /// A SOCKS request for something other than CONNECT, BIND or UDP ASSOCIATE. Context: the byte.
+  unsupported_command,
+  /// A SOCKS address that is no IPv4 or IPv6 address and no name. Context: the byte.
+  unsupported_address_type,
   /// A request head is longer than `limits.max_head_bytes` or has too many fields.
   head_too_large,
   /// The client did not finish its request head in time.
@@ -60,6 +64,8 @@ struct outcome {
 
 inline constexpr outcome outcomes[] = {
   {errc::malformed, 400, "http_request_error", 0x01},
+  {errc::unsupported_command, 400, "http_request_error", 0x07},
+  {errc::unsupported_address_type, 400, "http_request_error", 0x08},
   {errc::head_too_large, 431, "http_request_error", 0x01},
   {errc::request_timeout, 408, "http_request_error", 0x01},
   {errc::overloaded, 503, "connection_limit_reached", 0x01},

@@ -193,6 +193,13 @@ caf::expected<host> host::parse(std::string_view text) {
   return result;
 }
 
+host host::from(const ip_address& ip) {
+  host result;
+  result.text_ = ip.str();
+  result.ip_ = ip;
+  return result;
+}
+
 caf::expected<host> host::parse_v6(std::string_view text) {
   if (text.front() == '[') {
     if (text.back() != ']')

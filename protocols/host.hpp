@@ -24,6 +24,9 @@ public:
   /// literal.
   [[nodiscard]] static caf::expected<host> parse(std::string_view text);
 
+  /// The literal of an address that arrived in binary.
+  [[nodiscard]] static host from(const ip_address& ip);
+
   /// "example.com", "127.0.0.1", "::1"; never empty after `parse`.
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   [[nodiscard]] const std::optional<ip_address>& ip() const noexcept { return ip_; }

@@ -287,3 +287,13 @@ CAF_TEST(what is no authority is malformed) {
     CAF_CHECK_EQUAL(error_of(authority::parse(text)), errc::malformed);
   }
 }
+
+CAF_TEST(a host from an address is the one that its text parses to) {
+  for (auto text :
+       {"0.0.0.0", "127.0.0.1", "::", "::1", "2001:db8::1", "::ffff:1.2.3.4", "fe80::1"}) {
+    CAF_MESSAGE(text);
+    auto made = host::from(ip_address::parse(text).value());
+    CAF_CHECK(made == unbox(host::parse(text)));
+    CAF_CHECK_EQUAL(made.text(), text);
+  }
+}

@@ -6,6 +6,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "protocols/ascii.hpp"
+#include "protocols/socks5/greeting.hpp"
+#include "protocols/socks5/request.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -57,6 +60,36 @@ json target_authority(const std::string& input) {
   return {{"host", parsed->host.text()}, {"port", *parsed->port}};
 }
 
+/// A greeting and its answer in hexadecimal, where no authentication is all that will do.
+json socks5_greeting(const std::string& input) {
+  std::string bytes;
+  for (size_t at = 0; at + 1 < input.size(); at += 2)
+    bytes +=
+      static_cast<char>(ascii::digit_value(input[at]) << 4 | ascii::digit_value(input[at + 1]));
+  auto got = socks5::decode_greeting(bytes);
+  if (!got || !*got)
+    return nullptr;
+  using socks5::method;
+  auto can = (*got)->value.offers(method::no_authentication);
+  auto answer = socks5::encode_method(can ? method::no_authentication : method::none_acceptable);
+  std::string hex;
+  for (auto c : answer)
+    for (auto digit : {static_cast<uint8_t>(c) >> 4, c & 15})
+      hex += "0123456789abcdef"[digit];
+  return hex;
+}
+
+/// The name in a request to CONNECT to port 443.
+json socks5_connect(const std::string& input) {
+  using namespace std::string_literals;
+  auto got = socks5::decode_request("\x05\x01\x00\x03"s + static_cast<char>(input.size()) + input +
+                                    "\x01\xbb");
+  if (!got || !*got)
+    return nullptr;
+  auto& target = (*got)->value.target;
+  return {{"host", target.host.text()}, {"port", target.port}};
+}
+
 } // namespace
 
 CAF_TEST(every vector is answered as expected or as the deviations say) {
@@ -64,7 +97,9 @@ CAF_TEST(every vector is answered as expected or as the deviations say) {
     {"normalise", normalise},
     {"ipv4", ipv4},
     {"loopback", loopback},
-    {"authority", target_authority}};
+    {"authority", target_authority},
+    {"socks5_greeting", socks5_greeting},
+    {"socks5_connect", socks5_connect}};
   auto cases = json::parse(read("protocols.json"), nullptr, false);
   auto deviations = read("deviations.md");
   CAF_REQUIRE(cases.is_array() && !cases.empty());
