@@ -37,6 +37,8 @@ void append_audit_line(std::string& out, const audit_event& event) {
   append_raw(out, "server.port", std::to_string(event.port));
   append_text(out, "http.request.method", or_else(event.method, "none"));
   append_text(out, "client.address", or_else(event.client, "unknown"));
+  if (!event.user.empty())
+    append_text(out, "user.name", event.user);
   append_raw(out, "network.policy.override", event.overridden ? "true" : "false");
   append_text(out, "request.id", event.request_id);
   append_text(out, "network.policy.rule", event.rule);

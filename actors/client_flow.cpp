@@ -1,6 +1,7 @@
 #include <variant>
 
 #include "actors/flows.hpp"
+#include "protocols/socks5/greeting.hpp"
 
 namespace proxy {
 
@@ -31,6 +32,8 @@ task<after> serve_requests(connection& c) {
     co_await read_head(c, head);
     if (head.status == head_status::ended)
       co_return after::close;
+    if (head.status == head_status::socks)
+      co_return after::socks;
     exchange x;
     ++c.shard.counters.requests_total;
     ++c.requests;
@@ -44,17 +47,40 @@ task<after> serve_requests(connection& c) {
 
 } // namespace
 
+bool speaks_http(const connection& c) noexcept {
+  return c.serves == endpoint::http || c.shard.config().mixed_listeners;
+}
+
+bool speaks_socks(const connection& c) noexcept {
+  const auto& config = c.shard.config();
+  return config.enable_socks5 && (c.serves == endpoint::socks || config.mixed_listeners);
+}
+
 task<> client_flow(connection& c) {
   // What served the requests is gone by the time a tunnel runs: an idle tunnel is one small frame.
-  auto next = co_await serve_requests(c);
+  auto next = after::socks;
+  if (speaks_http(c))
+    next = co_await serve_requests(c);
+  if (next == after::socks)
+    next = co_await socks5_flow(c);
   if (next == after::tunnel)
     co_await relay(c);
+  else if (next == after::association)
+    co_await relay_datagrams(c);
   else if (c.linger)
     co_await close_in_steps(c);
 }
 
 task<> turn_away(connection& c) {
   ++c.shard.counters.connections_refused;
+  if (c.serves == endpoint::socks) {
+    // The one thing that SOCKS5 can say before the client has spoken.
+    auto answer = socks5::encode_method(socks5::method::none_acceptable);
+    auto sent = co_await send_to_client(c, answer);
+    if (sent)
+      co_await close_in_steps(c);
+    co_return;
+  }
   exchange x;
   auto why = caf::make_error(errc::overloaded, std::string{"too many connections"});
   co_await fault(c, x, why);

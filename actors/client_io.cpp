@@ -3,6 +3,7 @@
 #include "actors/flows.hpp"
 #include "actors/pump.hpp"
 #include "protocols/http1/decode.hpp"
+#include "protocols/socks5/bytes.hpp"
 
 namespace proxy {
 
@@ -17,6 +18,10 @@ constexpr size_t linger_bytes = 16 * 1024 * 1024;
 
 /// Looks for a whole head at the start of `bytes`. @returns true when `out` is settled.
 bool settle(connection& c, std::string_view bytes, size_t& scanned, received_head& out) {
+  if (c.requests == 0 && static_cast<uint8_t>(bytes[0]) == socks5::version && speaks_socks(c)) {
+    out.status = head_status::socks;
+    return true;
+  }
   if (!http1::may_be_request(bytes)) {
     out.status = head_status::failed;
     out.error = caf::make_error(errc::malformed, std::string{"not an HTTP request"});
@@ -88,7 +93,7 @@ task<> read_head(connection& c, received_head& out) {
         deadline = c.in(c.timeouts().head);
       first = true;
       if (settle(c, bytes, scanned, out)) {
-        if (out.status == head_status::complete)
+        if (out.status == head_status::complete || out.status == head_status::socks)
           c.pending.assign(bytes.substr(out.text.size()));
         co_return;
       }

@@ -80,6 +80,8 @@ std::vector<policy::socket_address> configured_listeners(const config::proxy_con
   };
   if (config.enabled)
     add(config.http);
+  if (config.enabled && config.enable_socks5)
+    add(config.socks);
   if (config.admin)
     add(*config.admin);
   return out;

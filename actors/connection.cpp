@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include "actors/association.hpp"
 #include "actors/flows.hpp"
 
 namespace proxy {
@@ -60,9 +61,12 @@ connection::behavior_type connection::make_behavior() {
     [this](atom::judge, const snapshot_ptr& next) {
       if (!tunnelling || !admitted || !self_)
         return false;
-      auto why = judge_tunnel(*next->rules, *admitted);
-      if (!why)
+      auto why = udp ? judge_association(*next) : judge_tunnel(*next, *admitted);
+      if (!why) {
+        if (udp)
+          udp->judge_again();
         return false;
+      }
       (void)shard.refused(*why, admitted->to, *this);
       end_from_outside(ending::policy_changed);
       return true;
@@ -84,7 +88,8 @@ void connection::flow_done(void* self) noexcept {
 }
 
 void connection::end_from_outside(ending how) {
-  // Nothing may resume the flow any more: not a timer that is due, not an answer that is on its way.
+  // Nothing may resume the flow any more: not a timer that is due, not an answer that is on its
+  // way.
   flow_.reset();
   finish(how);
 }
@@ -102,6 +107,7 @@ void connection::finish(ending how) {
     client.close();
   }
   server.reset();
+  udp.reset();
   // The flow may be on the stack still (it is at its end), and so may a message of ours.
   shard.loop.release_later(std::move(self_));
 }
@@ -125,7 +131,7 @@ connection_info connection::describe() const {
   connection_info info;
   info.id = id;
   info.client = from.str();
-  info.state = tunnelling ? "tunnel" : server ? "request" : "idle";
+  info.state = udp ? "association" : tunnelling ? "tunnel" : server ? "request" : "idle";
   if (server) {
     info.host = server->key.host;
     info.port = server->key.port;
@@ -145,10 +151,17 @@ connection_info connection::describe() const {
   return info;
 }
 
-std::optional<policy::denial> judge_tunnel(const policy::rules& in_force, const admission& of) {
+std::optional<policy::denial> judge_tunnel(const snapshot& in_force, const admission& of) {
+  if (of.to.protocol == policy::protocol::socks5_tcp && !in_force.config->enable_socks5) {
+    policy::denial off;
+    off.reason = policy::reason::proxy_disabled;
+    off.source = policy::source::proxy_state;
+    off.domain_scope = false;
+    return off;
+  }
   if (of.connected)
-    return policy::judge_again(in_force, of.to, *of.connected, of.by_decider);
-  auto judged = policy::evaluate(in_force, of.to);
+    return policy::judge_again(*in_force.rules, of.to, *of.connected, of.by_decider);
+  auto judged = policy::evaluate(*in_force.rules, of.to);
   auto* denial = std::get_if<policy::denial>(&judged);
   if (!denial || (of.by_decider && denial->reason == policy::reason::not_allowed))
     return std::nullopt;

@@ -42,7 +42,7 @@ struct admission {
 };
 
 /// Judges an open tunnel under a new policy. @returns the denial when it must be closed.
-[[nodiscard]] std::optional<policy::denial> judge_tunnel(const policy::rules& in_force,
+[[nodiscard]] std::optional<policy::denial> judge_tunnel(const snapshot& in_force,
                                                          const admission& of);
 
 /// How a connection's flow ended; the `end` of its canonical log line.
@@ -57,6 +57,8 @@ enum class ending : uint8_t {
   aborted
 };
 [[nodiscard]] std::string_view to_string(ending e) noexcept;
+
+class association;
 
 class connection final : public pinned_actor<connection_actor> {
 public:
@@ -86,7 +88,9 @@ public:
   std::string first_down; ///< What a tunnel sends the client first: a 101 and what came with it.
   std::unique_ptr<upstream> server; ///< Of the request or tunnel under way.
   std::unique_ptr<admission>
-    admitted; ///< Of the tunnel; with `log.access`, of the last request too.
+    admitted;                       ///< Of the tunnel; with `log.access`, of the last request too.
+  std::unique_ptr<association> udp; ///< Of a UDP ASSOCIATE.
+  std::string user;                 ///< Who a SOCKS client showed to be; "" when nobody asked.
   const client_address from;
   const endpoint serves;
   const uint64_t id;

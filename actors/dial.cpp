@@ -40,8 +40,11 @@ std::vector<ip_address> interleave(std::span<const ip_address> in) {
 caf::error to_error(int error, const ip_address& address, uint16_t port) {
   auto where = address.is_v4() ? address.str() : '[' + address.str() + ']';
   auto text = where + ':' + std::to_string(port) + ": " + std::strerror(error);
-  return caf::make_error(error == ETIMEDOUT ? errc::connection_timeout : errc::connection_refused,
-                         std::move(text));
+  auto code = error == ETIMEDOUT                            ? errc::connection_timeout
+              : error == ENETUNREACH || error == ENETDOWN   ? errc::network_unreachable
+              : error == EHOSTUNREACH || error == EHOSTDOWN ? errc::host_unreachable
+                                                            : errc::connection_refused;
+  return caf::make_error(code, std::move(text));
 }
 
 /// Starts a connect(2). @returns 0, or why it failed at once.

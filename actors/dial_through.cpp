@@ -86,7 +86,8 @@ task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const
   for (const auto& address : *addresses)
     if (auto literal = host::parse(address.str());
         literal && policy::is_own_listener(*c.shard.policy->rules, *literal, x.via->port))
-      co_return caf::make_error(errc::bad_response, "upstream proxy " + name_of(x.via) + " is this proxy itself");
+      co_return caf::make_error(errc::bad_response,
+                                "upstream proxy " + name_of(x.via) + " is this proxy itself");
   auto dialled = co_await connect_any(c, *addresses, x.via->port, c.in(c.timeouts().connect));
   if (!dialled)
     co_return std::move(dialled.error());

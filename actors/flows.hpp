@@ -30,6 +30,7 @@ enum class head_status : uint8_t {
   complete, ///< `head` holds it.
   ended,    ///< The client closed, or was idle too long, before its first byte: no answer is due.
   failed,   ///< An answer is due: `error`.
+  socks,    ///< A SOCKS5 client by its first byte; what was read is in `c.pending`.
 };
 
 /// A request head. Its text stays until the next head is read or the flow suspends, whichever is
@@ -73,7 +74,7 @@ struct exchange {
 };
 
 /// What follows on an exchange.
-enum class after : uint8_t { next_request, close, tunnel };
+enum class after : uint8_t { next_request, close, tunnel, association, socks };
 
 /// A response that the proxy gives itself: Max-Forwards ran out (RFC 9110 §7.6.2).
 struct own_answer {
@@ -90,6 +91,17 @@ task<after> forward(connection& c, exchange& x, policy::permit permit);
 
 /// Opens a tunnel for a permitted CONNECT (RFC 9110 §9.3.6).
 task<after> open_tunnel(connection& c, exchange& x, policy::permit permit);
+
+/// Serves a SOCKS5 client up to its tunnel or association (RFC 1928); bytes read already are in
+/// `c.pending`.
+task<after> socks5_flow(connection& c);
+
+/// Relays the datagrams of a UDP association until its connection ends.
+task<> relay_datagrams(connection& c);
+
+/// Which protocols the client may speak on its listener.
+[[nodiscard]] bool speaks_http(const connection& c) noexcept;
+[[nodiscard]] bool speaks_socks(const connection& c) noexcept;
 
 /// Relays between client and upstream until both directions ended.
 task<> relay(connection& c);
@@ -125,8 +137,8 @@ task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const
 task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit,
                                       after& next);
 
-/// Whether the connection may go on once the request's body is dropped. Decided before an answer that
-/// leaves the body unread, since the answer says so.
+/// Whether the connection may go on once the request's body is dropped. Decided before an answer
+/// that leaves the body unread, since the answer says so.
 [[nodiscard]] bool may_keep(const connection& c, const exchange& x);
 
 /// After such an answer: drops the body, or arranges to close.

@@ -55,7 +55,9 @@ public:
   }
   [[nodiscard]] caf::error take_error() { return std::move(error_); }
   /// What the client has of the response does not tell that it is cut short.
-  [[nodiscard]] bool cut_looks_whole() const noexcept { return down_ && (down_->ends_with_source() || dechunked_); }
+  [[nodiscard]] bool cut_looks_whole() const noexcept {
+    return down_ && (down_->ends_with_source() || dechunked_);
+  }
   void count() const {
     c_.bytes_up += up_.moved();
     if (down_)

@@ -37,6 +37,10 @@ std::vector<policy::socket_address> bind(prepared& out, const config::proxy_conf
                                          const listener_set& bound) {
   if (config.enabled)
     add_listener(out, endpoint::http, config.http, "proxy_url", bound);
+  // One address for both: the listener tells them apart itself.
+  if (config.enabled && config.enable_socks5 &&
+      (config.socks != config.http || config.http.port == 0))
+    add_listener(out, endpoint::socks, config.socks, "socks_url", bound);
   if (config.admin)
     add_listener(out, endpoint::admin, *config.admin, "admin_url", bound);
   std::vector<policy::socket_address> addresses;

@@ -44,8 +44,13 @@ struct dns_answer {
   bool cached = false;
 };
 
-/// Which front end a listening socket serves.
-enum class endpoint : uint8_t { http, admin };
+/// Which front end a listening socket serves. With `mixed_listeners`, `http` and `socks` both serve
+/// both.
+enum class endpoint : uint8_t { http, socks, admin };
+
+[[nodiscard]] constexpr std::string_view to_string(endpoint e) noexcept {
+  return e == endpoint::http ? "http" : e == endpoint::socks ? "socks" : "admin";
+}
 
 /// A listening socket that all shards share: bound once, closed when the last of them lets go.
 struct bound_listener;
@@ -92,7 +97,7 @@ struct blocked_page {
 struct connection_info {
   uint64_t id = 0;
   std::string client;
-  std::string state; ///< "idle", "request", "tunnel".
+  std::string state; ///< "idle", "request", "tunnel", "association".
   policy::protocol protocol = policy::protocol::http;
   std::string host; ///< "" before the first request.
   uint16_t port = 0;
@@ -117,6 +122,14 @@ struct shard_counters {
   uint64_t upstream_reuses = 0;
   uint64_t upstream_idle = 0;
   uint64_t accept_pauses = 0;
+  uint64_t udp_associations_active = 0;
+  uint64_t udp_datagrams_up = 0; ///< Sent on to a target.
+  uint64_t udp_datagrams_down = 0;
+  uint64_t udp_dropped_refused = 0; ///< To a target that is refused, unreachable, or not known yet.
+  uint64_t udp_dropped_fragments = 0;
+  uint64_t udp_dropped_malformed = 0;
+  uint64_t udp_dropped_foreign = 0; ///< From somebody who is not part of the association.
+  uint64_t udp_dropped_unsent = 0;  ///< A socket took no more.
   /// Decisions by [decision][reason].
   uint64_t decisions[3][10] = {};
 };
@@ -133,6 +146,7 @@ struct audit_event {
   uint16_t port = 0;
   std::string method; ///< "" is written as `none`.
   std::string client; ///< "" is written as `unknown`.
+  std::string user;   ///< Who a SOCKS client showed to be; "" when nobody asked.
   bool overridden = false;
   std::string request_id;
   std::string rule;

@@ -4,6 +4,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <array>
+#include <span>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -46,6 +47,8 @@ constexpr row rows[] = {
    "Upstream connections kept for reuse."},
   {MetricType::Counter, "accept_pauses_total", &shard_counters::accept_pauses,
    "Times accepting paused for lack of descriptors."},
+  {MetricType::Gauge, "udp_associations_active", &shard_counters::udp_associations_active,
+   "Open UDP associations."},
 };
 
 ClientMetric sample(MetricType type, double value, labels of = {}) {
@@ -88,6 +91,30 @@ MetricFamily decisions(const shard_counters& counters) {
                 std::move(samples));
 }
 
+/// One family of series that differ in one label.
+struct labelled {
+  std::string_view value;
+  uint64_t shard_counters::*count;
+};
+constexpr labelled datagrams_sent[] = {{"up", &shard_counters::udp_datagrams_up},
+                                       {"down", &shard_counters::udp_datagrams_down}};
+constexpr labelled datagrams_dropped[] = {
+  {"refused", &shard_counters::udp_dropped_refused},
+  {"fragment", &shard_counters::udp_dropped_fragments},
+  {"malformed", &shard_counters::udp_dropped_malformed},
+  {"foreign", &shard_counters::udp_dropped_foreign},
+  {"unsent", &shard_counters::udp_dropped_unsent},
+};
+
+MetricFamily by_label(const shard_counters& counters, std::string_view name, std::string_view help,
+                      std::string_view label, std::span<const labelled> series) {
+  std::vector<ClientMetric> samples;
+  for (const auto& s : series)
+    samples.push_back(sample(MetricType::Counter, static_cast<double>(counters.*s.count),
+                             {{std::string{label}, std::string{s.value}}}));
+  return family(MetricType::Counter, ours(name), help, std::move(samples));
+}
+
 MetricFamily bytes(const shard_counters& counters) {
   auto up =
     sample(MetricType::Counter, static_cast<double>(counters.bytes_up), {{"direction", "up"}});
@@ -121,6 +148,9 @@ void append_process(std::vector<MetricFamily>& out, const process_usage& usage) 
 void add(shard_counters& sum, const shard_counters& one) noexcept {
   for (auto& r : rows)
     sum.*r.value += one.*r.value;
+  for (auto list : {std::span<const labelled>{datagrams_sent}, {datagrams_dropped}})
+    for (const auto& s : list)
+      sum.*s.count += one.*s.count;
   sum.bytes_up += one.bytes_up;
   sum.bytes_down += one.bytes_down;
   for (size_t d = 0; d < std::size(sum.decisions); ++d)
@@ -137,6 +167,10 @@ std::string metrics_text(const metrics& what) {
     all.push_back(
       single(r.type, ours(r.name), r.help, static_cast<double>(what.counters.*r.value)));
   all.push_back(bytes(what.counters));
+  all.push_back(by_label(what.counters, "udp_datagrams_total", "Datagrams relayed.", "direction",
+                         datagrams_sent));
+  all.push_back(
+    by_label(what.counters, "udp_dropped_total", "Datagrams dropped.", "cause", datagrams_dropped));
   auto add_single = [&](MetricType type, std::string_view name, std::string_view help,
                         uint64_t value) {
     all.push_back(single(type, ours(name), help, static_cast<double>(value)));

@@ -148,8 +148,7 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
                               made->audit, made->process});
   made->install(first);
   for (const auto& l : first.listeners)
-    log.info("msg=listening listener={} address={}", l->serves == endpoint::http ? "http" : "admin",
-             l->address());
+    log.info("msg=listening listener={} address={}", to_string(l->serves), l->address());
   if (!config.enabled)
     log.warn("msg=disabled detail=\"enabled is false: nothing is bound, waiting for a reload\"");
   log.info("msg=ready generation=1 workers={} mode={}", cores, policy::to_string(config.mode));
@@ -168,6 +167,11 @@ std::optional<std::string> address_of(const listener_set& all, endpoint which) {
 std::optional<std::string> network_proxy::http_address() const {
   auto now = impl_->ask_once<listener_set>(impl_->store, atom::listen_v);
   return now ? address_of(*now, endpoint::http) : std::nullopt;
+}
+
+std::optional<std::string> network_proxy::socks_address() const {
+  auto now = impl_->ask_once<listener_set>(impl_->store, atom::listen_v);
+  return now ? address_of(*now, endpoint::socks) : std::nullopt;
 }
 
 std::optional<std::string> network_proxy::admin_address() const {

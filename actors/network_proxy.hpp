@@ -34,6 +34,7 @@ public:
 
   /// Addresses in use, `ip:port`; nullopt when not bound. `admin` may be `unix:PATH`.
   [[nodiscard]] std::optional<std::string> http_address() const;
+  [[nodiscard]] std::optional<std::string> socks_address() const;
   [[nodiscard]] std::optional<std::string> admin_address() const;
   [[nodiscard]] config_ptr config() const;
 

@@ -25,8 +25,8 @@ void next_change(store_pointer self) {
 void log_listeners(const store_start& now, const listener_set& before) {
   for (const auto& l : now.listeners)
     if (std::find(before.begin(), before.end(), l) == before.end())
-      now.process->log->info("msg=listening listener={} address={}",
-                             l->serves == endpoint::http ? "http" : "admin", l->address());
+      now.process->log->info("msg=listening listener={} address={}", to_string(l->serves),
+                             l->address());
 }
 
 /// Every shard serves the new generation.
@@ -124,7 +124,7 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
     [self](atom::drain) {
       self->state.draining = true;
       std::erase_if(self->state.now.listeners,
-                    [](const auto& l) { return l->serves == endpoint::http; });
+                    [](const auto& l) { return l->serves != endpoint::admin; });
     },
     [self](atom::listen) { return self->state.now.listeners; },
     [self](atom::reload) { return enqueue(self, self->state.now.from); },

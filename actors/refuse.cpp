@@ -1,7 +1,17 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
+#include "protocols/socks5/reply.hpp"
 
 namespace proxy {
+
+namespace {
+
+bool is_socks(const exchange& x) noexcept {
+  return x.target.protocol == policy::protocol::socks5_tcp ||
+         x.target.protocol == policy::protocol::socks5_udp;
+}
+
+} // namespace
 
 task<after> go_on(connection& c, exchange& x, bool keep) {
   if (!keep) {
@@ -33,7 +43,10 @@ task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
                          .keep_alive_1_0 = x.client_1_0};
   auto& out = c.shard.loop.out();
   out.clear();
-  append_refusal(out, why, x.target, options);
+  if (is_socks(x))
+    out = socks5::encode_reply(socks5::reply_code::not_allowed);
+  else
+    append_refusal(out, why, x.target, options);
   auto sent = co_await send_to_client(c, out);
   if (!sent)
     co_return after::close;
@@ -61,7 +74,10 @@ task<after> fault(connection& c, exchange& x, const caf::error& why) {
                          .keep_alive_1_0 = x.client_1_0};
   auto& out = c.shard.loop.out();
   out.clear();
-  append_fault(out, code, cause, options);
+  if (is_socks(x))
+    out = socks5::encode_reply(socks5::reply_for(code));
+  else
+    append_fault(out, code, cause, options);
   auto sent = co_await send_to_client(c, out);
   if (!sent)
     co_return after::close;

@@ -43,7 +43,7 @@ std::optional<policy::denial> judge_meanwhile(const connection& c, const exchang
   begun.to = x.target;
   begun.by_decider = by_decider;
   begun.connected = std::move(connected);
-  return judge_tunnel(*c.shard.policy->rules, begun);
+  return judge_tunnel(*c.shard.policy, begun);
 }
 
 task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit,

@@ -68,14 +68,14 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
   set_listeners(self, listeners);
   if (!next->rules->enabled)
     for (auto* c : core.connections())
-      if (c->serves == endpoint::http)
+      if (c->serves != endpoint::admin)
         self->send(handle_of(*c), atom::abort_v);
 }
 
 void report_when_empty(shard_pointer self) {
   auto& s = self->state;
   auto busy = std::any_of(s.core->connections().begin(), s.core->connections().end(),
-                          [](const connection* c) { return c->serves == endpoint::http; });
+                          [](const connection* c) { return c->serves != endpoint::admin; });
   if (busy || !s.drained.pending())
     return;
   s.drained.deliver(true);
@@ -118,7 +118,7 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
     [self](atom::describe) {
       std::vector<connection_info> out;
       for (auto* c : self->state.core->connections())
-        if (c->serves == endpoint::http)
+        if (c->serves != endpoint::admin)
           out.push_back(c->describe());
       return out;
     },

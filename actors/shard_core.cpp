@@ -81,6 +81,7 @@ void shard_core::admitted(const policy::permit& by, const connection& of) {
   event.port = by.to().port;
   event.method = by.to().method;
   event.client = of.from.str();
+  event.user = of.user;
   event.request_id = new_request_id();
   event.rule = by.rule() ? by.rule()->text : "";
   event.generation = policy->generation;
@@ -115,10 +116,12 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
     if (why.source == policy::source::mode_guard) {
       // The host passed: a decision of its own, before the one that refused the method.
       auto passed = event_of(entry, policy->generation);
+      passed.user = of.user;
       passed.reason = policy::to_string(policy::reason::allow);
       record(std::move(passed));
     }
     auto event = event_of(entry, policy->generation);
+    event.user = of.user;
     event.domain_scope = why.domain_scope;
     event.decision = why.decision;
     event.source = why.source;

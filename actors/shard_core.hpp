@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/audit.hpp"
+#include "actors/loop/datagram_socket.hpp"
 #include "actors/loop/event_loop.hpp"
 #include "actors/messages.hpp"
 #include "actors/policy_store.hpp"
@@ -39,6 +40,7 @@ struct process_state {
   std::vector<std::atomic<uint64_t>> connections;
   /// Live connections by a hash of the client's address: two that collide share their limit.
   std::array<std::atomic<uint32_t>, 4096> by_client{};
+  std::atomic<uint64_t> udp_associations{0}; ///< Live ones.
   std::atomic<uint64_t> audit_waiting{0}; ///< Events sent to the audit actor and not yet written.
   std::atomic<uint64_t> audit_dropped{0}; ///< Events not sent because too many waited.
   std::shared_ptr<spdlog::logger> log;    ///< Never null.
@@ -71,6 +73,15 @@ public:
 
   http1::request request;   ///< Scratch, valid until the next suspension.
   http1::response response; ///< Scratch, valid until the next suspension.
+
+  /// What UDP associations receive with and send with, empty between two of them. The buffer is
+  /// made when the first association needs it.
+  [[nodiscard]] datagram_buffer& datagrams() {
+    if (!datagrams_)
+      datagrams_ = std::make_unique<datagram_buffer>();
+    return *datagrams_;
+  }
+  [[nodiscard]] datagram_queue& outgoing(bool v6) noexcept { return v6 ? to_v6_ : to_v4_; }
 
   [[nodiscard]] const config::proxy_config& config() const noexcept { return *policy->config; }
   [[nodiscard]] spdlog::logger& log() const noexcept { return *process->log; }
@@ -106,6 +117,8 @@ private:
   std::vector<connection*> connections_; ///< Each knows its place.
   std::deque<blocked_request> blocked_;
   uint64_t blocked_total_ = 0;
+  std::unique_ptr<datagram_buffer> datagrams_;
+  datagram_queue to_v4_, to_v6_;
   uint64_t id_seed_;
   uint64_t id_count_ = 0;
 };

@@ -26,9 +26,9 @@ class upstream final : public ready_handler {
 public:
   transport io;
   upstream_key key;
-  ip_address address;  ///< What it is connected to.
+  ip_address address;      ///< What it is connected to.
   uint64_t generation = 0; ///< Of the policy that its address was vetted under.
-  bool reused = false; ///< Has served an exchange before.
+  bool reused = false;     ///< Has served an exchange before.
 
 private:
   friend class upstream_pool;

@@ -36,6 +36,12 @@ struct json_writer {
   ordered_json operator()(const std::optional<listen_address>* value) const {
     return *value ? url_of(**value) : std::string{};
   }
+  ordered_json operator()(const std::vector<socks_user>* value) const {
+    auto result = ordered_json::object();
+    for (const auto& user : *value)
+      result[user.name] = user.source;
+    return result;
+  }
   ordered_json operator()(const std::vector<policy::rule>* value) const {
     auto result = ordered_json::array();
     for (const auto& rule : *value)

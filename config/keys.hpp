@@ -31,14 +31,15 @@ enum class form : uint8_t {
   domain_map, ///< Pattern -> allow, deny or none.
   socket_map, ///< Absolute path -> allow, deny or none.
   hooks,      ///< Array of tables.
-  users,      ///< List of strings that no one reads yet.
+  users,      ///< Name -> "env:NAME" or "file:PATH".
 };
 
 /// The member of a `proxy_config` that holds a key's value; monostate for those merged into another
 /// key's.
-using value_ref = std::variant<std::monostate, bool*, uint64_t*, milliseconds*, std::string*,
-                               policy::mode*, std::vector<std::string>*, std::vector<policy::rule>*,
-                               listen_address*, std::optional<listen_address>*>;
+using value_ref =
+  std::variant<std::monostate, bool*, uint64_t*, milliseconds*, std::string*, policy::mode*,
+               std::vector<std::string>*, std::vector<policy::rule>*, std::vector<socks_user>*,
+               listen_address*, std::optional<listen_address>*>;
 
 /// One key. The loader, unknown-key hints, `--help`, GET /config, `changed` and proxy.toml follow
 /// from it.
@@ -72,7 +73,7 @@ inline constexpr std::array keys{
   key{scope::network, "enabled", at<&proxy_config::enabled>, "bind the listeners and serve; false keeps the process waiting for a reload"},
   key{scope::network, "mode", at<&proxy_config::mode>, "full: any method; limited: only GET, HEAD and OPTIONS", form::word, 0, 0, "full|limited"},
   key{scope::network, "proxy_url", at<&proxy_config::http>, "where the HTTP proxy listens: http://host:port, host:port or host"},
-  key{scope::network, "enable_socks5", at<&proxy_config::enable_socks5>, "offer SOCKS5 (the listener comes with a later version)"},
+  key{scope::network, "enable_socks5", at<&proxy_config::enable_socks5>, "offer SOCKS5"},
   key{scope::network, "socks_url", at<&proxy_config::socks>, "where the SOCKS5 proxy listens"},
   key{scope::network, "enable_socks5_udp", at<&proxy_config::enable_socks5_udp>, "offer UDP ASSOCIATE over SOCKS5"},
   key{scope::network, "allow_upstream_proxy", at<&proxy_config::allow_upstream_proxy>, "go through the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names"},
@@ -98,7 +99,8 @@ inline constexpr std::array keys{
   key{scope::daemon, "workers", at<&proxy_config::workers>, "threads that serve connections; 0 is one per usable core", form::plain, 0, 1024},
   key{scope::daemon, "shutdown_grace", at<&proxy_config::shutdown_grace>, "how long open connections may finish after SIGTERM", form::plain, 0, bound::day},
   key{scope::daemon, "via", at<&proxy_config::via>, "add a Via field to what is forwarded"},
-  key{scope::daemon, "socks_users", at<&proxy_config::socks_users>, "reserved for the SOCKS5 listener", form::users},
+  key{scope::daemon, "mixed_listeners", at<&proxy_config::mixed_listeners>, "each proxy listener serves HTTP and SOCKS5, told apart by a client's first byte"},
+  key{scope::daemon, "socks_users", at<&proxy_config::socks_users>, "who may use SOCKS5, and where the password is: name = \"env:NAME\" or \"file:PATH\"; none: anybody", form::users},
 
   key{scope::daemon, "limits.max_head_bytes", at<&proxy_config::limits, &limits::max_head_bytes>, "longest request or response head, start line included", form::bytes, bound::kib, bound::mib},
   key{scope::daemon, "limits.max_header_fields", at<&proxy_config::limits, &limits::max_header_fields>, "most field lines in a head", form::plain, 1, 10'000},
@@ -107,6 +109,8 @@ inline constexpr std::array keys{
   key{scope::daemon, "limits.max_idle_upstreams", at<&proxy_config::limits, &limits::max_idle_upstreams>, "idle upstream connections each worker keeps for reuse", form::plain, 0, bound::million},
   key{scope::daemon, "limits.max_idle_upstreams_per_origin", at<&proxy_config::limits, &limits::max_idle_upstreams_per_origin>, "of these, most to one origin", form::plain, 0, bound::million},
   key{scope::daemon, "limits.max_drain_bytes", at<&proxy_config::limits, &limits::max_drain_bytes>, "longest body of a refused request that is read so that its connection stays usable", form::bytes, 0, 64 * bound::mib},
+  key{scope::daemon, "limits.max_udp_associations", at<&proxy_config::limits, &limits::max_udp_associations>, "most UDP associations at once; beyond it they are refused", form::plain, 0, bound::million},
+  key{scope::daemon, "limits.max_udp_targets", at<&proxy_config::limits, &limits::max_udp_targets>, "targets each association remembers; the one unused for longest makes room", form::plain, 1, 65'536},
 
   key{scope::daemon, "timeouts.head", at<&proxy_config::timeouts, &timeouts::head>, "first byte of a request head to its end; beyond it 408", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.keep_alive", at<&proxy_config::timeouts, &timeouts::keep_alive>, "idle client connection between requests", form::plain, bound::one_ms, bound::day},
@@ -116,6 +120,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "timeouts.idle", at<&proxy_config::timeouts, &timeouts::idle>, "longest silence of a tunnel or body, both directions together", form::plain, bound::one_ms, bound::week},
   key{scope::daemon, "timeouts.upstream_idle", at<&proxy_config::timeouts, &timeouts::upstream_idle>, "how long an unused upstream connection is kept", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.tls_handshake", at<&proxy_config::timeouts, &timeouts::tls_handshake>, "TLS handshake with an upstream", form::plain, bound::one_ms, bound::day},
+  key{scope::daemon, "timeouts.udp_idle", at<&proxy_config::timeouts, &timeouts::udp_idle>, "longest silence of a UDP association before it ends", form::plain, bound::one_ms, bound::week},
 
   key{scope::daemon, "dns.servers", at<&proxy_config::dns, &dns::servers>, "name servers: ip, ip:port or [ip6]:port; none: the system's", form::servers},
   key{scope::daemon, "dns.hosts_file", at<&proxy_config::dns, &dns::hosts_file>, "names looked up here first; \"\" for none", form::path},

@@ -65,6 +65,7 @@ private:
     merge_maps(effective_);
     check_emptiness();
     resolve_token();
+    resolve_passwords();
     if (out_.failed())
       return;
     check_narrowing(managed_, effective_, profile_, out_);
@@ -178,6 +179,32 @@ private:
                  "the admin token must be printable ASCII without spaces");
   }
 
+  /// Fetches the passwords of SOCKS users. They are never named in a message.
+  void resolve_passwords() {
+    for (auto& user : effective_.config.socks_users) {
+      auto name = full_name(key_named("socks_users"), profile_) + "." + toml_key(user.name);
+      auto where = effective_.where("socks_users");
+      auto of = user.source.substr(user.source.find(':') + 1);
+      std::string text;
+      if (user.source.starts_with("env:")) {
+        text = env_(of).value_or("");
+      } else if (auto content = read_file(of, 4096); content.failure.empty()) {
+        text = content.text;
+        while (text.ends_with('\n') || text.ends_with('\r'))
+          text.pop_back();
+      } else {
+        out_.error(where, name, "cannot read " + excerpt(of) + ": " + content.failure);
+        continue;
+      }
+      if (text.empty() || text.size() > 255)
+        out_.error(where, name,
+                   user.source + (text.empty()
+                                    ? " is not set or empty"
+                                    : " is longer than 255 bytes, which RFC 1929 allows"));
+      user.password = std::move(text);
+    }
+  }
+
   void check_interception() {
     const auto& config = effective_.config;
     if (config.mitm.enabled)
@@ -185,8 +212,6 @@ private:
            "interception is not available in this version; limited mode refuses CONNECT");
     if (!config.otel.endpoint.empty())
       warn("otel.endpoint", "telemetry is not sent by this version");
-    if (!config.socks_users.empty())
-      warn("socks_users", "the SOCKS5 listener is not part of this version");
   }
 
   void check_listeners() {
@@ -198,9 +223,13 @@ private:
     if (config.admin && same_port(config.http, *config.admin))
       out_.error(effective_.where("admin_url"), full_name(key_named("admin_url"), profile_),
                  "the admin API and the HTTP proxy cannot share " + to_string(*config.admin));
-    if (config.enable_socks5 && (same_port(config.http, config.socks) ||
-                                 (config.admin && same_port(*config.admin, config.socks))))
-      warn("socks_url", "another listener has " + to_string(config.socks));
+    if (!config.enable_socks5)
+      return;
+    auto shared = config.http == config.socks && config.mixed_listeners; // one port for both
+    if ((same_port(config.http, config.socks) && !shared) ||
+        (config.admin && same_port(*config.admin, config.socks)))
+      out_.error(effective_.where("socks_url"), full_name(key_named("socks_url"), profile_),
+                 "another listener has " + to_string(config.socks));
   }
 
   static bool same_port(const listen_address& a, const listen_address& b) {

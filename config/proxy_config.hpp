@@ -39,6 +39,10 @@ struct limits {
   uint64_t max_idle_upstreams_per_origin = 64;
   /// Longest body of a refused request that is read and dropped to keep the connection usable.
   uint64_t max_drain_bytes = 64 * 1024;
+  /// Most UDP associations at once, over all workers, and most targets that one of them remembers;
+  /// the target unused for longest makes room.
+  uint64_t max_udp_associations = 10'000;
+  uint64_t max_udp_targets = 256;
   friend bool operator==(const limits&, const limits&) = default;
 };
 
@@ -52,6 +56,7 @@ struct timeouts {
   milliseconds idle = 15min;     ///< Longest silence of a tunnel or body, both directions together.
   milliseconds upstream_idle = 30s; ///< How long an unused upstream connection is kept.
   milliseconds tls_handshake = 10s; ///< With an upstream, for https:// targets.
+  milliseconds udp_idle = 5min;     ///< Longest silence of a UDP association.
   friend bool operator==(const timeouts&, const timeouts&) = default;
 };
 
@@ -93,6 +98,14 @@ struct mitm {
   friend bool operator==(const mitm&, const mitm&) = default;
 };
 
+/// Who may use SOCKS5 (RFC 1929).
+struct socks_user {
+  std::string name;     ///< 1 to 255 bytes.
+  std::string source;   ///< Where the password is: "env:NAME" or "file:PATH".
+  std::string password; ///< Resolved, 1 to 255 bytes; never printed.
+  friend bool operator==(const socks_user&, const socks_user&) = default;
+};
+
 /// The effective configuration: all layers merged, validated, addresses clamped.
 struct proxy_config {
   // What the policy says (SPEC: newer or older layout).
@@ -128,8 +141,8 @@ struct proxy_config {
   config::audit audit;
   config::log log;
   config::otel otel;
-  std::vector<std::string>
-    socks_users; ///< Kept for the SOCKS listener, which this version does not have.
+  bool mixed_listeners = true; ///< Proxy listeners serve HTTP and SOCKS5, told by the first byte.
+  std::vector<socks_user> socks_users; ///< Empty: SOCKS clients need not say who they are.
 
   std::string codex_home;         ///< `$CODEX_HOME`, default `~/.codex`.
   std::string profile;            ///< Selected `default_permissions`, "" in the older layout.

@@ -89,6 +89,7 @@ private:
         read_map(node, into_.unix_sockets, false);
         return;
       case form::hooks: read_hooks(node); return;
+      case form::users: read_users(k, node); return;
       default: break;
     }
     if (auto failure = read_value(k, node, from_.directory, into_.config); !failure.empty())
@@ -205,6 +206,39 @@ private:
       return normal_path(rule.text);
     out_.error(at(rule), name, "expected a NUL-free absolute path, got " + excerpt(rule.text));
     return std::nullopt;
+  }
+
+  void read_users(const key& k, const toml::node& node) {
+    const auto* table = node.as_table();
+    if (!table)
+      return out_.error(from_.at(node.source()), name_, "expected a table, got " + kind_of(node));
+    auto& users = into_.config.socks_users;
+    users.clear();
+    into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
+    for (auto&& [user, value] : *table) {
+      auto wrong = read_user(std::string{user.str()}, value, users);
+      if (!wrong.empty())
+        out_.error(from_.at(value.source()), name_ + "." + toml_key(user.str()), wrong);
+    }
+  }
+
+  /// @returns what is wrong.
+  std::string read_user(std::string name, const toml::node& node, std::vector<socks_user>& into) {
+    if (name.empty() || name.size() > 255)
+      return "a user name has 1 to 255 bytes";
+    const auto* text = node.as_string();
+    std::string source = text ? text->get() : "";
+    if (source.starts_with("file:") && source.size() > 5 && source[5] != '/' &&
+        !from_.directory.empty())
+      source.insert(5, from_.directory + "/");
+    auto colon = source.find(':') + 1;
+    if ((!source.starts_with("env:") && !source.starts_with("file:")) || colon == source.size() ||
+        source.find('\0') != std::string::npos)
+      return "expected \"env:NAME\" or \"file:PATH\"" +
+             (text ? std::string{}
+                   : ", got " + kind_of(node)); // not the text: it may be the password itself
+    into.push_back({std::move(name), std::move(source), {}});
+    return {};
   }
 
   /// A hook that is not enforced would let requests through that its author meant to stop.

@@ -165,6 +165,7 @@ struct value_reader {
   // Lists and maps: their elements are read one by one, each with its own position.
   std::string operator()(std::vector<std::string>*) const { return {}; }
   std::string operator()(std::vector<policy::rule>*) const { return {}; }
+  std::string operator()(std::vector<socks_user>*) const { return {}; }
   std::string operator()(std::monostate) const { return {}; }
 
   std::string absolute(const std::string& path) const {
@@ -180,6 +181,13 @@ std::string list_text(const List& list, Text text) {
   for (const auto& element : list)
     result += (result.empty() ? "" : ", ") + in_quotes(text(element));
   return "[" + result + "]";
+}
+
+std::string map_text(const std::vector<socks_user>& users) {
+  std::string result;
+  for (const auto& u : users)
+    result += (result.empty() ? " " : ", ") + toml_key(u.name) + " = " + in_quotes(u.source);
+  return "{" + result + (result.empty() ? "}" : " }");
 }
 
 } // namespace
@@ -220,6 +228,8 @@ std::string value_text(const key& k, proxy_config& from) {
       return in_quotes(url_of(*value));
     else if constexpr (std::is_same_v<type, std::optional<listen_address>*>)
       return in_quotes(*value ? url_of(**value) : std::string{});
+    else if constexpr (std::is_same_v<type, std::vector<socks_user>*>)
+      return map_text(*value);
     else if constexpr (std::is_same_v<type, std::vector<policy::rule>*>)
       return list_text(*value, [](const policy::rule& r) { return r.text; });
     else
@@ -236,6 +246,8 @@ std::string type_text(const key& k) {
     using type = decltype(value);
     if constexpr (std::is_same_v<type, std::monostate>)
       return k.as == form::hooks ? "list of tables" : "map";
+    else if constexpr (std::is_same_v<type, std::vector<socks_user>*>)
+      return "map";
     else if constexpr (std::is_same_v<type, bool*>)
       return "bool";
     else if constexpr (std::is_same_v<type, uint64_t*>)

@@ -20,6 +20,8 @@ std::string to_string(errc code) {
     case errc::request_timeout: return "request_timeout";
     case errc::overloaded: return "overloaded";
     case errc::connection_refused: return "connection_refused";
+    case errc::network_unreachable: return "network_unreachable";
+    case errc::host_unreachable: return "host_unreachable";
     case errc::connection_timeout: return "connection_timeout";
     case errc::dns_error: return "dns_error";
     case errc::dns_timeout: return "dns_timeout";

@@ -25,8 +25,11 @@ enum class errc : uint8_t {
   request_timeout,
   /// A limit on connections is reached.
   overloaded,
-  /// The upstream refused the connection, or no route leads to it. Context: address, errno text.
+  /// The upstream refused the connection. Context: address, errno text.
   connection_refused,
+  /// No route leads to the upstream's network, or to its host. Context: address, errno text.
+  network_unreachable,
+  host_unreachable,
   /// Dialling the upstream took too long. Context: addresses tried.
   connection_timeout,
   /// The name has no address, or the name server failed. Context: name and cause.
@@ -70,6 +73,8 @@ inline constexpr outcome outcomes[] = {
   {errc::request_timeout, 408, "http_request_error", 0x01},
   {errc::overloaded, 503, "connection_limit_reached", 0x01},
   {errc::connection_refused, 502, "connection_refused", 0x05},
+  {errc::network_unreachable, 502, "destination_ip_unroutable", 0x03},
+  {errc::host_unreachable, 502, "destination_ip_unroutable", 0x04},
   {errc::connection_timeout, 504, "connection_timeout", 0x04},
   {errc::dns_error, 502, "dns_error", 0x04},
   {errc::dns_timeout, 504, "dns_timeout", 0x04},

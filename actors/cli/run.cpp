@@ -84,6 +84,7 @@ int run_attached(const config::sources& sources, std::vector<std::string> comman
 /// Behind a proxy that lives as long as the command.
 int run_alone(config::sources sources, std::vector<std::string> command, const sigset_t& mask) {
   sources.sets.push_back(R"(proxy_url="http://127.0.0.1:0")");
+  sources.sets.push_back(R"(socks_url="http://127.0.0.1:0")");
   sources.sets.push_back(R"(network_proxy.admin_url="")");
   if (!sources.log_level)
     sources.log_level = "warn"; // stderr is the command's; the summary names the refusals

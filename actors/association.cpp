@@ -1,0 +1,313 @@
+#include "actors/association.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "protocols/socks5/datagram.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// Look-ups under way for one association, and datagrams that wait for each.
+constexpr size_t max_look_ups = 16;
+constexpr size_t max_waiting = 8;
+
+/// How long a target stays closed: refused, unreachable, or with too many look-ups before it.
+constexpr std::chrono::seconds refused_for{60};
+constexpr std::chrono::seconds failed_for{1};
+constexpr std::chrono::milliseconds busy_for{100};
+
+/// Hosts whose refusals are remembered, so that each is recorded once a minute.
+constexpr size_t max_recorded = 1024;
+
+bool same_address(const ip_sockaddr& a, const ip_sockaddr& b) { return a.ip() == b.ip(); }
+
+/// The first address that there is a way to, as the kernel sees it: nothing is sent.
+size_t first_reachable(std::span<const ip_address> addresses, uint16_t port) {
+  for (size_t i = 0; i + 1 < addresses.size(); ++i) {
+    auto name = make_sockaddr(addresses[i], port);
+    auto fd = ::socket(name.family(), SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+    auto reachable = fd >= 0 && ::connect(fd, name.get(), name.size) == 0;
+    if (fd >= 0)
+      ::close(fd);
+    if (reachable)
+      return i;
+  }
+  return addresses.size() - 1;
+}
+
+ip_sockaddr local_address(int descriptor) {
+  ip_sockaddr out;
+  (void)::getsockname(descriptor, out.get(), &out.size);
+  return out;
+}
+
+} // namespace
+
+std::optional<policy::denial> judge_association(const snapshot& in_force) {
+  policy::denial why;
+  why.domain_scope = false;
+  if (!in_force.rules->enabled || !in_force.config->enable_socks5 ||
+      !in_force.config->enable_socks5_udp) {
+    why.reason = policy::reason::proxy_disabled;
+    why.source = policy::source::proxy_state;
+    return why;
+  }
+  if (in_force.rules->mode == policy::mode::limited) {
+    why.reason = policy::reason::method_not_allowed;
+    why.source = policy::source::mode_guard;
+    return why;
+  }
+  return std::nullopt;
+}
+
+association::association(connection& c) : c_(c) {
+  c.shard.process->udp_associations.fetch_add(1, std::memory_order_relaxed);
+  ++c.shard.counters.udp_associations_active;
+}
+
+association::~association() {
+  *alive_ = nullptr;
+  c_.shard.process->udp_associations.fetch_sub(1, std::memory_order_relaxed);
+  --c_.shard.counters.udp_associations_active;
+}
+
+caf::expected<std::unique_ptr<association>> association::open(connection& c,
+                                                              const socks5::endpoint& wanted) {
+  auto limit = c.shard.config().limits.max_udp_associations;
+  if (c.shard.process->udp_associations.load(std::memory_order_relaxed) >= limit)
+    return caf::make_error(errc::overloaded, std::string{"too many UDP associations"});
+  std::unique_ptr<association> made{new association(c)};
+  auto here = local_address(c.client.raw.descriptor()).ip().value_or(ip_address{});
+  if (auto error = made->client_.open(c.shard.loop, make_sockaddr(here, 0), &c.wakes); error != 0)
+    return caf::make_error(errc::system, "UDP socket: " + std::generic_category().message(error));
+  // A client behind an address translator does not know its own address: only a port that goes with
+  // the address it is connected from is believed.
+  if (wanted.port != 0 && wanted.host.ip() && *wanted.host.ip() == c.from.ip) {
+    made->client_at_ = make_sockaddr(c.from.ip, wanted.port);
+    made->client_known_ = true;
+  }
+  return made;
+}
+
+void association::drop(uint64_t shard_counters::*counter, uint64_t count) noexcept {
+  c_.shard.counters.*counter += count;
+}
+
+association::moved association::run() {
+  auto& buffer = c_.shard.datagrams();
+  auto out = moved::nothing;
+  if (client_.may_read() && client_.receive(buffer)) {
+    buffer.each([this](const auto& got) { take_from_client(got); });
+    flush_up();
+    out = moved::some;
+  }
+  for (auto* upstream : {&upstream_v4_, &upstream_v6_})
+    if (upstream->may_read() && upstream->receive(buffer)) {
+      buffer.each([this](const auto& got) { take_from_upstream(got); });
+      flush_down();
+      out = moved::some;
+    }
+  if (client_.may_read() || upstream_v4_.may_read() || upstream_v6_.may_read())
+    return moved::more;
+  return out;
+}
+
+bool association::is_from_client(const ip_sockaddr& peer) {
+  if (client_known_)
+    return peer.port() == client_at_.port() && same_address(peer, client_at_);
+  if (peer.ip() != c_.from.ip)
+    return false;
+  client_at_ = peer;
+  client_known_ = true;
+  return true;
+}
+
+void association::take_from_client(const datagram_buffer::item& got) {
+  if (!is_from_client(*got.from))
+    return drop(&shard_counters::udp_dropped_foreign);
+  auto datagram = socks5::decode_datagram(got.bytes);
+  if (!datagram)
+    return drop(&shard_counters::udp_dropped_malformed);
+  if (datagram->frag != 0)
+    return drop(&shard_counters::udp_dropped_fragments);
+  auto* t = targets_.find(datagram->address);
+  if (!t) {
+    auto max = c_.shard.config().limits.max_udp_targets;
+    if (targets_.size() >= max)
+      flush_up(); // what is queued points to the target that makes room
+    t = &targets_.add(datagram->address, max);
+  }
+  if (t->is == udp_target::state::closed && c_.shard.loop.now() >= t->closed_until)
+    begin(*t);
+  send_up(*t, datagram->data);
+}
+
+void association::send_up(udp_target& t, std::string_view data) {
+  if (t.is == udp_target::state::open) {
+    c_.shard.outgoing(t.at.family() == AF_INET6).put(t.at, {}, data);
+    c_.bytes_up += data.size();
+  } else if (t.is == udp_target::state::resolving && t.waiting.size() < max_waiting) {
+    t.waiting.emplace_back(data);
+  } else {
+    drop(&shard_counters::udp_dropped_refused);
+  }
+}
+
+void association::flush_up() {
+  for (auto v6 : {false, true}) {
+    auto& queue = c_.shard.outgoing(v6);
+    if (queue.empty())
+      continue;
+    auto& by = v6 ? upstream_v6_ : upstream_v4_;
+    if (!by.is_open()) {
+      auto any = make_sockaddr(v6 ? ip_address{} : ip_address::v4(0), 0);
+      (void)by.open(c_.shard.loop, any, &c_.wakes); // sending says so when it failed
+    }
+    auto sent = by.send(queue, [this](const ip_sockaddr& to, int) { unreachable(to); });
+    c_.shard.counters.udp_datagrams_up += sent.datagrams;
+    drop(&shard_counters::udp_dropped_unsent, sent.dropped);
+  }
+}
+
+void association::unreachable(const ip_sockaddr& to) {
+  auto* t = targets_.from(to);
+  if (!t)
+    return;
+  if (auto next = t->chosen + 1; next < t->way->addresses().size())
+    targets_.move_on(*t, next);
+  else
+    targets_.close(*t, c_.shard.loop.now() + failed_for);
+}
+
+void association::take_from_upstream(const datagram_buffer::item& got) {
+  auto* t = targets_.from(*got.from);
+  if (!t)
+    return drop(&shard_counters::udp_dropped_foreign);
+  c_.shard.outgoing(false).put(client_at_, t->header, got.bytes);
+  c_.bytes_down += got.bytes.size();
+}
+
+void association::flush_down() {
+  auto sent = client_.send(c_.shard.outgoing(false), [](const ip_sockaddr&, int) {});
+  c_.shard.counters.udp_datagrams_down += sent.datagrams;
+  drop(&shard_counters::udp_dropped_unsent, sent.dropped);
+}
+
+void association::begin(udp_target& t) {
+  auto named = socks5::read_address(t.address());
+  if (!named || named->port == 0) {
+    drop(&shard_counters::udp_dropped_malformed);
+    return targets_.close(t, c_.shard.loop.now() + refused_for);
+  }
+  t.to = {};
+  t.to.protocol = policy::protocol::socks5_udp;
+  t.to.host = std::move(named->host);
+  t.to.port = named->port;
+  t.under = c_.shard.policy;
+  auto judged = policy::evaluate(*t.under->rules, t.to);
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    return refuse(t, *denial);
+  auto& permit = std::get<policy::permit>(judged);
+  auto addresses = policy::known_addresses(t.to.host);
+  if (addresses.empty())
+    if (auto known = names_.find(t.to.host.text()); known != names_.end())
+      addresses = known->second;
+  if (addresses.empty() && looking_up_ >= max_look_ups)
+    return targets_.close(t, c_.shard.loop.now() + busy_for);
+  c_.shard.admitted(permit, c_);
+  if (addresses.empty())
+    resolve(t);
+  else
+    settle(t, std::move(permit), std::move(addresses));
+}
+
+void association::resolve(udp_target& t) {
+  ++looking_up_;
+  t.is = udp_target::state::resolving;
+  auto name = t.to.host.text();
+  c_.request(c_.shard.resolver, caf::infinite, atom::resolve_v, name)
+    .then(
+      [still = alive_, name](dns_answer& answer) {
+        if (*still)
+          (*still)->resolved(name, std::move(answer));
+      },
+      [still = alive_, name](caf::error& why) {
+        if (*still)
+          (*still)->resolved(name, std::move(why));
+      });
+}
+
+void association::resolved(const std::string& name, caf::expected<dns_answer> answer) {
+  --looking_up_;
+  if (answer) {
+    if (names_.size() >= c_.shard.config().limits.max_udp_targets)
+      names_.clear();
+    names_[name] = answer->addresses;
+  }
+  for (auto& t : targets_.all()) {
+    if (t.is != udp_target::state::resolving || t.to.host.text() != name)
+      continue;
+    if (!answer) {
+      targets_.close(t, c_.shard.loop.now() + failed_for);
+      continue;
+    }
+    // The policy of this moment, not of the one when the look-up began.
+    t.under = c_.shard.policy;
+    auto judged = policy::evaluate(*t.under->rules, t.to);
+    if (auto* denial = std::get_if<policy::denial>(&judged))
+      refuse(t, *denial);
+    else
+      settle(t, std::get<policy::permit>(std::move(judged)), answer->addresses);
+  }
+  flush_up();
+  c_.wakes.fire(); // what waited has gone: that is no silence
+}
+
+void association::settle(udp_target& t, policy::permit by, std::vector<ip_address> addresses) {
+  auto judged = policy::vet(*t.under->rules, std::move(by), std::move(addresses));
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    return refuse(t, *denial);
+  auto waiting = std::move(t.waiting);
+  t.waiting = {};
+  t.way.emplace(std::get<policy::route>(std::move(judged)));
+  t.chosen = first_reachable(t.way->addresses(), t.to.port);
+  targets_.open(t);
+  for (const auto& data : waiting)
+    send_up(t, data);
+  if (!waiting.empty())
+    flush_up(); // their bytes end here
+}
+
+void association::refuse(udp_target& t, const policy::denial& why) {
+  auto now = c_.shard.loop.now();
+  drop(&shard_counters::udp_dropped_refused, t.waiting.size());
+  targets_.close(t, now + refused_for);
+  if (recorded_.size() >= max_recorded)
+    std::erase_if(recorded_, [&](const auto& entry) { return entry.second + refused_for <= now; });
+  if (recorded_.size() >= max_recorded)
+    return; // a flood of refused names: the counter tells
+  auto [last, fresh] = recorded_.try_emplace(t.to.host.text(), now);
+  if (!fresh && last->second + refused_for > now)
+    return;
+  last->second = now;
+  (void)c_.shard.refused(why, t.to, c_);
+}
+
+void association::judge_again() {
+  for (auto& t : targets_.all()) {
+    if (t.is == udp_target::state::open) {
+      t.under = c_.shard.policy;
+      auto denial = policy::judge_again(*t.under->rules, t.to, t.way->addresses()[t.chosen], false);
+      if (denial)
+        refuse(t, *denial);
+    } else if (t.is == udp_target::state::closed) {
+      t.closed_until = {}; // what was refused may be allowed now
+    }
+  }
+}
+
+} // namespace proxy

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <caf/expected.hpp>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/connection.hpp"
+#include "actors/loop/datagram_socket.hpp"
+#include "actors/udp_targets.hpp"
+#include "protocols/socks5/request.hpp"
+
+namespace proxy {
+
+/// A client's UDP ASSOCIATE (RFC 1928 §7): relays its datagrams to the targets that the policy
+/// allows, and theirs back. Lives in a connection, on its loop, as long as the connection does.
+///
+/// Only the client may use it: datagrams have to come from its address, and from one port, named in
+/// the request or learned from the first datagram. Answers are taken only from where datagrams were
+/// sent. Each target is judged by the name or address that the client gives, resolved once, and its
+/// addresses vetted, as for TCP. Datagrams never wait for a slow side: what finds no room is
+/// dropped and counted.
+class association {
+public:
+  /// Opens the socket that the client sends to, on the address it is connected to.
+  /// @param wanted  Where the client says it will send from; zero when it does not know.
+  /// @returns errc::overloaded when there are too many, errc::system when no socket is to be had.
+  [[nodiscard]] static caf::expected<std::unique_ptr<association>>
+  open(connection& c, const socks5::endpoint& wanted);
+
+  association(const association&) = delete;
+  association& operator=(const association&) = delete;
+  ~association();
+
+  /// Where the client has to send its datagrams.
+  [[nodiscard]] ip_sockaddr bound() const noexcept { return client_.bound(); }
+
+  enum class moved : uint8_t { nothing, some, more };
+  /// Relays one batch in each direction. `more`: there may be more to do, after others had their
+  /// turn.
+  [[nodiscard]] moved run();
+
+  /// Judges every target again under the policy that is in force now.
+  void judge_again();
+
+  [[nodiscard]] size_t targets() const noexcept { return targets_.size(); }
+
+private:
+  explicit association(connection& c);
+
+  void take_from_client(const datagram_buffer::item& got);
+  void take_from_upstream(const datagram_buffer::item& got);
+  [[nodiscard]] bool is_from_client(const ip_sockaddr& peer);
+  /// Judges a target that is new, or was closed long enough.
+  void begin(udp_target& t);
+  void resolve(udp_target& t);
+  /// What became of a look-up that was under way for these.
+  void resolved(const std::string& name, caf::expected<dns_answer> answer);
+  /// Vets the addresses of a target whose name passed.
+  void settle(udp_target& t, policy::permit by, std::vector<ip_address> addresses);
+  void refuse(udp_target& t, const policy::denial& why);
+  void send_up(udp_target& t, std::string_view data);
+  void flush_up();
+  void flush_down();
+  /// The chosen address of a target cannot be sent to: takes the next one.
+  void unreachable(const ip_sockaddr& to);
+  void drop(uint64_t shard_counters::*counter, uint64_t count = 1) noexcept;
+
+  connection& c_;
+  datagram_socket client_;
+  datagram_socket upstream_v4_, upstream_v6_; ///< Opened when first needed.
+  ip_sockaddr client_at_;                     ///< Where the client sends from, once known.
+  bool client_known_ = false;
+  udp_targets targets_;
+  /// Names resolved for this association: addresses stay what they were at first.
+  std::unordered_map<std::string, std::vector<ip_address>> names_;
+  size_t looking_up_ = 0;
+  /// When a refusal of a host was last recorded: once a minute is enough.
+  std::unordered_map<std::string, steady_time> recorded_;
+  /// Empty once this is gone: a late answer of the resolver falls on nothing.
+  std::shared_ptr<association*> alive_ = std::make_shared<association*>(this);
+};
+
+/// Whether associations may be under these: nullopt, or the denial.
+[[nodiscard]] std::optional<policy::denial> judge_association(const snapshot& in_force);
+
+} // namespace proxy

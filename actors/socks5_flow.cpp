@@ -1,0 +1,222 @@
+#include <openssl/crypto.h>
+#include <sys/socket.h>
+
+#include "actors/association.hpp"
+#include "actors/flows.hpp"
+#include "actors/sockaddr.hpp"
+#include "protocols/socks5/auth.hpp"
+#include "protocols/socks5/greeting.hpp"
+#include "protocols/socks5/reply.hpp"
+#include "protocols/socks5/request.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// More than any message of the protocol; what comes with one stays small.
+constexpr size_t read_size = 1024;
+
+/// Adds to `c.pending` what the client sends next.
+/// @returns errc::closed, or errc::request_timeout at the deadline.
+task<caf::error> read_more(connection& c, steady_time deadline) {
+  for (;;) {
+    while (!c.client.may_read()) {
+      auto in_time = co_await c.wakes.until(deadline);
+      if (!in_time)
+        co_return caf::make_error(errc::request_timeout, std::string{"the client is too slow"});
+    }
+    auto buffer = c.shard.loop.scratch().first(read_size);
+    auto got = c.client.read(buffer);
+    if (got.blocked())
+      continue;
+    if (!got.ok()) {
+      c.end = ending::client_gone;
+      co_return caf::make_error(errc::closed, std::string{"the client has gone"});
+    }
+    c.pending.append(buffer.data(), got.size);
+    co_return caf::none;
+  }
+}
+
+/// Reads one message to the front of `c.pending`, which its views point to: `take` drops it.
+template <class T>
+task<caf::expected<decoded<T>>>
+read_message(connection& c, decode_result<T> (*decode)(std::string_view), steady_time deadline) {
+  for (;;) {
+    if (!c.pending.empty()) {
+      auto got = decode(c.pending);
+      if (!got)
+        co_return std::move(got.error());
+      if (*got)
+        co_return std::move(**got);
+    }
+    auto err = co_await read_more(c, deadline);
+    if (err)
+      co_return std::move(err);
+  }
+}
+
+void take(connection& c, size_t size) { c.pending.erase(0, size); }
+
+/// Compares in a time that does not tell how much of it was right.
+bool same_secret(std::string_view shown, std::string_view secret) {
+  std::array<char, 256> a{}, b{};
+  shown.copy(a.data(), a.size());
+  secret.copy(b.data(), b.size());
+  auto same = CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  return same && shown.size() == secret.size();
+}
+
+bool is_known(const config::proxy_config& config, const socks5::credentials& shown) {
+  auto known = false;
+  for (const auto& user : config.socks_users) {
+    auto same = same_secret(shown.password, user.password);
+    known |= same && user.name == shown.user;
+  }
+  return known;
+}
+
+/// Agrees on how the client shows who it is, and has it do so (RFC 1928 §3, RFC 1929).
+/// @returns false when the connection is to be closed.
+task<bool> authenticate(connection& c, steady_time deadline) {
+  auto greeting = co_await read_message(c, socks5::decode_greeting, deadline);
+  if (!greeting)
+    co_return false; // not SOCKS5: nothing can be said in it
+  auto wanted = c.shard.config().socks_users.empty() ? socks5::method::no_authentication
+                                                     : socks5::method::user_password;
+  auto offered = greeting->value.offers(wanted);
+  take(c, greeting->size);
+  auto answer = socks5::encode_method(offered ? wanted : socks5::method::none_acceptable);
+  auto sent = co_await send_to_client(c, answer);
+  c.linger = !offered;
+  if (!sent || !offered || wanted == socks5::method::no_authentication)
+    co_return sent&& offered;
+  auto shown = co_await read_message(c, socks5::decode_credentials, deadline);
+  auto known = shown && is_known(c.shard.config(), shown->value);
+  if (known)
+    c.user = shown->value.user;
+  else
+    c.shard.log().warn("msg=socks_login_refused client={}", c.from.str());
+  if (shown) {
+    OPENSSL_cleanse(c.pending.data(), shown->size);
+    take(c, shown->size);
+  }
+  answer = socks5::encode_auth_status(known);
+  sent = co_await send_to_client(c, answer);
+  c.linger = !known;
+  co_return sent&& known;
+}
+
+ip_sockaddr local_address(const socket& s) {
+  ip_sockaddr out;
+  (void)::getsockname(s.descriptor(), out.get(), &out.size);
+  return out;
+}
+
+std::string success(const ip_sockaddr& bound) {
+  return socks5::encode_reply(socks5::reply_code::succeeded, bound.ip().value_or(ip_address{}),
+                              bound.port());
+}
+
+/// Judges a CONNECT and opens its tunnel.
+task<after> open_socks_tunnel(connection& c, exchange& x) {
+  x.under = c.shard.policy;
+  auto judged = policy::evaluate(*x.under->rules, x.target);
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    co_return co_await refuse(c, x, *denial);
+  auto& permit = std::get<policy::permit>(judged);
+  c.shard.admitted(permit, c);
+  x.via = x.under->upstreams.choose(true, x.target.host, x.target.port);
+  auto next = after::close;
+  auto by = permit;
+  auto reached = co_await reach(c, x, std::move(permit), next);
+  if (!reached)
+    co_return next;
+  c.server = std::move(reached);
+  admit_tunnel(c, by);
+  c.first_down = success(local_address(c.server->io.raw));
+  co_return after::tunnel;
+}
+
+/// Opens a UDP association (RFC 1928 §7).
+task<after> open_association(connection& c, exchange& x, const socks5::endpoint& wanted) {
+  if (!c.shard.config().enable_socks5_udp) {
+    auto why = caf::make_error(errc::unsupported_command, std::string{"UDP is turned off"});
+    co_return co_await fault(c, x, why);
+  }
+  if (auto denial = judge_association(*c.shard.policy))
+    co_return co_await refuse(c, x, *denial);
+  auto made = association::open(c, wanted);
+  if (!made)
+    co_return co_await fault(c, x, made.error());
+  c.udp = std::move(*made);
+  c.admitted = std::make_unique<admission>();
+  c.admitted->to = x.target;
+  c.tunnelling = true;
+  ++c.shard.counters.tunnels_active;
+  auto reply = success(c.udp->bound());
+  auto sent = co_await send_to_client(c, reply);
+  co_return sent ? after::association : after::close;
+}
+
+} // namespace
+
+task<after> socks5_flow(connection& c) {
+  auto deadline = c.in(c.timeouts().head);
+  auto authenticated = co_await authenticate(c, deadline);
+  if (!authenticated)
+    co_return after::close;
+  ++c.shard.counters.requests_total;
+  ++c.requests;
+  exchange x;
+  x.target.protocol = policy::protocol::socks5_tcp;
+  auto request = co_await read_message(c, socks5::decode_request, deadline);
+  if (!request)
+    co_return co_await fault(c, x, request.error());
+  auto [command, target] = std::move(request->value);
+  take(c, request->size);
+  caf::error wrong;
+  // RFC 1928 §6: the client may send once it has the reply.
+  if (!c.pending.empty())
+    wrong = caf::make_error(errc::malformed, std::string{"bytes after the request"});
+  else if (command == socks5::command::connect && target.port == 0)
+    wrong = caf::make_error(errc::malformed, std::string{"port 0"});
+  else if (command == socks5::command::bind)
+    wrong = caf::make_error(errc::unsupported_command, std::string{"BIND"});
+  if (wrong)
+    co_return co_await fault(c, x, wrong);
+  x.target.host = target.host;
+  x.target.port = target.port;
+  if (command == socks5::command::connect)
+    co_return co_await open_socks_tunnel(c, x);
+  x.target.protocol = policy::protocol::socks5_udp;
+  co_return co_await open_association(c, x, target);
+}
+
+task<> relay_datagrams(connection& c) {
+  auto deadline = c.in(c.timeouts().udp_idle);
+  for (;;) {
+    // The association ends with its connection (RFC 1928 §7), on which nothing more is said.
+    if (c.client.may_read()) {
+      auto got = c.client.read(c.shard.loop.scratch());
+      if (got.ended() || got.failed()) {
+        c.end = got.failed() ? ending::client_gone : ending::done;
+        co_return;
+      }
+    }
+    auto moved = c.udp->run();
+    if (moved != association::moved::nothing)
+      deadline = c.in(c.timeouts().udp_idle);
+    if (moved == association::moved::more || c.client.may_read()) {
+      co_await c.wakes.next_turn();
+      continue;
+    }
+    auto in_time = co_await c.wakes.until(deadline);
+    if (!in_time) {
+      c.end = ending::idle;
+      co_return;
+    }
+  }
+}
+
+} // namespace proxy
