@@ -63,11 +63,13 @@ CAF_TEST(listeners that nobody has bound stand where the configuration says) {
   };
   for (auto& [lines, daemon, listeners] : std::initializer_list<row>{
          {"proxy_url = \"127.0.0.1:3128\"", "admin_url = \"http://127.0.0.1:8080\"",
-          "127.0.0.1:3128 127.0.0.1:8080"},
-         {"proxy_url = \"127.0.0.1:0\"", "admin_url = \"http://127.0.0.1:8080\"", "127.0.0.1:8080"},
-         {"proxy_url = \"127.0.0.1:3128\"", "admin_url = \"\"", "127.0.0.1:3128"},
-         {"proxy_url = \"127.0.0.1:3128\"", "admin_url = \"unix:///tmp/admin.sock\"",
-          "127.0.0.1:3128"},
+          "127.0.0.1:3128 127.0.0.1:8081 127.0.0.1:8080"},
+         {"proxy_url = \"127.0.0.1:0\"\nsocks_url = \"127.0.0.1:0\"",
+          "admin_url = \"http://127.0.0.1:8080\"", "127.0.0.1:8080"},
+         {"proxy_url = \"127.0.0.1:3128\"\nsocks_url = \"127.0.0.2:1080\"", "admin_url = \"\"",
+          "127.0.0.1:3128 127.0.0.2:1080"},
+         {"proxy_url = \"127.0.0.1:3128\"\nenable_socks5 = false",
+          "admin_url = \"unix:///tmp/admin.sock\"", "127.0.0.1:3128"},
        }) {
     CAF_MESSAGE(lines << ' ' << daemon);
     configure(lines, daemon);
@@ -121,7 +123,8 @@ CAF_TEST(what keeps the daemon from starting keeps from compiling) {
 }
 
 CAF_TEST(what is compiled unbound judges as what is served) {
-  configure("proxy_url = \"0.0.0.0:0\"\ndangerously_allow_non_loopback_proxy = true\n"
+  configure("proxy_url = \"0.0.0.0:0\"\nsocks_url = "
+            "\"0.0.0.0:0\"\ndangerously_allow_non_loopback_proxy = true\n"
             "allowed_domains = [\"*.good.example\", \"127.0.0.1\", \"localhost\"]\n"
             "denied_domains = [\"bad.good.example\"]\nmode = \"limited\"");
   auto foreseen = compiled();
@@ -139,19 +142,21 @@ CAF_TEST(what is compiled unbound judges as what is served) {
     CAF_CHECK(judged_alike(*foreseen->rules, *served.next->rules, address));
   }
   // Only a bound listener knows its port.
-  CAF_REQUIRE_EQUAL(served.listeners.size(), 1u);
+  CAF_REQUIRE_EQUAL(served.listeners.size(), 2u);
   CAF_CHECK_EQUAL(shown(served.next->rules->own_listeners),
-                  "0.0.0.0:" + std::to_string(served.listeners[0]->port));
+                  "0.0.0.0:" + std::to_string(served.listeners[0]->port) +
+                    " 0.0.0.0:" + std::to_string(served.listeners[1]->port));
 }
 
 CAF_TEST(a listener in use is taken over and a port that is taken fails the binding) {
-  configure("proxy_url = \"127.0.0.1:0\"");
+  configure("proxy_url = \"127.0.0.1:0\"\nenable_socks5 = false");
   auto first = prepare(from(), 1, {});
   CAF_REQUIRE(first.next);
   auto second = prepare(from(), 2, first.listeners);
   CAF_REQUIRE(second.next);
   CAF_CHECK(first.listeners == second.listeners);
-  configure("proxy_url = \"127.0.0.1:" + std::to_string(first.listeners[0]->port) + '"');
+  configure("proxy_url = \"127.0.0.1:" + std::to_string(first.listeners[0]->port) +
+            "\"\nenable_socks5 = false");
   auto third = prepare(from(), 3, first.listeners);
   CAF_CHECK(!third.next);
   CAF_CHECK(third.bind_failed);
