@@ -50,6 +50,7 @@ void udp_targets::open(udp_target& t) {
   t.at = make_sockaddr(ip, t.to.port);
   t.is = udp_target::state::open;
   by_peer_[{ip, t.to.port}] = &t; // two names of one address: answers belong to the newer
+  last_from_ = nullptr;
 }
 
 void udp_targets::move_on(udp_target& t, size_t chosen) {

@@ -1,0 +1,172 @@
+"""UDP ASSOCIATE: datagrams under the policy, by the name the client gave."""
+import os
+import socket
+import threading
+
+import socks_client as socks
+from name_server import NameServer
+from support import SystemTest, until
+
+
+class Echo:
+    """Sends every datagram back to where it came from."""
+
+    def __init__(self, host="127.0.0.1"):
+        self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((host, 0))
+        self.port, self.seen = self.sock.getsockname()[1], []
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            data, peer = self.sock.recvfrom(70000)
+            if data == b"end":
+                return
+            self.seen.append(data)
+            self.sock.sendto(data, peer)
+
+    def close(self):
+        self.sock.sendto(b"end", self.sock.getsockname()[:2])
+        self.thread.join(5)
+        self.sock.close()
+
+
+class UdpTest(SystemTest):
+    def begin(self, allow=("127.0.0.1", "localhost"), network=None, **kw):
+        self.proxy = self.start(allow=allow, **kw,
+                                network={"enable_socks5": True, "socks_url": "http://127.0.0.1:0", **(network or {})})
+
+    def associate(self, host="0.0.0.0", port=0):
+        """(control connection, UDP socket connected to the relay)"""
+        control = self.own(socks.SocksClient(self.proxy.address("socks")))
+        control.greet()
+        code, relay = control.ask(socks.ASSOCIATE, host, port)
+        self.assertEqual(code, socks.SUCCESS)
+        return control, self.udp(relay)
+
+    def udp(self, relay):
+        sock = self.own(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        sock.settimeout(20)
+        sock.connect(relay)
+        return sock
+
+    def dropped(self, cause):
+        for line in self.proxy.admin("GET", "/metrics")[2].splitlines():
+            if line.startswith('codex_network_proxy_udp_dropped_total{cause="%s"}' % cause):
+                return int(float(line.split()[-1]))
+        self.fail("no such counter")
+
+    def test_datagrams_go_there_and_back_with_the_address_the_client_used(self):
+        echo = self.own(Echo())
+        self.begin()
+        _, sock = self.associate()
+        for host in ("127.0.0.1", "localhost"):
+            head = b"\0\0\0" + socks.address(host, echo.port)
+            for size in (0, 1, 1200, 9000, 60000):
+                data = os.urandom(size)
+                sock.send(head + data)
+                self.assertEqual(sock.recv(70000), head + data)
+
+    def test_a_name_is_judged_as_a_name_and_resolved_once(self):
+        echo = self.own(Echo())
+        names = self.own(NameServer(lambda *_: ["127.0.0.1"]))
+        self.begin(allow=["good.test"], daemon=names.settings)
+        _, sock = self.associate()
+        head = b"\0\0\0" + socks.address("good.test", echo.port)
+        for i in range(20):
+            sock.send(head + b"%d" % i)
+        got = {sock.recv(100) for _ in range(8)}
+        self.assertLessEqual(got, {head + b"%d" % i for i in range(20)})
+        self.assertEqual(names.asked("good.test", "A"), 1)
+
+    def test_refused_targets_get_nothing_and_are_recorded_once(self):
+        echo = self.own(Echo())
+        self.begin(allow=["localhost"], network={"allow_local_binding": False})
+        _, sock = self.associate()
+        for host in ("example.org", "10.1.2.3", "127.0.0.1", "169.254.169.254"):
+            for _ in range(5):
+                sock.send(b"\0\0\0" + socks.address(host, echo.port) + b"secret")
+        until(lambda: self.dropped("refused") >= 20, "all are dropped")
+        self.assertEqual(echo.seen, [])
+        told = [(b["host"], b["protocol"]) for b in self.proxy.blocked()["blocked"]]
+        self.assertEqual(told, [(h, "socks5_udp") for h in ("example.org", "10.1.2.3", "127.0.0.1",
+                                                           "169.254.169.254")])
+
+    def test_fragments_malformed_and_foreign_datagrams_are_dropped(self):
+        echo = self.own(Echo())
+        self.begin()
+        _, sock = self.associate()
+        good = socks.address("127.0.0.1", echo.port)
+        sock.send(b"\0\0\0" + good + b"first")
+        self.assertTrue(sock.recv(100).endswith(b"first"))
+        sock.send(b"\0\0\x01" + good + b"x")
+        until(lambda: self.dropped("fragment") == 1, "the fragment is dropped")
+        for bad in (b"", b"\0\0", b"\1\0\0" + good, b"\0\0\0\x09abc", b"\0\0\0\x03\0\0\x50", b"\0\0\0" + good[:5]):
+            sock.send(bad)
+        until(lambda: self.dropped("malformed") == 6, "the malformed ones are dropped")
+        self.udp(sock.getpeername()).send(b"\0\0\0" + good + b"stranger")
+        until(lambda: self.dropped("foreign") == 1, "the stranger's is dropped")
+        self.assertEqual(echo.seen, [b"first"])
+
+    def test_only_the_port_that_was_named_may_send(self):
+        echo = self.own(Echo())
+        self.begin()
+        mine = self.own(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        mine.settimeout(20)
+        mine.bind(("127.0.0.1", 0))
+        _, other = self.associate(*mine.getsockname())
+        head = b"\0\0\0" + socks.address("127.0.0.1", echo.port)
+        other.send(head + b"other")
+        until(lambda: self.dropped("foreign") == 1, "another port is refused")
+        mine.sendto(head + b"mine", other.getpeername())
+        self.assertEqual(mine.recv(100), head + b"mine")
+
+    def test_it_ends_with_its_connection_and_leaves_nothing_open(self):
+        echo = self.own(Echo())
+        self.begin()
+        before = self.proxy.open_files()
+        controls = []
+        for _ in range(50):
+            control, sock = self.associate()
+            sock.send(b"\0\0\0" + socks.address("127.0.0.1", echo.port) + b"x")
+            sock.recv(100)
+            controls.append(control)
+        for control in controls:
+            control.close()
+        # The admin connection that asks is one more.
+        until(lambda: self.proxy.open_files() <= before + 1, "the sockets are closed")
+
+    def test_limited_mode_and_a_new_policy_end_what_they_refuse(self):
+        echo = self.own(Echo())
+        self.begin()
+        control, sock = self.associate()
+        head = b"\0\0\0" + socks.address("127.0.0.1", echo.port)
+        sock.send(head + b"a")
+        self.assertEqual(sock.recv(100), head + b"a")
+        self.proxy.configure(deny=["127.0.0.1"])
+        self.assertEqual(self.proxy.reload()[0], 200)
+        sock.send(head + b"b")
+        until(lambda: self.dropped("refused") >= 1, "the target is refused now")
+        self.assertEqual(echo.seen, [b"a"])
+        self.assertEqual(self.proxy.admin("POST", "/mode", '{"mode":"limited"}')[0], 200)
+        self.assertTrue(control.closed())
+        again = self.own(socks.SocksClient(self.proxy.address("socks")))
+        again.greet()
+        self.assertEqual(again.ask(socks.ASSOCIATE, "0.0.0.0", 0)[0], socks.NOT_ALLOWED)
+
+    def test_without_udp_the_command_is_unknown(self):
+        self.begin(network={"enable_socks5_udp": False})
+        control = self.own(socks.SocksClient(self.proxy.address("socks")))
+        control.greet()
+        self.assertEqual(control.ask(socks.ASSOCIATE, "0.0.0.0", 0)[0], socks.NO_COMMAND)
+
+    def test_many_targets_make_room_for_each_other(self):
+        echoes = [self.own(Echo()) for _ in range(6)]
+        self.begin(daemon={"limits": {"max_udp_targets": 2}})
+        _, sock = self.associate()
+        for _ in range(3):
+            for echo in echoes:
+                head = b"\0\0\0" + socks.address("127.0.0.1", echo.port)
+                sock.send(head + b"x")
+                self.assertEqual(sock.recv(100), head + b"x")
