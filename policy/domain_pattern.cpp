@@ -271,8 +271,9 @@ bool domain_pattern::inside(const domain_pattern& outer) const noexcept {
 std::string domain_pattern::str() const {
   std::string out = kind_ == kind::below ? "*." : kind_ == kind::apex_and_below ? "**." : "";
   out += name_;
+  // A zone that begins with 25 would be read as a percent sign in a URL's spelling (see `host`).
   if (!scope_.empty())
-    out += '%' + scope_;
+    out += (scope_.starts_with("25") && scope_.size() > 2 ? "%25" : "%") + scope_;
   if (!port_)
     return out;
   if (network_ && !network_->base.is_v4())

@@ -68,7 +68,7 @@ std::optional<upstream_proxy> first_usable(const std::vector<proxy_environment::
     auto text = ascii::trim(value);
     if (text.empty())
       continue;
-    auto ignore = [&](const std::string& why) {
+    auto ignore = [&, &name = name](const std::string& why) { // clang 14 captures no binding
       warnings.push_back("ignoring " + name + ": " + why);
     };
     if (env.cgi && name == "HTTP_PROXY") {

@@ -166,6 +166,8 @@ CAF_TEST(two spellings of one pattern have one normal text) {
          {"[fd00::]/8", "fd00::/8"},
          {"[fd00::/8]:80", "[fd00::/8]:80"},
          {"[fe80::1%25lo0]", "fe80::1%lo0"},
+         {"[fe80::1%2525g]", "fe80::1%2525g"}, // `%25g` would be read as the zone g
+         {"fe80::1%25", "fe80::1%25"},
        }) {
     CAF_MESSAGE(pattern);
     auto text = unbox(domain_pattern::parse(pattern)).str();
