@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "actors/answers.hpp"
+#include "actors/upstream_name.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/grammar.hpp"
@@ -159,6 +160,23 @@ void set_denial(explanation& e, const policy::target& what, const policy::denial
   append_refusal(e.response, why, what, {.request_id = "-", .close = false});
 }
 
+void set_passed(explanation& e) {
+  e.reason = policy::to_string(policy::reason::allow);
+  e.status = 200;
+}
+
+/// The name does not resolve here: the end of it, unless an upstream proxy resolves it.
+void set_unresolved(explanation& e, const caf::error& why, bool goes_via_proxy) {
+  auto step = to_string(code_of(why)) + ": " + context_of(why);
+  if (goes_via_proxy) {
+    e.steps.push_back({"resolve", step + "; left to the upstream proxy, judged by name alone"});
+    set_passed(e);
+  } else {
+    set_fault(e, why);
+    e.steps.push_back({"resolve", std::move(step)});
+  }
+}
+
 } // namespace
 
 std::optional<protocol> protocol_named(std::string_view name) noexcept {
@@ -198,11 +216,12 @@ std::string name_to_resolve(const policy::rules& in_force, const policy::target&
   return what.host.text();
 }
 
-explanation explain(const policy::rules& in_force, const asked& what,
+explanation explain(const snapshot& in_force, const asked& what,
                     const caf::expected<std::vector<ip_address>>& found) {
-  auto e = start(in_force, nullptr, &what.target);
+  const auto& rules = *in_force.rules;
+  auto e = start(rules, nullptr, &what.target);
   e.words = what.words;
-  auto judged = policy::evaluate(in_force, what.target, &e.steps);
+  auto judged = policy::evaluate(rules, what.target, &e.steps);
   if (auto* denial = std::get_if<policy::denial>(&judged)) {
     set_denial(e, what.target, *denial);
     return e;
@@ -212,23 +231,24 @@ explanation explain(const policy::rules& in_force, const asked& what,
   e.source = policy::to_string(permit.source());
   if (permit.rule())
     e.rule = *permit.rule();
+  const auto* via = in_force.upstreams.choose(what.target);
+  if (via)
+    e.steps.push_back({"upstream_proxy", "via " + name_of(via)});
   e.addresses = policy::known_addresses(what.target.host);
   if (e.addresses.empty()) {
     if (!found) {
-      set_fault(e, found.error());
-      e.steps.push_back({"resolve", e.reason + ": " + context_of(found.error())});
+      set_unresolved(e, found.error(), via != nullptr);
       return e;
     }
     e.addresses = *found;
   }
-  auto vetted = policy::vet(in_force, std::move(permit), e.addresses, &e.steps);
+  auto vetted = policy::vet(rules, std::move(permit), e.addresses, &e.steps);
   if (auto* denial = std::get_if<policy::denial>(&vetted)) {
     e.rule.reset();
     set_denial(e, what.target, *denial);
     return e;
   }
-  e.reason = policy::to_string(policy::reason::allow);
-  e.status = 200;
+  set_passed(e);
   return e;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/messages.hpp"
 #include "policy/evaluate.hpp"
 #include "protocols/error.hpp"
 
@@ -62,8 +63,11 @@ struct explanation {
 [[nodiscard]] std::string name_to_resolve(const policy::rules& in_force,
                                           const policy::target& what);
 
-/// @param found  What `name_to_resolve` resolved to; not looked at when that was "".
-[[nodiscard]] explanation explain(const policy::rules& in_force, const asked& what,
+/// @param found  What `name_to_resolve` resolved to; not looked at when that was "". A name that
+/// does
+///               not resolve goes to the upstream proxy, if there is one for it, judged by name
+///               alone.
+[[nodiscard]] explanation explain(const snapshot& in_force, const asked& what,
                                   const caf::expected<std::vector<ip_address>>& found);
 
 /// The explanation of a question that `parse_question` could not read.

@@ -86,9 +86,7 @@ verdict judge_request(connection& c, std::string_view head, exchange& x) {
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   x.under = c.shard.policy;
-  x.via =
-    x.under->upstreams.choose(x.target.tls || x.target.protocol == policy::protocol::https_connect,
-                              x.target.host, x.target.port);
+  x.via = x.under->upstreams.choose(x.target);
   if (x.target.protocol == policy::protocol::http) {
     if (ends_here(req))
       return answer_here(c, req, x);

@@ -201,4 +201,10 @@ const upstream_proxy* upstream_proxies::choose(bool tls, const host& h,
   return chosen && !direct_.matches(h, port) ? &*chosen : nullptr;
 }
 
+const upstream_proxy* upstream_proxies::choose(const target& what) const noexcept {
+  if (what.protocol == protocol::socks5_udp)
+    return nullptr;
+  return choose(what.tls || what.protocol != protocol::http, what.host, what.port);
+}
+
 } // namespace proxy::policy

@@ -81,6 +81,8 @@ public:
   /// HTTP_PROXY,
   ///             else ALL_PROXY. As in Go, HTTP_PROXY never stands in for HTTPS_PROXY.
   [[nodiscard]] const upstream_proxy* choose(bool tls, const host& h, uint16_t port) const noexcept;
+  /// The same for what a client asks for. Datagrams go through no HTTP proxy.
+  [[nodiscard]] const upstream_proxy* choose(const target& what) const noexcept;
 
 private:
   std::optional<upstream_proxy> https_;

@@ -143,7 +143,7 @@ task<reply> show_explanation(connection& c, const request& req, const std::strin
     else
       found = std::move(answer.error());
   }
-  co_return ok(to_json(explain(*c.shard.policy->rules, *what, found)));
+  co_return ok(to_json(explain(*c.shard.policy, *what, found)));
 }
 
 constexpr route all_routes[] = {

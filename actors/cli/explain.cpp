@@ -54,7 +54,7 @@ explanation answer(const snapshot& policy, const question& q, const canned_answe
   caf::expected<std::vector<ip_address>> found{std::vector<ip_address>{}};
   if (auto name = name_to_resolve(*policy.rules, what->target); !name.empty())
     found = canned.empty() ? look_up(*policy.config, name) : canned.find(name);
-  return explain(*policy.rules, *what, found);
+  return explain(policy, *what, found);
 }
 
 int run_explain(config::sources sources, const explain_options& options) {

@@ -157,3 +157,31 @@ CAF_TEST(NO_PROXY is read as Go reads it) {
     CAF_CHECK_EQUAL(bypasses(list, name, port), direct);
   }
 }
+
+CAF_TEST(a target chooses by how it is asked for) {
+  proxy_environment env{.https = {{"HTTPS_PROXY", "tls.test"}},
+                        .http = {{"HTTP_PROXY", "plain.test"}}};
+  texts warnings;
+  upstream_proxies all{env, with_listener(), warnings};
+  struct row {
+    policy::protocol protocol;
+    bool tls;
+    std::string_view answer;
+  };
+  for (auto& [protocol, tls, answer] : std::initializer_list<row>{
+         {protocol::http, false, "http://plain.test:80"},
+         {protocol::http, true, "http://tls.test:80"},
+         {protocol::https_connect, false, "http://tls.test:80"},
+         {protocol::socks5_tcp, false, "http://tls.test:80"},
+         {protocol::socks5_udp, false, "direct"},
+       }) {
+    CAF_MESSAGE(to_string(protocol) << ' ' << tls);
+    target what;
+    what.protocol = protocol;
+    what.tls = tls;
+    what.host = unbox(host::parse("example.com"));
+    what.port = 80;
+    auto found = shown(all.choose(what));
+    CAF_CHECK_EQUAL(found, answer);
+  }
+}
