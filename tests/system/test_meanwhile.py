@@ -56,6 +56,34 @@ class MeanwhileTest(SystemTest):
         origin.go.set()
         self.assertRefused(client.response(), "method_not_allowed")
 
+    def test_a_request_is_sent_again_only_under_the_policy_of_that_moment(self):
+        go, second = threading.Event(), threading.Event()
+        def one_answer(sock, _):  # then takes the next request of a kept connection, and closes without a word
+            sock.sendall(OK)
+            if sock.recv(65536):
+                second.set()
+                go.wait(20)
+        for deny, status in ((["local.test"], 403), ([], 200)):
+            with self.subTest(deny):
+                go.clear(), second.clear()
+                origin = self.own(Scripted(serve=one_answer))
+                names = self.own(NameServer({"local.test": ["127.0.0.1"]}))
+                proxy = self.start(allow=["local.test"], daemon={**names.settings, "workers": 1})
+                url = f"http://local.test:{origin.port}/"
+                with proxy.client() as client:
+                    self.assertEqual(client.request(url).body, b"ok")
+                    client.send(f"GET {url} HTTP/1.1\r\nHost: local.test:{origin.port}\r\n\r\n")
+                    self.assertTrue(second.wait(20), "the kept connection is used again")
+                    proxy.configure(deny=deny)
+                    self.assertEqual(proxy.reload()[0], 200)
+                    go.set()
+                    answer = client.response()
+                self.assertEqual(answer.status, status, answer)
+                if deny:
+                    self.assertRefused(answer, "denied")
+                    self.assertEqual(proxy.blocked()["blocked"][0]["host"], "local.test")
+                self.assertEqual(origin.connections, 1 if deny else 2, "a refused host is not dialled")
+
     def test_disabling_while_names_are_looked_up_ends_those_requests(self):
         silent = self.own(NameServer(lambda *_: "silent"))
         proxy = self.start(allow=["slow.test"], daemon={**silent.settings, "timeouts": {"dns": "1s"}})

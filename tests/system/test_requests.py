@@ -2,8 +2,24 @@
 import socket
 import struct
 
+from client import Client
 from origins import Origin, Scripted
 from support import SystemTest, until
+
+
+def reset_on_close(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def read_to_end(client):
+    """What still comes, and whether an "end" or a "reset" follows."""
+    got = b""
+    try:
+        while data := client.reader.read1():
+            got += data
+    except ConnectionResetError:
+        return got, "reset"
+    return got, "end"
 
 
 class ForwardTest(SystemTest):
@@ -86,6 +102,17 @@ class ForwardTest(SystemTest):
             self.assertEqual(len(answer.body), 3000)
             self.assertTrue(client.closed())
 
+    def test_a_cut_chunked_response_does_not_look_whole_to_a_client_of_http_1_0(self):
+        # Such a client is told of no length: only the way the connection ends says whether all has come.
+        for ending, whole in ((b"", False), (b"0\r\n\r\n", True)):
+            with self.subTest(ending):
+                origin = self.own(Scripted(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n" + ending))
+                with self.proxy.client() as client:
+                    client.send(f"GET {origin.url}/ HTTP/1.0\r\nHost: 127.0.0.1:{origin.port}\r\n\r\n")
+                    got, end = read_to_end(client)
+                self.assertEqual(end, "end" if whole else "reset")
+                self.assertTrue(got.endswith(b"\r\n\r\nsome") or not whole, got)
+
     def test_pipelined_requests_are_answered_in_order(self):
         with self.proxy.client() as client:
             client.send("".join(f"GET {self.origin.url}/{n} HTTP/1.1\r\nHost: {self.origin.authority}\r\n\r\n" for n in range(10)))
@@ -140,6 +167,46 @@ class TunnelTest(SystemTest):
             client.finish()
             self.assertEqual(client.rest(), b"late answer")
 
+    def test_a_half_close_by_the_upstream_leaves_the_other_direction_open(self):
+        received = []
+        def serve(sock, _):
+            sock.sendall(b"all said")
+            sock.shutdown(socket.SHUT_WR)
+            while data := sock.recv(65536):
+                received.append(data)
+        origin = self.own(Scripted(serve=serve))
+        client, _ = self.start(allow=["127.0.0.1"]).connect(f"127.0.0.1:{origin.port}")
+        with client:
+            client.send("hello\r\n\r\n")
+            self.assertEqual(read_to_end(client), (b"all said", "end"))
+            client.send("still talking")
+            client.finish()
+            until(lambda: received == [b"still talking"], "the upstream hears what comes after its end")
+
+    def test_a_reset_is_passed_on_as_a_reset(self):
+        ends = []
+        def break_off(sock, head):
+            sock.sendall(b"part")
+            if b"you" in head:
+                sock.recv(1)  # the client has read it
+                reset_on_close(sock)
+            else:
+                ends.append(read_to_end(Client(sock=sock)))
+        origin = self.own(Scripted(serve=break_off))
+        proxy = self.start(allow=["127.0.0.1"])
+        client, _ = proxy.connect(f"127.0.0.1:{origin.port}")
+        with client:
+            client.send("you first\r\n\r\n")
+            self.assertEqual(client.read(4), b"part")
+            client.send("x")
+            self.assertEqual(read_to_end(client), (b"", "reset"))
+        client, _ = proxy.connect(f"127.0.0.1:{origin.port}")
+        client.send("me first\r\n\r\n")
+        self.assertEqual(client.read(4), b"part")
+        reset_on_close(client.sock)
+        client.close()
+        until(lambda: ends == [(b"", "reset")], "the upstream gets the reset of the client")
+
     def test_bytes_sent_right_behind_connect_are_not_lost(self):
         origin = self.own(Origin())
         with self.start(allow=["127.0.0.1"]).client() as client:
@@ -176,6 +243,6 @@ class ReuseTest(SystemTest):
         client.send(f"GET {origin.url}/ HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\n\r\n")
         until(lambda: origin.heads, "the request reaches the origin")
         # A reset: a FIN alone would be a client that has said all and still waits for its answer.
-        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset_on_close(client.sock)
         client.close()
         until(lambda: gone == [b""], "the origin sees the connection close")
