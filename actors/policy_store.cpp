@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "actors/compile.hpp"
 #include "actors/generation.hpp"
 #include "actors/log.hpp"
 #include "actors/policy_store_behavior.hpp"
@@ -45,7 +46,7 @@ void settled(store_pointer self, std::vector<std::string> changed, uint64_t clos
   next_change(self);
 }
 
-/// A shard that does not answer serves an unknown policy: nothing is safe any more.
+/// A shard that is lost serves an unknown policy: nothing is safe any more.
 [[noreturn]] void fail_closed(store_pointer self, const caf::error& why) {
   self->state.now.process->log->critical("msg=shard_lost error=\"{}\"", self->system().render(why));
   self->state.now.process->log->flush();
@@ -70,9 +71,20 @@ void push(store_pointer self, std::vector<std::string> changed, outcome_promise 
         [self](const caf::error& why) { fail_closed(self, why); });
 }
 
+void refuse(outcome_promise& done, std::string why) {
+  reload_outcome outcome;
+  outcome.problems.push_back(problem_of("", std::move(why)));
+  done.deliver(std::move(outcome));
+}
+
 /// Loads and pushes, or reports why not; the old policy stays in force then.
 void change(store_pointer self, const config::sources& from, outcome_promise done) {
   auto& now = self->state.now;
+  if (self->state.draining) { // it may have begun while this one waited
+    refuse(done, "the proxy is shutting down");
+    next_change(self);
+    return;
+  }
   auto ready = prepare(from, now.current->generation + 1, now.listeners);
   for (const auto& p : ready.problems)
     if (p.level == config::problem::severity::warning)
@@ -101,15 +113,14 @@ void change(store_pointer self, const config::sources& from, outcome_promise don
 
 outcome_promise enqueue(store_pointer self, config::sources from) {
   auto done = self->make_response_promise<reload_outcome>();
-  if (self->state.draining) {
-    reload_outcome outcome;
-    outcome.problems.emplace_back().message = "the proxy is shutting down";
-    done.deliver(std::move(outcome));
+  auto& s = self->state;
+  if (s.waiting.size() >= max_waiting_changes) {
+    refuse(done, "too many changes are waiting");
     return done;
   }
   auto run = [self, from = std::move(from), done] { change(self, from, done); };
-  if (std::exchange(self->state.busy, true))
-    self->state.waiting.push_back(std::move(run));
+  if (std::exchange(s.busy, true))
+    s.waiting.push_back(std::move(run));
   else
     run();
   return done;
@@ -119,6 +130,13 @@ outcome_promise enqueue(store_pointer self, config::sources from) {
 
 policy_store_actor::behavior_type policy_store(store_pointer self, store_start start) {
   self->state.now = std::move(start);
+  // One that dies within a change takes its answer along: a request alone would wait for ever.
+  for (const auto& shard : self->state.now.shards)
+    self->monitor(shard);
+  self->set_down_handler([self](const caf::down_msg& lost) {
+    if (lost.reason) // else it was told to end
+      fail_closed(self, lost.reason);
+  });
   return {
     [self](atom::current) { return self->state.now.current; },
     [self](atom::drain) {

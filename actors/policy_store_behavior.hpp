@@ -15,6 +15,9 @@
 
 namespace proxy {
 
+/// Changes that may wait for the one under way. Beyond it they are refused.
+inline constexpr size_t max_waiting_changes = 64;
+
 /// What the policy store is born with: the first generation, installed by `network_proxy`.
 struct store_start {
   config::sources from;
@@ -30,7 +33,7 @@ struct policy_store_state {
   explicit policy_store_state(policy_store_actor::pointer) {}
 
   store_start now;
-  /// Changes that wait for the one under way.
+  /// Changes that wait for the one under way, at most `max_waiting_changes`.
   std::deque<std::function<void()>> waiting;
   bool busy = false;
   bool draining = false;

@@ -31,6 +31,12 @@ void set_listeners(shard_pointer self, const listener_set& wanted) {
   }
 }
 
+/// What stays open in a drain: the admin API is how one watches it.
+listener_set admin_only(listener_set listeners) {
+  std::erase_if(listeners, [](const auto& l) { return l->serves != endpoint::admin; });
+  return listeners;
+}
+
 /// Asks every tunnel to judge itself; delivers how many closed once all have answered.
 void judge_tunnels(shard_pointer self, const snapshot_ptr& next,
                    caf::typed_response_promise<uint64_t> done) {
@@ -65,7 +71,8 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
   core.audit = next->config->audit.output == "none" ? audit_actor{} : self->state.audit;
   core.pool.configure(next->config->limits, next->config->timeouts);
   core.pool.clear();
-  set_listeners(self, listeners);
+  // A drain that overtook this change has closed them already.
+  set_listeners(self, core.draining ? admin_only(listeners) : listeners);
   if (!next->rules->enabled)
     for (auto* c : core.connections())
       if (c->serves != endpoint::admin)
@@ -136,12 +143,10 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       auto& st = self->state;
       st.core->draining = true;
       st.drained = self->make_response_promise<bool>();
-      // The admin API stays: it is how one watches a drain.
-      listener_set kept;
+      listener_set open;
       for (const auto& [socket, handle] : st.listeners)
-        if (socket->serves == endpoint::admin)
-          kept.push_back(socket);
-      set_listeners(self, kept);
+        open.push_back(socket);
+      set_listeners(self, admin_only(std::move(open)));
       st.core->pool.clear();
       auto promise = st.drained;
       for (auto* c : st.core->connections())

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "actors/generation.hpp"
+#include "actors/policy_store_behavior.hpp"
+#include "tests/config/support.hpp"
+#include "tests/support/test.hpp"
+
+namespace proxy::test {
+
+/// What a shard was told to serve, and the answers that it owes.
+struct noted {
+  std::vector<snapshot_ptr> snapshots;
+  std::vector<listener_set> listeners;
+  std::deque<caf::typed_response_promise<uint64_t>> owed;
+};
+
+/// A shard that acknowledges its oldest change when it is told how many tunnels that closed.
+using mock_shard_actor = shard_actor::extend<caf::reacts_to<uint64_t>>;
+
+inline mock_shard_actor::behavior_type mock_shard(mock_shard_actor::pointer self,
+                                                  std::shared_ptr<noted> into) {
+  return {
+    [=](uint64_t closed) {
+      CAF_REQUIRE(!into->owed.empty());
+      into->owed.front().deliver(closed);
+      into->owed.pop_front();
+    },
+    [=](atom::install, const snapshot_ptr& next, const listener_set& listeners) {
+      into->snapshots.push_back(next);
+      into->listeners.push_back(listeners);
+      into->owed.push_back(self->make_response_promise<uint64_t>());
+      return into->owed.back();
+    },
+    [](atom::listen, const peers_ptr&) {},
+    [](atom::adopt, int, endpoint, const ip_address&, uint16_t) {},
+    [](atom::describe) { return std::vector<connection_info>{}; },
+    [](atom::count) { return shard_counters{}; },
+    [](atom::blocked) { return blocked_page{}; },
+    [](atom::drain) { return true; },
+    [=](atom::abort) { self->quit(); },
+  };
+}
+
+inline audit_actor::behavior_type mock_audit(audit_actor::pointer,
+                                             std::shared_ptr<std::string> output) {
+  return {
+    [](atom::record, const audit_event&) {},
+    [=](atom::configure, const config_ptr& config) {
+      *output = config->audit.output;
+      return true;
+    },
+    [](atom::reopen) {},
+    [](atom::flush) { return true; },
+  };
+}
+
+using pending = std::shared_ptr<std::optional<reload_outcome>>;
+
+template <class... Ts>
+void ask(caf::event_based_actor* self, const policy_store_actor& store, const pending& into,
+         const Ts&... xs) {
+  self->request(store, caf::infinite, xs...).then([into](reload_outcome& outcome) {
+    into->emplace(std::move(outcome));
+  });
+}
+
+/// A store over two shards, its configuration file and managed file in a folder of their own.
+struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
+  policy_store_fixture() {
+    configure("allowed_domains = [\"a.example\"]");
+    for (auto& shard : shards)
+      shard = std::make_shared<noted>();
+    process->log = std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_st>(log));
+    first = prepare(from(), 1, {});
+    CAF_REQUIRE(first.next);
+    for (auto& shard : shards)
+      handles.push_back(sys.spawn(mock_shard, shard));
+    store = sys.spawn(policy_store, store_start{from(),
+                                                first.next,
+                                                first.listeners,
+                                                {handles.begin(), handles.end()},
+                                                sys.spawn(mock_audit, audit_output),
+                                                process});
+    run();
+  }
+
+  ~policy_store_fixture() override {
+    // The store first: it takes the loss of a shard for the end of everything.
+    caf::anon_send_exit(store, caf::exit_reason::kill);
+    run();
+    for (auto& handle : handles)
+      caf::anon_send_exit(handle, caf::exit_reason::kill);
+  }
+
+  void configure(const std::string& lines, const std::string& daemon = "") {
+    write("config.toml",
+          config::test::newer("enabled = true\nproxy_url = \"127.0.0.1:0\"\n" + lines) +
+            "\n[network_proxy]\nadmin_url = \"http://127.0.0.1:0\"\n" + daemon);
+  }
+
+  template <class... Ts>
+  pending change(Ts... xs) {
+    auto into = std::make_shared<std::optional<reload_outcome>>();
+    sys.spawn([=, to = store](caf::event_based_actor* asker) { ask(asker, to, into, xs...); });
+    run();
+    return into;
+  }
+  pending reload() { return change(atom::reload_v); }
+  pending set_mode(policy::mode mode) { return change(atom::set_mode_v, mode); }
+
+  /// A shard, or all of them, answers the oldest change that waits for it.
+  void acknowledge(size_t shard, uint64_t closed) {
+    self->send(handles[shard], closed);
+    run();
+  }
+  void acknowledge() {
+    acknowledge(0, 0);
+    acknowledge(1, 0);
+  }
+
+  template <class T, class... Ts>
+  T asked(Ts... xs) {
+    std::optional<T> out;
+    auto answer = self->request(store, caf::infinite, xs...);
+    run();
+    answer.receive([&](T& x) { out.emplace(std::move(x)); },
+                   [](const caf::error& why) { CAF_FAIL("no answer: " << to_string(why)); });
+    return std::move(*out);
+  }
+  snapshot_ptr current() { return asked<snapshot_ptr>(atom::current_v); }
+  listener_set listeners() { return asked<listener_set>(atom::listen_v); }
+
+  std::ostringstream log;
+  std::shared_ptr<process_state> process = std::make_shared<process_state>(2);
+  std::shared_ptr<noted> shards[2];
+  std::shared_ptr<std::string> audit_output = std::make_shared<std::string>();
+  prepared first;
+  std::vector<mock_shard_actor> handles;
+  policy_store_actor store;
+};
+
+} // namespace proxy::test
