@@ -142,9 +142,9 @@ CAF_TEST(a change with problems leaves policy and listeners as they are) {
 CAF_TEST(an address that cannot be bound refuses the whole change) {
   auto before = current();
   auto other = unbox(bind_listener(endpoint::http, {.ip = "127.0.0.1", .port = 0, .path = {}}));
-  write("config.toml",
-        newer("enabled = true\nproxy_url = \"127.0.0.1:" + std::to_string(other->port) + "\"\n") +
-          "mode = \"limited\"\n[network_proxy]\nadmin_url = \"\"\n");
+  write("config.toml", newer("enabled = true\nenable_socks5 = false\nproxy_url = \"127.0.0.1:" +
+                             std::to_string(other->port) + "\"\n") +
+                         "mode = \"limited\"\n[network_proxy]\nadmin_url = \"\"\n");
   auto done = reload();
   CAF_REQUIRE(done->has_value());
   CAF_CHECK(!(*done)->report);
@@ -155,8 +155,9 @@ CAF_TEST(an address that cannot be bound refuses the whole change) {
 }
 
 CAF_TEST(listeners whose address stays are kept and new ones are bound before they are pushed) {
-  write("config.toml", newer("enabled = true\nproxy_url = \"127.0.0.2:0\"\n") +
-                         "\n[network_proxy]\nadmin_url = \"http://127.0.0.1:0\"\n");
+  write("config.toml",
+        newer("enabled = true\nenable_socks5 = false\nproxy_url = \"127.0.0.2:0\"\n") +
+          "\n[network_proxy]\nadmin_url = \"http://127.0.0.1:0\"\n");
   auto done = reload();
   auto& now = shards[0]->listeners[0];
   CAF_REQUIRE_EQUAL(now.size(), 2u);

@@ -104,7 +104,8 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
 
   void configure(const std::string& lines, const std::string& daemon = "") {
     write("config.toml",
-          config::test::newer("enabled = true\nproxy_url = \"127.0.0.1:0\"\n" + lines) +
+          config::test::newer(
+            "enabled = true\nenable_socks5 = false\nproxy_url = \"127.0.0.1:0\"\n" + lines) +
             "\n[network_proxy]\nadmin_url = \"http://127.0.0.1:0\"\n" + daemon);
   }
 

@@ -102,8 +102,9 @@ struct shard_fixture : loop_fixture, config::test::folder {
   /// A generation with these lines in the network table. Its listeners stay while their address
   /// does.
   prepared compiled(const std::string& lines) {
-    write("config.toml", config::test::newer("proxy_url = \"127.0.0.1:0\"\n" + lines) +
-                           "\n[network_proxy]\nadmin_url = \"http://127.0.0.1:0\"\n");
+    write("config.toml",
+          config::test::newer("enable_socks5 = false\nproxy_url = \"127.0.0.1:0\"\n" + lines) +
+            "\n[network_proxy]\nadmin_url = \"http://127.0.0.1:0\"\n");
     auto out = prepare(from(), ++generation, bound);
     CAF_REQUIRE(out.next);
     bound = out.listeners;
