@@ -37,6 +37,7 @@ denied_domains = []
 
 # Where clients connect: HTTP_PROXY and HTTPS_PROXY point here. `codex-network-proxy env` prints the variables.
 # proxy_url = "http://127.0.0.1:3128"
+# socks_url = "http://127.0.0.1:8081"   # SOCKS5; enable_socks5 = false turns it off
 
 # How the daemon runs. `codex-network-proxy --help` lists every key.
 [network_proxy]
