@@ -199,10 +199,8 @@ void association::flush_down() {
 
 void association::begin(udp_target& t) {
   auto named = socks5::read_address(t.address());
-  if (!named || named->port == 0) {
-    drop(&shard_counters::udp_dropped_malformed);
+  if (!named || named->port == 0)
     return targets_.close(t, c_.shard.loop.now() + refused_for);
-  }
   t.to = {};
   t.to.protocol = policy::protocol::socks5_udp;
   t.to.host = std::move(named->host);
@@ -299,14 +297,16 @@ void association::refuse(udp_target& t, const policy::denial& why) {
 
 void association::judge_again() {
   for (auto& t : targets_.all()) {
-    if (t.is == udp_target::state::open) {
-      t.under = c_.shard.policy;
-      auto denial = policy::judge_again(*t.under->rules, t.to, t.way->addresses()[t.chosen], false);
-      if (denial)
-        refuse(t, *denial);
-    } else if (t.is == udp_target::state::closed) {
+    if (t.is == udp_target::state::closed)
       t.closed_until = {}; // what was refused may be allowed now
-    }
+    if (t.is != udp_target::state::open)
+      continue;
+    t.under = c_.shard.policy;
+    // All its addresses, not the chosen one alone: it may move on to another.
+    auto addresses = t.way->addresses();
+    for (size_t i = 0; i < addresses.size() && t.is == udp_target::state::open; ++i)
+      if (auto denial = policy::judge_again(*t.under->rules, t.to, addresses[i], false))
+        refuse(t, *denial);
   }
 }
 

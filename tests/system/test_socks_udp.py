@@ -155,6 +155,20 @@ class UdpTest(SystemTest):
         again.greet()
         self.assertEqual(again.ask(socks.ASSOCIATE, "0.0.0.0", 0)[0], socks.NOT_ALLOWED)
 
+    def test_a_new_policy_judges_every_address_of_a_name(self):
+        echo = self.own(Echo())
+        names = self.own(NameServer(lambda *_: ["127.0.0.1", "127.0.0.2"]))
+        self.begin(allow=["two.test"], daemon=names.settings)
+        _, sock = self.associate()
+        head = b"\0\0\0" + socks.address("two.test", echo.port)
+        sock.send(head + b"a")
+        self.assertEqual(sock.recv(100), head + b"a")
+        self.proxy.configure(deny=["127.0.0.2"])
+        self.assertEqual(self.proxy.reload()[0], 200)
+        sock.send(head + b"b")
+        until(lambda: self.dropped("refused") >= 1, "the target is refused now")
+        self.assertEqual(echo.seen, [b"a"])
+
     def test_without_udp_the_command_is_unknown(self):
         self.begin(network={"enable_socks5_udp": False})
         control = self.own(socks.SocksClient(self.proxy.address("socks")))
