@@ -112,7 +112,10 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
   template <class... Ts>
   pending change(Ts... xs) {
     auto into = std::make_shared<std::optional<reload_outcome>>();
-    sys.spawn([=, to = store](caf::event_based_actor* asker) { ask(asker, to, into, xs...); });
+    // With an argument: CAF dereferences a null pointer to hold none.
+    sys.spawn([=, to = store](caf::event_based_actor* asker,
+                              const pending& answer) { ask(asker, to, answer, xs...); },
+              into);
     run();
     return into;
   }
