@@ -91,8 +91,10 @@ pump::status pump::run(event_loop& loop, transport& from, transport& to) {
       return status::blocked;
     auto splices = bulk_ && !from.is_tls() && !to.is_tls();
     auto result = splices ? splice_once(loop, from, to) : copy_once(loop, from, to);
-    if (result != status::busy)
-      return result;
+    // After a splice others have their turn, and the sender time to send more: few large pieces
+    // cost less than many small ones.
+    if (result != status::busy || splices)
+      return finished() ? status::finished : result;
   }
   return finished() ? status::finished : status::busy; // whoever is told so takes the excess
 }
