@@ -80,6 +80,32 @@ class UdpTest(SystemTest):
         self.assertLessEqual(got, {head + b"%d" % i for i in range(20)})
         self.assertEqual(names.asked("good.test", "A"), 1)
 
+    def test_ipv6_targets_and_a_name_server_behind_the_relay(self):
+        echo = self.own(Echo("::1"))
+        names = self.own(NameServer(lambda *_: ["192.0.2.7"]))
+        self.begin(allow=["::1", "127.0.0.1"])
+        _, sock = self.associate()
+        head = b"\0\0\0" + socks.address("::1", echo.port)
+        sock.send(head + b"six")
+        self.assertEqual(sock.recv(100), head + b"six")
+        host, port = names.address.rsplit(":", 1)
+        head = b"\0\0\0" + socks.address(host, int(port))
+        question = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x01\0\x01"
+        sock.send(head + question)
+        answer = sock.recv(600)
+        self.assertTrue(answer.startswith(head + b"\x12\x34"))
+        self.assertIn(bytes([192, 0, 2, 7]), answer)
+
+    def test_many_associations_at_once(self):
+        echo = self.own(Echo())
+        self.begin()
+        head = b"\0\0\0" + socks.address("127.0.0.1", echo.port)
+        live = [self.associate() for _ in range(300)]
+        for i, (_, sock) in enumerate(live):
+            sock.send(head + b"%d" % i)
+        for i, (_, sock) in enumerate(live):
+            self.assertEqual(sock.recv(100), head + b"%d" % i)
+
     def test_refused_targets_get_nothing_and_are_recorded_once(self):
         echo = self.own(Echo())
         self.begin(allow=["localhost"], network={"allow_local_binding": False})
