@@ -19,7 +19,8 @@ policy::target target_of(policy::protocol protocol) {
   return what;
 }
 
-std::string refusal(policy::denial why, policy::protocol protocol, answer_options options = {.request_id = "id"}) {
+std::string refusal(policy::denial why, policy::protocol protocol,
+                    answer_options options = {.request_id = "id"}) {
   std::string out;
   append_refusal(out, why, target_of(protocol), options);
   return out;
@@ -61,8 +62,9 @@ CAF_TEST(a refused tunnel is told why in text) {
   why.reason = policy::reason::not_allowed;
   auto response = refusal(why, policy::protocol::https_connect);
   CAF_CHECK(has(response, "content-type: text/plain\r\n"));
-  CAF_CHECK_EQUAL(body_of(response),
-                  "Domain not in allowlist.\nhost=evil.example reason=not_allowed rule=- request_id=id\n");
+  CAF_CHECK_EQUAL(
+    body_of(response),
+    "Domain not in allowlist.\nhost=evil.example reason=not_allowed rule=- request_id=id\n");
 }
 
 CAF_TEST(every reason has its status) {
@@ -97,12 +99,14 @@ CAF_TEST(a deciders words cannot break out of the head or the body) {
   auto response = refusal(why, policy::protocol::http);
   CAF_CHECK(!has(response, "\r\nset-cookie"));
   auto body = nlohmann::json::parse(body_of(response));
-  CAF_CHECK_EQUAL(body["reason"].get<std::string>(), "no\r\nset-cookie: a=b\r\n\r\n\"\\\xef\xbf\xbd");
+  CAF_CHECK_EQUAL(body["reason"].get<std::string>(),
+                  "no\r\nset-cookie: a=b\r\n\r\n\"\\\xef\xbf\xbd");
 }
 
 CAF_TEST(an answer to head has no body but its length) {
   policy::denial why;
-  auto response = refusal(why, policy::protocol::http, {.request_id = "id", .head_only = true, .close = false});
+  auto response =
+    refusal(why, policy::protocol::http, {.request_id = "id", .head_only = true, .close = false});
   CAF_CHECK_EQUAL(body_of(response), "");
   CAF_CHECK(!has(response, "content-length: 0\r\n"));
   CAF_CHECK(!has(response, "connection:"));
@@ -112,7 +116,9 @@ CAF_TEST(a fault names its cause) {
   std::string out;
   append_fault(out, errc::connection_timeout, "192.0.2.1:80", {.request_id = "id"});
   CAF_CHECK(out.rfind("HTTP/1.1 504 ", 0) == 0);
-  CAF_CHECK(has(out, "proxy-status: codex-network-proxy; error=connection_timeout; details=\"192.0.2.1:80\"\r\n"));
+  CAF_CHECK(has(
+    out,
+    "proxy-status: codex-network-proxy; error=connection_timeout; details=\"192.0.2.1:80\"\r\n"));
   CAF_CHECK(has(out, "connection: close\r\n"));
   CAF_CHECK_EQUAL(body_of(out), "connection_timeout: 192.0.2.1:80\n");
 }

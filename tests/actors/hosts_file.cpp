@@ -59,21 +59,23 @@ CAF_TEST(lines give names their addresses) {
   for (auto& [text, name, addresses] : std::initializer_list<row>{
          {"192.0.2.1 one", "one", "192.0.2.1"},
          {"192.0.2.1\tone\n", "one", "192.0.2.1"},
-         {"  192.0.2.1   one  two.example  \r\n", "two.example", "192.0.2.1"}, // indented, aliases, CRLF
+         {"  192.0.2.1   one  two.example  \r\n", "two.example",
+          "192.0.2.1"}, // indented, aliases, CRLF
          {"2001:DB8::1 six", "six", "2001:db8::1"},
-         {"192.0.2.1 ONE.Example.", "one.example", "192.0.2.1"},               // normalised as hosts are
+         {"192.0.2.1 ONE.Example.", "one.example", "192.0.2.1"}, // normalised as hosts are
          {"192.0.2.1 one # two", "one", "192.0.2.1"},
          {"192.0.2.1 one # two", "two", ""},
          {"192.0.2.1 one#two", "one", "192.0.2.1"},
          {"#192.0.2.1 one", "one", ""},
-         {"192.0.2.1 one\n192.0.2.2 one\n2001:db8::1 one", "one", "192.0.2.1 192.0.2.2 2001:db8::1"},
-         {"192.0.2.1 one\n192.0.2.1 one", "one", "192.0.2.1"},                 // not twice
+         {"192.0.2.1 one\n192.0.2.2 one\n2001:db8::1 one", "one",
+          "192.0.2.1 192.0.2.2 2001:db8::1"},
+         {"192.0.2.1 one\n192.0.2.1 one", "one", "192.0.2.1"}, // not twice
          {"\n\n192.0.2.1 one\n\n", "one", "192.0.2.1"},
-         {"192.0.2.1", "192.0.2.1", ""},                                       // an address and no name
-         {"192.0.2.1 192.0.2.9", "192.0.2.9", ""},                             // an address is no name
+         {"192.0.2.1", "192.0.2.1", ""},           // an address and no name
+         {"192.0.2.1 192.0.2.9", "192.0.2.9", ""}, // an address is no name
          {"192.0.2.300 one\n192.0.2.1 two", "two", "192.0.2.1"},
          {"192.0.2.300 one\n192.0.2.1 two", "one", ""},
-         {"127.1 one", "one", ""},                                             // strict notation only
+         {"127.1 one", "one", ""}, // strict notation only
          {"fe80::1%eth0 one", "one", ""},
          {"one 192.0.2.1", "one", ""},
          {"192.0.2.1 bad..name good", "good", "192.0.2.1"},

@@ -120,7 +120,7 @@ CAF_TEST(a receiver that takes nothing stops the sender and nothing is lost) {
     if (n > 0)
       sent.append(block, 0, static_cast<size_t>(n));
     loop.turn(0ms);
-    (void) p.run(loop, from, to);
+    (void)p.run(loop, from, to);
     stuck = n <= 0 && p.holds_bytes() && !to.may_write();
   }
   CAF_REQUIRE(stuck);

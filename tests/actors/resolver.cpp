@@ -28,7 +28,9 @@ CAF_TEST(addresses of both families come with v6 first) {
 CAF_TEST(an alias is followed) {
   script = [](const dns_question& q) -> packets {
     auto target = dns::encode_name("real.example");
-    return {dns::reply(q, 0, {dns::record("\xc0\x0c", type_cname, 60, target), dns::address("192.0.2.7", 60, target)})};
+    return {dns::reply(
+      q, 0,
+      {dns::record("\xc0\x0c", type_cname, 60, target), dns::address("192.0.2.7", 60, target)})};
   };
   CAF_CHECK_EQUAL(resolve("alias.example"), "192.0.2.7");
 }
@@ -62,7 +64,9 @@ CAF_TEST(an answer with no time to live is not kept nor is one behind such an al
     if (q.name == "negative.example") // its highest bit set: counts as none
       return {dns::reply(q, 0, {dns::address("192.0.2.1", 0xffffffff)})};
     auto target = dns::encode_name("real.example");
-    return {dns::reply(q, 0, {dns::record("\xc0\x0c", type_cname, 0, target), dns::address("192.0.2.1", 60, target)})};
+    return {dns::reply(
+      q, 0,
+      {dns::record("\xc0\x0c", type_cname, 0, target), dns::address("192.0.2.1", 60, target)})};
   };
   for (const std::string name : {"brief.example", "negative.example", "alias.example"}) {
     CAF_CHECK_EQUAL(resolve(name), "192.0.2.1");
@@ -113,7 +117,8 @@ CAF_TEST(questions for one name join) {
   auto first = ask("one.example");
   auto second = ask("one.example");
   auto other = ask("two.example");
-  CAF_CHECK(run_until([&] { return first->has_value() && second->has_value() && other->has_value(); }));
+  CAF_CHECK(
+    run_until([&] { return first->has_value() && second->has_value() && other->has_value(); }));
   CAF_CHECK_EQUAL(describe(first), "192.0.2.1");
   CAF_CHECK_EQUAL(describe(second), "192.0.2.1");
   CAF_CHECK_EQUAL(server.count("one.example"), 1u);
@@ -125,7 +130,8 @@ CAF_TEST(a server that is silent is a timeout that is remembered for a moment) {
   start();
   script = [](const dns_question&) -> packets { return {}; };
   auto begin = std::chrono::steady_clock::now();
-  CAF_CHECK_EQUAL(resolve("one.example"), "dns_timeout: one.example: no name server answered in time");
+  CAF_CHECK_EQUAL(resolve("one.example"),
+                  "dns_timeout: one.example: no name server answered in time");
   auto took = std::chrono::steady_clock::now() - begin;
   CAF_CHECK(took >= 50ms && took < 1s);
   auto before = server.asked.size();
@@ -210,11 +216,13 @@ CAF_TEST(a server that is down is passed over) {
 CAF_TEST(a truncated answer is asked for again over TCP and bounded) {
   std::vector<std::string> many;
   for (int i = 0; i < 2000; ++i)
-    many.push_back(dns::address("10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250), 60));
+    many.push_back(
+      dns::address("10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250), 60));
   script = [&](const dns_question& q) -> packets {
     if (!q.tcp)
       return {dns::reply(q, dns::truncated)};
-    return {dns::reply(q, 0, q.type == type_a ? many : std::vector{dns::address("2001:db8::1", 60)})};
+    return {
+      dns::reply(q, 0, q.type == type_a ? many : std::vector{dns::address("2001:db8::1", 60)})};
   };
   auto answer = answer_of("many.example");
   CAF_REQUIRE(answer);
@@ -232,13 +240,16 @@ CAF_TEST(many truncated answers at once all arrive) {
   std::vector<pending> all;
   for (int i = 0; i < 100; ++i)
     all.push_back(ask("n" + std::to_string(i) + ".example"));
-  CAF_CHECK(run_until([&] { return std::all_of(all.begin(), all.end(), [](auto& p) { return p->has_value(); }); }));
+  CAF_CHECK(run_until(
+    [&] { return std::all_of(all.begin(), all.end(), [](auto& p) { return p->has_value(); }); }));
   for (auto& each : all)
     CAF_CHECK_EQUAL(describe(each), "192.0.2.1");
 }
 
 CAF_TEST(nobody is asked for literals and localhost) {
-  struct row { std::string name, answer; };
+  struct row {
+    std::string name, answer;
+  };
   for (auto& [name, answer] : std::initializer_list<row>{
          {"192.0.2.9", "192.0.2.9"},
          {"2001:db8::9", "2001:db8::9"},
@@ -250,8 +261,9 @@ CAF_TEST(nobody is asked for literals and localhost) {
 }
 
 CAF_TEST(what is no name is refused unasked) {
-  for (const std::string& name : {std::string{}, std::string{"a..b"}, std::string(64, 'a') + ".example",
-                                 std::string{"evil\0.example", 13}, std::string{"a b"}, std::string(300, 'a')}) {
+  for (const std::string& name :
+       {std::string{}, std::string{"a..b"}, std::string(64, 'a') + ".example",
+        std::string{"evil\0.example", 13}, std::string{"a b"}, std::string(300, 'a')}) {
     CAF_MESSAGE(name);
     CAF_CHECK_EQUAL(resolve(name).substr(0, 9), "dns_error");
   }
@@ -275,7 +287,7 @@ CAF_TEST(new settings empty the cache) {
   CAF_CHECK_EQUAL(server.count("one.example"), 2u);
 }
 
-CAF_TEST(look-ups under way go on with the new servers) {
+CAF_TEST(look - ups under way go on with the new servers) {
   script = [](const dns_question&) -> packets { return {}; };
   auto first = ask("one.example");
   auto second = ask("two.example");
@@ -295,7 +307,8 @@ CAF_TEST(servers that are none are an error and nobody else is asked) {
   for (const std::string bad : {"name.example", "192.0.2.1:99999", "192.0.2.1,192.0.2.2", ""}) {
     settings.dns.servers = {server.address(), bad};
     start();
-    CAF_CHECK_EQUAL(resolve("one.example"), "dns_error: one.example: name server \"" + bad + "\" is not an address");
+    CAF_CHECK_EQUAL(resolve("one.example"),
+                    "dns_error: one.example: name server \"" + bad + "\" is not an address");
   }
   CAF_CHECK(server.asked.empty());
 }
@@ -325,12 +338,13 @@ CAF_TEST(a resolver that ends answers those who wait) {
   auto third = ask("two.example");
   CAF_CHECK(run_until([this] { return server.asked.size() == 4; }));
   caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
-  CAF_CHECK(run_until([&] { return first->has_value() && second->has_value() && third->has_value(); }, 1s));
+  CAF_CHECK(
+    run_until([&] { return first->has_value() && second->has_value() && third->has_value(); }, 1s));
   for (auto& each : {first, second, third})
     CAF_CHECK_EQUAL(describe(each).substr(0, 9), "cancelled");
 }
 
-CAF_TEST(look-ups are bounded) {
+CAF_TEST(look - ups are bounded) {
   script = [](const dns_question&) -> packets { return {}; };
   settings.timeouts.dns = 5s;
   start();
@@ -384,7 +398,12 @@ CAF_TEST(nothing a server sends does harm) {
     [](const dns_question& q) { return q.packet.substr(0, 2) + std::string(2000, '\xff'); },
     [](const dns_question& q) { return q.packet.substr(0, 2) + std::string(4000, '\0'); },
     [](const dns_question& q) { return dns::reply(q, dns::format_error); },
-    pointer_loop, self_alias, alias_ring, count_lies, length_lies, short_address,
+    pointer_loop,
+    self_alias,
+    alias_ring,
+    count_lies,
+    length_lies,
+    short_address,
   };
   settings.timeouts.dns = 60ms;
   start();

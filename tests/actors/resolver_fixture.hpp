@@ -20,8 +20,8 @@ using pending = std::shared_ptr<std::optional<caf::expected<dns_answer>>>;
 
 /// Asks one question and keeps the answer.
 using asker_actor = caf::typed_actor<caf::reacts_to<std::string>>;
-inline asker_actor::behavior_type
-asker(pinned_actor<asker_actor>* self, resolver_actor whom, pending into) {
+inline asker_actor::behavior_type asker(pinned_actor<asker_actor>* self, resolver_actor whom,
+                                        pending into) {
   return {[=](const std::string& name) {
     self->request(whom, caf::infinite, atom::resolve_v, name)
       .then([into](dns_answer& answer) { into->emplace(std::move(answer)); },
@@ -45,7 +45,8 @@ inline std::string describe(const pending& got) {
 /// A resolver whose one name server the test scripts.
 struct resolver_fixture : loop_fixture {
   explicit resolver_fixture(std::unique_ptr<poller> how = make_poller())
-    : loop_fixture(std::move(how)), server(loop, [this](const dns_question& q) { return script(q); }) {
+    : loop_fixture(std::move(how)),
+      server(loop, [this](const dns_question& q) { return script(q); }) {
     settings.dns.servers = {server.address()};
     settings.dns.hosts_file = "";
     start();
@@ -61,7 +62,8 @@ struct resolver_fixture : loop_fixture {
     settle();
   }
   void configure() {
-    caf::anon_send(actor, atom::configure_v, std::make_shared<const config::proxy_config>(settings));
+    caf::anon_send(actor, atom::configure_v,
+                   std::make_shared<const config::proxy_config>(settings));
     settle();
   }
 
@@ -73,7 +75,7 @@ struct resolver_fixture : loop_fixture {
   }
   std::string resolve(const std::string& name) {
     auto got = ask(name);
-    (void) run_until([&] { return got->has_value(); });
+    (void)run_until([&] { return got->has_value(); });
     askers.clear();
     return describe(got);
   }

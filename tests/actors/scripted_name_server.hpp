@@ -30,7 +30,9 @@ struct dns_question {
 /// Parts of an answer (RFC 1035 §4.1).
 namespace dns {
 
-inline std::string be16(unsigned x) { return {static_cast<char>(x >> 8 & 0xff), static_cast<char>(x & 0xff)}; }
+inline std::string be16(unsigned x) {
+  return {static_cast<char>(x >> 8 & 0xff), static_cast<char>(x & 0xff)};
+}
 inline std::string be32(uint32_t x) { return be16(x >> 16) + be16(x & 0xffff); }
 
 inline std::string encode_name(std::string_view name) {
@@ -44,27 +46,37 @@ inline std::string encode_name(std::string_view name) {
   return out + '\0';
 }
 
-inline std::string record(const std::string& owner, uint16_t type, uint32_t ttl, const std::string& data) {
+inline std::string record(const std::string& owner, uint16_t type, uint32_t ttl,
+                          const std::string& data) {
   return owner + be16(type) + be16(1) + be32(ttl) + be16(static_cast<unsigned>(data.size())) + data;
 }
 
 /// A or AAAA for the name that was asked.
-inline std::string address(std::string_view text, uint32_t ttl, const std::string& owner = "\xc0\x0c") {
+inline std::string address(std::string_view text, uint32_t ttl,
+                           const std::string& owner = "\xc0\x0c") {
   auto ip = *ip_address::parse(text);
   std::string bytes(ip.bytes().begin(), ip.bytes().end());
-  return ip.is_v4() ? record(owner, type_a, ttl, bytes.substr(12)) : record(owner, type_aaaa, ttl, bytes);
+  return ip.is_v4() ? record(owner, type_a, ttl, bytes.substr(12))
+                    : record(owner, type_aaaa, ttl, bytes);
 }
 
 /// An answer to `q`. @param flags Beside QR, RD and RA: TC (0x0200) and a response code.
-inline std::string reply(const dns_question& q, unsigned flags, const std::vector<std::string>& records = {}) {
-  auto out = q.packet.substr(0, 2) + be16(0x8180 | flags) + be16(1) + be16(static_cast<unsigned>(records.size())) +
-             be16(0) + be16(0) + q.section();
+inline std::string reply(const dns_question& q, unsigned flags,
+                         const std::vector<std::string>& records = {}) {
+  auto out = q.packet.substr(0, 2) + be16(0x8180 | flags) + be16(1) +
+             be16(static_cast<unsigned>(records.size())) + be16(0) + be16(0) + q.section();
   for (const auto& each : records)
     out += each;
   return out;
 }
 
-enum : unsigned { truncated = 0x0200, format_error = 1, server_failure = 2, no_such_name = 3, refused = 5 };
+enum : unsigned {
+  truncated = 0x0200,
+  format_error = 1,
+  server_failure = 2,
+  no_such_name = 3,
+  refused = 5
+};
 
 } // namespace dns
 
@@ -82,8 +94,8 @@ inline dns_question dns_question::parse(std::string bytes, bool over_tcp) {
   return q;
 }
 
-/// A name server on a loopback port, UDP and TCP, served by the test's own loop. `script` gives the packets
-/// it sends to a question, none for silence.
+/// A name server on a loopback port, UDP and TCP, served by the test's own loop. `script` gives the
+/// packets it sends to a question, none for silence.
 class scripted_name_server {
 public:
   using answers = std::vector<std::string>;
@@ -134,7 +146,8 @@ private:
         sockaddr_in from{};
         socklen_t size = sizeof from;
         char buffer[4096];
-        auto n = ::recvfrom(fd, buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &size);
+        auto n =
+          ::recvfrom(fd, buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &size);
         if (n < 0)
           return;
         for (const auto& packet : server.answer({buffer, static_cast<size_t>(n)}, false))
@@ -148,7 +161,8 @@ private:
       ready = io_out;
       in += own.receive();
       while (in.size() >= 2) {
-        auto size = static_cast<size_t>(static_cast<unsigned char>(in[0]) << 8 | static_cast<unsigned char>(in[1]));
+        auto size = static_cast<size_t>(static_cast<unsigned char>(in[0]) << 8 |
+                                        static_cast<unsigned char>(in[1]));
         if (in.size() < 2 + size)
           return;
         for (const auto& packet : server.answer(in.substr(2, size), true))
@@ -173,7 +187,7 @@ private:
 
   void watch(source& what) {
     what.fd = what.own.fd;
-    (void) loop_.watch(what);
+    (void)loop_.watch(what);
   }
   answers answer(std::string packet, bool tcp) {
     asked.push_back(dns_question::parse(std::move(packet), tcp));

@@ -20,9 +20,11 @@ struct small_config : caf::actor_system_config {
   }
 };
 
-/// One event loop that the test turns by hand. Actors of a test must be gone, or ready to go, when it ends.
+/// One event loop that the test turns by hand. Actors of a test must be gone, or ready to go, when
+/// it ends.
 struct loop_fixture {
-  explicit loop_fixture(std::unique_ptr<poller> how = make_poller()) : loop(system, std::move(how)) {}
+  explicit loop_fixture(std::unique_ptr<poller> how = make_poller())
+    : loop(system, std::move(how)) {}
   ~loop_fixture() { settle(); }
 
   /// Lets what is queued run, answers to it included.
@@ -45,7 +47,7 @@ struct loop_fixture {
 
   /// Turns the loop for a while: for things that must not happen.
   void run_for(std::chrono::milliseconds span) {
-    (void) run_until([] { return false; }, span);
+    (void)run_until([] { return false; }, span);
   }
 
   small_config config;

@@ -1,4 +1,3 @@
 #include "tests/support/test.hpp"
 
 #include <caf/test/unit_test_impl.hpp>
-

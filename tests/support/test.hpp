@@ -4,8 +4,8 @@
 #ifndef FAIL
 #define FAIL CAF_FAIL
 #endif
-#include <caf/test/unit_test.hpp>
 #include <caf/test/dsl.hpp>
+#include <caf/test/unit_test.hpp>
 
 #include "protocols/error.hpp"
 

@@ -43,18 +43,21 @@ struct outcome_log {
   bool ended = false;
 };
 
-task<void> ask_flow(asker_self* self, number_actor other, std::chrono::milliseconds patience, outcome_log& log) {
+task<void> ask_flow(asker_self* self, number_actor other, std::chrono::milliseconds patience,
+                    outcome_log& log) {
   auto& wakes = *self->state.wakes;
   auto answer = co_await ask<int>(self, wakes, self->loop().now() + patience, other, 7);
   log.answers.push_back(std::move(answer));
 }
 
-number_actor::behavior_type
-asker(asker_self* self, number_actor other, std::chrono::milliseconds patience, outcome_log* log, asker_self** handle) {
+number_actor::behavior_type asker(asker_self* self, number_actor other,
+                                  std::chrono::milliseconds patience, outcome_log* log,
+                                  asker_self** handle) {
   *handle = self;
   self->state.wakes = std::make_unique<waker>(self->loop());
   self->state.flow = ask_flow(self, other, patience, *log);
-  self->state.flow.start(&log->ended, [](void* flag) noexcept { *static_cast<bool*>(flag) = true; });
+  self->state.flow.start(&log->ended,
+                         [](void* flag) noexcept { *static_cast<bool*>(flag) = true; });
   return {[](int x) { return x; }};
 }
 

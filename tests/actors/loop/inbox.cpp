@@ -29,7 +29,7 @@ CAF_TEST(what was pushed comes out oldest first behind what is there) {
   inbox box;
   std::vector<caf::resumable*> out{token(8)};
   for (uintptr_t v : {16u, 24u, 32u})
-    (void) box.push(token(v));
+    (void)box.push(token(v));
   box.take(out);
   CAF_CHECK(out == (std::vector{token(8), token(16), token(24), token(32)}));
   box.take(out);

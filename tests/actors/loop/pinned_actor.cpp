@@ -42,8 +42,8 @@ adder_actor::behavior_type adder(pinned_actor<adder_actor>*, std::shared_ptr<jou
 }
 
 /// Asks another adder and hands the answer on.
-adder_actor::behavior_type
-forwarder(pinned_actor<adder_actor>* self, std::shared_ptr<journal> log, adder_actor to) {
+adder_actor::behavior_type forwarder(pinned_actor<adder_actor>* self, std::shared_ptr<journal> log,
+                                     adder_actor to) {
   log->note();
   return {[=](int x) {
     log->note();
@@ -59,8 +59,8 @@ forwarder(pinned_actor<adder_actor>* self, std::shared_ptr<journal> log, adder_a
 /// Talks to itself until the test has heard enough.
 using chatter_actor = caf::typed_actor<caf::reacts_to<int>>;
 
-chatter_actor::behavior_type
-chatterbox(pinned_actor<chatter_actor>* self, std::shared_ptr<journal> log) {
+chatter_actor::behavior_type chatterbox(pinned_actor<chatter_actor>* self,
+                                        std::shared_ptr<journal> log) {
   return {[=](int x) {
     log->note();
     if (!log->enough)
@@ -70,7 +70,8 @@ chatterbox(pinned_actor<chatter_actor>* self, std::shared_ptr<journal> log) {
 
 /// A loop with a thread of its own.
 struct running_loop {
-  explicit running_loop(caf::actor_system& system) : loop(system), thread([this] { loop.run(); }), id(thread.get_id()) {}
+  explicit running_loop(caf::actor_system& system)
+    : loop(system), thread([this] { loop.run(); }), id(thread.get_id()) {}
   ~running_loop() { stop(); }
   void stop() {
     loop.stop();
@@ -131,8 +132,9 @@ CAF_TEST(actors of two loops talk and each stays where it is) {
     auto near = spawn_pinned(left.loop, forwarder, left_log, far);
     caf::scoped_actor self{system};
     for (int i = 0; i < 100; ++i)
-      self->request(near, 10s, i).receive([i](int x) { CAF_CHECK_EQUAL(x, i + 1); },
-                                          [](const caf::error&) { CAF_FAIL("no answer"); });
+      self->request(near, 10s, i)
+        .receive([i](int x) { CAF_CHECK_EQUAL(x, i + 1); },
+                 [](const caf::error&) { CAF_FAIL("no answer"); });
   }
   auto left_id = left.id;
   auto right_id = right.id;

@@ -219,8 +219,16 @@ CAF_TEST(a source that goes away during a batch is not called) {
     CAF_REQUIRE(f.loop.watch(*b));
     // Whichever is called first takes the other with it.
     int calls = 0;
-    a->then = [&] { ++calls; f.loop.unwatch(*b); b.reset(); };
-    b->then = [&] { ++calls; f.loop.unwatch(*a); a.reset(); };
+    a->then = [&] {
+      ++calls;
+      f.loop.unwatch(*b);
+      b.reset();
+    };
+    b->then = [&] {
+      ++calls;
+      f.loop.unwatch(*a);
+      a.reset();
+    };
     f.loop.turn(0ms);
     f.loop.turn(0ms);
     CAF_CHECK_EQUAL(calls, 1);

@@ -155,7 +155,7 @@ CAF_TEST(a write to a peer that is gone fails without a signal) {
   fixture f;
   f.peer.reset();
   CAF_REQUIRE(f.run_until([&] { return f.sock.may_read(); }));
-  (void) f.sock.read(f.loop.scratch());
+  (void)f.sock.read(f.loop.scratch());
   auto put = f.sock.write("x");
   CAF_CHECK(put.failed());
   CAF_CHECK_EQUAL(put.error, EPIPE);
@@ -198,7 +198,7 @@ CAF_TEST(events go to whom the socket belongs) {
   f.peer_sends("x");
   CAF_CHECK_EQUAL(f.handler.fired, before);
   CAF_CHECK(other.fired > 0);
-  (void) f.read_some();
+  (void)f.read_some();
   f.sock.belong_to(nullptr);
   f.peer_sends("y"); // heard by nobody, and known
 }

@@ -39,7 +39,8 @@ struct endpoint_fd {
 
   /// @returns whether all was sent.
   bool send(std::string_view bytes) const {
-    return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+    return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size());
   }
   /// What is there now, at most 64 KiB of it.
   [[nodiscard]] std::string receive() const {
@@ -69,7 +70,7 @@ struct endpoint_fd {
 
 inline std::pair<endpoint_fd, endpoint_fd> stream_pair() {
   int fds[2] = {-1, -1};
-  (void) ::socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
+  (void)::socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
   return {endpoint_fd{fds[0]}, endpoint_fd{fds[1]}};
 }
 
@@ -79,8 +80,8 @@ inline endpoint_fd tcp_listener() {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  (void) ::bind(listener.fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  (void) ::listen(listener.fd, 16);
+  (void)::bind(listener.fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  (void)::listen(listener.fd, 16);
   return listener;
 }
 
@@ -89,7 +90,8 @@ inline endpoint_fd tcp_connect(const endpoint_fd& listener) {
   socklen_t size = sizeof address;
   ::getsockname(listener.fd, reinterpret_cast<sockaddr*>(&address), &size);
   auto fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  (void) ::connect(fd, reinterpret_cast<sockaddr*>(&address), size); // blocking still: loopback is quick
+  (void)::connect(fd, reinterpret_cast<sockaddr*>(&address),
+                  size); // blocking still: loopback is quick
   return endpoint_fd{fd};
 }
 

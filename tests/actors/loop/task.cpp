@@ -37,7 +37,8 @@ task<void> note_wait(waker& w, steady_time deadline, std::vector<std::string>& l
   log.push_back(in_time ? "fired" : "late");
 }
 
-task<void> wait_twice(waker& w, steady_time first, steady_time second, std::vector<std::string>& log) {
+task<void> wait_twice(waker& w, steady_time first, steady_time second,
+                      std::vector<std::string>& log) {
   auto in_time = co_await w.until(first);
   log.push_back(in_time ? "fired" : "late");
   in_time = co_await w.until(second);
@@ -67,7 +68,9 @@ task<void> yield_often(waker& w, int times, int& count) {
   }
 }
 
-task<std::unique_ptr<std::string>> give(std::string text) { co_return std::make_unique<std::string>(std::move(text)); }
+task<std::unique_ptr<std::string>> give(std::string text) {
+  co_return std::make_unique<std::string>(std::move(text));
+}
 
 task<void> take(std::string& into) {
   auto given = co_await give("moved");

@@ -73,7 +73,8 @@ CAF_TEST(timers are called in the order of their ticks) {
 }
 
 CAF_TEST(a timer is called once and never early and at most a tick late) {
-  for (auto expiry : {1ms, 15ms, 16ms, 17ms, 100ms, 1000ms, 32'767ms, 32'768ms, 32'769ms, 40'000ms, 100'000ms}) {
+  for (auto expiry :
+       {1ms, 15ms, 16ms, 17ms, 100ms, 1000ms, 32'767ms, 32'768ms, 32'769ms, 40'000ms, 100'000ms}) {
     CAF_MESSAGE("expiry " << expiry.count());
     fixture f;
     alarm a{f, 1};
@@ -213,7 +214,8 @@ CAF_TEST(a loop that sleeps as it is told wakes for each timer in time and seldo
     auto wakes = f.sleep_to(base + 91s);
     CAF_CHECK_EQUAL(f.fired.size(), 20u);
     for (size_t i = 0; i < alarms.size(); ++i)
-      CAF_CHECK(alarms[i]->at >= expiries[i] && alarms[i]->at <= expiries[i] + 2 * timer_wheel::tick);
+      CAF_CHECK(alarms[i]->at >= expiries[i] &&
+                alarms[i]->at <= expiries[i] + 2 * timer_wheel::tick);
     // Once for each, and once a turn of the wheel for those beyond it.
     CAF_CHECK(wakes <= 20 * 4 + 4);
   }
