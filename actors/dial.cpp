@@ -74,7 +74,8 @@ std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_
   for (auto& a : attempts) {
     if (a.failed || !a.to->io.raw.may_write())
       continue;
-    auto error = a.to->io.raw.take_error();
+    // Writable and not broken: connected. The kernel names the error of what is broken alone.
+    auto error = a.to->io.raw.dead() ? a.to->io.raw.take_error() : 0;
     if (error == 0)
       return std::move(a.to);
     a.failed = true;
