@@ -4,19 +4,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "tls/openssl.hpp"
+
 namespace proxy::tls {
 
 namespace {
-
-std::string last_error() {
-  std::string text = "unknown error";
-  if (auto code = ERR_get_error(); code != 0) {
-    const auto* reason = ERR_reason_error_string(code);
-    text = reason ? reason : "error " + std::to_string(code);
-  }
-  ERR_clear_error();
-  return text;
-}
 
 std::string one_line(const X509_NAME* name) {
   char text[256];
