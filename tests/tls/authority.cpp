@@ -28,7 +28,7 @@ std::string judge(const std::string& certificate, const std::string& key, time_p
   ca_paths paths{folder / "ca.pem", folder / "ca.key"};
   write(paths.certificate, certificate, 0644);
   write(paths.key, key);
-  auto loaded = authority::load(paths, at);
+  auto loaded = tls::authority::load(paths, at);
   auto words = words_of(loaded);
   // What to do is said, and where: the folder's name is the test's own.
   if (!loaded)
@@ -47,7 +47,7 @@ certificate_builder root_for(EVP_PKEY& key, time_point from, time_point until) {
 
 CAF_TEST(a fresh CA is what its profile says) {
   auto start = now();
-  auto ca = unbox(authority::make(start));
+  auto ca = unbox(tls::authority::make(start));
   auto& x = ca->certificate();
   CAF_CHECK_EQUAL(X509_get_version(&x), X509_VERSION_3);
   CAF_CHECK_EQUAL(X509_check_ca(&x), 1);
@@ -69,7 +69,7 @@ CAF_TEST(a fresh CA is what its profile says) {
 }
 
 CAF_TEST(serial numbers are positive and long and differ) {
-  auto one = unbox(authority::make(now())), two = unbox(authority::make(now()));
+  auto one = unbox(tls::authority::make(now())), two = unbox(tls::authority::make(now()));
   for (auto& ca : {one, two}) {
     const auto* serial = X509_get0_serialNumber(&ca->certificate());
     CAF_CHECK_EQUAL(ASN1_STRING_length(serial), 16);
@@ -99,7 +99,7 @@ CAF_TEST(a certificate is judged by its time and purpose) {
 }
 
 CAF_TEST(an encrypted key is refused without asking anybody for its password) {
-  auto ca = unbox(authority::make(now()));
+  auto ca = unbox(tls::authority::make(now()));
   CAF_CHECK(contains(judge(ca->pem(), key_text(ca->key(), "word")), "without a password"));
 }
 
@@ -116,9 +116,9 @@ CAF_TEST(a CA of another algorithm will do) {
 CAF_TEST(text around the certificate stays out of what clients are told to trust) {
   temp_folder folder;
   ca_paths paths{folder / "ca.pem", folder / "ca.key"};
-  auto pem = unbox(authority::load_or_make(paths, now()))->pem();
+  auto pem = unbox(tls::authority::load_or_make(paths, now()))->pem();
   write(paths.certificate, "# ours\n" + pem + "# private remark\n");
-  auto loaded = unbox(authority::load(paths, now()));
+  auto loaded = unbox(tls::authority::load(paths, now()));
   CAF_CHECK_EQUAL(loaded->pem(), pem);
 }
 
@@ -139,7 +139,7 @@ CAF_TEST(a CA below another one sends the way up) {
   ca_paths paths{folder / "ca.pem", folder / "ca.key"};
   write(paths.certificate, pem_of(*middle) + pem_of(*root));
   write(paths.key, key_text(*key));
-  CAF_CHECK_EQUAL(unbox(authority::load(paths, now()))->chain().size(), 1u);
+  CAF_CHECK_EQUAL(unbox(tls::authority::load(paths, now()))->chain().size(), 1u);
   std::string many;
   for (int i = 0; i < 9; ++i)
     many += pem_of(*middle);

@@ -19,7 +19,7 @@ namespace {
 /// A folder with a good pair in it, and what it held at first.
 struct fixture {
   fixture() {
-    CAF_REQUIRE(authority::load_or_make(paths, now()));
+    CAF_REQUIRE(tls::authority::load_or_make(paths, now()));
     certificate = content_of(paths.certificate);
     key = content_of(paths.key);
   }
@@ -30,8 +30,8 @@ struct fixture {
 
   /// How start and reload refuse what lies there; "" unless both do, in the same words.
   [[nodiscard]] std::string refusal() const {
-    auto started = authority::load_or_make(paths, now());
-    auto reloaded = authority::load(paths, now());
+    auto started = tls::authority::load_or_make(paths, now());
+    auto reloaded = tls::authority::load(paths, now());
     if (started || reloaded || code_of(started.error()) != errc::invalid_config)
       return "";
     return words_of(started) == words_of(reloaded) ? words_of(started) : "";
@@ -60,7 +60,7 @@ CAF_TEST(a pair is made once with the right modes and nothing is left beside it)
   CAF_CHECK_EQUAL(mode_of(paths.key), 0600u);
   std::vector<std::string> expected{"ca.key", "ca.pem"};
   CAF_CHECK_EQUAL(names_in(folder / "proxy"), expected);
-  auto again = unbox(authority::load_or_make(paths, now()));
+  auto again = unbox(tls::authority::load_or_make(paths, now()));
   CAF_CHECK(is_unchanged());
   CAF_CHECK_EQUAL(again->pem(), certificate);
 }
@@ -68,7 +68,7 @@ CAF_TEST(a pair is made once with the right modes and nothing is left beside it)
 CAF_TEST(the umask has no say in the modes) {
   auto before = ::umask(0777);
   ca_paths other{folder / "proxy/other.pem", folder / "proxy/other.key"};
-  auto made = authority::load_or_make(other, now());
+  auto made = tls::authority::load_or_make(other, now());
   ::umask(before);
   CAF_CHECK_EQUAL(words_of(made), "");
   CAF_CHECK_EQUAL(mode_of(other.certificate), 0644u);
@@ -145,16 +145,18 @@ CAF_TEST(links that lead nowhere are not written through) {
   fs::remove(paths.certificate);
   fs::remove(paths.key);
   fs::create_symlink(folder / "nowhere", paths.key);
-  CAF_CHECK(contains(words_of(authority::load_or_make(paths, now())), "refusing to use symlink"));
+  CAF_CHECK(
+    contains(words_of(tls::authority::load_or_make(paths, now())), "refusing to use symlink"));
   fs::remove(paths.key);
   fs::create_symlink(folder / "nowhere", paths.certificate);
-  CAF_CHECK(contains(words_of(authority::load_or_make(paths, now())), "refusing to use symlink"));
+  CAF_CHECK(
+    contains(words_of(tls::authority::load_or_make(paths, now())), "refusing to use symlink"));
   CAF_CHECK(!fs::exists(folder / "nowhere"));
   CAF_CHECK(!fs::exists(paths.key));
 }
 
 CAF_TEST(swapped and corrupt and foreign files are refused and never overwritten) {
-  auto other = unbox(authority::make(now()));
+  auto other = unbox(tls::authority::make(now()));
   struct row {
     const char* what;
     std::string certificate, key, words;
@@ -190,7 +192,7 @@ CAF_TEST(swapped and corrupt and foreign files are refused and never overwritten
 
 CAF_TEST(nothing is stored when one of the files cannot be) {
   ca_paths apart{"/proc/ca.pem", folder / "apart/ca.key"};
-  auto made = authority::load_or_make(apart, now());
+  auto made = tls::authority::load_or_make(apart, now());
   CAF_CHECK_EQUAL(error_of(made), errc::system);
   CAF_CHECK(contains(words_of(made), "/proc"));
   CAF_CHECK(names_in(folder / "apart").empty());
@@ -198,7 +200,7 @@ CAF_TEST(nothing is stored when one of the files cannot be) {
 
 CAF_TEST(a folder that cannot be made is named) {
   ca_paths inside{paths.key + "/below/ca.pem", paths.key + "/below/ca.key"};
-  auto made = authority::load_or_make(inside, now());
+  auto made = tls::authority::load_or_make(inside, now());
   CAF_CHECK(contains(words_of(made), "failed to create " + paths.key));
   CAF_CHECK(is_unchanged());
 }
@@ -217,7 +219,7 @@ CAF_TEST(processes that race end up with one pair) {
         char go;
         ::close(start[1]);
         (void)!::read(start[0], &go, 1); // ends for all of them at once
-        auto made = authority::load_or_make(fresh, now());
+        auto made = tls::authority::load_or_make(fresh, now());
         auto line = made ? (*made)->fingerprint() : std::string(64, '-');
         (void)!::write(results[1], line.data(), line.size());
         ::_exit(0);
@@ -234,7 +236,7 @@ CAF_TEST(processes that race end up with one pair) {
     ::close(results[0]);
     for (auto child : children)
       ::waitpid(child, nullptr, 0);
-    auto stored = unbox(authority::load(fresh, now()))->fingerprint();
+    auto stored = unbox(tls::authority::load(fresh, now()))->fingerprint();
     CAF_CHECK_EQUAL(told.size(), 64u * racers);
     for (size_t at = 0; at + 64 <= told.size(); at += 64)
       CAF_CHECK_EQUAL(told.substr(at, 64), stored);
