@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "tests/policy/hooks.hpp"
 #include "tests/policy/rules.hpp"
 #include "tests/support/test.hpp"
 
@@ -50,5 +51,27 @@ CAF_TEST(a judgement allocates nothing) {
     auto counted = std::make_unique<int>(1);
     spent = allocations - before;
     CAF_CHECK_EQUAL(spent, 1u); // the counter does count
+  }
+}
+
+CAF_TEST(a look at the hooks allocates nothing) {
+  auto hooks = hooks_of({{.host = "a-host-with-a-name-beyond-any-small-buffer.test",
+                          .paths = {"/repos/", "pattern:/{v1,v2}/**/issues"},
+                          .query = {{"state", {"closed", "pattern:op*"}}},
+                          .headers = {{"x-version", {"pattern:2022*preview"}}}}});
+  auto of = get("a-host-with-a-name-beyond-any-small-buffer.test").host;
+  std::vector<proxy::http1::field> fields{{"X-Version", "2022-11-28-preview"}};
+  proxy::http1::request_path path;
+  path.text.reserve(100); // as a loop's own keeps its capacity
+  for (auto target : {"/v1/a/b/c/issues?state=%6fpen&of=a-rather-long-value-of-no-interest",
+                      "/elsewhere/%7Euser/../x?state=open"}) {
+    CAF_MESSAGE(target);
+    auto before = allocations;
+    auto why = proxy::http1::canonicalise(target, path);
+    auto match = hooks->match(of, {"GET", &path, fields});
+    auto spent = allocations - before;
+    CAF_CHECK(!why);
+    CAF_CHECK(match.outcome != hook_match::kind::not_hooked);
+    CAF_CHECK_EQUAL(spent, 0u);
   }
 }
