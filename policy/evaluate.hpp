@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "policy/hook_set.hpp"
 #include "policy/pattern_set.hpp"
 #include "policy/reason.hpp"
 #include "protocols/host.hpp"
@@ -29,6 +30,8 @@ struct rules {
   policy::mode mode = policy::mode::full;
   bool allow_local_binding = false;
   bool mitm = false;       ///< Interception is available.
+  bool inspect = false;    ///< Intercept every tunnel, where it is available.
+  hook_set_ptr hooks;      ///< nullptr: none.
   pattern_set_ptr allowed; ///< Never null.
   pattern_set_ptr denied;  ///< Never null.
   std::vector<socket_address> own_listeners;
@@ -53,7 +56,7 @@ struct target {
 /// One step of an evaluation, for `explain`.
 struct step {
   std::string_view name; ///< "host", "enabled", "denied_domains", "own_listeners", "local",
-                         ///< "allowed_domains", "method", …
+                         ///< "allowed_domains", "hooks", "method", …
   std::string outcome;   ///< A few words: "no match", "matches *.example.com (config.toml:12)".
 };
 using trace = std::vector<step>;
@@ -111,11 +114,18 @@ private:
 [[nodiscard]] bool is_own_listener(const rules& in_force, const host& h, uint16_t port);
 
 /// Judges a target by name: steps 2–6 of the order (disabled, denied, own listeners, local
-/// literals, allowed), then the mode (method, upgrade, CONNECT without interception). Pure; no
-/// allocation but what the target brings when `why` is null.
+/// literals, allowed), then hooked hosts that are asked for over plain HTTP, SOCKS or a tunnel that
+/// cannot be read (`mitm_required`), then the mode (method, upgrade, CONNECT without interception).
+/// Pure; no allocation but what the target brings when `why` is null. Where `is_read` says so, each
+/// request is judged by `judge_inner` as well.
 /// @param why  When given, every step passed is appended.
 [[nodiscard]] std::variant<permit, denial> evaluate(const rules& in_force, target what,
                                                     trace* why = nullptr);
+
+/// Whether requests to a target that was let through are read and judged one by one
+/// (`judge_inner`): tunnels that are intercepted, because the mode is limited, the host has hooks,
+/// or for `inspect`; and https in absolute form, which the proxy reads anyway.
+[[nodiscard]] bool is_read(const rules& in_force, const target& what) noexcept;
 
 /// A decider's "allow" for a `not_allowed` denial. The mode is judged here, because `evaluate` had
 /// not come to it when the name was refused; steps 7 and 8 still follow.
@@ -142,8 +152,8 @@ vet(const rules& in_force, permit p, std::vector<ip_address> addresses, trace* w
 /// Judges an open tunnel again under new rules: the target by name and the address it is connected
 /// to. What a decider admitted goes on unless something other than `not_allowed` now refuses it.
 /// @param intercepted  The tunnel's requests are read and judged one by one. One that is not must
-/// end in
-///                     limited mode, although a new one could be intercepted.
+///                     end in limited mode and where its host has hooks now, although a new one
+///                     could be intercepted.
 /// @returns the denial when it must be closed.
 [[nodiscard]] std::optional<denial> judge_again(const rules& in_force, const target& what,
                                                 const ip_address& connected, bool by_decider,

@@ -40,6 +40,9 @@ enum class errc : uint8_t {
   tls_certificate,
   /// The TLS handshake with the upstream failed otherwise. Context: library text.
   tls_handshake,
+  /// A request inside a tunnel, or the handshake that opened it, names another host than the tunnel
+  /// leads to. Context: both names.
+  misdirected,
   /// The upstream broke HTTP. Context: field and byte offset.
   bad_response,
   /// The upstream did not answer in time.
@@ -80,6 +83,7 @@ inline constexpr outcome outcomes[] = {
   {errc::dns_timeout, 504, "dns_timeout", 0x04},
   {errc::tls_certificate, 502, "tls_certificate_error", 0x01},
   {errc::tls_handshake, 502, "tls_protocol_error", 0x01},
+  {errc::misdirected, 421, "http_request_error", 0x01},
   {errc::bad_response, 502, "http_protocol_error", 0x01},
   {errc::response_timeout, 504, "http_response_timeout", 0x01},
   {errc::closed, 0, "connection_terminated", 0x01},

@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "tests/policy/hooks.hpp"
 #include "tests/policy/rules.hpp"
 #include "tests/support/test.hpp"
 
@@ -406,4 +407,96 @@ CAF_TEST(every step passed is told and the last one says what decided) {
           "addresses: 9.9.9.9: denied, matches 9.9.9.9 (config.toml:2)"}));
   in_force.enabled = false;
   CAF_CHECK_EQUAL(steps(in_force, get("a.test")), told({"host: a.test:80", "enabled: no"}));
+}
+
+CAF_TEST(a hooked host is reached only where its requests are read) {
+  struct row {
+    protocol by;
+    bool tls, mitm;
+    std::string_view in_full, in_limited, unhooked_in_full;
+    bool read;
+  };
+  for (auto& [by, tls, mitm, in_full, in_limited, unhooked, read] : std::initializer_list<row>{
+         {protocol::http, false, true, "mitm_required", "mitm_required", "allow", false},
+         {protocol::http, true, true, "allow", "method_not_allowed", "allow", true},
+         {protocol::https_connect, false, true, "allow", "allow", "allow", true},
+         {protocol::https_connect, false, false, "mitm_required", "mitm_required", "allow", false},
+         {protocol::socks5_tcp, false, true, "mitm_required", "mitm_required", "allow", false},
+         {protocol::socks5_udp, false, true, "mitm_required", "mitm_required", "allow", false},
+       }) {
+    CAF_MESSAGE(to_string(by) << (tls ? " with tls" : ""));
+    auto in_force = allowing({"*.test"}, {"denied.test"});
+    in_force.mitm = mitm;
+    in_force.hooks = hooks_of({{.host = "api.test"}, {.host = "denied.test"}});
+    auto what = get("api.test");
+    what.protocol = by;
+    what.method = "POST";
+    what.tls = tls;
+    auto verdict = evaluate(in_force, what);
+    CAF_CHECK_EQUAL(said(verdict), in_full);
+    if (auto no = std::get_if<denial>(&verdict)) {
+      CAF_CHECK(no->source == source::mode_guard);
+      CAF_CHECK(!no->domain_scope);
+      CAF_CHECK_EQUAL(no->rule, &in_force.hooks->hooks()[0].where);
+    }
+    CAF_CHECK_EQUAL(is_read(in_force, what), read);
+    in_force.mode = mode::limited;
+    CAF_CHECK_EQUAL(judge(in_force, what), in_limited); // before the method
+    in_force.mode = mode::full;
+    // The host comes first.
+    what.host = get("denied.test").host;
+    CAF_CHECK_EQUAL(judge(in_force, what), "denied");
+    what.host = get("b.test").host;
+    CAF_CHECK_EQUAL(judge(in_force, what), unhooked);
+  }
+}
+
+CAF_TEST(a decider does not lead around hooks) {
+  auto in_force = allowing({});
+  in_force.hooks = hooks_of({{.host = "api.test"}});
+  CAF_CHECK_EQUAL(said(overrule(in_force, denial{}, get("api.test"))), "mitm_required");
+  CAF_CHECK_EQUAL(said(overrule(in_force, denial{}, get("b.test"))), "allow");
+}
+
+CAF_TEST(tunnels are read where mode or hooks or inspection ask for it) {
+  struct row {
+    bool mitm, limited, hooked, inspect, read;
+  };
+  for (auto& [mitm, limited, hooked, inspect, read] : std::initializer_list<row>{
+         {true, false, false, false, false},
+         {true, true, false, false, true},
+         {true, false, true, false, true},
+         {true, false, false, true, true},
+         {false, true, true, true, false}, // not available: such tunnels are refused
+       }) {
+    auto in_force = allowing({"api.test"});
+    in_force.mitm = mitm;
+    in_force.inspect = inspect;
+    in_force.mode = limited ? mode::limited : mode::full;
+    if (hooked)
+      in_force.hooks = hooks_of({{.host = "api.test"}});
+    auto what = get("api.test", 443);
+    CAF_CHECK(!is_read(in_force, what)); // plain HTTP has nothing to intercept
+    what.protocol = protocol::https_connect;
+    CAF_CHECK_EQUAL(is_read(in_force, what), read);
+    what.protocol = protocol::socks5_tcp;
+    CAF_CHECK(!is_read(in_force, what));
+  }
+}
+
+CAF_TEST(a tunnel that cannot be read ends when its host gets hooks) {
+  auto in_force = allowing({"*.test"});
+  in_force.mitm = true;
+  in_force.hooks = hooks_of({{.host = "api.test"}});
+  auto again = [&](protocol by, std::string_view name, bool intercepted) {
+    auto what = get(name, 443);
+    what.protocol = by;
+    auto no = judge_again(in_force, what, ip("1.1.1.1"), false, intercepted);
+    return no ? to_string(no->reason) : "allow";
+  };
+  CAF_CHECK_EQUAL(again(protocol::https_connect, "api.test", false), "mitm_required");
+  CAF_CHECK_EQUAL(again(protocol::https_connect, "api.test", true), "allow");
+  CAF_CHECK_EQUAL(again(protocol::https_connect, "b.test", false), "allow");
+  CAF_CHECK_EQUAL(again(protocol::socks5_tcp, "api.test", false), "mitm_required");
+  CAF_CHECK_EQUAL(again(protocol::socks5_tcp, "b.test", false), "allow");
 }

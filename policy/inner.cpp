@@ -1,0 +1,79 @@
+#include "policy/inner.hpp"
+
+#include "policy/judge.hpp"
+
+namespace proxy::policy {
+
+using namespace judging;
+
+namespace {
+
+/// Sets what to forward, or returns the denial.
+std::optional<denial> judge_hooks(const rules& in_force, const target& to,
+                                  const inner_request& request, http1::request_path& path,
+                                  const notes& note, forward& out) {
+  if (!is_hooked(in_force, to.host))
+    return std::nullopt;
+  auto why_not = http1::canonicalise(request.path, path);
+  auto match =
+    in_force.hooks->match(to.host, {request.method, why_not ? nullptr : &path, request.fields});
+  if (match.outcome == hook_match::kind::none) {
+    note.add("hooks", [&] {
+      return why_not ? std::string{"no match: "} + why_not
+                     : "no hook of " + match.hook->where.text + " matches";
+    });
+    return refuse(reason::mitm_hook_denied, &match.hook->where);
+  }
+  note.add("hooks", [&] {
+    return "hook " + std::to_string(match.index) + ' ' + matches(match.hook->where);
+  });
+  out = {path.text, match.hook, match.index};
+  return std::nullopt;
+}
+
+caf::error misdirected(std::string_view what, const host& named, const host& tunnel) {
+  return caf::make_error(errc::misdirected, std::string{what} + " names " + named.in_url() +
+                                              ", the tunnel leads to " + tunnel.in_url());
+}
+
+caf::error no_host(std::string_view what, const host& tunnel) {
+  return caf::make_error(errc::misdirected,
+                         std::string{what} + " is no host, the tunnel leads to " + tunnel.in_url());
+}
+
+} // namespace
+
+std::variant<forward, denial> judge_inner(const rules& in_force, const target& to,
+                                          const inner_request& request, http1::request_path& path,
+                                          trace* why) {
+  notes note{why};
+  const rule* by = nullptr;
+  if (auto no = judge_host(in_force, to, note, by); no && no->reason != reason::not_allowed)
+    return std::move(*no);
+  forward out{.path = request.path};
+  if (auto no = judge_hooks(in_force, to, request, path, note, out))
+    return std::move(*no);
+  if (auto no = judge_method(in_force, request.method, request.upgrade, note))
+    return std::move(*no);
+  return out;
+}
+
+caf::error check_server_name(const host& tunnel, std::string_view server_name) {
+  if (server_name.empty() || server_name == tunnel.text())
+    return {};
+  auto named = host::parse(server_name);
+  if (!named)
+    return no_host("the server name", tunnel);
+  return *named == tunnel ? caf::error{} : misdirected("the server name", *named, tunnel);
+}
+
+caf::error check_authority(const host& tunnel, std::string_view authority) {
+  if (authority.empty() || authority == tunnel.text())
+    return {};
+  auto named = proxy::authority::parse(authority);
+  if (!named)
+    return no_host("Host", tunnel);
+  return named->host == tunnel ? caf::error{} : misdirected("Host", named->host, tunnel);
+}
+
+} // namespace proxy::policy

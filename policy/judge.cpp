@@ -1,0 +1,208 @@
+#include "policy/judge.hpp"
+
+#include <algorithm>
+
+#include "policy/ip_class.hpp"
+
+namespace proxy::policy {
+
+namespace judging {
+
+namespace {
+
+bool is_unspecified(const ip_address& address) {
+  return address == ip_address::v4(0) || address == ip_address{};
+}
+
+bool is_loopback(const ip_address& address) { return classify(address) == ip_class::loopback; }
+
+/// Whether connecting to `to` reaches one of the proxy's own listeners.
+bool is_own_address(const rules& in_force, const ip_address& to, uint16_t port) {
+  // Linux takes a connection to 0.0.0.0 or :: to this host itself.
+  bool to_this_host = is_unspecified(to) || is_loopback(to);
+  auto& here = in_force.local_addresses;
+  for (auto& listener : in_force.own_listeners) {
+    if (listener.port != port)
+      continue;
+    if (listener.ip == to || (is_unspecified(to) && is_loopback(listener.ip)))
+      return true;
+    if (is_unspecified(listener.ip) &&
+        (to_this_host || std::find(here.begin(), here.end(), to) != here.end()))
+      return true;
+  }
+  return false;
+}
+
+std::string matches_or_not(const rule* by) { return by ? matches(*by) : "no match"; }
+
+const rule* denied_host(const pattern_set& denied, const host& h, uint16_t port) {
+  if (auto by = denied.match(h, port))
+    return by;
+  return h.ip() ? denied_address(denied, *h.ip(), port) : nullptr;
+}
+
+/// Step 5 for a literal or localhost name.
+bool local_is_refused(const rules& in_force, const target& what, const notes& note) {
+  auto& h = what.host;
+  if (h.ip() && is_metadata(*h.ip())) {
+    auto by = in_force.allowed->match_literal(*h.ip(), what.port);
+    note.add("local", [&] {
+      return by ? "metadata address, " + matches(*by) : "metadata address, not listed as a literal";
+    });
+    return by == nullptr;
+  }
+  bool local = h.is_localhost() || (h.ip() && is_non_public(*h.ip()));
+  if (!local || in_force.allow_local_binding) {
+    note.add("local", [&] {
+      return std::string{local ? "local, allow_local_binding" : "not a local name or literal"};
+    });
+    return false;
+  }
+  auto by = in_force.allowed->match_explicit(h, what.port);
+  note.add("local", [&] { return by ? "local, " + matches(*by) : "local, not listed explicitly"; });
+  return by == nullptr;
+}
+
+bool is_socks(const target& what) {
+  return what.protocol == protocol::socks5_tcp || what.protocol == protocol::socks5_udp;
+}
+
+/// What is read of a request under a mode, whatever it came by.
+std::pair<reason, std::string_view> mode_verdict(mode in_force, std::string_view method,
+                                                 bool upgrade) {
+  if (in_force == mode::full)
+    return {reason::allow, "full: any method"};
+  if (upgrade)
+    return {reason::method_not_allowed, "limited: no protocol upgrade"};
+  if (!allows_method(in_force, method))
+    return {reason::method_not_allowed, "limited: only GET, HEAD, OPTIONS"};
+  return {reason::allow, "limited: method allowed"};
+}
+
+std::pair<reason, std::string_view> mode_verdict(const rules& in_force, const target& what) {
+  if (in_force.mode == mode::limited) {
+    if (is_socks(what))
+      return {reason::method_not_allowed, "limited: no SOCKS5"};
+    if (what.protocol == protocol::https_connect)
+      return in_force.mitm
+               ? std::pair{reason::allow, "limited: CONNECT is intercepted"}
+               : std::pair{reason::mitm_required, "limited: CONNECT without interception"};
+  }
+  return mode_verdict(in_force.mode, what.method, what.upgrade);
+}
+
+/// The hook of a host, if what it says about requests could be got around by this way in.
+const mitm_hook* hidden_from(const rules& in_force, const target& what) {
+  if (!is_hooked(in_force, what.host))
+    return nullptr;
+  bool read = what.protocol == protocol::https_connect
+                ? in_force.mitm
+                : what.protocol == protocol::http && what.tls;
+  return read ? nullptr : in_force.hooks->match(what.host, {}).hook;
+}
+
+std::optional<denial> note_mode(std::pair<reason, std::string_view> verdict, const notes& note) {
+  note.add("method", [&] { return std::string{verdict.second}; });
+  if (verdict.first == reason::allow)
+    return std::nullopt;
+  return refuse_by_mode(verdict.first);
+}
+
+} // namespace
+
+std::string matches(const rule& by) {
+  auto out = "matches " + by.text;
+  if (!by.file.empty())
+    out += " (" + by.file + (by.line != 0 ? ':' + std::to_string(by.line) : "") + ')';
+  return out;
+}
+
+denial refuse(reason why, const rule* by) {
+  return {why, source::baseline_policy, decision::deny, by, {}, true};
+}
+
+denial refuse_by_mode(reason why, const rule* by) {
+  return {why, source::mode_guard, decision::deny, by, {}, false};
+}
+
+ip_address loopback_v4() { return ip_address::v4(0x7F000001); }
+
+ip_address loopback_v6() {
+  std::array<uint8_t, 16> bytes{};
+  bytes.back() = 1;
+  return ip_address::v6(bytes);
+}
+
+bool reaches_own_listener(const rules& in_force, const ip_address& to, uint16_t port) {
+  auto carried = embedded_v4(to);
+  return is_own_address(in_force, to, port) ||
+         (carried && is_own_address(in_force, *carried, port));
+}
+
+const rule* denied_address(const pattern_set& denied, const ip_address& address, uint16_t port) {
+  if (!denied.has_networks())
+    return nullptr;
+  if (auto by = denied.match_address(address, port))
+    return by;
+  auto carried = embedded_v4(address);
+  return carried ? denied.match_address(*carried, port) : nullptr;
+}
+
+std::optional<denial> judge_host(const rules& in_force, const target& what, const notes& note,
+                                 const rule*& by) {
+  note.add("host", [&] { return what.host.in_url() + ':' + std::to_string(what.port); });
+  note.add("enabled", [&] { return std::string{in_force.enabled ? "yes" : "no"}; });
+  if (!in_force.enabled)
+    return denial{reason::proxy_disabled, source::proxy_state, decision::deny, nullptr, {}, false};
+
+  auto denied = denied_host(*in_force.denied, what.host, what.port);
+  note.add("denied_domains", [&] { return matches_or_not(denied); });
+  if (denied)
+    return refuse(reason::denied, denied);
+
+  bool own = is_own_listener(in_force, what.host, what.port);
+  note.add("own_listeners",
+           [&] { return std::string{own ? "the proxy's own listener" : "no match"}; });
+  if (own)
+    return refuse(reason::not_allowed_local);
+
+  if (local_is_refused(in_force, what, note))
+    return refuse(reason::not_allowed_local);
+
+  by = in_force.allowed->match(what.host, what.port);
+  note.add("allowed_domains", [&] { return matches_or_not(by); });
+  if (!by)
+    return refuse(reason::not_allowed);
+  return std::nullopt;
+}
+
+std::optional<denial> judge_mode(const rules& in_force, const target& what, const notes& note) {
+  if (auto hook = hidden_from(in_force, what)) {
+    note.add("hooks", [&] { return matches(hook->where) + ", whose requests must be read"; });
+    return refuse_by_mode(reason::mitm_required, &hook->where);
+  }
+  return note_mode(mode_verdict(in_force, what), note);
+}
+
+std::optional<denial> judge_method(const rules& in_force, std::string_view method, bool upgrade,
+                                   const notes& note) {
+  return note_mode(mode_verdict(in_force.mode, method, upgrade), note);
+}
+
+bool is_hooked(const rules& in_force, const host& h) noexcept {
+  return in_force.hooks && in_force.hooks->has_hooks(h);
+}
+
+} // namespace judging
+
+bool is_own_listener(const rules& in_force, const host& h, uint16_t port) {
+  using namespace judging;
+  if (in_force.own_listeners.empty())
+    return false;
+  if (h.ip())
+    return reaches_own_listener(in_force, *h.ip(), port);
+  return h.is_localhost() && (is_own_address(in_force, loopback_v4(), port) ||
+                              is_own_address(in_force, loopback_v6(), port));
+}
+
+} // namespace proxy::policy
