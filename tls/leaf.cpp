@@ -74,8 +74,9 @@ caf::expected<leaf_ptr> mint(authority_ptr by, const host& name, authority::time
   if (!certificate)
     return std::move(certificate.error());
   std::shared_ptr<leaf> made{new leaf};
-  if (EVP_Digest(name.text().data(), name.text().size(), made->session_context_.data(), nullptr,
-                 EVP_sha256(), nullptr) != 1)
+  auto bound = name.text() + ' ' + by->fingerprint();
+  if (EVP_Digest(bound.data(), bound.size(), made->session_context_.data(), nullptr, EVP_sha256(),
+                 nullptr) != 1)
     return failure("cannot hash a name");
   made->certificate_ = certificate->release();
   EVP_PKEY_up_ref(made->key_ = key);

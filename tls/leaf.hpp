@@ -25,7 +25,8 @@ public:
   [[nodiscard]] const authority& issuer() const noexcept { return *issuer_; }
   /// Past this another one should be minted: a quarter of its time is left.
   [[nodiscard]] time_point renew_at() const noexcept { return renew_at_; }
-  /// SHA-256 of the host's text: a TLS session of another host is not resumed (RFC 5246 §F.1.4).
+  /// SHA-256 of host and CA: a TLS session of another host, or from under another CA, is not
+  /// resumed here.
   [[nodiscard]] const std::array<unsigned char, 32>& session_context() const noexcept {
     return session_context_;
   }

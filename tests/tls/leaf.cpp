@@ -46,8 +46,6 @@ std::string name_of(size_t size) {
   return name;
 }
 
-host parsed(std::string_view text) { return unbox(host::parse(text)); }
-
 struct fixture {
   [[nodiscard]] leaf_ptr made_for(std::string_view name) const {
     return unbox(mint(ca, parsed(name), start));

@@ -8,6 +8,7 @@
 #include <string>
 #include <sys/stat.h>
 
+#include "protocols/host.hpp"
 #include "tests/support/test.hpp"
 #include "tls/authority.hpp"
 #include "tls/openssl.hpp"
@@ -49,6 +50,8 @@ inline unsigned mode_of(const std::string& path) {
   struct stat found {};
   return ::lstat(path.c_str(), &found) == 0 ? found.st_mode & 07777U : 0;
 }
+
+inline host parsed(std::string_view text) { return unbox(host::parse(text)); }
 
 inline tls::time_point now() { return std::chrono::system_clock::now(); }
 

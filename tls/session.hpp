@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+struct ssl_st;
+
+/// What both ends of TLS have in common. Sessions read and write a socket or another session;
+/// nothing here waits, logs or throws.
+namespace proxy::tls {
+
+struct ssl_deleter {
+  void operator()(ssl_st* ssl) const noexcept;
+};
+using ssl_ptr = std::unique_ptr<ssl_st, ssl_deleter>;
+
+/// What a session may speak (RFC 7301).
+enum class alpn : uint8_t { http1 = 1, h2 = 2, either = 3 };
+
+/// What a TLS call came to.
+enum class step : uint8_t { done, want_read, want_write, end, failed };
+
+/// As recv and send. `size` is how many bytes moved with `step::done`.
+[[nodiscard]] step read(ssl_st& ssl, char* into, size_t room, size_t& size) noexcept;
+[[nodiscard]] step write(ssl_st& ssl, const char* bytes, size_t count, size_t& size) noexcept;
+/// Bytes decrypted and not yet read.
+[[nodiscard]] bool has_pending(const ssl_st& ssl) noexcept;
+/// Sends close_notify.
+void shutdown(ssl_st& ssl) noexcept;
+
+/// "h2", "http/1.1", or "" when the two did not talk about it, which means HTTP/1.1.
+[[nodiscard]] std::string_view protocol_of(const ssl_st& ssl) noexcept;
+/// "TLSv1.3" or "TLSv1.2".
+[[nodiscard]] std::string_view version_of(const ssl_st& ssl) noexcept;
+/// Whether the handshake resumed an earlier session.
+[[nodiscard]] bool is_resumed(const ssl_st& ssl) noexcept;
+
+/// Which directions the kernel encrypts: there splice(2) and sendfile(2) do for the socket.
+struct kernel_tls {
+  bool send = false;
+  bool receive = false;
+  friend bool operator==(const kernel_tls&, const kernel_tls&) = default;
+};
+[[nodiscard]] kernel_tls kernel_tls_of(const ssl_st& ssl) noexcept;
+
+} // namespace proxy::tls

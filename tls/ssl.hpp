@@ -1,0 +1,33 @@
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include "tls/openssl.hpp"
+#include "tls/session.hpp"
+
+/// What the sources of this folder share about sessions; no other folder includes it.
+namespace proxy::tls {
+
+/// What a call that returned `result` came to.
+[[nodiscard]] step to_step(ssl_st& ssl, int result) noexcept;
+
+/// What is the same for both ends: TLS 1.2 and 1.3, no renegotiation, no compression, writes that
+/// may be partial, no buffers while nothing moves.
+[[nodiscard]] bool set_common(ssl_ctx_st& context) noexcept;
+
+/// Why a handshake failed, in plain words, from the newest entry of the error queue; empties the
+/// queue.
+/// @param peer  What the other end is called: "the client", "the upstream".
+[[nodiscard]] std::string handshake_words(std::string_view peer);
+
+/// Whether the newest entry of the error queue says that the other end hung up.
+[[nodiscard]] bool has_hung_up() noexcept;
+
+/// What goes over the wire for a set of protocols, h2 first (RFC 7301 §3.1).
+[[nodiscard]] std::basic_string_view<unsigned char> wire_of(alpn set) noexcept;
+
+/// A reader of `prefix`, then of the socket; a writer to the socket.
+/// @returns false when memory has run out.
+[[nodiscard]] bool set_socket(ssl_st& ssl, int descriptor, std::string prefix);
+
+} // namespace proxy::tls
