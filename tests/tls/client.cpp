@@ -3,6 +3,7 @@
 
 #include <openssl/err.h>
 
+#include "protocols/client_hello.hpp"
 #include "tests/tls/conversation.hpp"
 #include "tls/certificate.hpp"
 
@@ -142,6 +143,30 @@ CAF_TEST(our own CA vouches for no upstream even where it is trusted) {
   write(ca_file, ca->pem() + other->pem());
   client = unbox(client_context::make({ca_file, "", ca}));
   CAF_CHECK_EQUAL(refusal_of(*unbox(mint(other, parsed("example.com"), start))), "");
+}
+
+CAF_TEST(the hello names the host and what may be spoken) {
+  struct row {
+    std::string_view name;
+    alpn offer;
+    client_hello hello;
+  };
+  for (auto& [name, offer, hello] : std::initializer_list<row>{
+         {"example.com", alpn::http1, {"example.com", {"http/1.1"}, {0x0304, 0x0303}}},
+         {"example.com", alpn::either, {"example.com", {"h2", "http/1.1"}, {0x0304, 0x0303}}},
+         {"127.0.0.1", alpn::h2, {"", {"h2"}, {0x0304, 0x0303}}},
+         {"::1", alpn::h2, {"", {"h2"}, {0x0304, 0x0303}}},
+       }) {
+    CAF_MESSAGE(name);
+    socket_pair sockets;
+    auto ssl = client->session(parsed(name), sockets.ends[0], {offer});
+    CAF_CHECK_EQUAL(connect_step(*ssl), step::want_read);
+    auto sent = sockets.drain(1);
+    auto got = unbox(decode_client_hello(sent));
+    CAF_REQUIRE(got);
+    CAF_CHECK(got->value == hello);
+    CAF_CHECK_EQUAL(got->size, sent.size());
+  }
 }
 
 CAF_TEST(what is no TLS is told apart from what hangs up) {
