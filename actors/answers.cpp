@@ -80,6 +80,7 @@ std::string_view status_phrase(uint16_t status) noexcept {
     case 405: return "Method Not Allowed";
     case 408: return "Request Timeout";
     case 413: return "Content Too Large";
+    case 421: return "Misdirected Request";
     case 422: return "Unprocessable Content";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
@@ -195,6 +196,8 @@ void append_fault(std::string& out, errc code, std::string_view cause,
   fields += "\r\n";
   if (look.http_status == 502 || look.http_status == 504)
     (fields += "x-proxy-error: ").append(look.proxy_status).append("\r\n");
+  if (code == errc::unsupported_method)
+    fields += "allow: GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE\r\n";
   if (code == errc::overloaded)
     fields += "retry-after: 1\r\n";
   std::string body{look.proxy_status};

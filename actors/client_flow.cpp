@@ -23,7 +23,10 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
       co_return after::close;
     co_return co_await go_on(c, x, keep);
   }
-  co_return co_await fault(c, x, std::get<caf::error>(v));
+  const auto& why = std::get<caf::error>(v);
+  if (code_of(why) == errc::misdirected)
+    co_return co_await misdirected(c, x, why);
+  co_return co_await fault(c, x, why);
 }
 
 task<after> serve_requests(connection& c) {

@@ -70,6 +70,27 @@ policy::proxy_environment proxy_variables(const config::sources& from) {
   return env;
 }
 
+/// The CA that vouches for intercepted hosts; null with a problem when there is none, null alone
+/// when there need not be one.
+tls::authority_ptr find_ca(const config::proxy_config& config, missing_ca missing,
+                           std::vector<config::problem>& problems) {
+  if (!config.mitm.enabled)
+    return nullptr;
+  auto now = std::chrono::system_clock::now();
+  auto paths = ca_paths_of(config);
+  if (missing == missing_ca::ignore) {
+    auto stored = tls::read_ca_files(paths);
+    if (stored && !*stored)
+      return nullptr;
+  }
+  auto found = missing == missing_ca::make ? tls::authority::load_or_make(paths, now)
+                                           : tls::authority::load(paths, now);
+  if (found)
+    return std::move(*found);
+  problems.push_back(problem_of("mitm", context_of(found.error())));
+  return nullptr;
+}
+
 /// Where the listeners of a configuration would stand.
 std::vector<policy::socket_address> configured_listeners(const config::proxy_config& config) {
   std::vector<policy::socket_address> out;
@@ -90,7 +111,8 @@ std::vector<policy::socket_address> configured_listeners(const config::proxy_con
 } // namespace
 
 std::optional<draft> compile(config::proxy_config config, const config::sources& from,
-                             uint64_t generation, std::vector<config::problem>& problems) {
+                             uint64_t generation, missing_ca missing,
+                             std::vector<config::problem>& problems) {
   draft out;
   out.rules = std::make_shared<policy::rules>();
   auto& rules = *out.rules;
@@ -98,12 +120,14 @@ std::optional<draft> compile(config::proxy_config config, const config::sources&
   rules.enabled = config.enabled;
   rules.mode = config.mode;
   rules.allow_local_binding = config.allow_local_binding;
-  rules.mitm = false; // interception is not part of this version: limited mode refuses CONNECT
+  rules.mitm = config.mitm.enabled;
+  rules.inspect = config.mitm.inspect;
   rules.allowed = compile_patterns(config.allowed_domains, "allowed_domains", problems);
   rules.denied = compile_patterns(config.denied_domains, "denied_domains", problems);
   rules.local_addresses = interface_addresses();
+  out.ca = find_ca(config, missing, problems);
   auto trust = tls::client_context::make(
-    {environment(from, "SSL_CERT_FILE"), environment(from, "SSL_CERT_DIR")});
+    {environment(from, "SSL_CERT_FILE"), environment(from, "SSL_CERT_DIR"), out.ca});
   if (!trust)
     problems.push_back(problem_of("", context_of(trust.error())));
   if (has_error(problems))
@@ -130,6 +154,7 @@ snapshot_ptr complete(draft what, std::vector<policy::socket_address> own_listen
   out->config = std::move(what.config);
   out->rules = std::move(what.rules);
   out->trust = std::move(what.trust);
+  out->ca = std::move(what.ca);
   return out;
 }
 
@@ -139,11 +164,19 @@ snapshot_ptr compile_unbound(const config::sources& from, bool check_patterns,
   problems = std::move(loaded.problems);
   if (!loaded.config)
     return nullptr;
-  auto compiled = compile(std::move(*loaded.config), from, 1, problems);
+  auto compiled = compile(std::move(*loaded.config), from, 1, missing_ca::ignore, problems);
   if (!compiled)
     return nullptr;
   auto listeners = configured_listeners(*compiled->config);
   return complete(std::move(*compiled), std::move(listeners), from, problems);
+}
+
+tls::ca_paths ca_paths_of(const config::proxy_config& config) {
+  auto or_default = [&](const std::string& path, const char* name) {
+    return path.empty() ? config.codex_home + "/proxy/" + name : path;
+  };
+  return {or_default(config.mitm.ca_cert_path, "ca.pem"),
+          or_default(config.mitm.ca_key_path, "ca.key")};
 }
 
 config::problem problem_of(std::string key, std::string message) {

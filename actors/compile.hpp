@@ -18,16 +18,23 @@ struct draft {
   config_ptr config;                                ///< Never null.
   std::shared_ptr<policy::rules> rules;             ///< Never null; knows no listeners yet.
   std::shared_ptr<const tls::client_context> trust; ///< Never null.
+  tls::authority_ptr ca;                            ///< Null without `mitm`.
 };
 
-/// Compiles the rules and reads the roots of trust. Reads the environment, the files that it names,
-/// and the machine's addresses; changes nothing.
+/// Whether a CA that is on no disk yet is made.
+enum class missing_ca : uint8_t { make, ignore };
+
+/// Compiles the rules and reads the CA and the roots of trust. Reads the environment, the files
+/// that it names, and the machine's addresses; changes nothing but what `missing` says.
 /// @param from      Where `config` was loaded from: for the environment.
 /// @param problems  What is wrong is appended.
 /// @returns nothing when a problem, of before or new, is an error.
 [[nodiscard]] std::optional<draft> compile(config::proxy_config config, const config::sources& from,
-                                           uint64_t generation,
+                                           uint64_t generation, missing_ca missing,
                                            std::vector<config::problem>& problems);
+
+/// Where the CA of a configuration is kept.
+[[nodiscard]] tls::ca_paths ca_paths_of(const config::proxy_config& config);
 
 /// Adds the proxy's own listeners, and the upstream proxies that the environment names.
 /// @param problems  A warning is appended for each value that is ignored.

@@ -61,12 +61,9 @@ connection::behavior_type connection::make_behavior() {
     [this](atom::judge, const snapshot_ptr& next) {
       if (!tunnelling || !admitted || !self_)
         return false;
-      auto why = udp ? judge_association(*next) : judge_tunnel(*next, *admitted);
-      if (!why) {
-        if (udp)
-          udp->judge_again();
+      auto why = judge_open(next);
+      if (!why)
         return false;
-      }
       (void)shard.refused(*why, admitted->to, *this);
       end_from_outside(ending::policy_changed);
       return true;
@@ -81,6 +78,22 @@ connection::behavior_type connection::make_behavior() {
         end_from_outside(ending::aborted);
     },
   };
+}
+
+std::optional<policy::denial> connection::judge_open(const snapshot_ptr& next) {
+  if (auto why = udp ? judge_association(*next) : judge_tunnel(*next, *admitted))
+    return why;
+  if (udp)
+    udp->judge_again();
+  if (inside) {
+    // What a decider admitted stays admitted by it; anything else has a rule in the new policy.
+    auto judged = policy::evaluate(*next->rules, inside->tunnel.to());
+    if (auto* again = std::get_if<policy::permit>(&judged)) {
+      inside->tunnel = std::move(*again);
+      inside->under = next;
+    }
+  }
+  return std::nullopt;
 }
 
 void connection::flow_done(void* self) noexcept {
@@ -107,6 +120,7 @@ void connection::finish(ending how) {
     client.close();
   }
   server.reset();
+  ahead.reset();
   udp.reset();
   // The flow may be on the stack still (it is at its end), and so may a message of ours.
   shard.loop.release_later(std::move(self_));
@@ -131,7 +145,7 @@ connection_info connection::describe() const {
   connection_info info;
   info.id = id;
   info.client = from.str();
-  info.state = udp ? "association" : tunnelling ? "tunnel" : server ? "request" : "idle";
+  info.state = udp ? "association" : inside ? "intercepted" : tunnelling ? "tunnel" : server ? "request" : "idle";
   if (server) {
     info.host = server->key.host;
     info.port = server->key.port;
@@ -159,13 +173,7 @@ std::optional<policy::denial> judge_tunnel(const snapshot& in_force, const admis
     off.domain_scope = false;
     return off;
   }
-  if (of.connected)
-    return policy::judge_again(*in_force.rules, of.to, *of.connected, of.by_decider);
-  auto judged = policy::evaluate(*in_force.rules, of.to);
-  auto* denial = std::get_if<policy::denial>(&judged);
-  if (!denial || (of.by_decider && denial->reason == policy::reason::not_allowed))
-    return std::nullopt;
-  return std::move(*denial);
+  return policy::judge_again(*in_force.rules, of.to, of.connected, of.by_decider, of.intercepted);
 }
 
 } // namespace proxy

@@ -33,12 +33,24 @@ struct client_address {
   [[nodiscard]] std::string str() const;
 };
 
+/// A tunnel whose requests are read and judged one by one.
+struct interception {
+  interception(policy::permit by, snapshot_ptr judged_under)
+    : tunnel(std::move(by)), under(std::move(judged_under)) {}
+
+  policy::permit tunnel; ///< Its rule lives in `under`.
+  snapshot_ptr under;
+  /// Why every request is answered with 421: the handshake named another host. "" when it did not.
+  std::string misdirected;
+};
+
 /// What admitted an open tunnel: enough to judge it again, to list it and to log its end.
 struct admission {
   policy::target to;
   std::optional<ip_address> connected; ///< Unknown behind an upstream proxy.
   policy::rule rule; ///< A copy: the rules it came from may be gone. Empty text: a decider.
   bool by_decider = false;
+  bool intercepted = false; ///< Its requests are read and judged one by one.
 };
 
 /// Judges an open tunnel under a new policy. @returns the denial when it must be closed.
@@ -87,6 +99,8 @@ public:
   std::string pending;    ///< Read from the client, not yet understood.
   std::string first_down; ///< What a tunnel sends the client first: a 101 and what came with it.
   std::unique_ptr<upstream> server; ///< Of the request or tunnel under way.
+  std::unique_ptr<upstream> ahead;  ///< Dialled for an intercepted tunnel, not yet secured or used.
+  std::unique_ptr<interception> inside; ///< Set from CONNECT on when the tunnel is intercepted.
   std::unique_ptr<admission>
     admitted;                       ///< Of the tunnel; with `log.access`, of the last request too.
   std::unique_ptr<association> udp; ///< Of a UDP ASSOCIATE.
@@ -113,6 +127,8 @@ private:
   /// Cancels the flow and finishes. Never from inside the flow.
   void end_from_outside(ending how);
   static void flow_done(void* self) noexcept;
+  /// Whether an open tunnel may go on under a new policy; @returns the denial when not.
+  [[nodiscard]] std::optional<policy::denial> judge_open(const snapshot_ptr& next);
   void log_end() const;
   [[nodiscard]] bool over_limit() const;
 

@@ -126,8 +126,10 @@ connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady
   }
 }
 
-task<caf::error> secure(connection& c, upstream& u, const host& name) {
-  auto session = c.shard.policy->trust ? u.io.begin_tls(*c.shard.policy->trust, name) : nullptr;
+task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t port) {
+  tls::client_options options{
+    .offer = tls::alpn::http1, .cache = &c.shard.tls_sessions, .port = port};
+  auto session = c.shard.policy->trust ? u.io.begin_tls(*c.shard.policy->trust, name, options) : nullptr;
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
   auto deadline = c.in(c.timeouts().tls_handshake);
@@ -152,7 +154,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy:
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);
   if (to.to().tls) {
-    auto err = co_await secure(c, *u, to.to().host);
+    auto err = co_await secure(c, *u, to.to().host, to.to().port);
     if (err)
       co_return std::move(err);
   }

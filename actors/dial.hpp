@@ -17,7 +17,8 @@ task<caf::expected<std::unique_ptr<upstream>>>
 connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady_time deadline);
 
 /// Puts verified TLS on a connection, inside the TLS it has already, if any.
+/// @param port  Of the service, whose earlier sessions may be resumed.
 /// @returns errc::tls_certificate, errc::tls_handshake or errc::connection_timeout.
-task<caf::error> secure(connection& c, upstream& u, const host& name);
+task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t port);
 
 } // namespace proxy

@@ -93,7 +93,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);
   if (x.via->tls) {
-    auto err = co_await secure(c, *u, x.via->host);
+    auto err = co_await secure(c, *u, x.via->host, x.via->port);
     if (err)
       co_return std::move(err);
   }
@@ -103,7 +103,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const
       co_return std::move(err);
   }
   if (x.target.tls) {
-    auto err = co_await secure(c, *u, x.target.host);
+    auto err = co_await secure(c, *u, x.target.host, x.target.port);
     if (err)
       co_return std::move(err);
   }

@@ -61,10 +61,13 @@ task<> close_in_steps(connection& c);
 struct exchange {
   policy::target target;
   std::string head; ///< Rewritten, ready to be sent upstream.
+  std::string received; ///< Inside a tunnel: the head as it came, to be judged by a newer policy.
   http1::framing body = http1::framing::none;
   uint64_t content_length = 0;
   const policy::upstream_proxy* via = nullptr; ///< Goes through this proxy; lives in `under`.
   snapshot_ptr under;                          ///< Held while `via` is used.
+  snapshot_ptr ruled;                          ///< Held for the rule that admitted its tunnel.
+  bool intercepted = false;                    ///< CONNECT of a tunnel that will be read.
   bool to_head = false;                        ///< HEAD.
   bool idempotent = false;                     ///< RFC 9110 §9.2.2
   bool client_1_0 = false;
@@ -127,8 +130,9 @@ task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const
 
 /// Judges a request again when the policy has changed since it was judged.
 /// @param connected  What it is connected to; nullopt: judged by name alone.
-/// @returns the denial, if it is refused now.
-[[nodiscard]] std::optional<policy::denial> judge_meanwhile(const connection& c, const exchange& x,
+/// @returns the denial, if it is refused now. A request inside a tunnel is judged as if it had just
+///          come: `x` then holds what the new policy makes of it.
+[[nodiscard]] std::optional<policy::denial> judge_meanwhile(connection& c, exchange& x,
                                                             bool by_decider,
                                                             std::optional<ip_address> connected);
 
@@ -156,5 +160,15 @@ task<after> fault(connection& c, exchange& x, const caf::error& why);
 
 /// Remembers what admitted the tunnel that now stands to `c.server`.
 void admit_tunnel(connection& c, const policy::permit& by);
+
+/// Remembers what admitted the tunnel that is about to be intercepted.
+void admit_interception(connection& c);
+
+/// What CONNECT is answered.
+inline constexpr std::string_view tunnel_established =
+  "HTTP/1.1 200 Connection established\r\n\r\n";
+
+/// Answers a request that names another host than its tunnel leads to with 421, and records it.
+task<after> misdirected(connection& c, exchange& x, const caf::error& why);
 
 } // namespace proxy

@@ -305,7 +305,7 @@ task<step> run_exchange(connection& c, transfer& t) {
 
 task<after> forward(connection& c, exchange& x, policy::permit permit) {
   upstream_key key{x.target.tls, x.target.host.text(), x.target.port, name_of(x.via)};
-  if (c.shard.config().log.access)
+  if (c.shard.config().log.access && !c.inside)
     c.admitted = describe_admission(permit);
   for (auto attempt = 0;; ++attempt) {
     auto next = after::close;

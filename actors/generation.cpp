@@ -71,7 +71,8 @@ prepared prepare(const config::sources& from, uint64_t generation, const listene
   out.problems = std::move(loaded.problems);
   if (!loaded.config)
     return out;
-  auto compiled = compile(std::move(*loaded.config), from, generation, out.problems);
+  auto compiled =
+    compile(std::move(*loaded.config), from, generation, missing_ca::make, out.problems);
   if (!compiled)
     return out;
   check_audit(*compiled->config, out.problems);

@@ -15,6 +15,7 @@
 #include "policy/evaluate.hpp"
 #include "policy/upstream_proxy.hpp"
 #include "protocols/ip_address.hpp"
+#include "tls/leaf.hpp"
 
 /// Every atom and message type of the product: the catalogue. Messages stay inside one process, so
 /// none needs to be serialisable.
@@ -35,6 +36,7 @@ struct snapshot {
   policy::upstream_proxies upstreams; ///< Proxies of the environment that ours goes through.
   std::shared_ptr<const tls::client_context>
     trust; ///< For https:// targets; null before the first load.
+  tls::authority_ptr ca; ///< Vouches for intercepted hosts; null without `mitm`.
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;
 
@@ -156,6 +158,7 @@ struct audit_event {
 } // namespace proxy
 
 CAF_ADD_ATOM(proxy, proxy::atom, resolve, "resolve")
+CAF_ADD_ATOM(proxy, proxy::atom, mint, "mint")
 CAF_ADD_ATOM(proxy, proxy::atom, configure, "configure")
 CAF_ADD_ATOM(proxy, proxy::atom, install, "install")
 CAF_ADD_ATOM(proxy, proxy::atom, listen, "listen")
@@ -176,6 +179,9 @@ CAF_ADD_ATOM(proxy, proxy::atom, flush, "flush")
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::config_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::snapshot_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::dns_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::host)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::tls::authority_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::tls::leaf_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::endpoint)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::bound_listener_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::listener_set)

@@ -10,6 +10,7 @@
 #include <future>
 #include <thread>
 
+#include "actors/compile.hpp"
 #include "actors/cores.hpp"
 #include "actors/generation.hpp"
 #include "actors/log.hpp"
@@ -54,6 +55,7 @@ struct network_proxy::impl {
   std::shared_ptr<process_state> process;
   std::vector<worker> workers;
   audit_actor audit;
+  ca_actor ca;
   policy_store_actor store;
   std::shared_ptr<shutdown_result> over = std::make_shared<shutdown_result>();
 
@@ -71,8 +73,10 @@ struct network_proxy::impl {
       .receive([](bool) {}, [](const caf::error&) {});
     self->send_exit(store, caf::exit_reason::user_shutdown);
     self->send_exit(audit, caf::exit_reason::user_shutdown);
+    self->send_exit(ca, caf::exit_reason::user_shutdown);
     store = nullptr;
     audit = nullptr;
+    ca = nullptr;
     for (auto& w : workers) {
       w.shard = nullptr;
       w.loop->stop();
@@ -85,7 +89,7 @@ struct network_proxy::impl {
     for (size_t i = 0; i < count; ++i) {
       auto& w = workers.emplace_back();
       w.loop = std::make_unique<event_loop>(system);
-      w.shard = spawn_pinned(*w.loop, shard, shard_start{i, process, closed_snapshot(), audit});
+      w.shard = spawn_pinned(*w.loop, shard, shard_start{i, process, closed_snapshot(), audit, ca});
       w.thread = std::thread{[loop = w.loop.get()] { loop->run(); }};
     }
   }
@@ -138,10 +142,15 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
   auto made = std::make_unique<impl>();
   made->process = std::make_shared<process_state>(cores);
   made->process->log = make_logger(config.log);
+  if (auto context = tls::server_context::make())
+    made->process->tls_server = std::move(*context);
+  else
+    return start_failure{start_failure::kind::config, {problem_of("", context_of(context.error()))}};
   auto& log = *made->process->log;
   for (const auto& p : first.problems)
     log.warn("msg=config_warning detail=\"{}\"", p.str());
   made->audit = made->system.spawn<caf::hidden>(proxy::audit, made->process);
+  made->ca = made->system.spawn<caf::hidden>(proxy::ca);
   made->start_workers(cores);
   made->store = made->system.spawn<caf::hidden>(
     policy_store, store_start{std::move(from), first.next, first.listeners, made->shards(),

@@ -53,6 +53,17 @@ task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
   co_return co_await go_on(c, x, keep);
 }
 
+task<after> misdirected(connection& c, exchange& x, const caf::error& why) {
+  // None of the reasons for a refusal: recorded in words of its own.
+  policy::denial record;
+  record.reason = policy::reason::policy_denied;
+  record.source = policy::source::mode_guard;
+  record.words = "misdirected";
+  record.domain_scope = false;
+  (void)c.shard.refused(record, x.target, c);
+  co_return co_await fault(c, x, why);
+}
+
 task<after> fault(connection& c, exchange& x, const caf::error& why) {
   auto code = code_of(why);
   c.end = ending::fault;

@@ -4,6 +4,7 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
 #include "actors/upstream_name.hpp"
+#include "policy/inner.hpp"
 #include "protocols/http1/rewrite.hpp"
 
 namespace proxy {
@@ -48,6 +49,104 @@ void take_over(const http1::request& req, exchange& x) {
   x.target.method = req.method;
 }
 
+/// A socket path instead of a host: known, and not served here.
+policy::denial refuse_unix_socket(const connection& c, const http1::request& req, exchange& x) {
+  const auto& rules = *c.shard.policy->rules;
+  policy::denial denial;
+  denial.reason = rules.enabled ? policy::reason::unix_socket_unsupported
+                                : policy::reason::proxy_disabled;
+  denial.source = policy::source::proxy_state;
+  denial.domain_scope = false;
+  if (!policy::allows_method(rules.mode, req.method)) {
+    denial.reason = policy::reason::method_not_allowed;
+    denial.source = policy::source::mode_guard;
+  }
+  // No host is involved; the name is what audit and answers show instead.
+  if (auto named = host::parse("unix-socket"))
+    x.target.host = std::move(*named);
+  return denial;
+}
+
+/// Where a request inside a tunnel goes: to the tunnel's host, which its own words must agree with,
+/// and the tunnel's port (RFC 9110 §7.4).
+caf::error find_target_inside(const interception& inside, const http1::request& req,
+                              http1::request_target& target) {
+  const auto& tunnel = inside.tunnel.to();
+  if (req.method == "CONNECT")
+    return caf::make_error(errc::unsupported_method,
+                           std::string{"CONNECT is not supported inside a tunnel"});
+  if (!inside.misdirected.empty())
+    return caf::make_error(errc::misdirected, inside.misdirected);
+  if (auto err = http1::parse_target(req, target))
+    return err;
+  if (target.kind == http1::request_target::form::absolute && !target.https)
+    return caf::make_error(errc::malformed, std::string{"http URI inside a TLS tunnel"});
+  if (target.host != tunnel.host)
+    return caf::make_error(errc::misdirected, "Host names " + target.host.in_url() +
+                                                ", the tunnel leads to " + tunnel.host.in_url());
+  target.https = true;
+  target.port = tunnel.port;
+  return caf::none;
+}
+
+/// What hooks do to the head.
+void apply(const policy::mitm_hook& hook, http1::rewrite_options& options,
+           std::vector<http1::field>& set) {
+  options.strip = hook.strip_request_headers;
+  set.clear();
+  for (const auto& one : hook.inject_request_headers)
+    set.push_back({one.name, one.value.reveal()});
+  options.set = set;
+}
+
+/// Judges what a permitted request that is read asks for, and writes the head to send.
+verdict prepare(connection& c, const http1::request& req, http1::request_target& target, exchange& x,
+                policy::permit permit) {
+  const auto& config = c.shard.config();
+  const auto& rules = *c.shard.policy->rules;
+  x.under = c.shard.policy;
+  x.via = x.under->upstreams.choose(x.target);
+  http1::rewrite_options options{
+    .via = config.via ? product : std::string_view{}, .keep_upgrade = x.upgrade};
+  auto& fields = c.shard.fields;
+  fields.clear();
+  if (policy::is_read(rules, x.target)) {
+    if (rules.hooks)
+      http1::list_forwarded(req, fields);
+    auto judged = policy::judge_inner(
+      rules, x.target, {req.method, target.path, fields, x.upgrade}, c.shard.path);
+    if (auto* denial = std::get_if<policy::denial>(&judged))
+      return std::move(*denial);
+    const auto& granted = std::get<policy::forward>(judged);
+    target.path = granted.path;
+    if (granted.hook)
+      apply(*granted.hook, options, fields);
+  }
+  if (ends_here(req))
+    return answer_here(c, req, x);
+  // Behind an upstream proxy an upgrade goes through a tunnel: the protocol it switches to is the
+  // origin's, and must not be the proxy's.
+  if (x.via && !x.target.tls && !x.upgrade)
+    http1::rewrite_request_for_proxy(req, target, options, proxy_authorization(*x.via), x.head);
+  else
+    http1::rewrite_request(req, target, options, x.head);
+  return permit;
+}
+
+/// Judges a request inside an intercepted tunnel, whose host the policy let through.
+verdict judge_inside(connection& c, std::string_view head, const http1::request& req, exchange& x) {
+  const auto& tunnel = c.inside->tunnel;
+  x.upgrade = !req.upgrade.empty();
+  auto permit = policy::inside(tunnel, std::string{req.method}, x.upgrade);
+  x.target = permit.to();
+  http1::request_target target;
+  if (auto err = find_target_inside(*c.inside, req, target))
+    return err;
+  x.received = head;
+  x.ruled = c.inside->under;
+  return prepare(c, req, target, x, std::move(permit));
+}
+
 } // namespace
 
 verdict judge_request(connection& c, std::string_view head, exchange& x) {
@@ -57,23 +156,12 @@ verdict judge_request(connection& c, std::string_view head, exchange& x) {
   if (auto err = http1::decode_request(head, limits, req))
     return err;
   take_over(req, x);
+  if (c.inside)
+    return judge_inside(c, head, req, x);
   x.target.protocol =
     req.method == "CONNECT" ? policy::protocol::https_connect : policy::protocol::http;
-  if (x.target.protocol == policy::protocol::http && req.find("x-unix-socket")) {
-    policy::denial denial;
-    denial.reason = c.shard.policy->rules->enabled ? policy::reason::unix_socket_unsupported
-                                                   : policy::reason::proxy_disabled;
-    denial.source = policy::source::proxy_state;
-    denial.domain_scope = false;
-    if (!policy::allows_method(c.shard.policy->rules->mode, req.method)) {
-      denial.reason = policy::reason::method_not_allowed;
-      denial.source = policy::source::mode_guard;
-    }
-    // No host is involved; the name is what audit and answers show instead.
-    if (auto named = host::parse("unix-socket"))
-      x.target.host = std::move(*named);
-    return denial;
-  }
+  if (x.target.protocol == policy::protocol::http && req.find("x-unix-socket"))
+    return refuse_unix_socket(c, req, x);
   http1::request_target target;
   if (auto err = http1::parse_target(req, target))
     return err;
@@ -85,21 +173,12 @@ verdict judge_request(connection& c, std::string_view head, exchange& x) {
   auto judged = policy::evaluate(*c.shard.policy->rules, x.target);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
+  auto permit = std::get<policy::permit>(std::move(judged));
+  if (x.target.protocol == policy::protocol::http)
+    return prepare(c, req, target, x, std::move(permit));
   x.under = c.shard.policy;
   x.via = x.under->upstreams.choose(x.target);
-  if (x.target.protocol == policy::protocol::http) {
-    if (ends_here(req))
-      return answer_here(c, req, x);
-    http1::rewrite_options options{
-      .via = config.via ? product : std::string_view{}, .keep_upgrade = x.upgrade, .close = false};
-    // Behind an upstream proxy an upgrade goes through a tunnel: the protocol it switches to is the
-    // origin's, and must not be the proxy's.
-    if (x.via && !x.target.tls && !x.upgrade)
-      http1::rewrite_request_for_proxy(req, target, options, proxy_authorization(*x.via), x.head);
-    else
-      http1::rewrite_request(req, target, options, x.head);
-  }
-  return std::get<policy::permit>(std::move(judged));
+  return permit;
 }
 
 } // namespace proxy

@@ -1,3 +1,4 @@
+#include "actors/dial.hpp"
 #include "actors/flows.hpp"
 #include "actors/loop/ask.hpp"
 
@@ -32,10 +33,42 @@ task<routed> find_route(connection& c, policy::permit permit) {
   co_return out;
 }
 
+namespace {
+
+/// What a request inside a tunnel is under the policy of now; `x` changes with it.
+std::optional<policy::denial> judge_inside_again(connection& c, exchange& x) {
+  exchange now;
+  auto judged = judge_request(c, x.received, now);
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    return std::move(*denial);
+  if (!std::holds_alternative<policy::permit>(judged)) {
+    policy::denial changed; // new limits: the request is none any more
+    changed.reason = policy::reason::policy_denied;
+    return changed;
+  }
+  x.head = std::move(now.head);
+  x.via = now.via;
+  x.under = std::move(now.under);
+  return std::nullopt;
+}
+
+/// Puts TLS on the connection that was made when the tunnel was asked for.
+/// @returns nothing when it is of no use any more.
+task<caf::expected<std::unique_ptr<upstream>>> use_dialled(connection& c, const exchange& x) {
+  auto made = std::move(c.ahead);
+  if (!made || made->generation != c.shard.policy->generation || made->io.raw.dead())
+    co_return std::unique_ptr<upstream>{};
+  if (auto err = co_await secure(c, *made, x.target.host, x.target.port))
+    co_return std::move(err);
+  made->key.tls = true;
+  co_return std::move(made);
+}
+
+} // namespace
+
 /// A policy that came since the request was judged has been acknowledged already: nothing may begin
 /// under the old one.
-std::optional<policy::denial> judge_meanwhile(const connection& c, const exchange& x,
-                                              bool by_decider,
+std::optional<policy::denial> judge_meanwhile(connection& c, exchange& x, bool by_decider,
                                               std::optional<ip_address> connected) {
   if (c.shard.policy->generation == x.under->generation)
     return std::nullopt;
@@ -43,31 +76,39 @@ std::optional<policy::denial> judge_meanwhile(const connection& c, const exchang
   begun.to = x.target;
   begun.by_decider = by_decider;
   begun.connected = std::move(connected);
-  return judge_tunnel(*c.shard.policy, begun);
+  begun.intercepted = x.intercepted;
+  if (auto denial = judge_tunnel(*c.shard.policy, begun))
+    return denial;
+  return x.received.empty() ? std::nullopt : judge_inside_again(c, x);
 }
 
 task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit,
                                       after& next) {
   auto by_decider = permit.source() == policy::source::decider;
-  auto judged = permit;
-  auto found = co_await find_route(c, std::move(permit));
-  if (!found.denial)
-    found.denial = judge_meanwhile(c, x, by_decider, std::nullopt);
-  if (found.denial) {
-    next = co_await refuse(c, x, *found.denial);
-    co_return nullptr;
-  }
-  // A name that only the upstream proxy can resolve is judged by name alone.
-  if (!found.route && !x.via) {
-    next = co_await fault(c, x, found.error);
-    co_return nullptr;
-  }
   auto vetted_under = c.shard.policy->generation;
   caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
-  if (x.via)
-    dialled = co_await dial_through(c, x, judged);
-  else
-    dialled = co_await dial(c, *found.route);
+  if (c.ahead)
+    dialled = co_await use_dialled(c, x);
+  if (dialled && !*dialled) {
+    auto judged = permit;
+    auto found = co_await find_route(c, std::move(permit));
+    if (!found.denial)
+      found.denial = judge_meanwhile(c, x, by_decider, std::nullopt);
+    if (found.denial) {
+      next = co_await refuse(c, x, *found.denial);
+      co_return nullptr;
+    }
+    // A name that only the upstream proxy can resolve is judged by name alone.
+    if (!found.route && !x.via) {
+      next = co_await fault(c, x, found.error);
+      co_return nullptr;
+    }
+    vetted_under = c.shard.policy->generation;
+    if (x.via)
+      dialled = co_await dial_through(c, x, judged);
+    else
+      dialled = co_await dial(c, *found.route);
+  }
   if (!dialled) {
     next = co_await fault(c, x, dialled.error());
     co_return nullptr;

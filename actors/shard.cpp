@@ -94,6 +94,7 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
   auto& s = self->state;
   s.core = std::make_unique<shard_core>(self->loop(), start.index, start.process);
   s.audit = start.audit;
+  s.core->ca = start.ca;
   s.core->policy = start.before;
   s.core->resolver = spawn_pinned<caf::hidden>(self->loop(), resolver, start.before->config);
   s.core->on_left = [self] {

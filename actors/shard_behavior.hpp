@@ -33,6 +33,7 @@ struct shard_start {
   std::shared_ptr<process_state> process;
   snapshot_ptr before; ///< Refuses everything: in force until the first `install`.
   audit_actor audit;
+  ca_actor ca;
 };
 
 shard_actor::behavior_type shard(shard_pointer self, shard_start start);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/audit.hpp"
+#include "actors/ca.hpp"
 #include "actors/loop/datagram_socket.hpp"
 #include "actors/loop/event_loop.hpp"
 #include "actors/messages.hpp"
@@ -18,7 +19,9 @@
 #include "actors/shard.hpp"
 #include "actors/upstream.hpp"
 #include "protocols/http1/decode.hpp"
+#include "protocols/http1/path.hpp"
 #include "tls/client.hpp"
+#include "tls/server.hpp"
 
 namespace proxy {
 
@@ -44,6 +47,7 @@ struct process_state {
   std::atomic<uint64_t> audit_waiting{0}; ///< Events sent to the audit actor and not yet written.
   std::atomic<uint64_t> audit_dropped{0}; ///< Events not sent because too many waited.
   std::shared_ptr<spdlog::logger> log;    ///< Never null.
+  std::shared_ptr<const tls::server_context> tls_server; ///< Towards clients of intercepted tunnels.
 
   [[nodiscard]] uint64_t total_connections() const noexcept {
     uint64_t sum = 0;
@@ -64,6 +68,9 @@ public:
   snapshot_ptr policy; ///< In force here; never null.
   upstream_pool pool;
   resolver_actor resolver;
+  ca_actor ca;
+  tls::leaf_cache leaves;        ///< What the CA has minted, so far as it was needed here.
+  tls::session_cache tls_sessions; ///< Of upstreams.
   audit_actor audit;              ///< Null while there is no audit sink.
   policy_store_actor store;       ///< For the admin API.
   std::vector<shard_actor> peers; ///< All shards, this one too; for the admin API and balance.
@@ -73,6 +80,8 @@ public:
 
   http1::request request;   ///< Scratch, valid until the next suspension.
   http1::response response; ///< Scratch, valid until the next suspension.
+  http1::request_path path; ///< Scratch, valid until the next suspension.
+  std::vector<http1::field> fields; ///< Scratch, valid until the next suspension.
 
   /// What UDP associations receive with and send with, empty between two of them. The buffer is
   /// made when the first association needs it.

@@ -10,8 +10,10 @@ iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), by
 
 } // namespace
 
-tls::ssl_ptr transport::begin_tls(const tls::client_context& by, const host& name) const {
-  return tls_ ? by.session_inside(name, *tls_) : by.session(name, raw.descriptor());
+tls::ssl_ptr transport::begin_tls(const tls::client_context& by, const host& name,
+                                  const tls::client_options& options) const {
+  return tls_ ? by.session_inside(name, *tls_, options)
+              : by.session(name, raw.descriptor(), options);
 }
 
 io_result transport::write(std::string_view first, std::string_view second) noexcept {

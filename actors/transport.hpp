@@ -14,7 +14,8 @@ public:
   socket raw;
 
   /// Begins TLS: a session on the socket, or inside the TLS there is already (through a TLS proxy).
-  [[nodiscard]] tls::ssl_ptr begin_tls(const tls::client_context& by, const host& name) const;
+  [[nodiscard]] tls::ssl_ptr begin_tls(const tls::client_context& by, const host& name,
+                                       const tls::client_options& options) const;
   /// From now on bytes go through this session, whose handshake is done.
   void secure(tls::ssl_ptr session) noexcept {
     outer_ = std::move(tls_);

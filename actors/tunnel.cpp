@@ -1,5 +1,6 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
+#include "actors/intercept.hpp"
 #include "actors/pump.hpp"
 
 namespace proxy {
@@ -41,15 +42,32 @@ std::unique_ptr<admission> describe_admission(const policy::permit& by) {
   return admitted;
 }
 
+namespace {
+
+void begin_tunnel(connection& c) {
+  if (!std::exchange(c.tunnelling, true))
+    ++c.shard.counters.tunnels_active;
+}
+
+} // namespace
+
 void admit_tunnel(connection& c, const policy::permit& by) {
   c.admitted = describe_admission(by);
   if (c.server->key.via.empty())
     c.admitted->connected = c.server->address;
-  c.tunnelling = true;
-  ++c.shard.counters.tunnels_active;
+  begin_tunnel(c);
+}
+
+void admit_interception(connection& c) {
+  // By name: which address the next request goes to is vetted when it is dialled.
+  c.admitted = describe_admission(c.inside->tunnel);
+  c.admitted->intercepted = true;
+  begin_tunnel(c);
 }
 
 task<after> open_tunnel(connection& c, exchange& x, policy::permit permit) {
+  if (policy::is_read(*c.shard.policy->rules, x.target))
+    co_return co_await intercept(c, x, std::move(permit));
   auto next = after::close;
   auto by = permit;
   auto reached = co_await reach(c, x, std::move(permit), next);
@@ -57,7 +75,7 @@ task<after> open_tunnel(connection& c, exchange& x, policy::permit permit) {
     co_return next;
   c.server = std::move(reached);
   admit_tunnel(c, by);
-  c.first_down = "HTTP/1.1 200 Connection established\r\n\r\n";
+  c.first_down = tunnel_established;
   co_return after::tunnel;
 }
 

@@ -49,6 +49,9 @@ public:
   /// An idle connection for `key` whose events go to `wakes`; nullptr when there is none.
   [[nodiscard]] std::unique_ptr<upstream> take(const upstream_key& key, ready_handler& wakes);
 
+  /// Whether `take` has something for `key`.
+  [[nodiscard]] bool has(const upstream_key& key) const { return by_key_.count(key) != 0; }
+
   /// Keeps a connection on which nothing is outstanding, or closes it.
   void keep(std::unique_ptr<upstream> idle);
 

@@ -207,9 +207,6 @@ private:
 
   void check_interception() {
     const auto& config = effective_.config;
-    if (config.mitm.enabled)
-      warn("mitm.enabled",
-           "interception is not available in this version; limited mode refuses CONNECT");
     if (!config.otel.endpoint.empty())
       warn("otel.endpoint", "telemetry is not sent by this version");
   }

@@ -39,6 +39,11 @@ std::optional<denial> judge_address(const rules& in_force, const target& what,
   return std::nullopt;
 }
 
+/// Whether what goes through a tunnel has to be seen for the policy to hold.
+bool must_be_read(const rules& in_force, const target& tunnel) noexcept {
+  return in_force.mode == mode::limited || is_hooked(in_force, tunnel.host);
+}
+
 } // namespace
 
 rules_ptr deny_all() {
@@ -68,6 +73,17 @@ bool is_read(const rules& in_force, const target& what) noexcept {
     return what.tls;
   return what.protocol == protocol::https_connect && in_force.mitm &&
          (in_force.mode == mode::limited || in_force.inspect || is_hooked(in_force, what.host));
+}
+
+permit inside(const permit& tunnel, std::string method, bool upgrade) {
+  target request{protocol::http, tunnel.to().host, tunnel.to().port, std::move(method), upgrade, true};
+  return permit{std::move(request), tunnel.rule(), tunnel.source()};
+}
+
+std::optional<denial> judge_unreadable(const rules& in_force, const target& tunnel) {
+  if (!must_be_read(in_force, tunnel))
+    return std::nullopt;
+  return refuse_by_mode(reason::mitm_required);
 }
 
 std::variant<permit, denial> overrule(const rules& in_force, const denial& d, target what,
@@ -113,7 +129,8 @@ std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_
 }
 
 std::optional<denial> judge_again(const rules& in_force, const target& what,
-                                  const ip_address& connected, bool by_decider, bool intercepted) {
+                                  const std::optional<ip_address>& connected, bool by_decider,
+                                  bool intercepted) {
   notes silent{nullptr};
   const rule* by = nullptr;
   if (auto no = judge_host(in_force, what, silent, by))
@@ -122,10 +139,9 @@ std::optional<denial> judge_again(const rules& in_force, const target& what,
   if (auto no = judge_mode(in_force, what, silent))
     return no;
   // Interception cannot begin in the middle of a tunnel.
-  bool must_be_read = in_force.mode == mode::limited || is_hooked(in_force, what.host);
-  if (must_be_read && what.protocol == protocol::https_connect && !intercepted)
+  if (what.protocol == protocol::https_connect && !intercepted && must_be_read(in_force, what))
     return refuse_by_mode(reason::mitm_required);
-  return judge_address(in_force, what, connected, silent);
+  return connected ? judge_address(in_force, what, *connected, silent) : std::nullopt;
 }
 
 } // namespace proxy::policy

@@ -87,6 +87,7 @@ private:
     : to_(std::move(to)), rule_(rule), source_(source) {}
   friend std::variant<permit, denial> evaluate(const rules&, target, trace*);
   friend std::variant<permit, denial> overrule(const rules&, const denial&, target, trace*);
+  friend permit inside(const permit&, std::string, bool);
   target to_;
   const policy::rule* rule_;
   policy::source source_;
@@ -127,6 +128,15 @@ private:
 /// or for `inspect`; and https in absolute form, which the proxy reads anyway.
 [[nodiscard]] bool is_read(const rules& in_force, const target& what) noexcept;
 
+/// Proof for a request inside a tunnel that was let through: https to the host and port of the
+/// tunnel and nowhere else. What the request itself may do is for `judge_inner`.
+[[nodiscard]] permit inside(const permit& tunnel, std::string method, bool upgrade);
+
+/// Judges a tunnel that should be intercepted and whose client does not speak TLS.
+/// @returns the denial when it must be read (limited mode, a hooked host: `mitm_required`); nullopt
+///          when it was only to be looked at (`inspect`) and may go on unread.
+[[nodiscard]] std::optional<denial> judge_unreadable(const rules& in_force, const target& tunnel);
+
 /// A decider's "allow" for a `not_allowed` denial. The mode is judged here, because `evaluate` had
 /// not come to it when the name was refused; steps 7 and 8 still follow.
 /// @pre d.reason == reason::not_allowed; any other denial is returned as it is.
@@ -150,13 +160,14 @@ private:
 vet(const rules& in_force, permit p, std::vector<ip_address> addresses, trace* why = nullptr);
 
 /// Judges an open tunnel again under new rules: the target by name and the address it is connected
-/// to. What a decider admitted goes on unless something other than `not_allowed` now refuses it.
+/// to (nullopt: not known, or not connected yet). What a decider admitted goes on unless something other than `not_allowed` now refuses it.
 /// @param intercepted  The tunnel's requests are read and judged one by one. One that is not must
 ///                     end in limited mode and where its host has hooks now, although a new one
 ///                     could be intercepted.
 /// @returns the denial when it must be closed.
 [[nodiscard]] std::optional<denial> judge_again(const rules& in_force, const target& what,
-                                                const ip_address& connected, bool by_decider,
+                                                const std::optional<ip_address>& connected,
+                                                bool by_decider,
                                                 bool intercepted = false);
 
 } // namespace proxy::policy

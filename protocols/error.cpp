@@ -16,6 +16,7 @@ std::string to_string(errc code) {
     case errc::malformed: return "malformed";
     case errc::unsupported_command: return "unsupported_command";
     case errc::unsupported_address_type: return "unsupported_address_type";
+    case errc::unsupported_method: return "unsupported_method";
     case errc::head_too_large: return "head_too_large";
     case errc::request_timeout: return "request_timeout";
     case errc::overloaded: return "overloaded";

@@ -19,6 +19,8 @@ enum class errc : uint8_t {
   unsupported_command,
   /// A SOCKS address that is no IPv4 or IPv6 address and no name. Context: the byte.
   unsupported_address_type,
+  /// A method that makes no sense where it was asked for. Context: what does.
+  unsupported_method,
   /// A request head is longer than `limits.max_head_bytes` or has too many fields.
   head_too_large,
   /// The client did not finish its request head in time.
@@ -72,6 +74,7 @@ inline constexpr outcome outcomes[] = {
   {errc::malformed, 400, "http_request_error", 0x01},
   {errc::unsupported_command, 400, "http_request_error", 0x07},
   {errc::unsupported_address_type, 400, "http_request_error", 0x08},
+  {errc::unsupported_method, 405, "http_request_error", 0x01},
   {errc::head_too_large, 431, "http_request_error", 0x01},
   {errc::request_timeout, 408, "http_request_error", 0x01},
   {errc::overloaded, 503, "connection_limit_reached", 0x01},

@@ -167,13 +167,22 @@ void reserve_for(const head& h, size_t extra, std::string& out) {
   out.reserve(size);
 }
 
+/// Whether the options take a field off the head, or put another in its place.
+bool is_edited(const rewrite_options& options, std::string_view name) noexcept {
+  auto same = [&](std::string_view other) { return ascii::equals_ignoring_case(name, other); };
+  return std::ranges::any_of(options.strip, same) ||
+         std::ranges::any_of(options.set, same, &field::name);
+}
+
 /// Appends the end-to-end fields in their order.
-void append_fields(const head& h, bool keep_length, bool count_hops, std::string& out) {
+void append_fields(const head& h, const rewrite_options& options, bool keep_length, bool count_hops,
+                   std::string& out) {
   nominated_names nominated{h};
   bool length_seen = !keep_length;
   for (const auto& f : h.fields) {
     auto how = treatment_of(f.name);
-    if (how == treatment::drop || how == treatment::te || nominated.contain(f.name))
+    if (how == treatment::drop || how == treatment::te || nominated.contain(f.name) ||
+        is_edited(options, f.name))
       continue;
     if (how == treatment::content_length && std::exchange(length_seen, true))
       continue; // equal ones were let through by the decoder; one is enough
@@ -184,6 +193,8 @@ void append_fields(const head& h, bool keep_length, bool count_hops, std::string
     else
       append_field(out, f.name, f.value);
   }
+  for (const auto& f : options.set)
+    append_field(out, f.name, f.value);
 }
 
 void append_via(const head& h, std::string_view pseudonym, std::string& out) {
@@ -218,7 +229,7 @@ void append_rest(const request& req, const request_target& target, const rewrite
   out.append(" HTTP/1.1\r\nHost: ");
   append_authority(target, out);
   out.append("\r\n");
-  append_fields(req, true, req.method == "OPTIONS" || req.method == "TRACE", out);
+  append_fields(req, options, true, req.method == "OPTIONS" || req.method == "TRACE", out);
   if (req.body == framing::chunked)
     out.append("Transfer-Encoding: chunked\r\n");
   if (!proxy_authorization.empty())
@@ -236,6 +247,14 @@ void append_rest(const request& req, const request_target& target, const rewrite
 }
 
 } // namespace
+
+void list_forwarded(const head& h, std::vector<field>& out) {
+  nominated_names nominated{h};
+  for (const auto& f : h.fields)
+    if (auto how = treatment_of(f.name);
+        how != treatment::drop && how != treatment::te && !nominated.contain(f.name))
+      out.push_back(f);
+}
 
 void rewrite_request(const request& req, const request_target& target,
                      const rewrite_options& options, std::string& out) {
@@ -267,7 +286,7 @@ void rewrite_response(const response& res, const rewrite_options& options, bool 
     .append("\r\n");
   bool interim = res.status < 200;
   // RFC 9110 §8.6: neither has a body, so a length could only mislead.
-  append_fields(res, !interim && res.status != 204, false, out);
+  append_fields(res, options, !interim && res.status != 204, false, out);
   if (res.body == framing::chunked)
     out.append("Transfer-Encoding: chunked\r\n");
   append_via(res, options.via, out);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocols/host.hpp"
 #include "protocols/http1/message.hpp"
@@ -30,11 +32,17 @@ struct request_target {
 /// fragments, spaces, control and non-ASCII bytes are errc::malformed.
 [[nodiscard]] caf::error parse_target(const request& req, request_target& out);
 
+/// Appends the fields that `rewrite_request` passes on as they are: not what belongs to the
+/// client's connection alone.
+void list_forwarded(const head& h, std::vector<field>& out);
+
 /// What a forwarded head is given and loses.
 struct rewrite_options {
   std::string_view via;      ///< Pseudonym for Via, "" for none.
   bool keep_upgrade = false; ///< Forward Connection: upgrade and Upgrade (WebSocket, full mode).
   bool close = false;        ///< Add Connection: close.
+  std::span<const std::string> strip{}; ///< Names of fields that are taken off.
+  std::span<const field> set{};         ///< Take the place of all fields of their names.
 };
 
 /// Appends the head to send upstream: origin-form target, Host from the target (first), then the
