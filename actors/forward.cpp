@@ -1,5 +1,6 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
+#include "actors/intercept.hpp"
 #include "actors/pump.hpp"
 #include "actors/upstream_name.hpp"
 #include "protocols/http1/decode.hpp"
@@ -58,6 +59,11 @@ public:
   [[nodiscard]] bool cut_looks_whole() const noexcept {
     return down_ && (down_->ends_with_source() || dechunked_);
   }
+  /// Of the final response; 0 before it.
+  [[nodiscard]] uint16_t status() const noexcept { return status_; }
+  [[nodiscard]] exchange_size size() const noexcept {
+    return {up_.moved(), down_ ? down_->moved() : 0};
+  }
   void count() const {
     c_.bytes_up += up_.moved();
     if (down_)
@@ -91,6 +97,7 @@ private:
   size_t scanned_ = 0;
   uint64_t seen_ = 0;
   int interim_heads_ = 0;
+  uint16_t status_ = 0;
   bool got_bytes_ = false; ///< Something of a response has come.
   bool begun_ = false;     ///< Something of the response went to the client.
   bool up_over_ = false;   ///< The upstream takes no more of the request.
@@ -220,6 +227,7 @@ step transfer::begin_body(std::string_view rest) {
   auto& res = c_.shard.response;
   auto& out = c_.shard.loop.out();
   auto switches = res.status == 101;
+  status_ = res.status;
   auto body = res.body;
   auto dechunk = body == http1::framing::chunked && x_.client_1_0;
   if (switches || body == http1::framing::until_close)
@@ -328,6 +336,8 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
       continue;
     }
     t.count();
+    if (c.inside && c.shard.config().mitm.inspect)
+      log_exchange(c, x, t.status(), t.size());
     if (s == step::tunnel) {
       auto address = x.via ? std::nullopt : std::optional{c.server->address};
       auto by_decider = permit.source() == policy::source::decider;

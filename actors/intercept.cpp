@@ -136,7 +136,25 @@ void log_failure(connection& c, const host& name, const caf::error& why) {
                      c.from.str(), context_of(why));
 }
 
+/// The path of a request head, without its query.
+std::string_view path_of(std::string_view head) {
+  auto target = head.substr(std::min(head.find(' ') + 1, head.size()));
+  target = target.substr(0, target.find(' '));
+  if (auto scheme = target.find("://"); scheme != std::string_view::npos && target[0] != '/')
+    target = target.substr(std::min(target.find('/', scheme + 3), target.size()));
+  return target.substr(0, target.find('?'));
+}
+
 } // namespace
+
+void log_exchange(const connection& c, const exchange& x, uint16_t status, exchange_size size) {
+  auto limit = c.shard.config().mitm.max_body_bytes;
+  c.shard.log().info("msg=inspected host={} port={} method={} path={} status={} request_bytes={} "
+                     "request_truncated={} response_bytes={} response_truncated={} client={}",
+                     x.target.host.text(), x.target.port, x.target.method, path_of(x.received),
+                     status, size.request, size.request > limit, size.response,
+                     size.response > limit, c.from.str());
+}
 
 task<after> intercept(connection& c, exchange& x, policy::permit permit) {
   auto next = after::close;

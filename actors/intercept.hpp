@@ -11,4 +11,15 @@ namespace proxy {
 /// unread where nothing had to be read.
 task<after> intercept(connection& c, exchange& x, policy::permit permit);
 
+/// Bytes of the two bodies of an exchange, chunked framing included.
+struct exchange_size {
+  uint64_t request = 0;
+  uint64_t response = 0;
+};
+
+/// Logs what `inspect` shows of an exchange: its line without the query, and how long its bodies
+/// were; never what is in them.
+/// @param status  Of the response, 0 when none came.
+void log_exchange(const connection& c, const exchange& x, uint16_t status, exchange_size size);
+
 } // namespace proxy
