@@ -122,6 +122,8 @@ std::optional<draft> compile(config::proxy_config config, const config::sources&
   rules.allow_local_binding = config.allow_local_binding;
   rules.mitm = config.mitm.enabled;
   rules.inspect = config.mitm.inspect;
+  if (!config.mitm_hooks.empty())
+    rules.hooks = policy::hook_set::make(config.mitm_hooks);
   rules.allowed = compile_patterns(config.allowed_domains, "allowed_domains", problems);
   rules.denied = compile_patterns(config.denied_domains, "denied_domains", problems);
   rules.local_addresses = interface_addresses();

@@ -23,6 +23,42 @@ split_name split(const std::string& full) {
   return {full.substr(0, dot), full.substr(dot + 1)};
 }
 
+ordered_json texts_of(const std::vector<policy::value_matcher>& matchers) {
+  auto result = ordered_json::array();
+  for (const auto& matcher : matchers)
+    result.push_back(matcher.str());
+  return result;
+}
+
+ordered_json constraints_json(const std::vector<policy::hook_constraint>& constraints) {
+  auto result = ordered_json::object();
+  for (const auto& constraint : constraints)
+    result[constraint.name] = texts_of(constraint.values);
+  return result;
+}
+
+/// A hook in the shape of the file. What is injected is not shown, its prefix included: half a
+/// credential may stand there.
+ordered_json hook_json(const policy::mitm_hook& hook) {
+  auto injected = ordered_json::array();
+  for (const auto& one : hook.inject_request_headers) {
+    auto by_env = one.secret_file.empty();
+    injected.push_back(
+      {{"name", one.name},
+       {by_env ? "secret_env_var" : "secret_file", by_env ? one.secret_env_var : one.secret_file},
+       {"value", to_string(one.value)}});
+  }
+  return {{"host", hook.host.text()},
+          {"match",
+           {{"methods", hook.methods},
+            {"path_prefixes", texts_of(hook.path_prefixes)},
+            {"query", constraints_json(hook.query)},
+            {"headers", constraints_json(hook.headers)}}},
+          {"actions",
+           {{"strip_request_headers", hook.strip_request_headers},
+            {"inject_request_headers", std::move(injected)}}}};
+}
+
 /// A value as users write it, in JSON: durations as text, sizes as bytes.
 struct json_writer {
   ordered_json operator()(std::monostate) const { return nullptr; }
@@ -40,6 +76,12 @@ struct json_writer {
     auto result = ordered_json::object();
     for (const auto& user : *value)
       result[user.name] = user.source;
+    return result;
+  }
+  ordered_json operator()(const std::vector<policy::mitm_hook>* value) const {
+    auto result = ordered_json::array();
+    for (const auto& hook : *value)
+      result.push_back(hook_json(hook));
     return result;
   }
   ordered_json operator()(const std::vector<policy::rule>* value) const {
@@ -133,6 +175,25 @@ std::string describe_keys() {
   return result;
 }
 
+/// What the lists and maps above have no room for.
+constexpr std::string_view hook_example =
+  "\n# Hooks, one table each, in place of the empty list above. A host that has hooks lets nothing "
+  "pass\n"
+  "# but what one of them matches.\n"
+  "# [[permissions.default.network.mitm_hooks]]\n"
+  "# host = \"api.example.com\"\n"
+  "# [permissions.default.network.mitm_hooks.match]\n"
+  "# methods = [\"GET\", \"POST\"]\n"
+  "# path_prefixes = [\"/v1/\", \"pattern:/v2/*/items\"]\n"
+  "# query = {state = [\"open\", \"pattern:re*\"]}\n"
+  "# headers = {x-api-version = []}\n"
+  "# [permissions.default.network.mitm_hooks.actions]\n"
+  "# strip_request_headers = [\"cookie\"]\n"
+  "# inject_request_headers = [\n"
+  "#   {name = \"authorization\", prefix = \"Bearer \", secret_env_var = \"API_TOKEN\"},\n"
+  "#   {name = \"x-tenant\", secret_file = \"/run/secrets/tenant\"},\n"
+  "# ]\n";
+
 std::string reference_config() {
   std::string result =
     "# Every key at its default. A test keeps this file equal to the table in config/keys.hpp.\n"
@@ -153,7 +214,7 @@ std::string reference_config() {
     result += "# " + type_text(k) + ": " + std::string{k.doc} + "\n" + last + " = " +
               value_text(k, defaults) + "\n";
   }
-  return result;
+  return result += hook_example;
 }
 
 } // namespace proxy::config

@@ -39,7 +39,7 @@ enum class form : uint8_t {
 using value_ref =
   std::variant<std::monostate, bool*, uint64_t*, milliseconds*, std::string*, policy::mode*,
                std::vector<std::string>*, std::vector<policy::rule>*, std::vector<socks_user>*,
-               listen_address*, std::optional<listen_address>*>;
+               std::vector<policy::mitm_hook>*, listen_address*, std::optional<listen_address>*>;
 
 /// One key. The loader, unknown-key hints, `--help`, GET /config, `changed` and proxy.toml follow
 /// from it.
@@ -85,9 +85,9 @@ inline constexpr std::array keys{
   key{scope::policy, "allow_unix_sockets", at<&proxy_config::allow_unix_sockets>, "absolute paths of unix sockets that may be reached (macOS); any entry keeps all listeners on loopback", form::sockets},
   key{scope::policy, "unix_sockets", nowhere, "the same as a map: path = \"allow\", \"deny\" or \"none\"", form::socket_map},
   key{scope::network, "dangerously_allow_all_unix_sockets", at<&proxy_config::dangerously_allow_all_unix_sockets>, "let every unix socket be reached (macOS)"},
-  key{scope::network, "mitm_hooks", nowhere, "rules for intercepted requests; refused while this version cannot enforce them", form::hooks},
-  key{scope::network, "mitm.enabled", at<&proxy_config::mitm, &mitm::enabled>, "intercept TLS (not part of this version); mitm = true says the same"},
-  key{scope::network, "mitm.inspect", at<&proxy_config::mitm, &mitm::inspect>, "log the sizes of intercepted bodies"},
+  key{scope::network, "mitm_hooks", at<&proxy_config::mitm_hooks>, "which requests to a host may pass, and which headers they lose and get; needs mitm", form::hooks},
+  key{scope::network, "mitm.enabled", at<&proxy_config::mitm, &mitm::enabled>, "intercept TLS where mode, hooks or inspect ask for it; mitm = true says the same"},
+  key{scope::network, "mitm.inspect", at<&proxy_config::mitm, &mitm::inspect>, "intercept every tunnel and log the sizes of bodies"},
   key{scope::network, "mitm.max_body_bytes", at<&proxy_config::mitm, &mitm::max_body_bytes>, "how much of a body is counted before it is called truncated", form::bytes, 0, 1024 * bound::mib},
   key{scope::network, "mitm.ca_cert_path", at<&proxy_config::mitm, &mitm::ca_cert_path>, "certificate of the local CA; \"\" is proxy/ca.pem in $CODEX_HOME", form::path},
   key{scope::network, "mitm.ca_key_path", at<&proxy_config::mitm, &mitm::ca_key_path>, "its key; \"\" is proxy/ca.key in $CODEX_HOME", form::path},

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "config/address.hpp"
+#include "config/hooks.hpp"
 #include "config/settings.hpp"
 #include "config/text.hpp"
 #include "config/value.hpp"
@@ -66,10 +67,14 @@ private:
     check_emptiness();
     resolve_token();
     resolve_passwords();
+    check_interception();
     if (out_.failed())
       return;
     check_narrowing(managed_, effective_, profile_, out_);
-    check_interception();
+    // Last of all secrets, so that managed and effective hooks were compared as they are written.
+    resolve_secrets(effective_.config.mitm_hooks, env_,
+                    full_name(key_named("mitm_hooks"), profile_), out_);
+    check_unused();
     check_listeners();
     if (check_patterns_)
       check_patterns();
@@ -207,6 +212,12 @@ private:
 
   void check_interception() {
     const auto& config = effective_.config;
+    if (!config.mitm_hooks.empty() && !config.mitm.enabled)
+      fail("mitm_hooks", "network.mitm_hooks requires network.mitm = true");
+  }
+
+  void check_unused() {
+    const auto& config = effective_.config;
     if (!config.otel.endpoint.empty())
       warn("otel.endpoint", "telemetry is not sent by this version");
   }
@@ -249,6 +260,10 @@ private:
       if (l.from != layer::kind::flag)
         config.files.push_back(l.file);
     }
+  }
+
+  void fail(std::string_view name, std::string message) {
+    out_.error(effective_.where(name), full_name(key_named(name), profile_), std::move(message));
   }
 
   void warn(std::string_view name, std::string message) {

@@ -49,7 +49,7 @@ struct loaded {
 };
 
 /// Reads, merges, checks and clamps all layers. Touches only the files named in `from`, and the
-/// `admin_token_file` they name. Never throws but for lack of memory.
+/// `admin_token_file` and `secret_file`s they name. Never throws but for lack of memory.
 /// `check_patterns` asks for the extra warnings of `check` (`*.x` without x, public suffixes, rules
 /// that can never match, duplicates).
 [[nodiscard]] loaded load(const sources& from, bool check_patterns = false);

@@ -52,6 +52,7 @@ public:
     check_allowed();
     check_denied();
     check_sockets();
+    check_hooks();
   }
 
 private:
@@ -101,6 +102,24 @@ private:
       if (!bounds.contains(normal_path(r.text)))
         refuse({r.file, r.line, r.column}, shown("allow_unix_sockets"), excerpt(r.text),
                "subset of managed allow_unix_sockets " + listing(managed_.socket_list), out_);
+    }
+  }
+
+  /// Hooks refuse what they do not list, so more of them for a host let more pass: those of a
+  /// managed host stay as they are.
+  void check_hooks() {
+    auto of = [](const settings& from, const host& h) {
+      std::vector<policy::mitm_hook> result;
+      std::ranges::copy_if(from.config.mitm_hooks, std::back_inserter(result),
+                           [&](const policy::mitm_hook& hook) { return hook.host == h; });
+      return result;
+    };
+    std::set<std::string> seen;
+    for (const auto& bound : managed_.config.mitm_hooks) {
+      if (seen.insert(bound.host.text()).second &&
+          of(managed_, bound.host) != of(effective_, bound.host))
+        refuse(effective_.where("mitm_hooks"), shown("mitm_hooks"),
+               "other hooks for " + bound.host.text(), "the managed ones", out_);
     }
   }
 

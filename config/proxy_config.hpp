@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/mitm_hook.hpp"
 #include "policy/reason.hpp"
 #include "policy/rule.hpp"
 
@@ -121,6 +122,7 @@ struct proxy_config {
   std::vector<policy::rule> allowed_domains;
   std::vector<policy::rule> denied_domains;
   std::vector<std::string> allow_unix_sockets;
+  std::vector<policy::mitm_hook> mitm_hooks; ///< With their secrets, which print as redacted.
   config::mitm mitm;
 
   // Where it listens, after clamping.

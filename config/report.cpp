@@ -5,6 +5,25 @@
 
 namespace proxy::config {
 
+namespace {
+
+/// Whether a message names the key already: whole, or by its end ("invalid
+/// network.mitm_hooks[0].host: …"), as messages do that are the same in every layout.
+bool names(std::string_view message, std::string_view key) {
+  for (std::string_view opening : {"invalid value for ", "invalid "}) {
+    if (message.starts_with(opening)) {
+      message.remove_prefix(opening.size());
+      break;
+    }
+  }
+  if (message.starts_with(key))
+    return true;
+  auto name = message.substr(0, message.find_first_of(": "));
+  return name.find('.') != std::string_view::npos && key.ends_with(name);
+}
+
+} // namespace
+
 std::string problem::str() const {
   std::string result;
   if (!file.empty()) {
@@ -14,8 +33,7 @@ std::string problem::str() const {
     result += ": ";
   }
   result += level == severity::error ? "error: " : "warning: ";
-  auto named = message.starts_with(key) || message.starts_with("invalid value for " + key);
-  if (!key.empty() && !named)
+  if (!key.empty() && !names(message, key))
     result += key + ": ";
   result += message;
   if (!hint.empty())

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 
+#include "config/hooks.hpp"
 #include "config/text.hpp"
 #include "config/value.hpp"
 #include "policy/domain_pattern.hpp"
@@ -88,8 +89,11 @@ private:
         into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
         read_map(node, into_.unix_sockets, false);
         return;
-      case form::hooks: read_hooks(node); return;
       case form::users: read_users(k, node); return;
+      case form::hooks:
+        into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
+        into_.config.mitm_hooks = read_hooks(from_, node, name_, out_);
+        return;
       default: break;
     }
     if (auto failure = read_value(k, node, from_.directory, into_.config); !failure.empty())
@@ -239,16 +243,6 @@ private:
                    : ", got " + kind_of(node)); // not the text: it may be the password itself
     into.push_back({std::move(name), std::move(source), {}});
     return {};
-  }
-
-  /// A hook that is not enforced would let requests through that its author meant to stop.
-  void read_hooks(const toml::node& node) {
-    const auto* list = node.as_array();
-    if (!list)
-      out_.error(from_.at(node.source()), name_, "expected a list of tables, got " + kind_of(node));
-    else if (!list->empty())
-      out_.error(from_.at(node.source()), name_,
-                 "interception is not available in this version: hooks would not be enforced");
   }
 
   void unknown(const std::string& prefix, const toml::key& name) {

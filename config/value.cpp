@@ -166,6 +166,7 @@ struct value_reader {
   std::string operator()(std::vector<std::string>*) const { return {}; }
   std::string operator()(std::vector<policy::rule>*) const { return {}; }
   std::string operator()(std::vector<socks_user>*) const { return {}; }
+  std::string operator()(std::vector<policy::mitm_hook>*) const { return {}; }
   std::string operator()(std::monostate) const { return {}; }
 
   std::string absolute(const std::string& path) const {
@@ -213,7 +214,7 @@ std::string value_text(const key& k, proxy_config& from) {
   auto text = [&k](auto value) -> std::string {
     using type = decltype(value);
     if constexpr (std::is_same_v<type, std::monostate>)
-      return k.as == form::hooks ? "[]" : "{}";
+      return "{}";
     else if constexpr (std::is_same_v<type, bool*>)
       return *value ? "true" : "false";
     else if constexpr (std::is_same_v<type, uint64_t*>)
@@ -232,6 +233,8 @@ std::string value_text(const key& k, proxy_config& from) {
       return map_text(*value);
     else if constexpr (std::is_same_v<type, std::vector<policy::rule>*>)
       return list_text(*value, [](const policy::rule& r) { return r.text; });
+    else if constexpr (std::is_same_v<type, std::vector<policy::mitm_hook>*>)
+      return "[]"; // asked for defaults alone: hooks do not go on one line
     else
       return list_text(*value, [](const std::string& s) { return s; });
   };
@@ -244,9 +247,8 @@ std::string type_text(const key& k) {
   proxy_config defaults;
   auto text = [&k](auto value) -> std::string {
     using type = decltype(value);
-    if constexpr (std::is_same_v<type, std::monostate>)
-      return k.as == form::hooks ? "list of tables" : "map";
-    else if constexpr (std::is_same_v<type, std::vector<socks_user>*>)
+    if constexpr (std::is_same_v<type, std::monostate> ||
+                  std::is_same_v<type, std::vector<socks_user>*>)
       return "map";
     else if constexpr (std::is_same_v<type, bool*>)
       return "bool";
@@ -259,6 +261,8 @@ std::string type_text(const key& k) {
       return "address";
     else if constexpr (std::is_same_v<type, std::vector<policy::rule>*>)
       return "list of patterns";
+    else if constexpr (std::is_same_v<type, std::vector<policy::mitm_hook>*>)
+      return "list of tables";
     else if constexpr (std::is_same_v<type, std::vector<std::string>*>)
       return "list of strings";
     else

@@ -23,12 +23,18 @@ struct hook_constraint {
 
 /// A header a hook sets.
 struct hook_injection {
+  rule where; ///< Its name, and where it stands.
   std::string name;
   std::string prefix;         ///< Stands in front of the secret.
   std::string secret_env_var; ///< Where the secret comes from: this,
   std::string secret_file;    ///< or this.
   secret value;               ///< Prefix and secret: what is sent.
-  friend bool operator==(const hook_injection&, const hook_injection&) = default;
+
+  /// Whether two say the same, wherever they stand.
+  friend bool operator==(const hook_injection& a, const hook_injection& b) {
+    return a.name == b.name && a.prefix == b.prefix && a.secret_env_var == b.secret_env_var &&
+           a.secret_file == b.secret_file && a.value == b.value;
+  }
 };
 
 /// One rule for requests to a host that are read in the clear: which ones may pass, and what is

@@ -46,7 +46,7 @@ inline mitm_hook hook_of(const hook_text& text) {
   out.headers = constraints_of(text.headers);
   out.strip_request_headers = text.strip;
   for (auto& [name, value] : text.inject)
-    out.inject_request_headers.push_back({name, "", "TOKEN", "", secret{value}});
+    out.inject_request_headers.push_back({{}, name, "", "TOKEN", "", secret{value}});
   return out;
 }
 

@@ -1,0 +1,60 @@
+#include <algorithm>
+
+#include "config/hooks.hpp"
+#include "config/text.hpp"
+
+namespace proxy::config {
+
+namespace {
+
+/// A name or path as messages show it: bare, unless that could confuse a terminal.
+std::string bare(const std::string& text) {
+  auto printable = std::ranges::all_of(text, [](char c) { return c >= ' ' && c != 0x7f; });
+  return printable ? text : excerpt(text);
+}
+
+/// Fetches one secret. @returns what is wrong, "" when nothing is.
+std::string fetch(const policy::hook_injection& of,
+                  const std::function<std::optional<std::string>(const std::string&)>& env,
+                  std::string& into) {
+  if (of.secret_file.empty()) {
+    auto value = env(of.secret_env_var);
+    if (!value)
+      return "missing required environment variable " + bare(of.secret_env_var);
+    into = std::move(*value);
+    return {};
+  }
+  auto content = read_file(of.secret_file, max_secret_bytes);
+  if (!content.failure.empty())
+    return "failed to read secret file " + bare(of.secret_file) + ": " + content.failure;
+  into = std::string{trim(content.text)};
+  return {};
+}
+
+bool is_header_value(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c == '\t' || (c >= ' ' && c < 0x7f); });
+}
+
+} // namespace
+
+void resolve_secrets(std::vector<policy::mitm_hook>& hooks,
+                     const std::function<std::optional<std::string>(const std::string&)>& env,
+                     const std::string& name, report& out) {
+  for (size_t i = 0; i < hooks.size(); ++i) {
+    for (auto& injection : hooks[i].inject_request_headers) {
+      std::string secret;
+      auto why = fetch(injection, env, secret);
+      auto value = injection.prefix + secret;
+      if (why.empty() && !is_header_value(value))
+        why = "invalid value for injected header " + injection.name;
+      if (why.empty())
+        injection.value = policy::secret{std::move(value)};
+      else
+        out.error({injection.where.file, injection.where.line, injection.where.column},
+                  name + "[" + std::to_string(i) + "].actions.inject_request_headers",
+                  "failed to compile injected header " + injection.name + ": " + why);
+    }
+  }
+}
+
+} // namespace proxy::config
