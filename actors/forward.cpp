@@ -62,7 +62,8 @@ public:
   /// Of the final response; 0 before it.
   [[nodiscard]] uint16_t status() const noexcept { return status_; }
   [[nodiscard]] exchange_size size() const noexcept {
-    return {up_.moved(), down_ ? down_->moved() : 0};
+    auto beyond = [](uint64_t moved, size_t head) { return moved > head ? moved - head : 0; };
+    return {beyond(up_.moved(), x_.head.size()), down_ ? beyond(down_->moved(), head_size_) : 0};
   }
   void count() const {
     c_.bytes_up += up_.moved();
@@ -98,6 +99,7 @@ private:
   uint64_t seen_ = 0;
   int interim_heads_ = 0;
   uint16_t status_ = 0;
+  size_t head_size_ = 0; ///< Of the response as it was sent.
   bool got_bytes_ = false; ///< Something of a response has come.
   bool begun_ = false;     ///< Something of the response went to the client.
   bool up_over_ = false;   ///< The upstream takes no more of the request.
@@ -248,6 +250,7 @@ step transfer::begin_body(std::string_view rest) {
                                  .keep_upgrade = switches,
                                  .close = !keep_client_ && !switches};
   http1::rewrite_response(res, options, x_.client_1_0, out);
+  head_size_ = out.size();
   if (switches) {
     c_.first_down.assign(out).append(rest);
     return step::tunnel;

@@ -10,7 +10,12 @@ from origins import Authority, Origin, Scripted
 from support import SystemTest, free_port, until
 
 
-class InterceptTest(SystemTest):
+def read(name):
+    with open(name, "rb") as file:
+        return file.read()
+
+
+class Intercepting(SystemTest):
     def setUp(self):
         super().setUp()
         self.authority = Authority(self.folder("authority"))
@@ -44,6 +49,8 @@ class InterceptTest(SystemTest):
         client.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         return client.response(method)
 
+
+class InterceptTest(Intercepting):
     def test_limited_mode_lets_reads_pass_and_refuses_the_rest_inside_the_tunnel(self):
         proxy = self.intercepting()
         client = self.tunnel(proxy)
@@ -80,7 +87,7 @@ class InterceptTest(SystemTest):
     def test_the_ca_is_kept_and_what_is_wrong_with_it_is_named(self):
         proxy = self.intercepting()
         files = [os.path.join(proxy.folder, "proxy", name) for name in ("ca.pem", "ca.key")]
-        before = [open(name, "rb").read() for name in files]
+        before = read(files[0])
         os.chmod(files[1], 0o644)
         status, answer = proxy.reload()
         self.assertEqual(status, 422)
@@ -90,7 +97,7 @@ class InterceptTest(SystemTest):
         self.assertEqual(proxy.reload()[0], 200)
         os.remove(files[1])
         self.assertEqual(proxy.reload()[0], 422)
-        self.assertEqual(open(files[0], "rb").read(), before[0])
+        self.assertEqual(read(files[0]), before)
         self.assertFalse(os.path.exists(files[1]))
 
     def test_names_that_disagree_are_answered_421_and_recorded(self):
@@ -196,14 +203,15 @@ class InterceptTest(SystemTest):
 
     def test_a_reload_ends_tunnels_it_refuses_and_keeps_the_others(self):
         proxy = self.intercepting("full", {"enabled": True, "inspect": True})
-        kept, ended = self.tunnel(proxy), self.tunnel(proxy, f"127.0.0.1:{self.origin.port}", name="127.0.0.1")
-        self.assertEqual(self.ask(kept, "POST", body=b"x").status, 200)
-        proxy.configure(deny=["127.0.0.1"], network={"mode": "limited"})
+        ended, kept = self.tunnel(proxy), self.tunnel(proxy, f"127.0.0.1:{self.origin.port}", name="127.0.0.1")
+        at = f"127.0.0.1:{self.origin.port}"
+        self.assertEqual(self.ask(kept, "POST", body=b"x", host=at).status, 200)
+        proxy.configure(deny=["localhost"], network={"mode": "limited"})
         status, answer = proxy.reload()
         self.assertEqual((status, answer["closed_tunnels"]), (200, 1))
         self.assertTrue(ended.closed())
-        self.assertRefused(self.ask(kept, "POST", body=b"x"), "method_not_allowed")
-        self.assertEqual(self.ask(kept).status, 200)
+        self.assertRefused(self.ask(kept, "POST", body=b"x", host=at), "method_not_allowed")
+        self.assertEqual(self.ask(kept, host=at).status, 200)
 
     def test_unread_tunnels_end_when_they_must_be_read(self):
         proxy = self.intercepting("full")
@@ -213,7 +221,7 @@ class InterceptTest(SystemTest):
         self.assertTrue(client.closed())
 
     def test_bodies_stream_both_ways_and_upstreams_are_reused(self):
-        proxy = self.intercepting("full", {"enabled": True, "inspect": True})
+        proxy = self.intercepting("full", {"enabled": True, "inspect": True}, daemon={"workers": 1})
         client = self.tunnel(proxy)
         self.assertEqual(len(self.ask(client, path="/bytes/3000000").body), 3000000)
         answer = self.ask(client, path="/chunked/300000")
@@ -233,3 +241,112 @@ class InterceptTest(SystemTest):
         self.origin.release.set()
         self.assertEqual(client.response().status, 200)
         self.assertEqual(proxy.wait(), 0)
+
+
+class HookTest(Intercepting):
+    """Hooked hosts: what a hook lets pass, what it adds, and what it keeps to itself."""
+
+    SECRET = "s3cr3t-of-the-test"
+
+    def hooked(self, mode="full", env=None, actions=None, **more):
+        hook = {"host": "localhost", "match": {"methods": ["GET", "POST"], "path_prefixes": ["/repos/"]},
+                "actions": actions or {"strip_request_headers": ["cookie"],
+                                       "inject_request_headers": [{"name": "authorization", "prefix": "Bearer ",
+                                                                   "secret_env_var": "TEST_TOKEN"}]}}
+        proxy = self.prepare(allow=["localhost", "127.0.0.1"], network={"mode": mode, "mitm": True},
+                             env={"SSL_CERT_FILE": self.authority.bundle, "TEST_TOKEN": self.SECRET, **(env or {})}, **more)
+        self.write_hooks(proxy, [hook])
+        return proxy
+
+    def write_hooks(self, proxy, hooks):
+        def inline(value):
+            if isinstance(value, dict):
+                return "{" + ", ".join(f'"{k}" = {inline(v)}' for k, v in value.items()) + "}"
+            if isinstance(value, list):
+                return "[" + ", ".join(map(inline, value)) + "]"
+            return '"' + value + '"'
+        proxy.configure()
+        with open(proxy.config_file) as file:
+            text = file.read()
+        table = "[permissions.test.network]\n"
+        self.assertIn(table, text)
+        proxy.write(text.replace(table, f"{table}mitm_hooks = {inline(hooks)}\n"))
+
+    def fields(self, answer):
+        return {name.lower(): value for name, value in answer.json()["fields"]}
+
+    def test_a_hook_adds_what_the_client_never_sees(self):
+        proxy = self.hooked().start()
+        client = self.tunnel(proxy)
+        answer = self.ask(client, path="/repos/a", fields=["Cookie: c=1", "Authorization: Bearer dummy", "X-Other: 1"])
+        told = self.fields(answer)
+        self.assertEqual((told["authorization"], told["x-other"]), ("Bearer " + self.SECRET, "1"))
+        self.assertNotIn("cookie", told)
+        self.assertNotIn("authorization", answer.names())
+        self.assertEqual(self.ask(client, "POST", path="/repos/a", body=b"x").status, 200)
+        for shown in (proxy.log(), str(proxy.admin("GET", "/config")), str(proxy.admin("GET", "/connections"))):
+            self.assertNotIn(self.SECRET, shown)
+
+    def test_what_no_hook_matches_is_refused_in_every_mode(self):
+        for mode in ("full", "limited"):
+            client = self.tunnel(self.hooked(mode).start())
+            for method, path in (("PUT", "/repos/a"), ("GET", "/user"), ("GET", "/repos/../user"), ("GET", "/repos/%2e%2e/user"),
+                                 ("GET", "/repos%2fa"), ("GET", "/repos/%2fuser"), ("GET", "/repos/..%5cuser")):
+                refused = self.ask(client, method, path=path)
+                self.assertRefused(refused, "mitm_hook_denied")
+                self.assertEqual(refused.get("x-proxy-error"), "blocked-by-mitm-hook")
+            self.assertEqual(self.ask(client, path="/repos/x/../a").json()["target"], "/repos/a")  # forwarded as judged
+        refused = self.ask(client, "POST", path="/repos/a")  # limited
+        self.assertRefused(refused, "method_not_allowed")
+
+    def test_a_hooked_host_is_never_reached_in_the_clear_or_unread(self):
+        plain = self.own(Origin())
+        proxy = self.hooked().start()
+        self.assertRefused(proxy.get(plain.at("localhost", "/repos/a")), "mitm_required")
+        client, answer = proxy.connect(f"localhost:{plain.port}")
+        self.own(client).send(b"GET /repos/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.assertTrue(client.closed())
+        self.assertEqual(plain.requests, [])
+        answer = proxy.get(self.origin.at("localhost", "/repos/a"))  # https in absolute form is read too
+        self.assertEqual(self.fields(answer)["authorization"], "Bearer " + self.SECRET)
+        self.assertRefused(proxy.get(self.origin.at("localhost", "/user")), "mitm_hook_denied")
+
+    def test_other_hosts_are_not_read_in_full_mode(self):
+        proxy = self.hooked().start()
+        context = ssl.create_default_context(cafile=self.authority.bundle)
+        at = f"127.0.0.1:{self.origin.port}"
+        self.assertEqual(self.ask(self.tunnel(proxy, at, "127.0.0.1", context), "PUT", host=at).status, 200)
+
+    def test_secrets_of_files_are_read_again_at_reload(self):
+        secret = os.path.join(self.folder("secrets"), "token")
+        with open(secret, "w") as file:
+            file.write("first\n")
+        proxy = self.hooked(actions={"inject_request_headers": [{"name": "x-token", "secret_file": secret}]}).start()
+        client = self.tunnel(proxy)
+        self.assertEqual(self.fields(self.ask(client, path="/repos/a"))["x-token"], "first")
+        with open(secret, "w") as file:
+            file.write("second\n")
+        self.assertEqual(proxy.reload()[0], 200)
+        self.assertEqual(self.fields(self.ask(client, path="/repos/a"))["x-token"], "second")
+        os.remove(secret)
+        status, answer = proxy.reload()
+        self.assertEqual(status, 422)
+        self.assertIn("failed to read secret file", str(answer))
+        self.assertEqual(self.fields(self.ask(client, path="/repos/a"))["x-token"], "second")
+        self.assertNotIn("second", proxy.log())
+
+    def test_a_missing_secret_stops_the_start(self):
+        proxy = self.hooked(actions={"inject_request_headers": [{"name": "x-token", "secret_env_var": "NOT_THERE"}]}).launch()
+        self.assertEqual(proxy.wait(), 78)
+        self.assertIn("missing required environment variable NOT_THERE", proxy.log())
+        proxy.process = None
+
+    def test_hooks_that_come_with_a_reload_hold_for_open_tunnels(self):
+        proxy = self.start(allow=["localhost"], network={"mode": "full", "mitm": {"enabled": True, "inspect": True}},
+                           env={"SSL_CERT_FILE": self.authority.bundle, "TEST_TOKEN": self.SECRET})
+        client = self.tunnel(proxy)
+        self.assertEqual(self.ask(client, path="/user").status, 200)
+        self.write_hooks(proxy, [{"host": "localhost", "match": {"methods": ["GET"], "path_prefixes": ["/repos/"]}}])
+        self.assertEqual(proxy.reload()[0], 200)
+        self.assertRefused(self.ask(client, path="/user"), "mitm_hook_denied")
+        self.assertEqual(self.ask(client, path="/repos/a").status, 200)
