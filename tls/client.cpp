@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 
 #include "tls/peer.hpp"
+#include "tls/roots.hpp"
 
 namespace proxy::tls {
 
@@ -20,7 +21,12 @@ int on_new_session(SSL* ssl, SSL_SESSION* session) {
 
 caf::error load(ssl_ctx_st* context, const trust& from) {
   // Missing platform roots are no error: the handshake will say which certificate is not trusted.
-  SSL_CTX_set_default_verify_paths(context);
+  // Not SSL_CTX_set_default_verify_paths, which lets the environment take the platform's place. The
+  // folder is looked into only for an issuer that the file does not have.
+  if (auto file = first_file(usual_roots().files); !file.empty())
+    SSL_CTX_load_verify_file(context, file.c_str());
+  SSL_CTX_load_verify_dir(context, X509_get_default_cert_dir());
+  ERR_clear_error();
   if (!from.cert_file.empty() && SSL_CTX_load_verify_file(context, from.cert_file.c_str()) != 1)
     return caf::make_error(errc::invalid_config,
                            "cannot read SSL_CERT_FILE " + from.cert_file + ": " + last_error());
