@@ -181,6 +181,26 @@ tls::ca_paths ca_paths_of(const config::proxy_config& config) {
           or_default(config.mitm.ca_key_path, "ca.key")};
 }
 
+tls::bundle_paths bundle_paths_of(const config::proxy_config& config) {
+  return {config.codex_home + "/proxy/ca-bundle.pem", config.codex_home + "/proxy/ca-bundle.p12"};
+}
+
+void write_trust_bundle(const config::proxy_config& config, const config::sources& from,
+                        const tls::authority& ca, std::vector<config::problem>& problems) {
+  auto warn = [&](std::string text) {
+    auto p = problem_of("mitm", std::move(text));
+    p.level = config::problem::severity::warning;
+    problems.push_back(std::move(p));
+  };
+  auto sources = tls::bundle_sources::usual(environment(from, "SSL_CERT_FILE"),
+                                            environment(from, "SSL_CERT_DIR"));
+  auto written = tls::write_bundle(bundle_paths_of(config), sources, ca);
+  if (!written)
+    return warn("no trust bundle for clients: " + context_of(written.error()));
+  for (auto& note : written->notes)
+    warn(std::move(note));
+}
+
 config::problem problem_of(std::string key, std::string message) {
   config::problem p;
   p.key = std::move(key);

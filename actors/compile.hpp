@@ -6,6 +6,8 @@
 
 #include "actors/messages.hpp"
 #include "config/load.hpp"
+#include "tls/bundle.hpp"
+#include "tls/ca_files.hpp"
 
 /// From a loaded configuration to the policy that it describes, in two steps, because the addresses
 /// of the listeners are known only once they are bound. The daemon, `check` and `explain` all come
@@ -35,6 +37,16 @@ enum class missing_ca : uint8_t { make, ignore };
 
 /// Where the CA of a configuration is kept.
 [[nodiscard]] tls::ca_paths ca_paths_of(const config::proxy_config& config);
+
+/// Where clients find whom to trust, in `$CODEX_HOME/proxy`.
+[[nodiscard]] tls::bundle_paths bundle_paths_of(const config::proxy_config& config);
+
+/// Writes the trust bundle of a CA: with the roots of the platform and those that the environment
+/// names. Changes nothing when it stands there already.
+/// @param problems  A warning is appended for what is left out, and when it cannot be written: that
+///                  hurts clients, but lets nothing through.
+void write_trust_bundle(const config::proxy_config& config, const config::sources& from,
+                        const tls::authority& ca, std::vector<config::problem>& problems);
 
 /// Adds the proxy's own listeners, and the upstream proxies that the environment names.
 /// @param problems  A warning is appended for each value that is ignored.

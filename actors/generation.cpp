@@ -79,6 +79,8 @@ prepared prepare(const config::sources& from, uint64_t generation, const listene
   if (has_error(out.problems))
     return out;
   auto addresses = bind(out, *compiled->config, bound);
+  if (compiled->ca && !out.bind_failed)
+    write_trust_bundle(*compiled->config, from, *compiled->ca, out.problems);
   if (!out.bind_failed)
     out.next = complete(std::move(*compiled), std::move(addresses), from, out.problems);
   return out;

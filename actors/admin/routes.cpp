@@ -34,6 +34,15 @@ task<reply> show_config(connection& c, const request&, const std::string&) {
   co_return ok(config::to_json(c.shard.config()));
 }
 
+/// The certificate that clients of intercepted connections have to trust.
+task<reply> show_ca(connection& c, const request&, const std::string&) {
+  if (!c.shard.policy->ca)
+    co_return error_reply(404, "interception is off: there is no CA");
+  auto out = ok(c.shard.policy->ca->pem());
+  out.content_type = "application/x-pem-file";
+  co_return out;
+}
+
 task<reply> patterns(connection& c, const request&, const std::string&) {
   co_return ok(patterns_json(c.shard.config()));
 }
@@ -150,6 +159,7 @@ constexpr route all_routes[] = {
   {"/health", false, health},
   {"/config", false, show_config},
   {"/patterns", false, patterns},
+  {"/ca.pem", false, show_ca},
   {"/blocked", false, blocked},
   {"/connections", false, connections},
   {"/metrics", false, show_metrics},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "actors/compile.hpp"
 #include "protocols/ip_address.hpp"
 
 namespace proxy::cli {
@@ -10,7 +11,7 @@ namespace proxy::cli {
 namespace {
 
 /// What a variable is set to.
-enum class means : uint8_t { proxy, direct, local_binding, yes, one };
+enum class means : uint8_t { proxy, direct, local_binding, yes, one, bundle, authority, java };
 
 struct row {
   std::string_view name;
@@ -59,6 +60,32 @@ constexpr row rows[] = {
   {"NODE_USE_ENV_PROXY", means::one},
 };
 
+// Set where the proxy intercepts. A bundle takes the place of what the tool trusts, so it holds the
+// platform's roots too; where the tool adds to its own, our CA is enough.
+constexpr row trust_rows[] = {
+  {"SSL_CERT_FILE", means::bundle},
+  {"CODEX_CA_CERTIFICATE", means::bundle},
+  {"CURL_CA_BUNDLE", means::bundle},
+  {"REQUESTS_CA_BUNDLE", means::bundle},
+  {"GIT_SSL_CAINFO", means::bundle},
+  {"NODE_EXTRA_CA_CERTS", means::authority},
+  {"npm_config_cafile", means::bundle},
+  {"NPM_CONFIG_CAFILE", means::bundle},
+  {"YARN_HTTPS_CA_FILE_PATH", means::bundle},
+  {"PIP_CERT", means::bundle},
+  {"CONDA_SSL_VERIFY", means::bundle},
+  {"CARGO_HTTP_CAINFO", means::bundle},
+  {"DENO_CERT", means::authority},
+  {"BUNDLE_SSL_CA_CERT", means::bundle},
+  {"PERL_LWP_SSL_CA_FILE", means::bundle},
+  {"AWS_CA_BUNDLE", means::bundle},
+  {"CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", means::bundle},
+  {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", means::bundle},
+  {"NIX_SSL_CERT_FILE", means::bundle},
+  {"HEX_CACERTS_PATH", means::bundle},
+  {"JAVA_TOOL_OPTIONS", means::java},
+};
+
 /// Only forms that all implementations read alike; more would let traffic past the policy.
 constexpr std::string_view reached_directly = "localhost,127.0.0.1,::1";
 
@@ -81,21 +108,47 @@ std::string fish_quoted(std::string_view text) {
   return out + '\'';
 }
 
+/// What makes a Java program use the proxy and trust it: it reads none of the other variables.
+std::string java_options(std::string_view proxy_url, const std::string& trust_store) {
+  auto authority = proxy_url.substr(proxy_url.find("//") + 2);
+  auto colon = authority.rfind(':');
+  auto host = std::string{authority.substr(0, colon)};
+  auto port = std::string{authority.substr(colon + 1)};
+  std::string out;
+  for (const auto* scheme : {"http", "https"})
+    out += "-D" + std::string{scheme} + ".proxyHost=" + host + " -D" + scheme +
+           ".proxyPort=" + port + ' ';
+  return out + "-Djavax.net.ssl.trustStore=" + trust_store +
+         " -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=" +
+         tls::java_store_password;
+}
+
 } // namespace
 
-std::vector<variable> child_variables(const std::string& proxy_url, bool allow_local_binding) {
-  std::vector<variable> out;
-  for (auto& r : rows) {
-    std::string value;
-    switch (r.value) {
-      case means::proxy: value = proxy_url; break;
-      case means::direct: value = reached_directly; break;
-      case means::local_binding: value = allow_local_binding ? "1" : "0"; break;
-      case means::yes: value = "true"; break;
-      case means::one: value = "1"; break;
+std::vector<variable> child_variables(const std::string& proxy_url,
+                                      const config::proxy_config& config) {
+  auto trusted = bundle_paths_of(config);
+  auto value_of = [&](means what) -> std::string {
+    switch (what) {
+      case means::proxy: return proxy_url;
+      case means::direct: return std::string{reached_directly};
+      case means::local_binding: return config.allow_local_binding ? "1" : "0";
+      case means::yes: return "true";
+      case means::one: return "1";
+      case means::bundle: return trusted.pem;
+      case means::authority: return ca_paths_of(config).certificate;
+      case means::java: return java_options(proxy_url, trusted.java_store);
     }
-    out.push_back({std::string{r.name}, std::move(value)});
-  }
+    return {};
+  };
+  std::vector<variable> out;
+  auto add = [&](std::span<const row> some) {
+    for (const auto& r : some)
+      out.push_back({std::string{r.name}, value_of(r.value)});
+  };
+  add(rows);
+  if (config.mitm.enabled)
+    add(trust_rows);
   return out;
 }
 

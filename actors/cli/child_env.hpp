@@ -17,10 +17,10 @@ struct variable {
   friend bool operator==(const variable&, const variable&) = default;
 };
 
-/// The variables that make clients use a proxy.
+/// The variables that make clients use a proxy, and with `mitm` trust what it shows them.
 /// @param proxy_url  `http://127.0.0.1:3128`
 [[nodiscard]] std::vector<variable> child_variables(const std::string& proxy_url,
-                                                    bool allow_local_binding);
+                                                    const config::proxy_config& config);
 
 /// Where clients on this machine reach a listener: a wildcard becomes loopback. nullopt when its
 /// port is chosen at start, or it is a unix socket.

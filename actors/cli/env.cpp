@@ -17,7 +17,7 @@ int print_env(const config::sources& sources, const std::string& format) {
                  "give it a port\n";
     return exit_failed;
   }
-  std::cout << format_variables(child_variables(*url, config->allow_local_binding),
+  std::cout << format_variables(child_variables(*url, *config),
                                 env_format_named(format).value_or(env_format::sh));
   return exit_ok;
 }

@@ -31,9 +31,9 @@ int complain(const std::string& what) {
 }
 
 /// Runs the command to its end with `url` as its proxy. @returns its exit code.
-int run_child(std::vector<std::string> command, const std::string& url, bool allow_local_binding,
-              const sigset_t& mask) {
-  auto ours = child_variables(url, allow_local_binding);
+int run_child(std::vector<std::string> command, const std::string& url,
+              const config::proxy_config& config, const sigset_t& mask) {
+  auto ours = child_variables(url, config);
   child_command what{std::move(command), merged_environment(environ, ours), mask};
   auto child = start_child(what);
   if (child.pid < 0) {
@@ -78,7 +78,7 @@ int run_attached(const config::sources& sources, std::vector<std::string> comman
     return complain("--attach needs a proxy_url with a port");
   if (!answers(config->http))
     return complain("no daemon answers at " + *url);
-  return run_child(std::move(command), *url, config->allow_local_binding, mask);
+  return run_child(std::move(command), *url, *config, mask);
 }
 
 /// Behind a proxy that lives as long as the command.
@@ -100,8 +100,7 @@ int run_alone(config::sources sources, std::vector<std::string> command, const s
     return complain("the configuration says enabled = false");
   // The higher limit is for the proxy: programs that close all descriptors suffer from it.
   set_descriptor_limit(files);
-  auto code =
-    run_child(std::move(command), "http://" + *address, proxy.config()->allow_local_binding, mask);
+  auto code = run_child(std::move(command), "http://" + *address, *proxy.config(), mask);
   std::cerr << summary_of(proxy.blocked());
   return code;
 }

@@ -24,7 +24,8 @@ const std::vector<variable> odd{{"A", "it's \"a\\b\" $x"}, {"B", ""}};
 
 CAF_TEST(every tool finds the proxy under its name) {
   const std::string url = "http://127.0.0.1:3128";
-  auto all = child_variables(url, false);
+  config::proxy_config config;
+  auto all = child_variables(url, config);
   for (auto name : {"HTTP_PROXY",
                     "HTTPS_PROXY",
                     "http_proxy",
@@ -62,10 +63,35 @@ CAF_TEST(every tool finds the proxy under its name) {
   CAF_CHECK_EQUAL(value_of(all, "ELECTRON_GET_USE_PROXY"), "true");
   CAF_CHECK_EQUAL(value_of(all, "CODEX_NETWORK_PROXY_ACTIVE"), "1");
   CAF_CHECK_EQUAL(value_of(all, "CODEX_NETWORK_ALLOW_LOCAL_BINDING"), "0");
-  CAF_CHECK_EQUAL(value_of(child_variables(url, true), "CODEX_NETWORK_ALLOW_LOCAL_BINDING"), "1");
+  CAF_CHECK_EQUAL(value_of(all, "SSL_CERT_FILE"), "(unset)");
+  config.allow_local_binding = true;
+  all = child_variables(url, config);
+  CAF_CHECK_EQUAL(value_of(all, "CODEX_NETWORK_ALLOW_LOCAL_BINDING"), "1");
   std::set<std::string> names;
   for (auto& v : all)
     CAF_CHECK(names.insert(v.name).second);
+}
+
+CAF_TEST(with interception every tool finds whom to trust) {
+  config::proxy_config config;
+  config.codex_home = "/home/u/.codex";
+  config.mitm.enabled = true;
+  auto all = child_variables("http://127.0.0.1:3128", config);
+  for (auto name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO",
+                    "npm_config_cafile", "PIP_CERT", "CARGO_HTTP_CAINFO", "AWS_CA_BUNDLE"}) {
+    CAF_MESSAGE(name);
+    CAF_CHECK_EQUAL(value_of(all, name), "/home/u/.codex/proxy/ca-bundle.pem");
+  }
+  CAF_CHECK_EQUAL(value_of(all, "NODE_EXTRA_CA_CERTS"), "/home/u/.codex/proxy/ca.pem");
+  CAF_CHECK_EQUAL(value_of(all, "JAVA_TOOL_OPTIONS"),
+                  "-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=3128 -Dhttps.proxyHost=127.0.0.1 "
+                  "-Dhttps.proxyPort=3128 "
+                  "-Djavax.net.ssl.trustStore=/home/u/.codex/proxy/ca-bundle.p12 "
+                  "-Djavax.net.ssl.trustStoreType=PKCS12 "
+                  "-Djavax.net.ssl.trustStorePassword=changeit");
+  config.mitm.ca_cert_path = "/etc/own/ca.pem";
+  all = child_variables("http://127.0.0.1:3128", config);
+  CAF_CHECK_EQUAL(value_of(all, "NODE_EXTRA_CA_CERTS"), "/etc/own/ca.pem");
 }
 
 CAF_TEST(clients are told an address they can reach) {
