@@ -46,11 +46,17 @@ class ClientsTest(SystemTest):
         self.pages = {}
         self.http = self.own(Origin(pages=self.pages))
         self.https = self.own(Origin(pages=self.pages, tls=self.authority.server("allowed.test")))
-        self.proxy = self.start(allow=["allowed.test"], daemon=self.names.settings)
-        self.env = clean_env(http_proxy=self.proxy.url, https_proxy=self.proxy.url, HTTP_PROXY=self.proxy.url,
-                             HTTPS_PROXY=self.proxy.url, SSL_CERT_FILE=self.authority.bundle, HOME=self.tmp,
-                             REQUESTS_CA_BUNDLE=self.authority.bundle, NODE_EXTRA_CA_CERTS=self.authority.bundle,
-                             GIT_SSL_CAINFO=self.authority.bundle, GIT_TERMINAL_PROMPT="0", GIT_CONFIG_NOSYSTEM="1")
+        self.trusted = self.authority.bundle
+        self.proxy = self.start_proxy()
+        self.env = clean_env(HOME=self.tmp, GIT_TERMINAL_PROMPT="0", GIT_CONFIG_NOSYSTEM="1", **self.client_env())
+
+    def start_proxy(self):
+        return self.start(allow=["allowed.test"], daemon=self.names.settings)
+
+    def client_env(self):
+        return dict(http_proxy=self.proxy.url, https_proxy=self.proxy.url, HTTP_PROXY=self.proxy.url,
+                    HTTPS_PROXY=self.proxy.url, SSL_CERT_FILE=self.trusted, REQUESTS_CA_BUNDLE=self.trusted,
+                    NODE_EXTRA_CA_CERTS=self.trusted, GIT_SSL_CAINFO=self.trusted)
 
     def tool(self, *command, **env):
         return self.run_tool(*command, env={**self.env, **env})
@@ -65,7 +71,7 @@ class ClientsTest(SystemTest):
     def test_wget(self):
         for origin in (self.http, self.https):
             with self.subTest(origin.url):
-                self.assertEchoed(self.tool("wget", "-qO-", "--tries=1", f"--ca-certificate={self.authority.bundle}",
+                self.assertEchoed(self.tool("wget", "-qO-", "--tries=1", f"--ca-certificate={self.trusted}",
                                             origin.at("allowed.test", "/wget")), "/wget")
         refused = self.tool("wget", "-SO-", "--tries=1", self.http.at("refused.test"))
         self.assertEqual(refused.returncode, 8, "wget's code for a server that answers with an error")

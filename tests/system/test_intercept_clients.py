@@ -1,0 +1,74 @@
+"""Everyday programs through an intercepting proxy, with the variables that `env` prints and no others."""
+import json
+import os
+import shutil
+
+import test_clients
+from support import BIN, clean_env
+
+JAVA_FETCH = """
+import java.net.*;
+public class Fetch {
+  public static void main(String[] args) throws Exception {
+    var reply = (HttpURLConnection) new URL(args[0]).openConnection();
+    System.out.println(reply.getResponseCode() + " " + new String(reply.getInputStream().readAllBytes()));
+  }
+}"""
+
+
+class InterceptedClientsTest(test_clients.ClientsTest):
+    """What test_clients.py sees, seen again while the proxy reads every request."""
+
+    def start_proxy(self):
+        proxy = self.start(allow=["allowed.test"], daemon=self.names.settings,
+                           network={"mitm": {"enabled": True, "inspect": True}}, env={"SSL_CERT_FILE": self.authority.bundle})
+        self.trusted = os.path.join(proxy.folder, "proxy/ca-bundle.pem")
+        return proxy
+
+    def client_env(self):
+        told = self.run_tool(BIN, "--config", self.proxy.config_file, "--set", f'proxy_url="{self.proxy.url}"', "env",
+                             "--format", "json", env=clean_env(CODEX_HOME=self.proxy.folder))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        return json.loads(told.stdout)
+
+    def tearDown(self):
+        super().tearDown()
+        for line in self.proxy.log().splitlines():
+            self.assertNotIn("client_tls_failed", line)
+
+    def test_curl(self):
+        self.assertEchoed(self.tool("curl", "-sS", self.https.at("allowed.test", "/curl")), "/curl")
+        self.assertEchoed(self.tool("curl", "-sS", "--http2", self.https.at("allowed.test", "/curl")), "/curl")
+        self.proxy.wait_for_line("msg=inspected .*path=/curl ")
+
+    def test_java(self):
+        if not shutil.which("java") or self.tool("java", "--list-modules").stdout.find("jdk.compiler") < 0:
+            self.skipTest("no Java with a compiler here (package default-jdk-headless)")
+        source = os.path.join(self.tmp, "Fetch.java")
+        with open(source, "w") as file:
+            file.write(JAVA_FETCH)
+        self.assertEchoed(self.tool("java", source, self.https.at("allowed.test", "/java")), "/java")
+
+    def test_the_bundle_is_what_the_platform_trusts_and_our_ca(self):
+        with open(self.trusted) as file:
+            bundle = file.read()
+        with open(os.path.join(self.proxy.folder, "proxy/ca.pem")) as file:
+            self.assertTrue(bundle.endswith(file.read()))
+        with open(self.authority.bundle) as file:
+            self.assertIn(file.read().strip(), bundle)
+        status, fields, pem = self.proxy.admin("GET", "/ca.pem")
+        self.assertEqual((status, fields["content-type"]), (200, "application/x-pem-file"))
+        self.assertIn(pem.strip(), bundle)
+
+    def test_trust_says_what_it_would_do(self):
+        told = self.run_tool(BIN, "--config", self.proxy.config_file, "trust", "--dry-run",
+                             env=clean_env(CODEX_HOME=self.proxy.folder))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn(os.path.join(self.proxy.folder, "proxy/ca.pem"), told.stdout)
+        self.assertIn("update-ca-certificates", told.stdout)
+
+    def test_run_gives_a_command_all_of_it(self):
+        done = self.run_tool(BIN, "--config", self.proxy.config_file, "run", "--", "curl", "-sS",
+                             self.https.at("allowed.test", "/run"),
+                             env=clean_env(CODEX_HOME=self.proxy.folder, SSL_CERT_FILE=self.authority.bundle))
+        self.assertEchoed(done, "/run")
