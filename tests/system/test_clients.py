@@ -147,7 +147,7 @@ class ClientsTest(SystemTest):
         project = self.folder("npm-" + name)
         done = self.run_tool("npm", "install", "tiny", "--registry", registry, "--cache", os.path.join(project, "cache"),
                              "--no-audit", "--no-fund", "--fetch-retries=0", cwd=project,
-                             env={**self.env, "npm_config_cafile": self.authority.bundle})
+                             env={**self.env, "npm_config_cafile": self.trusted})
         return done, project
 
     def test_git_clone_and_push(self):
