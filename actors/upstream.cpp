@@ -5,7 +5,8 @@
 namespace proxy {
 
 void upstream::fire() {
-  if (pool_)
+  // Room to write more is no news while idle.
+  if (pool_ && (io.raw.dead() || io.has_unread()))
     (void)pool_->remove(*this); // destroys this
 }
 

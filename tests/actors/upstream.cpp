@@ -80,6 +80,19 @@ CAF_TEST(bytes that nobody asked for end a kept connection) {
   CAF_CHECK(run_until([this] { return pool.size() == 0; }));
 }
 
+CAF_TEST(room to write more is no reason to drop a kept connection) {
+  auto u = connected("a");
+  const std::string block(64 * 1024, 'x');
+  size_t sent = 0;
+  for (auto wrote = u->io.write(block); wrote.ok(); wrote = u->io.write(block))
+    sent += wrote.size;
+  pool.keep(std::move(u));
+  size_t taken = 0;
+  CAF_REQUIRE(run_until([&] { return (taken += far[0].receive().size()) == sent; }));
+  run_for(20ms); // less than an idle connection is kept
+  CAF_CHECK_EQUAL(pool.size(), 1u);
+}
+
 CAF_TEST(a connection with something unread is not kept) {
   auto u = connected("a");
   far[0].send("x");
