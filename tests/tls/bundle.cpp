@@ -59,7 +59,7 @@ struct fixture {
   temp_folder folder;
   bundle_paths paths{folder / "home/proxy/ca-bundle.pem", folder / "home/proxy/ca-bundle.p12"};
   bundle_sources sources;
-  authority_ptr ca = unbox(authority::make(now()));
+  authority_ptr ca = unbox(tls::authority::make(now()));
   std::string a = pem_of(*root_called("a")), b = pem_of(*root_called("b")),
               c = pem_of(*root_called("c")), d = pem_of(*root_called("d"));
   bundle_report report;
@@ -244,7 +244,7 @@ CAF_TEST(folders of the user are read within bounds) {
 }
 
 CAF_TEST(a client that is given the bundle trusts what we mint and what the platform trusts) {
-  auto other = unbox(authority::make(now()));
+  auto other = unbox(tls::authority::make(now()));
   write(folder / "roots.pem", other->pem());
   sources.root_files = {folder / "roots.pem"};
   (void)bundle();
