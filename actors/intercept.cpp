@@ -112,10 +112,13 @@ task<after> go_on_unread(connection& c, exchange& x) {
     c.linger = true;
     co_return after::close;
   }
+  auto rules = std::move(c.inside->under); // of the permit
   auto by = std::move(c.inside->tunnel);
   c.inside.reset();
   c.server = std::move(c.ahead);
-  if (!c.server) {
+  // One that was dialled under an older policy has to be vetted again.
+  if (!c.server || c.server->generation != c.shard.policy->generation) {
+    c.server.reset();
     exchange again;
     again.target = x.target;
     again.via = x.via;
