@@ -92,7 +92,7 @@ class ListenerTest(SystemTest):
         new = free_port()
         self.proxy.configure(network={"proxy_url": f"http://127.0.0.1:{new}"})
         self.assertEqual(self.proxy.reload()[0], 200)
-        self.assertEqual(self.proxy.address(), ("127.0.0.1", new))
+        until(lambda: self.proxy.address() == ("127.0.0.1", new), "the new address is in the log")
         self.assertEqual(self.proxy.get(self.origin.url).status, 200)
         until(lambda: not listens(old), "the old port is closed")
 
