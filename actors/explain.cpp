@@ -1,13 +1,11 @@
 #include "actors/explain.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "actors/answers.hpp"
 #include "actors/upstream_name.hpp"
-#include "protocols/ascii.hpp"
+#include "policy/inner.hpp"
 #include "protocols/http1/decode.hpp"
-#include "protocols/http1/grammar.hpp"
 #include "protocols/http1/rewrite.hpp"
 
 namespace proxy {
@@ -16,116 +14,11 @@ namespace {
 
 using policy::protocol;
 
-caf::error malformed(std::string_view what) {
-  return caf::make_error(errc::malformed, std::string{what});
-}
-
-/// An address taken apart far enough to know how a client would ask for it.
-struct address_parts {
-  std::string_view scheme;    ///< Without "://", "" for none.
-  std::string_view authority; ///< `host[:port]`
-};
-
-address_parts split(std::string_view address) {
-  address_parts out;
-  if (auto end = address.find("://"); end != std::string_view::npos) {
-    out.scheme = address.substr(0, end);
-    address.remove_prefix(end + 3);
-  }
-  out.authority = address.substr(0, address.find_first_of("/?#"));
-  return out;
-}
-
-bool is_any_of(std::string_view scheme, std::string_view one, std::string_view other) {
-  return ascii::equals_ignoring_case(scheme, one) || ascii::equals_ignoring_case(scheme, other);
-}
-
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
-bool has_controls(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), is_control);
-}
-
-/// `host:port` of a tunnel. An address without a scheme and port is meant for HTTPS.
-caf::expected<authority> tunnel_authority(const address_parts& parts) {
-  auto parsed = authority::parse(parts.authority);
-  if (parsed && !parsed->port)
-    parsed->port = is_any_of(parts.scheme, "http", "ws") ? 80 : 443;
-  return parsed;
-}
-
-/// The head that a client would send; what a user gave is checked for line ends before.
-std::string head_of(const question& q, std::string_view method, const std::string& target,
-                    const std::string& host) {
-  auto named = [](const std::string& line) {
-    return ascii::equals_ignoring_case(
-      ascii::trim(std::string_view{line}.substr(0, line.find(':'))), "host");
-  };
-  std::string head{method};
-  head += ' ' + target + " HTTP/1.1\r\n";
-  if (std::none_of(q.headers.begin(), q.headers.end(), named))
-    head += "Host: " + host + "\r\n";
-  for (auto& line : q.headers)
-    head += line + "\r\n";
-  return head + "\r\n";
-}
-
-/// Decodes and judges the form of the request as the proxy does.
-caf::error read_request(const std::string& head, policy::target& out) {
-  http1::request req;
-  if (auto err = http1::decode_request(head, {}, req))
-    return err;
-  http1::request_target target;
-  if (auto err = http1::parse_target(req, target))
-    return err;
-  out.host = std::move(target.host);
-  out.port = target.port;
-  out.tls = target.https;
-  out.method = req.method;
-  out.upgrade = out.upgrade || (out.protocol == protocol::http && !req.upgrade.empty());
-  return {};
-}
-
-caf::error read_plain(const question& q, const address_parts& parts, policy::target& out) {
-  auto url = q.address.substr(0, q.address.find('#')); // clients keep fragments to themselves
-  if (parts.scheme.empty())
-    url.insert(0, "http://");
-  out.upgrade = is_any_of(parts.scheme, "ws", "wss");
-  return read_request(head_of(q, q.method, url, std::string{parts.authority}), out);
-}
-
-caf::error read_tunnel(const question& q, const address_parts& parts, policy::target& out) {
-  auto to = tunnel_authority(parts);
-  if (!to)
-    return std::move(to.error());
-  if (out.protocol != protocol::https_connect) {
-    out.host = std::move(to->host);
-    out.port = *to->port;
-    return {};
-  }
-  auto named = to->host.in_url() + ':' + std::to_string(*to->port);
-  return read_request(head_of(q, "CONNECT", named, named), out);
-}
-
-protocol protocol_of(const question& q) {
-  if (q.protocol)
-    return *q.protocol;
-  return is_any_of(split(q.address).scheme, "http", "ws") ? protocol::http
-                                                          : protocol::https_connect;
-}
-
-std::string words_of(const question& q) {
-  auto words = q.method + ' ' + q.address;
-  std::replace_if(words.begin(), words.end(), is_control, '?');
-  return words;
-}
-
 explanation start(const policy::rules& in_force, const question* q, const policy::target* what) {
   explanation e;
   auto asked_by = what ? what->protocol : protocol_of(*q);
   e.protocol = policy::to_string(asked_by);
   e.mode = policy::to_string(in_force.mode);
-  e.mitm = in_force.mitm && asked_by == protocol::https_connect;
   if (what) {
     e.host = what->host.text();
     e.port = what->port;
@@ -166,47 +59,110 @@ void set_passed(explanation& e) {
 }
 
 /// The name does not resolve here: the end of it, unless an upstream proxy resolves it.
-void set_unresolved(explanation& e, const caf::error& why, bool goes_via_proxy) {
+bool may_stay_unresolved(explanation& e, const caf::error& why, bool goes_via_proxy) {
   auto step = to_string(code_of(why)) + ": " + context_of(why);
   if (goes_via_proxy) {
     e.steps.push_back({"resolve", step + "; left to the upstream proxy, judged by name alone"});
-    set_passed(e);
-  } else {
-    set_fault(e, why);
-    e.steps.push_back({"resolve", std::move(step)});
+    return true;
   }
+  set_fault(e, why);
+  e.steps.push_back({"resolve", std::move(step)});
+  return false;
+}
+
+/// Judges where a permitted target leads to. @returns whether it may be dialled; else `e` says why
+/// not.
+bool judge_addresses(explanation& e, const snapshot& in_force, const policy::permit& permit,
+                     const caf::expected<std::vector<ip_address>>& found) {
+  const auto* via = in_force.upstreams.choose(permit.to());
+  if (via)
+    e.steps.push_back({"upstream_proxy", "via " + name_of(via)});
+  e.addresses = policy::known_addresses(permit.to().host);
+  if (e.addresses.empty()) {
+    if (!found)
+      return may_stay_unresolved(e, found.error(), via != nullptr);
+    e.addresses = *found;
+  }
+  auto vetted = policy::vet(*in_force.rules, permit, e.addresses, &e.steps);
+  auto* denial = std::get_if<policy::denial>(&vetted);
+  if (!denial)
+    return true;
+  e.rule.reset();
+  set_denial(e, permit.to(), *denial);
+  return false;
+}
+
+/// What a hook does to a request, by the names of its fields alone.
+std::string actions_of(const policy::mitm_hook& hook) {
+  std::string out;
+  auto add = [&out](std::string_view verb, const std::string& name) {
+    ((out += out.empty() ? "" : ", ") += verb) += name;
+  };
+  for (const auto& name : hook.strip_request_headers)
+    add("removes ", name);
+  for (const auto& one : hook.inject_request_headers)
+    add("sets ", one.name);
+  return out.empty() ? "none" : out;
+}
+
+/// Decodes the head of a request that is read and compares what it calls its host.
+caf::error read_head(const std::string& head, const policy::target& to, http1::request& req,
+                     http1::request_target& target) {
+  if (auto err = http1::decode_request(head, {}, req))
+    return err;
+  auto named = req.find("host");
+  if (auto err = policy::check_authority(to.host, named.value_or("")))
+    return err;
+  return http1::parse_target(req, target);
+}
+
+/// Judges a request that the proxy reads, by the function that the flows use. @returns whether it
+/// may pass; else `e` says why not.
+/// @param to  Where it goes: the target of the request, or of its tunnel.
+bool judge_read(explanation& e, const policy::rules& in_force, const policy::permit& to,
+                const std::string& head) {
+  http1::request req;
+  http1::request_target target;
+  if (auto err = read_head(head, to.to(), req, target)) {
+    e.steps.push_back({"request", context_of(err)});
+    e.decision = policy::decision::deny;
+    e.rule.reset();
+    set_fault(e, err);
+    return false;
+  }
+  auto upgrade = to.to().upgrade || !req.upgrade.empty();
+  auto permit = policy::inside(to, std::string{req.method}, upgrade);
+  e.method = req.method;
+  std::vector<http1::field> fields;
+  http1::list_forwarded(req, fields);
+  http1::request_path path;
+  auto judged = policy::judge_inner(in_force, permit.to(),
+                                    {req.method, target.path, fields, upgrade}, path, &e.steps);
+  if (auto* denial = std::get_if<policy::denial>(&judged)) {
+    e.rule.reset();
+    set_denial(e, permit.to(), *denial);
+    return false;
+  }
+  const auto& granted = std::get<policy::forward>(judged);
+  if (granted.hook) {
+    e.hook = granted.index;
+    e.steps.push_back({"hook_actions", actions_of(*granted.hook)});
+  }
+  return true;
+}
+
+/// Judges the request inside a tunnel that would be intercepted, as far as the question names one.
+bool judge_inside(explanation& e, const policy::rules& in_force, const policy::permit& tunnel,
+                  const std::string& head) {
+  if (head.empty()) {
+    e.steps.push_back({"intercept", "each request inside is judged by itself"});
+    return true;
+  }
+  e.steps.push_back({"intercept", "the request inside is judged as well"});
+  return judge_read(e, in_force, tunnel, head);
 }
 
 } // namespace
-
-std::optional<protocol> protocol_named(std::string_view name) noexcept {
-  for (auto p :
-       {protocol::http, protocol::https_connect, protocol::socks5_tcp, protocol::socks5_udp})
-    if (policy::to_string(p) == name)
-      return p;
-  return std::nullopt;
-}
-
-caf::expected<asked> parse_question(const question& q) {
-  if (has_controls(q.address) || has_controls(q.method) ||
-      std::any_of(q.headers.begin(), q.headers.end(),
-                  [](auto& line) { return has_controls(line); }))
-    return malformed("control character in the request");
-  if (q.address.empty())
-    return malformed("no address");
-  auto parts = split(q.address);
-  if (!parts.scheme.empty() && !is_any_of(parts.scheme, "http", "https") &&
-      !is_any_of(parts.scheme, "ws", "wss"))
-    return malformed("unknown scheme");
-  asked out;
-  out.words = words_of(q);
-  out.target.protocol = protocol_of(q);
-  auto err = out.target.protocol == protocol::http ? read_plain(q, parts, out.target)
-                                                   : read_tunnel(q, parts, out.target);
-  if (err)
-    return err;
-  return out;
-}
 
 std::string name_to_resolve(const policy::rules& in_force, const policy::target& what) {
   auto judged = policy::evaluate(in_force, what);
@@ -226,28 +182,20 @@ explanation explain(const snapshot& in_force, const asked& what,
     set_denial(e, what.target, *denial);
     return e;
   }
-  auto& permit = std::get<policy::permit>(judged);
+  const auto& permit = std::get<policy::permit>(judged);
   e.decision = policy::decision::allow;
   e.source = policy::to_string(permit.source());
   if (permit.rule())
     e.rule = *permit.rule();
-  const auto* via = in_force.upstreams.choose(what.target);
-  if (via)
-    e.steps.push_back({"upstream_proxy", "via " + name_of(via)});
-  e.addresses = policy::known_addresses(what.target.host);
-  if (e.addresses.empty()) {
-    if (!found) {
-      set_unresolved(e, found.error(), via != nullptr);
-      return e;
-    }
-    e.addresses = *found;
-  }
-  auto vetted = policy::vet(rules, std::move(permit), e.addresses, &e.steps);
-  if (auto* denial = std::get_if<policy::denial>(&vetted)) {
-    e.rule.reset();
-    set_denial(e, what.target, *denial);
+  auto read = policy::is_read(rules, what.target);
+  e.mitm = read && what.target.protocol == protocol::https_connect;
+  // In absolute form the request is judged before its host is looked up, inside a tunnel after.
+  if (read && !e.mitm && !judge_read(e, rules, permit, what.head))
     return e;
-  }
+  if (!judge_addresses(e, in_force, permit, found))
+    return e;
+  if (e.mitm && !judge_inside(e, rules, permit, what.head))
+    return e;
   set_passed(e);
   return e;
 }

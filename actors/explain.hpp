@@ -20,18 +20,27 @@ struct question {
   std::string address; ///< `http://…`, `https://…`, ws, wss, or `host[:port]`.
   std::optional<policy::protocol>
     protocol;                       ///< Unset: http:// is a plain request, all else a tunnel.
-  std::vector<std::string> headers; ///< `name: value`
+  std::vector<std::string> headers; ///< `name: value`, of the request, not of its CONNECT
 };
 
 /// A question understood: what the policy judges, and how to name it in an answer.
 struct asked {
   policy::target target;
   std::string words; ///< "GET http://example.com/"
+  /// Head of the request that the policy sees where the proxy reads it: in absolute form, or inside
+  /// the tunnel of an https:// or wss:// address. "" when the question names none.
+  std::string head;
 };
 
 /// Reads a question as the proxy would read the request of it.
 /// @returns errc::malformed with the reason.
 [[nodiscard]] caf::expected<asked> parse_question(const question& q);
+
+/// The protocol a question is asked by.
+[[nodiscard]] policy::protocol protocol_of(const question& q);
+
+/// A question as it was asked, safe for a terminal.
+[[nodiscard]] std::string words_of(const question& q);
 
 /// What the proxy would do, and why. Plain values: nothing here points into rules.
 struct explanation {
@@ -45,9 +54,10 @@ struct explanation {
   std::string host;          ///< Normalised; "" when it is not valid.
   uint16_t port = 0;
   std::string protocol;
-  std::string method; ///< "" for SOCKS.
+  std::string method; ///< Of the request inside where that was judged; "" for SOCKS.
   std::string mode;
   bool mitm = false;                 ///< The tunnel would be intercepted.
+  std::optional<size_t> hook;        ///< The hook that matched, in configured order from 0.
   std::vector<ip_address> addresses; ///< What the name resolved to.
   std::optional<policy::rule> rule;  ///< The rule that decided.
   std::vector<policy::step> steps;

@@ -65,7 +65,7 @@ std::string to_json(const explanation& e) {
            {"method", or_null(e.method)},
            {"mode", e.mode},
            {"mitm", e.mitm},
-           {"hook", nullptr},
+           {"hook", e.hook ? json(*e.hook) : json{}},
            {"addresses", std::move(addresses)},
            {"rule", rule_json(e.rule)},
            {"steps", std::move(steps)}};
@@ -93,6 +93,10 @@ std::string to_text(const explanation& e, bool colour) {
   if (!e.host.empty())
     line("target", e.host + " port " + std::to_string(e.port) + " by " + e.protocol);
   line("mode", e.mode);
+  if (e.mitm)
+    line("mitm", "the tunnel is intercepted");
+  if (e.hook)
+    line("hook", std::to_string(*e.hook));
   for (auto& address : e.addresses)
     line("address", address.str());
   out += "\nsteps\n";

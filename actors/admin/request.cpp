@@ -101,6 +101,14 @@ std::optional<std::string_view> query::find(std::string_view name) const noexcep
   return std::nullopt;
 }
 
+std::vector<std::string> query::all(std::string_view name) const {
+  std::vector<std::string> out;
+  for (auto& [key, value] : pairs_)
+    if (key == name)
+      out.push_back(value);
+  return out;
+}
+
 caf::expected<uint64_t> query::number(std::string_view name, uint64_t otherwise,
                                       uint64_t highest) const {
   auto text = find(name);

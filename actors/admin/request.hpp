@@ -22,6 +22,9 @@ public:
   /// The first value of a name.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
 
+  /// All values of a name, in their order.
+  [[nodiscard]] std::vector<std::string> all(std::string_view name) const;
+
   /// A decimal number, or `otherwise` where the name is missing.
   /// @returns errc::malformed when it is no number, or above `highest`.
   [[nodiscard]] caf::expected<uint64_t> number(std::string_view name, uint64_t otherwise,

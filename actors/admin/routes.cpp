@@ -129,6 +129,7 @@ task<reply> show_explanation(connection& c, const request& req, const std::strin
   question q;
   q.address = req.query.find("url").value_or("");
   q.method = req.query.find("method").value_or("GET");
+  q.headers = req.query.all("header");
   if (q.address.empty())
     co_return error_reply(400, "missing url");
   if (auto name = req.query.find("protocol")) {

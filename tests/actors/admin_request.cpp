@@ -31,6 +31,9 @@ CAF_TEST(a query is decoded and read by name) {
   CAF_CHECK_EQUAL(q.find("flag").value_or("-"), "");
   CAF_CHECK_EQUAL(q.find("since").value_or("-"), "12");
   CAF_CHECK(!q.find("sinc"));
+  auto both = q.all("since");
+  CAF_CHECK_EQUAL(both, (std::vector<std::string>{"12", "13"}));
+  CAF_CHECK(q.all("sinc").empty());
 }
 
 CAF_TEST(a broken percent encoding is refused) {

@@ -148,6 +148,45 @@ CAF_TEST(what is compiled unbound judges as what is served) {
                     " 0.0.0.0:" + std::to_string(served.listeners[1]->port));
 }
 
+CAF_TEST(hooks and what is intercepted reach the rules and secrets are read again at each reload) {
+  auto with = [&](const std::string& source) {
+    configure("proxy_url = \"127.0.0.1:0\"\nenable_socks5 = false\n"
+              "mitm = {enabled = true, inspect = true}\n"
+              "[[permissions.dev.network.mitm_hooks]]\nhost = \"api.test\"\n"
+              "match = {methods = [\"GET\"], path_prefixes = [\"/\"]}\n"
+              "actions = {inject_request_headers = [{name = \"x-token\", prefix = \"half-\", " +
+              source + "}]}\n");
+  };
+  auto injected = [](const snapshot& s) {
+    return std::string{s.rules->hooks->hooks().at(0).inject_request_headers.at(0).value.reveal()};
+  };
+  with("secret_file = \"" + write("token", "first\n") + '"');
+  auto first = prepare(from(), 1, {});
+  CAF_REQUIRE(first.next && first.next->rules->hooks);
+  CAF_CHECK(first.next->rules->mitm && first.next->rules->inspect && first.next->ca);
+  CAF_CHECK_EQUAL(injected(*first.next), "half-first");
+  write("token", "second\n");
+  auto second = prepare(from(), 2, first.listeners);
+  CAF_REQUIRE(second.next);
+  CAF_CHECK_EQUAL(injected(*second.next), "half-second");
+  CAF_CHECK_EQUAL(injected(*first.next), "half-first"); // what is in force is never edited
+  auto shown = config::to_json(*second.next->config);
+  CAF_CHECK(shown.find("x-token") != std::string::npos);
+  CAF_CHECK_EQUAL(shown.find("second"), std::string::npos);
+  CAF_CHECK_EQUAL(shown.find("half-"), std::string::npos);
+  std::filesystem::remove(at("token"));
+  auto third = prepare(from(), 3, second.listeners);
+  CAF_CHECK(!third.next && !third.bind_failed);
+  problems = third.problems;
+  CAF_CHECK(told().find("failed to read secret file " + at("token")) != std::string::npos);
+  with("secret_env_var = \"TOKEN\"");
+  auto by_env = compiled({{"TOKEN", "of-the-environment"}});
+  CAF_REQUIRE(by_env);
+  CAF_CHECK_EQUAL(injected(*by_env), "half-of-the-environment");
+  CAF_CHECK(!compiled());
+  CAF_CHECK(told().find("missing required environment variable TOKEN") != std::string::npos);
+}
+
 CAF_TEST(a listener in use is taken over and a port that is taken fails the binding) {
   configure("proxy_url = \"127.0.0.1:0\"\nenable_socks5 = false");
   auto first = prepare(from(), 1, {});

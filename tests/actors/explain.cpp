@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/policy/hooks.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -237,6 +238,200 @@ CAF_TEST(a name that does not resolve is no policy verdict) {
   auto late = explained(rules, asking("http://good.example/"),
                         caf::make_error(errc::dns_timeout, std::string{"good.example"}));
   CAF_CHECK_EQUAL(late.status, 504);
+}
+
+CAF_TEST(the request inside a tunnel that is intercepted is judged by hooks and mode) {
+  constexpr auto connect = policy::protocol::https_connect;
+  constexpr auto absolute = policy::protocol::http;
+  auto rules = rules_of({"**.test"});
+  rules.mitm = true;
+  rules.hooks = policy::test::hooks_of(
+    {{.host = "other.test"},
+     {.host = "api.test", .paths = {"/v1/"}, .headers = {{"x-team", {"blue"}}}},
+     {.host = "api.test",
+      .methods = {"POST"},
+      .paths = {"/v2/"},
+      .strip = {"cookie"},
+      .inject = {{"authorization", "s3cret"}}}});
+  auto limited = rules;
+  limited.mode = policy::mode::limited;
+  auto unread = rules;
+  unread.mitm = false;
+  auto with = [](question q, std::string header) {
+    q.headers = {std::move(header)};
+    return q;
+  };
+  struct row {
+    const policy::rules& rules;
+    question q;
+    std::string_view reason;
+    uint16_t status;
+    std::string_view header; ///< x-proxy-error
+    bool mitm;
+    std::optional<size_t> hook;
+    std::string_view method;
+  };
+  for (auto& [in_force, q, reason, status, header, mitm, hook, method] : std::initializer_list<row>{
+         {rules, with(asking("https://api.test/v1/x"), "X-Team: blue"), "allow", 200, "", true, 1,
+          "GET"},
+         {rules,
+          with(asking("https://api.test/v1/x"), "X-Team: red"),
+          "mitm_hook_denied",
+          403,
+          "blocked-by-mitm-hook",
+          true,
+          {},
+          "GET"},
+         {rules, asking("https://api.test/v2/x?q#part", "POST"), "allow", 200, "", true, 2, "POST"},
+         {rules, asking("https://api.test:8443/v2/", "POST"), "allow", 200, "", true, 2, "POST"},
+         {rules,
+          asking("https://api.test/v2/", "GET"),
+          "mitm_hook_denied",
+          403,
+          "blocked-by-mitm-hook",
+          true,
+          {},
+          "GET"},
+         {rules,
+          asking("https://api.test/v2/%2e%2e/v2/", "POST"),
+          "mitm_hook_denied",
+          403,
+          "blocked-by-mitm-hook",
+          true,
+          {},
+          "POST"},
+         {rules, asking("https://other.test"), "allow", 200, "", true, 0, "GET"},
+         {rules, asking("https://other.test?q"), "allow", 200, "", true, 0, "GET"},
+         {rules,
+          with(asking("https://other.test/"), "Host: api.test"),
+          "misdirected_request",
+          421,
+          "",
+          true,
+          {},
+          "CONNECT"},
+         // A match does not lift the mode.
+         {limited,
+          asking("https://api.test/v2/", "POST"),
+          "method_not_allowed",
+          403,
+          "blocked-by-method-policy",
+          true,
+          {},
+          "POST"},
+         {limited, asking("https://plain.test/"), "allow", 200, "", true, {}, "GET"},
+         {limited,
+          asking("wss://plain.test/"),
+          "method_not_allowed",
+          403,
+          "blocked-by-method-policy",
+          true,
+          {},
+          "GET"},
+         {rules, asking("wss://other.test/"), "allow", 200, "", true, 0, "GET"},
+         // Nothing inside is asked for, or nobody looks inside.
+         {rules, asking("api.test:443"), "allow", 200, "", true, {}, "CONNECT"},
+         {rules, asking("https://api.test/", "CONNECT"), "allow", 200, "", true, {}, "CONNECT"},
+         {rules, asking("https://plain.test/", "DELETE"), "allow", 200, "", false, {}, "CONNECT"},
+         {unread,
+          asking("https://api.test/v1/"),
+          "mitm_required",
+          403,
+          "blocked-by-mitm-required",
+          false,
+          {},
+          "CONNECT"},
+         {rules,
+          asking("https://elsewhere.example/"),
+          "not_allowed",
+          403,
+          "blocked-by-allowlist",
+          false,
+          {},
+          "CONNECT"},
+         // In absolute form the proxy reads the request anyway.
+         {rules, asking("https://api.test/v2/", "POST", absolute), "allow", 200, "", false, 2,
+          "POST"},
+         {rules,
+          asking("https://api.test/v3/", "POST", absolute),
+          "mitm_hook_denied",
+          403,
+          "blocked-by-mitm-hook",
+          false,
+          {},
+          "POST"},
+         {rules,
+          asking("http://api.test/v1/"),
+          "mitm_required",
+          403,
+          "blocked-by-mitm-required",
+          false,
+          {},
+          "GET"},
+         {rules,
+          asking("http://api.test/v1/", "GET", connect),
+          "allow",
+          200,
+          "",
+          true,
+          {},
+          "CONNECT"},
+       }) {
+    CAF_MESSAGE(q.method << ' ' << q.address << ' ' << policy::to_string(in_force.mode));
+    auto e = explained(in_force, q, addresses("93.184.216.34"));
+    auto text = to_text(e, false);
+    auto shown = to_json(e);
+    CAF_CHECK_EQUAL(shown.find("s3cret"), std::string::npos);
+    CAF_CHECK_EQUAL(text.find("s3cret"), std::string::npos);
+    auto told = json::parse(shown);
+    CAF_CHECK_EQUAL(told["reason"], reason);
+    CAF_CHECK_EQUAL(told["decision"], status == 200 ? "allow" : "deny");
+    CAF_CHECK_EQUAL(told["status"], status);
+    auto error = told["x_proxy_error"].is_null() ? "" : told["x_proxy_error"].get<std::string>();
+    CAF_CHECK_EQUAL(error, header);
+    CAF_CHECK_EQUAL(told["mitm"], mitm);
+    auto by = told["hook"].dump();
+    auto expected = hook ? std::to_string(*hook) : std::string{"null"};
+    CAF_CHECK_EQUAL(by, expected);
+    CAF_CHECK_EQUAL(told["method"], method);
+    CAF_CHECK_EQUAL(text.find("hook      ") != std::string::npos, hook.has_value());
+    CAF_CHECK_EQUAL(e.response.empty(), status == 200);
+  }
+}
+
+CAF_TEST(a refused request inside names the step and what its client would get) {
+  auto rules = rules_of({"api.test"});
+  rules.mitm = true;
+  rules.hooks = policy::test::hooks_of({{.paths = {"/v1/"}}});
+  auto e = explained(rules, asking("https://api.test/v2/"), addresses("93.184.216.34"));
+  CAF_CHECK(!e.goes_through());
+  CAF_REQUIRE(e.rule);
+  CAF_CHECK_EQUAL(e.rule->line, 7u);
+  CAF_CHECK_EQUAL(e.source, "baseline_policy");
+  CAF_REQUIRE(!e.steps.empty());
+  CAF_CHECK_EQUAL(e.steps.back().name, "hooks");
+  CAF_CHECK_EQUAL(e.steps.back().outcome, "no hook of api.test matches");
+  CAF_CHECK(e.response.starts_with("HTTP/1.1 403 Forbidden\r\n"));
+  CAF_CHECK(e.response.find("x-proxy-error: blocked-by-mitm-hook\r\n") != std::string::npos);
+  CAF_CHECK(e.response.find("{\"status\":\"blocked\"") != std::string::npos);
+  rules.hooks =
+    policy::test::hooks_of({{.strip = {"cookie"}, .inject = {{"authorization", "s3cret"}}}});
+  auto passed = explained(rules, asking("https://api.test/v2/"), addresses("93.184.216.34"));
+  CAF_REQUIRE(!passed.steps.empty());
+  CAF_CHECK_EQUAL(passed.steps.back().name, "hook_actions");
+  CAF_CHECK_EQUAL(passed.steps.back().outcome, "removes cookie, sets authorization");
+}
+
+CAF_TEST(behind an upstream proxy the request inside is judged as well) {
+  auto rules = rules_of({"api.test"});
+  rules.mitm = true;
+  rules.hooks = policy::test::hooks_of({{.paths = {"/v1/"}}});
+  auto none = caf::make_error(errc::dns_error, std::string{"no name"});
+  auto in_force = behind_proxies(rules);
+  auto denied = explained(in_force, asking("https://api.test/v2/"), none);
+  CAF_CHECK_EQUAL(denied.reason, "mitm_hook_denied");
+  auto passed = explained(in_force, asking("https://api.test/v1/"), none);
+  CAF_CHECK(passed.goes_through());
 }
 
 CAF_TEST(the upstream proxy for a target is a step of its own and its credentials are none) {

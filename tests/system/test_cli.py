@@ -100,6 +100,19 @@ class ExplainTest(CliTest):
         told = self.verdict("http://good.example/", "--resolve", "other.example=93.184.216.34", code=1)
         self.assertEqual(told["status"], 502)
 
+    def test_the_request_inside_a_tunnel_meets_its_hooks(self):
+        with open(self.config) as file:
+            text = file.read()
+        with open(self.config, "w") as file:
+            file.write(text.replace("[permissions.test.network]\n", "[permissions.test.network]\nmitm = true\nmitm_hooks = ["
+                                    '{host = "good.example", match = {methods = ["GET"], path_prefixes = ["/v1/"], '
+                                    'headers = {x-team = ["blue"]}}}]\n'))
+        known = ("--resolve", "good.example=93.184.216.34")
+        told = self.verdict("https://good.example/v1/x", "--header", "X-Team: blue", *known)
+        self.assertEqual((told["mitm"], told["hook"], told["status"]), (True, 0, 200))
+        told = self.verdict("https://good.example/v1/x", *known, code=1)
+        self.assertEqual((told["mitm"], told["hook"], told["x_proxy_error"]), (True, None, "blocked-by-mitm-hook"))
+
     def test_people_get_text(self):
         text = self.ask("explain", "http://bad.wide.example/", code=1).stdout
         for word in ("denied", "bad.wide.example", "config.toml:", "blocked-by-denylist"):
