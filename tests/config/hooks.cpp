@@ -332,6 +332,43 @@ CAF_TEST(the hooks of a managed host stay as they are) {
   }
 }
 
+CAF_TEST(managed hooks keep their actions and survive another profile or interception turned off) {
+  auto in = [](const std::string& profile, const std::string& lines, const std::string& actions) {
+    auto table = "permissions." + profile + ".network";
+    return "default_permissions = \"" + profile + "\"\n[" + table + "]\n" + lines +
+           (actions.empty() ? std::string{}
+                            : "[[" + table + ".mitm_hooks]]\nhost = \"api.test\"\n" + match +
+                                "actions = {" + actions + "}\n");
+  };
+  constexpr auto strip = "strip_request_headers = [\"cookie\"]";
+  constexpr auto inject = "inject_request_headers = [{name = \"x\", secret_env_var = \"T\"}]";
+  struct row {
+    std::string user, problem;
+  };
+  for (auto& [user, problem] : std::initializer_list<row>{
+         {in("other", "", ""), ""},
+         {in("other", "", strip), ""},
+         {in("dev", "", strip), ""},
+         {in("dev", "", inject), "other hooks for api.test (allowed the managed ones)"},
+         {in("dev", "mitm_hooks = []\n", ""), "other hooks for api.test"},
+         {in("other", "mitm_hooks = []\n", ""), "other hooks for api.test"},
+         {"[network_proxy]\nmitm_hooks = []\n", ""}, // not read beside a profile
+         {in("dev", "mitm = false\n", ""), "network.mitm_hooks requires network.mitm = true"},
+       }) {
+    CAF_MESSAGE(user);
+    folder home;
+    home.write("managed.toml", in("dev", "mitm = true\n", strip));
+    auto result = load_in(home, user, {{"T", "t"}});
+    CAF_CHECK_EQUAL(result.config.has_value(), problem.empty());
+    CAF_CHECK(contains(told(result), problem));
+    if (result.config) {
+      CAF_REQUIRE_EQUAL(result.config->mitm_hooks.size(), 1u);
+      auto& stripped = result.config->mitm_hooks[0].strip_request_headers;
+      CAF_CHECK_EQUAL(stripped, strings{"cookie"});
+    }
+  }
+}
+
 CAF_TEST(the example in the reference holds) {
   folder home;
   home.write("tenant", "7");
