@@ -51,12 +51,26 @@ certificate_ptr certificate_in(const pem_block& block, bool& is_rejected) {
   return copy;
 }
 
+using digest = unsigned char[EVP_MAX_MD_SIZE];
+
+std::string text_of(const digest& bytes, unsigned size) {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
 std::string digest_of(const X509& certificate) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
+  digest bytes;
   unsigned size = 0;
-  return X509_digest(&certificate, EVP_sha256(), digest, &size) == 1
-           ? std::string(reinterpret_cast<const char*>(digest), size)
-           : std::string{};
+  return X509_digest(&certificate, EVP_sha256(), bytes, &size) == 1 ? text_of(bytes, size) : "";
+}
+
+/// What `digest_of` would say about the certificate in it, if it is one.
+std::string digest_of(const pem_block& block) {
+  digest bytes;
+  unsigned size = 0;
+  return EVP_Digest(block.bytes, static_cast<size_t>(block.size), bytes, &size, EVP_sha256(),
+                    nullptr) == 1
+           ? text_of(bytes, size)
+           : "";
 }
 
 /// The files of a folder, through links, in the order of their names.
@@ -119,6 +133,9 @@ size_t root_set::add_pem(std::string_view text, std::string_view from) {
     if (!is_certificate(block.name))
       continue;
     ++found;
+    // Folders hold most certificates under several names, and to parse one takes long.
+    if (seen_.contains(digest_of(block)))
+      continue;
     bool is_rejected = false;
     auto certificate = certificate_in(block, is_rejected);
     if (!certificate)
