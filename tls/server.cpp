@@ -97,9 +97,14 @@ step accept_step(ssl_st& ssl) noexcept {
   return result == 1 ? step::done : to_step(ssl, result);
 }
 
-caf::error accept_error(ssl_st&) {
-  auto code = has_hung_up() ? errc::closed : errc::tls_handshake;
-  return caf::make_error(code, handshake_words("the client"));
+caf::error accept_error(ssl_st& ssl) {
+  if (!has_hung_up())
+    return caf::make_error(errc::tls_handshake, handshake_words("the client"));
+  auto words = handshake_words("the client");
+  // Some clients do not send the alert that would tell.
+  if (BIO_number_written(SSL_get_wbio(&ssl)) > 0)
+    words += ", once it had seen our certificate; it may not trust the certificate authority";
+  return caf::make_error(errc::closed, std::move(words));
 }
 
 } // namespace proxy::tls
