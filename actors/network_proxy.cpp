@@ -71,18 +71,9 @@ struct network_proxy::impl {
         self->receive([](const caf::down_msg&) {});
     self->request(audit, std::chrono::seconds{5}, atom::flush_v)
       .receive([](bool) {}, [](const caf::error&) {});
-    // Hidden actors are not waited for by the system: one that ends beside its teardown races it.
-    auto end = [&self](const auto& actor) {
-      if (!actor)
-        return;
-      self->monitor(actor);
-      self->send_exit(actor, caf::exit_reason::user_shutdown);
-      // One that hangs in a system call (an audit sink that takes nothing) is left behind.
-      self->receive([](const caf::down_msg&) {}, caf::after(std::chrono::seconds{5}) >> [] {});
-    };
-    end(store);
-    end(audit);
-    end(ca);
+    self->send_exit(store, caf::exit_reason::user_shutdown);
+    self->send_exit(audit, caf::exit_reason::user_shutdown);
+    self->send_exit(ca, caf::exit_reason::user_shutdown);
     store = nullptr;
     audit = nullptr;
     ca = nullptr;
@@ -154,8 +145,7 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
   if (auto context = tls::server_context::make())
     made->process->tls_server = std::move(*context);
   else
-    return start_failure{start_failure::kind::config,
-                         {problem_of("", context_of(context.error()))}};
+    return start_failure{start_failure::kind::config, {problem_of("", context_of(context.error()))}};
   auto& log = *made->process->log;
   for (const auto& p : first.problems)
     log.warn("msg=config_warning detail=\"{}\"", p.str());
