@@ -2,6 +2,7 @@
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_actor.hpp>
+#include <optional>
 
 #include "actors/messages.hpp"
 #include "tls/leaf_cache.hpp"
@@ -19,9 +20,10 @@ using ca_actor = caf::typed_actor<
 struct ca_state {
   static inline const char* name = "ca";
   explicit ca_state(ca_actor::pointer) {}
-  tls::leaf_cache leaves;
+  std::optional<tls::leaf_cache> leaves; ///< Set once the behaviour is made.
 };
 
-ca_actor::behavior_type ca(ca_actor::stateful_pointer<ca_state> self);
+/// @param max_leaves  How many certificates are kept; the one unused for longest makes room.
+ca_actor::behavior_type ca(ca_actor::stateful_pointer<ca_state> self, size_t max_leaves);
 
 } // namespace proxy

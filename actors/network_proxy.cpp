@@ -30,6 +30,9 @@ struct system_config : caf::actor_system_config {
   }
 };
 
+/// Certificates of intercepted hosts that are kept, beside those that each worker keeps.
+constexpr size_t max_leaves = 1000;
+
 /// One worker: its loop and the thread that runs it.
 struct worker {
   std::unique_ptr<event_loop> loop;
@@ -145,12 +148,13 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
   if (auto context = tls::server_context::make())
     made->process->tls_server = std::move(*context);
   else
-    return start_failure{start_failure::kind::config, {problem_of("", context_of(context.error()))}};
+    return start_failure{start_failure::kind::config,
+                         {problem_of("", context_of(context.error()))}};
   auto& log = *made->process->log;
   for (const auto& p : first.problems)
     log.warn("msg=config_warning detail=\"{}\"", p.str());
   made->audit = made->system.spawn<caf::hidden>(proxy::audit, made->process);
-  made->ca = made->system.spawn<caf::hidden>(proxy::ca);
+  made->ca = made->system.spawn<caf::hidden>(proxy::ca, max_leaves);
   made->start_workers(cores);
   made->store = made->system.spawn<caf::hidden>(
     policy_store, store_start{std::move(from), first.next, first.listeners, made->shards(),
