@@ -48,9 +48,10 @@ void listener::stop() {
 }
 
 listener::behavior_type listener::make_behavior() {
-  watching_ = shard_.loop.watch_shared(*this);
+  // May run after the shard is gone, as `stop` does: it may have ended before our first turn.
+  watching_ = loop().watch_shared(*this);
   if (!watching_)
-    shard_.loop.arm(*this, shard_.loop.now() + pause);
+    loop().arm(*this, loop().now() + pause);
   return {
     [this](atom::abort) {
       stop();

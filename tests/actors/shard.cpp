@@ -207,4 +207,16 @@ CAF_TEST(an abort ends every connection with a reset) {
   CAF_CHECK(ends(open.second, "reset"));
 }
 
+CAF_TEST(a shard may be told to end before its listeners have run for the first time) {
+  auto next = compiled(allowing({&one}));
+  auto held = bound.front().use_count();
+  // All of it waits in the mailbox, so that the shard is gone when the listeners come to it.
+  caf::anon_send(shard, atom::install_v, next.next, next.listeners);
+  caf::anon_send(shard, atom::abort_v);
+  caf::anon_send(shard, atom::abort_v);
+  CAF_CHECK(run_until([&] { return bound.front().use_count() == held; }));
+  settle(); // a listener that began after all would be seen by the sanitizers here
+  CAF_CHECK_EQUAL(bound.front().use_count(), held);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()
