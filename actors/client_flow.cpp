@@ -29,6 +29,8 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
   co_return co_await fault(c, x, why);
 }
 
+} // namespace
+
 task<after> serve_requests(connection& c) {
   for (;;) {
     received_head head;
@@ -47,8 +49,6 @@ task<after> serve_requests(connection& c) {
       co_return next;
   }
 }
-
-} // namespace
 
 bool speaks_http(const connection& c) noexcept {
   return c.serves == endpoint::http || c.shard.config().mixed_listeners;
@@ -70,7 +70,9 @@ task<> client_flow(connection& c) {
     co_await relay(c);
   else if (next == after::association)
     co_await relay_datagrams(c);
-  else if (c.linger)
+  else if (next == after::streams)
+    co_await serve_streams(c);
+  if (c.linger)
     co_await close_in_steps(c);
 }
 

@@ -62,7 +62,7 @@ task<> read_head(connection& c, received_head& out) {
     while (!c.client.may_read()) {
       if (c.draining && c.pending.empty())
         co_return;
-      if (c.client.raw.dead()) {
+      if (c.client.dead()) {
         c.end = ending::client_gone;
         co_return;
       }
@@ -117,7 +117,7 @@ task<bool> send_to_client(connection& c, std::string_view bytes) {
     co_return true;
   std::string rest{bytes.substr(sent.ok() ? sent.size : 0)};
   while (!rest.empty()) {
-    if (sent.failed() || c.client.raw.dead()) {
+    if (sent.failed() || c.client.dead()) {
       c.end = ending::client_gone;
       co_return false;
     }
@@ -189,7 +189,7 @@ task<bool> drain_body(connection& c, http1::framing framing, uint64_t length) {
 task<> close_in_steps(connection& c) {
   c.client.shutdown_write();
   auto deadline = c.in(linger_time);
-  for (size_t dropped = 0; dropped < linger_bytes && !c.client.raw.dead();) {
+  for (size_t dropped = 0; dropped < linger_bytes && !c.client.dead();) {
     if (!c.client.may_read()) {
       auto in_time = co_await c.wakes.until(deadline);
       if (!in_time)

@@ -56,6 +56,15 @@ void connection::begin(int descriptor) {
   flow_.start(this, &connection::flow_done);
 }
 
+void connection::begin(std::unique_ptr<http2_stream> stream) {
+  self_ = caf::strong_actor_ptr{ctrl()};
+  is_stream = true;
+  shard.joined(*this);
+  client.use(std::move(stream));
+  flow_ = stream_flow(*this);
+  flow_.start(this, &connection::flow_done);
+}
+
 connection::behavior_type connection::make_behavior() {
   return {
     [this](atom::judge, const snapshot_ptr& next) {
@@ -109,13 +118,23 @@ void connection::end_from_outside(ending how) {
 
 void connection::finish(ending how) {
   end = how;
+  if (is_stream) {
+    auto& moved = client.stream()->link().moved;
+    moved.bytes_up += bytes_up;
+    moved.bytes_down += bytes_down;
+    moved.requests += requests;
+  }
+  if (link) {
+    link->detach();
+    requests += link->moved.requests;
+  }
   log_end();
   shard.left(*this);
   // A reset tells either side that what it has is not the whole.
   if (reset || how == ending::policy_changed || how == ending::aborted) {
-    client.raw.abort();
+    client.abort();
     if (server)
-      server->io.raw.abort();
+      server->io.abort();
   } else {
     client.close();
   }
@@ -127,7 +146,7 @@ void connection::finish(ending how) {
 }
 
 void connection::log_end() const {
-  if (!shard.config().log.access || serves == endpoint::admin)
+  if (!shard.config().log.access || serves == endpoint::admin || is_stream)
     return;
   std::string rule = admitted ? (admitted->by_decider ? "decider" : admitted->rule.text) : "";
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -137,7 +156,8 @@ void connection::log_end() const {
                    "dns_ms={} connect_ms={} ms={} end={}",
                    id, from.str(), admitted ? policy::to_string(admitted->to.protocol) : "-",
                    admitted ? admitted->to.host.in_url() : "-", admitted ? admitted->to.port : 0,
-                   rule, requests, bytes_up, bytes_down, dns_ms, connect_ms, age.count(),
+                   rule, requests, bytes_up + (link ? link->moved.bytes_up : 0),
+                   bytes_down + (link ? link->moved.bytes_down : 0), dns_ms, connect_ms, age.count(),
                    to_string(end));
 }
 
@@ -145,7 +165,12 @@ connection_info connection::describe() const {
   connection_info info;
   info.id = id;
   info.client = from.str();
-  info.state = udp ? "association" : inside ? "intercepted" : tunnelling ? "tunnel" : server ? "request" : "idle";
+  info.state = udp                    ? "association"
+               : is_stream            ? (tunnelling ? "tunnel" : "stream")
+               : inside               ? "intercepted"
+               : tunnelling           ? "tunnel"
+               : server               ? "request"
+                                      : "idle";
   if (server) {
     info.host = server->key.host;
     info.port = server->key.port;

@@ -14,7 +14,7 @@
 
 namespace proxy {
 
-/// One client connection. Lives on the loop that accepted it (or was handed it) and owns itself
+/// One client connection, or one stream of it where the client speaks HTTP/2. Lives on the loop that accepted it (or was handed it) and owns itself
 /// while its flow runs; the shard only lists it.
 using connection_actor = caf::typed_actor<
   // Judge an open tunnel under a new policy; replies true when it was closed.
@@ -83,6 +83,8 @@ public:
 
   /// Takes the client's socket and starts the flow. Call once, right after spawning.
   void begin(int descriptor);
+  /// Takes a stream of a client's link and starts its flow; `inside` is set. Call once, instead.
+  void begin(std::unique_ptr<http2_stream> stream);
 
   [[nodiscard]] connection_info describe() const;
   [[nodiscard]] const config::timeouts& timeouts() const noexcept {
@@ -101,6 +103,7 @@ public:
   std::unique_ptr<upstream> server; ///< Of the request or tunnel under way.
   std::unique_ptr<upstream> ahead;  ///< Dialled for an intercepted tunnel, not yet secured or used.
   std::unique_ptr<interception> inside; ///< Set from CONNECT on when the tunnel is intercepted.
+  std::shared_ptr<http2_link> link; ///< What the client speaks HTTP/2 on, its streams apart.
   std::unique_ptr<admission>
     admitted;                       ///< Of the tunnel; with `log.access`, of the last request too.
   std::unique_ptr<association> udp; ///< Of a UDP ASSOCIATE.
@@ -108,6 +111,7 @@ public:
   const client_address from;
   const endpoint serves;
   const uint64_t id;
+  bool is_stream = false; ///< Of another connection, which is the one that counts.
   uint64_t bytes_up = 0;
   uint64_t bytes_down = 0;
   uint32_t requests = 0;

@@ -113,7 +113,7 @@ connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady
       auto in_time = co_await c.wakes.until(overtake);
       if (auto connected = pick_connected(attempts, port, last))
         co_return std::move(connected);
-      if (c.client.raw.dead())
+      if (c.client.dead())
         co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
       auto alive =
         std::any_of(attempts.begin(), attempts.end(), [](const attempt& a) { return !a.failed; });
@@ -126,9 +126,10 @@ connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady
   }
 }
 
-task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t port) {
+task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t port,
+                        tls::alpn offer) {
   tls::client_options options{
-    .offer = tls::alpn::http1, .cache = &c.shard.tls_sessions, .port = port};
+    .offer = offer, .cache = &c.shard.tls_sessions, .port = port};
   auto session = c.shard.policy->trust ? u.io.begin_tls(*c.shard.policy->trust, name, options) : nullptr;
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
@@ -147,14 +148,15 @@ task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t p
   }
 }
 
-task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to) {
+task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to,
+                                                    tls::alpn offer) {
   auto began = c.shard.loop.now();
   auto dialled = co_await connect_any(c, to.addresses(), to.to().port, c.in(c.timeouts().connect));
   if (!dialled)
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);
   if (to.to().tls) {
-    auto err = co_await secure(c, *u, to.to().host, to.to().port);
+    auto err = co_await secure(c, *u, to.to().host, to.to().port, offer);
     if (err)
       co_return std::move(err);
   }

@@ -18,7 +18,9 @@ connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady
 
 /// Puts verified TLS on a connection, inside the TLS it has already, if any.
 /// @param port  Of the service, whose earlier sessions may be resumed.
-/// @returns errc::tls_certificate, errc::tls_handshake or errc::connection_timeout.
-task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t port);
+/// @returns errc::tls_certificate, errc::tls_handshake, errc::no_common_protocol or
+///          errc::connection_timeout.
+task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t port,
+                        tls::alpn offer = tls::alpn::http1);
 
 } // namespace proxy

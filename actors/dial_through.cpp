@@ -78,7 +78,8 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
 } // namespace
 
 task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const exchange& x,
-                                                            const policy::permit&) {
+                                                            const policy::permit&,
+                                                            tls::alpn offer) {
   auto addresses = co_await addresses_of(c, x.via->host);
   if (!addresses)
     co_return std::move(addresses.error());
@@ -103,7 +104,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const
       co_return std::move(err);
   }
   if (x.target.tls) {
-    auto err = co_await secure(c, *u, x.target.host, x.target.port);
+    auto err = co_await secure(c, *u, x.target.host, x.target.port, offer);
     if (err)
       co_return std::move(err);
   }

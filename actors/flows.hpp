@@ -25,6 +25,13 @@ task<> turn_away(connection& c);
 /// Serves a client of the admin API.
 task<> admin_flow(connection& c);
 
+/// Serves an intercepted client that speaks HTTP/2, each of its streams by a connection of its own
+/// (`stream_flow`), until the last is done.
+task<> serve_streams(connection& c);
+
+/// Serves the request of one stream.
+task<> stream_flow(connection& c);
+
 /// What reading a request head came to.
 enum class head_status : uint8_t {
   complete, ///< `head` holds it.
@@ -77,7 +84,10 @@ struct exchange {
 };
 
 /// What follows on an exchange.
-enum class after : uint8_t { next_request, close, tunnel, association, socks };
+enum class after : uint8_t { next_request, close, tunnel, association, socks, streams };
+
+/// Serves one request after the other until something else follows.
+task<after> serve_requests(connection& c);
 
 /// A response that the proxy gives itself: Max-Forwards ran out (RFC 9110 §7.6.2).
 struct own_answer {
@@ -120,13 +130,16 @@ struct routed {
 task<routed> find_route(connection& c, policy::permit permit);
 
 /// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
-task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to);
+/// @param offer  Protocols for TLS; errc::no_common_protocol when the upstream speaks none of them.
+task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to,
+                                                    tls::alpn offer);
 
 /// Connects through an upstream proxy: CONNECT for tunnels and TLS, the bare connection for plain
 /// requests.
 /// @param judged  Proof that the policy allows the target; its addresses are the proxy's business.
 task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const exchange& x,
-                                                            const policy::permit& judged);
+                                                            const policy::permit& judged,
+                                                            tls::alpn offer);
 
 /// Judges a request again when the policy has changed since it was judged.
 /// @param connected  What it is connected to; nullopt: judged by name alone.

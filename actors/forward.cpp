@@ -1,8 +1,8 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
+#include "actors/http2/dial.hpp"
 #include "actors/intercept.hpp"
 #include "actors/pump.hpp"
-#include "actors/upstream_name.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/rewrite.hpp"
 
@@ -15,6 +15,9 @@ constexpr size_t head_read_size = 16 * 1024;
 
 /// 1xx responses before the final one. Beyond it: 502.
 constexpr int max_interim_heads = 32;
+
+/// For Via; "" leaves it to the head.
+std::string_view version_of(const upstream& u) { return u.io.is_stream() ? "2.0" : ""; }
 
 /// What a step of an exchange came to.
 enum class step : uint8_t {
@@ -49,6 +52,9 @@ public:
     return std::exchange(seen_, moved) != moved;
   }
   [[nodiscard]] step timed_out() {
+    // A connection that has gone silent must not take more streams.
+    if (u_.io.is_stream())
+      u_.io.stream()->link().session().drain();
     // Whoever owes the next byte is the one that is late.
     if (!request_sent() && !up_.holds_bytes() && !x_.expects_continue)
       return fail(errc::request_timeout, "the request body did not arrive in time");
@@ -121,7 +127,7 @@ step transfer::begin() {
 }
 
 step transfer::advance() {
-  if (c_.client.raw.dead())
+  if (c_.client.dead())
     return step::client_gone;
   auto again = false;
   if (!up_over_ && !up_.finished()) {
@@ -158,7 +164,8 @@ step transfer::upstream_failed(const std::string& how) {
   // RFC 9110 §9.2.2: a kept connection may have been closed while idle; what was idempotent and
   // whole can be sent again.
   auto whole = x_.body == http1::framing::none;
-  if (u_.reused && !got_bytes_ && x_.idempotent && whole)
+  auto untouched = u_.io.is_stream() && u_.io.stream()->is_refused();
+  if (!got_bytes_ && whole && ((u_.reused && x_.idempotent) || untouched))
     return step::retry;
   return fail(errc::bad_response, how);
 }
@@ -214,8 +221,9 @@ step transfer::settle_head(std::string_view bytes) {
       return fail(errc::bad_response, "too many interim responses");
     if (!x_.client_1_0) {
       std::string interim;
-      http1::rewrite_response(res, {.via = config.via ? product : std::string_view{}}, false,
-                              interim);
+      http1::rewrite_response(
+        res, {.via = config.via ? product : std::string_view{}, .received = version_of(u_)}, false,
+        interim);
       auto sent = c_.client.write(interim);
       // Interim responses are optional: one that does not fit at once is dropped whole, never cut.
       if (sent.failed() || (sent.ok() && sent.size < interim.size()))
@@ -247,6 +255,7 @@ step transfer::begin_body(std::string_view rest) {
   reusable_ = res.keep_alive && body != http1::framing::until_close && !switches;
   out.clear();
   http1::rewrite_options options{.via = c_.shard.config().via ? product : std::string_view{},
+                                 .received = version_of(u_),
                                  .keep_upgrade = switches,
                                  .close = !keep_client_ && !switches};
   http1::rewrite_response(res, options, x_.client_1_0, out);
@@ -315,14 +324,22 @@ task<step> run_exchange(connection& c, transfer& t) {
 } // namespace
 
 task<after> forward(connection& c, exchange& x, policy::permit permit) {
-  upstream_key key{x.target.tls, x.target.host.text(), x.target.port, name_of(x.via)};
+  auto by_decider = permit.source() == policy::source::decider;
   if (c.shard.config().log.access && !c.inside)
     c.admitted = describe_admission(permit);
   for (auto attempt = 0;; ++attempt) {
     auto next = after::close;
     // An upgrade needs a connection of its own: behind an upstream proxy, a tunnel.
-    if (attempt == 0 && !x.upgrade)
-      c.server = c.shard.pool.take(key, c.wakes);
+    if (attempt == 0 && !x.upgrade) {
+      auto key = key_of(x);
+      c.server = take_kept(c, key);
+      if (!c.server && c.is_stream && c.shard.pool.speaks(key) != origin_protocol::http1 &&
+          co_await wait_for_dialling(c, key)) {
+        if (auto denial = judge_meanwhile(c, x, by_decider, std::nullopt))
+          co_return co_await refuse(c, x, *denial);
+        c.server = take_kept(c, key_of(x));
+      }
+    }
     if (c.server) {
       ++c.shard.counters.upstream_reuses;
     } else {
@@ -343,7 +360,6 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
       log_exchange(c, x, t.status(), t.size());
     if (s == step::tunnel) {
       auto address = x.via ? std::nullopt : std::optional{c.server->address};
-      auto by_decider = permit.source() == policy::source::decider;
       if (auto denial = judge_meanwhile(c, x, by_decider, address)) {
         c.server.reset();
         c.first_down.clear();

@@ -44,7 +44,7 @@ task<> read_hello(connection& c, hello_read& out) {
     if (c.pending.empty() && !must_read)
       patience = std::min<std::chrono::milliseconds>(patience, first_word_time);
     while (!c.client.may_read()) {
-      if (c.client.raw.dead() || (c.draining && c.pending.empty()))
+      if (c.client.dead() || (c.draining && c.pending.empty()))
         co_return;
       auto in_time = co_await c.wakes.until(begun + patience);
       if (!in_time)
@@ -82,7 +82,7 @@ task<caf::error> accept_tls(connection& c, const host& name) {
   if (!leaf)
     co_return std::move(leaf.error());
   auto session = c.shard.process->tls_server->session(
-    **leaf, c.client.raw.descriptor(), std::exchange(c.pending, {}), {.accept = tls::alpn::http1});
+    **leaf, c.client.raw.descriptor(), std::exchange(c.pending, {}), {.accept = tls::alpn::either});
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
   auto deadline = c.in(c.timeouts().tls_handshake);
@@ -93,7 +93,7 @@ task<caf::error> accept_tls(connection& c, const host& name) {
       case tls::step::want_write: c.client.raw.met_write_block(); break;
       default: co_return tls::accept_error(*session);
     }
-    if (c.client.raw.dead())
+    if (c.client.dead())
       co_return caf::make_error(errc::closed,
                                 std::string{"the client closed within the handshake"});
     auto in_time = co_await c.wakes.until(deadline);
@@ -179,12 +179,12 @@ task<after> intercept(connection& c, exchange& x, policy::permit permit) {
   hello_read read;
   co_await read_hello(c, read);
   if (read.what == first_bytes::none && c.pending.empty() &&
-      !policy::judge_unreadable(*c.shard.policy->rules, x.target) && !c.client.raw.dead())
+      !policy::judge_unreadable(*c.shard.policy->rules, x.target) && !c.client.dead())
     read.what = first_bytes::other; // silent: the server may be the one to speak first
   if (read.what == first_bytes::other)
     co_return co_await go_on_unread(c, x);
   if (read.what == first_bytes::none) {
-    c.end = c.client.raw.dead() ? ending::client_gone : ending::idle;
+    c.end = c.client.dead() ? ending::client_gone : ending::idle;
     co_return after::close;
   }
   const auto& name = c.inside->tunnel.to().host;
@@ -195,7 +195,7 @@ task<after> intercept(connection& c, exchange& x, policy::permit permit) {
     c.end = code_of(err) == errc::closed ? ending::client_gone : ending::fault;
     co_return after::close;
   }
-  co_return after::next_request;
+  co_return c.client.protocol() == "h2" ? after::streams : after::next_request;
 }
 
 } // namespace proxy

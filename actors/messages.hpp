@@ -120,6 +120,7 @@ struct shard_counters {
   uint64_t requests_total = 0;
   uint64_t bytes_up = 0;
   uint64_t bytes_down = 0;
+  uint64_t http2_streams_total = 0; ///< That clients opened.
   uint64_t upstream_connects = 0;
   uint64_t upstream_reuses = 0;
   uint64_t upstream_idle = 0;

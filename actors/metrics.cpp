@@ -39,6 +39,8 @@ constexpr row rows[] = {
    "Client connections turned away because a limit was reached."},
   {MetricType::Gauge, "tunnels_active", &shard_counters::tunnels_active, "Open tunnels."},
   {MetricType::Counter, "requests_total", &shard_counters::requests_total, "Requests received."},
+  {MetricType::Counter, "http2_streams_total", &shard_counters::http2_streams_total,
+   "Streams that clients opened on HTTP/2 connections."},
   {MetricType::Counter, "upstream_connects_total", &shard_counters::upstream_connects,
    "Connections made to upstreams."},
   {MetricType::Counter, "upstream_reuses_total", &shard_counters::upstream_reuses,

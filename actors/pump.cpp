@@ -89,7 +89,7 @@ pump::status pump::run(event_loop& loop, transport& from, transport& to) {
       return status::finished;
     if (!from.may_read())
       return status::blocked;
-    auto splices = bulk_ && !from.is_tls() && !to.is_tls();
+    auto splices = bulk_ && from.is_plain() && to.is_plain();
     auto result = splices ? splice_once(loop, from, to) : copy_once(loop, from, to);
     // After a splice others have their turn, and the sender time to send more: few large pieces
     // cost less than many small ones.

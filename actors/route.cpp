@@ -1,5 +1,6 @@
 #include "actors/dial.hpp"
 #include "actors/flows.hpp"
+#include "actors/http2/dial.hpp"
 #include "actors/loop/ask.hpp"
 
 namespace proxy {
@@ -54,11 +55,12 @@ std::optional<policy::denial> judge_inside_again(connection& c, exchange& x) {
 
 /// Puts TLS on the connection that was made when the tunnel was asked for.
 /// @returns nothing when it is of no use any more.
-task<caf::expected<std::unique_ptr<upstream>>> use_dialled(connection& c, const exchange& x) {
+task<caf::expected<std::unique_ptr<upstream>>> use_dialled(connection& c, const exchange& x,
+                                                           tls::alpn offer) {
   auto made = std::move(c.ahead);
   if (!made || made->generation != c.shard.policy->generation || made->io.raw.dead())
     co_return std::unique_ptr<upstream>{};
-  if (auto err = co_await secure(c, *made, x.target.host, x.target.port))
+  if (auto err = co_await secure(c, *made, x.target.host, x.target.port, offer))
     co_return std::move(err);
   made->key.tls = true;
   co_return std::move(made);
@@ -82,45 +84,80 @@ std::optional<policy::denial> judge_meanwhile(connection& c, exchange& x, bool b
   return x.received.empty() ? std::nullopt : judge_inside_again(c, x);
 }
 
-task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit,
-                                      after& next) {
+namespace {
+
+/// What trying to reach a target came to: a connection, a denial, or an error.
+struct reached {
+  std::unique_ptr<upstream> made;
+  std::optional<policy::denial> denial;
+  caf::error error;
+};
+
+/// Resolves, vets and dials.
+task<reached> reach_offering(connection& c, exchange& x, policy::permit permit, tls::alpn offer) {
+  reached out;
   auto by_decider = permit.source() == policy::source::decider;
   auto vetted_under = c.shard.policy->generation;
   caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
   if (c.ahead)
-    dialled = co_await use_dialled(c, x);
+    dialled = co_await use_dialled(c, x, offer);
   if (dialled && !*dialled) {
     auto judged = permit;
     auto found = co_await find_route(c, std::move(permit));
     if (!found.denial)
       found.denial = judge_meanwhile(c, x, by_decider, std::nullopt);
-    if (found.denial) {
-      next = co_await refuse(c, x, *found.denial);
-      co_return nullptr;
-    }
     // A name that only the upstream proxy can resolve is judged by name alone.
-    if (!found.route && !x.via) {
-      next = co_await fault(c, x, found.error);
-      co_return nullptr;
+    if (found.denial || (!found.route && !x.via)) {
+      out.denial = std::move(found.denial);
+      out.error = std::move(found.error);
+      co_return out;
     }
     vetted_under = c.shard.policy->generation;
     if (x.via)
-      dialled = co_await dial_through(c, x, judged);
+      dialled = co_await dial_through(c, x, judged, offer);
     else
-      dialled = co_await dial(c, *found.route);
+      dialled = co_await dial(c, *found.route, offer);
   }
-  if (!dialled) {
-    next = co_await fault(c, x, dialled.error());
+  if (dialled) {
+    (*dialled)->generation = vetted_under;
+    auto carrier = std::move(*dialled);
+    dialled = co_await settle_protocol(c, x, std::move(carrier), offer);
+  }
+  if (dialled)
+    out.made = std::move(*dialled);
+  else
+    out.error = std::move(dialled.error());
+  co_return out;
+}
+
+} // namespace
+
+task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit,
+                                      after& next) {
+  auto by_decider = permit.source() == policy::source::decider;
+  std::optional<dialling> for_others;
+  if (c.is_stream && !x.upgrade)
+    for_others.emplace(c.shard.pool, key_of(x));
+  auto offer = protocols_for(c, x);
+  auto again = permit;
+  auto got = co_await reach_offering(c, x, std::move(again), offer);
+  if (offer == tls::alpn::http1 && code_of(got.error) == errc::no_common_protocol) {
+    c.shard.pool.note(key_of(x), origin_protocol::http2);
+    got = co_await reach_offering(c, x, std::move(permit), tls::alpn::h2);
+  }
+  if (got.made) {
+    auto address = x.via ? std::nullopt : std::optional{got.made->address};
+    got.denial = judge_meanwhile(c, x, by_decider, address);
+  }
+  if (got.denial) {
+    next = co_await refuse(c, x, *got.denial);
     co_return nullptr;
   }
-  (*dialled)->generation = vetted_under;
-  auto address = x.via ? std::nullopt : std::optional{(*dialled)->address};
-  auto denial = judge_meanwhile(c, x, by_decider, address);
-  if (denial) {
-    next = co_await refuse(c, x, *denial);
+  if (!got.made) {
+    next = co_await fault(c, x, got.error);
     co_return nullptr;
   }
-  co_return std::move(*dialled);
+  co_return std::move(got.made);
 }
 
 } // namespace proxy

@@ -151,16 +151,28 @@ uint32_t shard_core::clients_of(const ip_address& ip) const noexcept {
 }
 
 void shard_core::joined(connection& c) {
-  client_count(c.from.ip).fetch_add(1, std::memory_order_relaxed);
   c.place_ = connections_.size();
   connections_.push_back(&c);
+  if (c.is_stream) {
+    ++streams_;
+    ++counters.http2_streams_total;
+    return;
+  }
+  client_count(c.from.ip).fetch_add(1, std::memory_order_relaxed);
   ++counters.connections_total;
-  counters.connections_active = connections_.size();
-  process->connections[index].store(connections_.size(), std::memory_order_relaxed);
+  count_connections();
+}
+
+void shard_core::count_connections() {
+  counters.connections_active = connections_.size() - streams_;
+  process->connections[index].store(counters.connections_active, std::memory_order_relaxed);
 }
 
 void shard_core::left(connection& c) {
-  client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
+  if (c.is_stream)
+    --streams_;
+  else
+    client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
   auto* last = connections_.back();
   connections_[c.place_] = last;
   last->place_ = c.place_;
@@ -169,8 +181,7 @@ void shard_core::left(connection& c) {
     --counters.tunnels_active;
   counters.bytes_up += c.bytes_up;
   counters.bytes_down += c.bytes_down;
-  counters.connections_active = connections_.size();
-  process->connections[index].store(connections_.size(), std::memory_order_relaxed);
+  count_connections();
   if (on_left)
     on_left();
 }

@@ -121,9 +121,11 @@ public:
 
 private:
   void record(audit_event event);
+  void count_connections();
   [[nodiscard]] std::atomic<uint32_t>& client_count(const ip_address& ip) const noexcept;
 
-  std::vector<connection*> connections_; ///< Each knows its place.
+  std::vector<connection*> connections_; ///< Each knows its place. Streams are among them.
+  size_t streams_ = 0;
   std::deque<blocked_request> blocked_;
   uint64_t blocked_total_ = 0;
   std::unique_ptr<datagram_buffer> datagrams_;

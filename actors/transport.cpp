@@ -21,14 +21,14 @@ io_result transport::write(std::string_view first, std::string_view second) noex
     return write(first);
   if (first.empty())
     return write(second);
-  if (!tls_) {
+  if (is_plain()) {
     std::array<iovec, 2> parts{part(first), part(second)};
     return raw.write(parts);
   }
-  auto sent = write_tls(first);
+  auto sent = write(first);
   if (!sent.ok() || sent.size < first.size())
     return sent;
-  auto rest = write_tls(second);
+  auto rest = write(second);
   if (rest.ok())
     sent.size += rest.size;
   return sent; // a failure shows again at the next write
@@ -60,12 +60,24 @@ io_result transport::write_tls(std::string_view bytes) noexcept {
 }
 
 void transport::shutdown_write() noexcept {
+  if (stream_) {
+    stream_->finish();
+    return;
+  }
   if (tls_)
     tls::shutdown(*tls_);
   raw.shutdown_write();
 }
 
+void transport::abort() noexcept {
+  if (stream_)
+    stream_->abort();
+  stream_.reset();
+  raw.abort();
+}
+
 void transport::close() noexcept {
+  stream_.reset();
   if (tls_)
     tls::shutdown(*tls_);
   tls_.reset();

@@ -1,17 +1,41 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string_view>
 
+#include "actors/http2/stream.hpp"
 #include "actors/loop/socket.hpp"
 #include "tls/client.hpp"
 
 namespace proxy {
 
-/// One end of a conversation: a socket, in the clear or under TLS. Same results either way.
+/// One end of a conversation: a socket, in the clear or under TLS, or a stream of an HTTP/2
+/// connection. Same results either way.
 class transport {
 public:
-  socket raw;
+  socket raw; ///< Not open where there is a stream.
+
+  /// From now on this is a stream, to be used in HTTP/1.1.
+  void use(std::unique_ptr<http2_stream> stream) noexcept { stream_ = std::move(stream); }
+  /// nullptr for a socket.
+  [[nodiscard]] http2_stream* stream() const noexcept { return stream_.get(); }
+  [[nodiscard]] bool is_stream() const noexcept { return stream_ != nullptr; }
+  /// Bytes on the socket are the bytes of the conversation.
+  [[nodiscard]] bool is_plain() const noexcept { return !tls_ && !stream_; }
+  /// What was agreed on in the TLS handshake: "h2", "http/1.1" or "".
+  [[nodiscard]] std::string_view protocol() const noexcept {
+    return tls_ ? tls::protocol_of(*tls_) : std::string_view{};
+  }
+  /// Both directions are over.
+  [[nodiscard]] bool dead() const noexcept { return stream_ ? stream_->dead() : raw.dead(); }
+  /// Hands its events to another flow.
+  void belong_to(ready_handler* wakes) noexcept {
+    if (stream_)
+      stream_->belong_to(wakes);
+    else
+      raw.belong_to(wakes);
+  }
 
   /// Begins TLS: a session on the socket, or inside the TLS there is already (through a TLS proxy).
   [[nodiscard]] tls::ssl_ptr begin_tls(const tls::client_context& by, const host& name,
@@ -24,16 +48,20 @@ public:
   [[nodiscard]] bool is_tls() const noexcept { return tls_ != nullptr; }
 
   /// A read may make progress.
-  [[nodiscard]] bool may_read() const noexcept { return raw.may_read() || (tls_ && has_pending()); }
-  [[nodiscard]] bool may_write() const noexcept { return raw.may_write(); }
+  [[nodiscard]] bool may_read() const noexcept {
+    return stream_ ? stream_->may_read() : raw.may_read() || (tls_ && has_pending());
+  }
+  [[nodiscard]] bool may_write() const noexcept {
+    return stream_ ? stream_->may_write() : raw.may_write();
+  }
   /// Something waits to be read, or the end was reached; asks the kernel when it is not known.
   [[nodiscard]] bool has_unread() noexcept { return (tls_ && has_pending()) || raw.has_input(); }
 
   [[nodiscard]] io_result read(std::span<char> into) noexcept {
-    return tls_ ? read_tls(into) : raw.read(into);
+    return stream_ ? stream_->read(into) : tls_ ? read_tls(into) : raw.read(into);
   }
   [[nodiscard]] io_result write(std::string_view bytes) noexcept {
-    return tls_ ? write_tls(bytes) : raw.write(bytes);
+    return stream_ ? stream_->write(bytes) : tls_ ? write_tls(bytes) : raw.write(bytes);
   }
   /// Both parts in one call where the transport can.
   [[nodiscard]] io_result write(std::string_view first, std::string_view second) noexcept;
@@ -41,6 +69,8 @@ public:
   /// Sends the end of stream (TLS: close_notify before it).
   void shutdown_write() noexcept;
   void close() noexcept;
+  /// Closes so that the peer cannot take what it has for the whole.
+  void abort() noexcept;
 
 private:
   [[nodiscard]] bool has_pending() const noexcept {
@@ -52,6 +82,7 @@ private:
   tls::ssl_ptr
     outer_; ///< The session that `tls_` runs inside, if any. Before it: destroyed after it.
   tls::ssl_ptr tls_;
+  std::unique_ptr<http2_stream> stream_;
 };
 
 } // namespace proxy

@@ -96,7 +96,7 @@ task<> relay(connection& c) {
     if (sent == direction::outcome::failed || received == direction::outcome::failed) {
       // A side that broke off must not look like one that ended: the other gets a reset, not an
       // end.
-      c.end = c.client.raw.dead() ? ending::client_gone : ending::upstream_gone;
+      c.end = c.client.dead() ? ending::client_gone : ending::upstream_gone;
       c.reset = true;
       co_return;
     }

@@ -2,7 +2,17 @@
 
 #include <algorithm>
 
+#include "actors/http2/link.hpp"
+#include "actors/http2/stream.hpp"
+
 namespace proxy {
+
+namespace {
+
+/// Upstreams whose protocol is remembered.
+constexpr size_t max_noted = 1024;
+
+} // namespace
 
 void upstream::fire() {
   // Room to write more is no news while idle.
@@ -21,12 +31,14 @@ std::unique_ptr<upstream> upstream_pool::take(const upstream_key& key, ready_han
   if (at == by_key_.end())
     return nullptr;
   auto taken = remove(*at->second.back());
-  taken->io.raw.belong_to(&wakes);
+  taken->io.belong_to(&wakes);
   taken->reused = true;
   return taken;
 }
 
 void upstream_pool::keep(std::unique_ptr<upstream> idle) {
+  if (idle->io.is_stream())
+    return; // its link is kept
   // Readable now means closed, or an answer to nothing: neither may reach the next request.
   if (max_ == 0 || !idle->io.raw.is_open() || idle->io.has_unread())
     return;
@@ -41,7 +53,7 @@ void upstream_pool::keep(std::unique_ptr<upstream> idle) {
   auto& u = *idle;
   u.pool_ = this;
   u.idle_until_ = loop_.now() + idle_time_;
-  u.io.raw.belong_to(&u);
+  u.io.belong_to(&u);
   by_key_[u.key].push_back(&u); // looked up again: the removal above may have dropped the entry
   u.place_ = idle_.insert(idle_.end(), std::move(idle));
   if (!linked())
@@ -59,16 +71,105 @@ std::unique_ptr<upstream> upstream_pool::remove(upstream& u) {
   return taken;
 }
 
+bool upstream_pool::has(const upstream_key& key) const {
+  return by_key_.count(key) != 0 || std::ranges::any_of(shared_, [&](const auto& link) {
+           return link->carrier().key == key && link->session().may_open();
+         });
+}
+
+std::unique_ptr<upstream> open_stream(const std::shared_ptr<http2_link>& link,
+                                      ready_handler& wakes) {
+  auto* opened = link->session().open();
+  if (!opened)
+    return nullptr;
+  auto made = std::make_unique<upstream>();
+  made->key = link->carrier().key;
+  made->address = link->carrier().address;
+  made->generation = link->carrier().generation;
+  made->io.use(std::make_unique<http2_stream>(link, *opened, &wakes));
+  return made;
+}
+
+std::unique_ptr<upstream> upstream_pool::take_stream(const upstream_key& key,
+                                                     ready_handler& wakes) {
+  for (const auto& link : shared_)
+    if (link->carrier().key == key)
+      if (auto opened = open_stream(link, wakes)) {
+        opened->reused = true;
+        return opened;
+      }
+  return nullptr;
+}
+
+void upstream_pool::share(std::shared_ptr<http2_link> link) {
+  if (shared_.size() >= max_)
+    sweep(loop_.now());
+  if (shared_.size() >= max_)
+    return;
+  shared_.push_back(std::move(link));
+  if (!linked())
+    loop_.arm(*this, loop_.now() + idle_time_);
+}
+
+void upstream_pool::note(const upstream_key& key, origin_protocol speaks) {
+  if (speaks_.size() >= max_noted)
+    speaks_.clear(); // found out again
+  speaks_[key] = speaks;
+}
+
+origin_protocol upstream_pool::speaks(const upstream_key& key) const {
+  auto at = speaks_.find(key);
+  return at == speaks_.end() ? origin_protocol::unknown : at->second;
+}
+
+bool upstream_pool::begin_dialling(const upstream_key& key) {
+  return dialling_.try_emplace(key).second;
+}
+
+void upstream_pool::end_dialling(const upstream_key& key) {
+  auto at = dialling_.find(key);
+  for (auto* who : at->second) {
+    who->over = true;
+    loop_.again(who->flow); // not from here: the one that dialled is on the stack
+  }
+  dialling_.erase(at);
+}
+
+bool upstream_pool::await_dialling(const upstream_key& key, dial_waiter& who) {
+  auto at = dialling_.find(key);
+  if (at == dialling_.end())
+    return false;
+  at->second.push_back(&who);
+  return true;
+}
+
+void upstream_pool::stop_awaiting(const upstream_key& key, dial_waiter& who) {
+  if (auto at = dialling_.find(key); at != dialling_.end())
+    std::erase(at->second, &who);
+}
+
 void upstream_pool::clear() {
   by_key_.clear();
   idle_.clear();
+  shared_.clear();
+  speaks_.clear();
+}
+
+void upstream_pool::sweep(steady_time before) {
+  std::erase_if(shared_, [&](const auto& link) {
+    auto quiet = link->quiet_since();
+    return link->is_over() || (quiet && *quiet <= before);
+  });
 }
 
 void upstream_pool::on_timer() {
   while (!idle_.empty() && idle_.front()->idle_until_ <= loop_.now())
     (void)remove(*idle_.front());
+  sweep(loop_.now() - idle_time_);
   if (!idle_.empty())
     loop_.arm(*this, idle_.front()->idle_until_);
+  else if (!shared_.empty())
+    loop_.arm(*this, loop_.now() + idle_time_ / 2);
 }
 
 } // namespace proxy

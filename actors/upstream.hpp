@@ -21,7 +21,10 @@ struct upstream_key {
   friend bool operator==(const upstream_key&, const upstream_key&) = default;
 };
 
-/// A connection to an upstream: dialled for one request, then kept for others to the same target.
+/// What an upstream has shown to speak inside TLS.
+enum class origin_protocol : uint8_t { unknown, http1, http2 };
+
+/// A connection to an upstream, or a stream of one that is shared: dialled for one request, then kept for others to the same target.
 class upstream final : public ready_handler {
 public:
   transport io;
@@ -49,16 +52,42 @@ public:
   /// An idle connection for `key` whose events go to `wakes`; nullptr when there is none.
   [[nodiscard]] std::unique_ptr<upstream> take(const upstream_key& key, ready_handler& wakes);
 
-  /// Whether `take` has something for `key`.
-  [[nodiscard]] bool has(const upstream_key& key) const { return by_key_.count(key) != 0; }
+  /// A new stream of a shared connection; nullptr when there is none with room.
+  [[nodiscard]] std::unique_ptr<upstream> take_stream(const upstream_key& key,
+                                                      ready_handler& wakes);
+
+  /// Whether there is a connection for `key`, of either kind.
+  [[nodiscard]] bool has(const upstream_key& key) const;
 
   /// Keeps a connection on which nothing is outstanding, or closes it.
   void keep(std::unique_ptr<upstream> idle);
 
-  /// Closes all: a new policy vets addresses anew.
+  /// Lets others have streams of a connection, until it is idle for too long.
+  void share(std::shared_ptr<http2_link> link);
+
+  /// Remembers what an upstream speaks, so that it is not found out again.
+  void note(const upstream_key& key, origin_protocol speaks);
+  [[nodiscard]] origin_protocol speaks(const upstream_key& key) const;
+
+  // Many streams of one client begin at once: the first dials, the others wait for what it gets.
+
+  /// A flow that waits; taken off the list by whichever comes first, its end or that of the
+  /// dialling.
+  struct dial_waiter {
+    ready_handler& flow;
+    bool over = false;
+  };
+  /// @returns false when somebody else dials already.
+  [[nodiscard]] bool begin_dialling(const upstream_key& key);
+  void end_dialling(const upstream_key& key);
+  /// @returns false when nobody dials.
+  [[nodiscard]] bool await_dialling(const upstream_key& key, dial_waiter& who);
+  void stop_awaiting(const upstream_key& key, dial_waiter& who);
+
+  /// Closes all: a new policy vets addresses anew. Streams that are open go on.
   void clear();
 
-  [[nodiscard]] size_t size() const noexcept { return idle_.size(); }
+  [[nodiscard]] size_t size() const noexcept { return idle_.size() + shared_.size(); }
 
 private:
   friend class upstream;
@@ -70,6 +99,8 @@ private:
   };
 
   void on_timer() override;
+  /// Lets go of shared connections that are over, or idle since `before`.
+  void sweep(steady_time before);
   /// Takes a connection out of the index and the list.
   std::unique_ptr<upstream> remove(upstream& u);
 
@@ -79,6 +110,13 @@ private:
   std::chrono::milliseconds idle_time_{0};
   std::list<std::unique_ptr<upstream>> idle_; ///< Oldest first.
   std::unordered_map<upstream_key, std::vector<upstream*>, key_hash> by_key_;
+  std::vector<std::shared_ptr<http2_link>> shared_;
+  std::unordered_map<upstream_key, origin_protocol, key_hash> speaks_;
+  std::unordered_map<upstream_key, std::vector<dial_waiter*>, key_hash> dialling_;
 };
+
+/// A stream of a link to an upstream, whose news go to `wakes`; nullptr when it has no room.
+[[nodiscard]] std::unique_ptr<upstream> open_stream(const std::shared_ptr<http2_link>& link,
+                                                    ready_handler& wakes);
 
 } // namespace proxy

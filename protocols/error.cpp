@@ -28,6 +28,7 @@ std::string to_string(errc code) {
     case errc::dns_timeout: return "dns_timeout";
     case errc::tls_certificate: return "tls_certificate_error";
     case errc::tls_handshake: return "tls_handshake_error";
+    case errc::no_common_protocol: return "no_common_protocol";
     case errc::misdirected: return "misdirected_request";
     case errc::bad_response: return "http_protocol_error";
     case errc::response_timeout: return "http_response_timeout";

@@ -42,6 +42,8 @@ enum class errc : uint8_t {
   tls_certificate,
   /// The TLS handshake with the upstream failed otherwise. Context: library text.
   tls_handshake,
+  /// The upstream speaks none of the protocols that were offered in the TLS handshake.
+  no_common_protocol,
   /// A request inside a tunnel, or the handshake that opened it, names another host than the tunnel
   /// leads to. Context: both names.
   misdirected,
@@ -86,6 +88,7 @@ inline constexpr outcome outcomes[] = {
   {errc::dns_timeout, 504, "dns_timeout", 0x04},
   {errc::tls_certificate, 502, "tls_certificate_error", 0x01},
   {errc::tls_handshake, 502, "tls_protocol_error", 0x01},
+  {errc::no_common_protocol, 502, "tls_protocol_error", 0x01},
   {errc::misdirected, 421, "http_request_error", 0x01},
   {errc::bad_response, 502, "http_protocol_error", 0x01},
   {errc::response_timeout, 504, "http_response_timeout", 0x01},

@@ -136,7 +136,11 @@ caf::error handshake_error(ssl_st& ssl) {
     ERR_clear_error();
     return caf::make_error(errc::tls_certificate, whose->failure);
   }
-  return caf::make_error(errc::tls_handshake, handshake_words("the upstream"));
+  auto code = ERR_peek_last_error();
+  auto refused = ERR_GET_LIB(code) == ERR_LIB_SSL &&
+                 ERR_GET_REASON(code) == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL;
+  return caf::make_error(refused ? errc::no_common_protocol : errc::tls_handshake,
+                         handshake_words("the upstream"));
 }
 
 } // namespace proxy::tls

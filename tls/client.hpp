@@ -61,7 +61,8 @@ private:
 /// Goes on with the handshake.
 [[nodiscard]] step connect_step(ssl_st& ssl) noexcept;
 /// Why it failed, once, after `step::failed`: errc::tls_certificate with the verify error in plain
-/// words, subject and issuer, else errc::tls_handshake.
+/// words, subject and issuer; errc::no_common_protocol when nothing offered is spoken there; else
+/// errc::tls_handshake.
 [[nodiscard]] caf::error handshake_error(ssl_st& ssl);
 
 } // namespace proxy::tls

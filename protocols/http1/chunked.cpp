@@ -37,12 +37,12 @@ constexpr std::string_view head_only[] = {
   "upgrade",
 };
 
-bool is_head_only(std::string_view name) noexcept {
-  return std::ranges::any_of(head_only,
-                             [&](auto other) { return ascii::equals_ignoring_case(name, other); });
-}
-
 } // namespace
+
+bool may_be_trailer(std::string_view name) noexcept {
+  return std::ranges::none_of(head_only,
+                              [&](auto other) { return ascii::equals_ignoring_case(name, other); });
+}
 
 caf::expected<size_t> chunked_decoder::consume(std::string_view in) {
   auto rest = in;
@@ -143,7 +143,7 @@ const char* chunked_decoder::end_trailer_line() {
   field f;
   if (auto wrong = split_field_line(trailer_line_, f))
     return wrong;
-  if (is_head_only(f.name))
+  if (!may_be_trailer(f.name))
     return "field that may not stand in a trailer";
   trailer_line_.clear();
   state_ = state::trailer;

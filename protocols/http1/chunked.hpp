@@ -10,6 +10,10 @@
 
 namespace proxy::http1 {
 
+/// Whether a field may stand in a trailer section: not one that frames, routes or authenticates the
+/// message (RFC 9110 §6.5.1).
+[[nodiscard]] bool may_be_trailer(std::string_view name) noexcept;
+
 /// Follows a chunked body (RFC 9112 §7.1) that is relayed as it came: finds where it ends and
 /// refuses what another parser might read differently. Strict: CRLF only, at most 16 hex digits,
 /// chunk extensions without control characters and at most 1 KiB a chunk, trailer fields as strict
@@ -28,6 +32,11 @@ public:
 
   /// The last chunk and the trailer section were consumed.
   [[nodiscard]] bool done() const noexcept { return state_ == state::done; }
+
+  /// What comes next belongs to the trailer section.
+  [[nodiscard]] bool in_trailer() const noexcept {
+    return state_ == state::trailer || state_ == state::trailer_lf;
+  }
 
   /// Data bytes of the current chunk still to come: a relay may move that many without looking at
   /// them and report them by `skip`.

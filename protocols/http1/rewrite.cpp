@@ -197,9 +197,11 @@ void append_fields(const head& h, const rewrite_options& options, bool keep_leng
     append_field(out, f.name, f.value);
 }
 
-void append_via(const head& h, std::string_view pseudonym, std::string& out) {
-  if (!pseudonym.empty())
-    out.append("Via: ").append(h.http_1_0 ? "1.0 " : "1.1 ").append(pseudonym).append("\r\n");
+void append_via(const head& h, const rewrite_options& options, std::string& out) {
+  if (options.via.empty())
+    return;
+  auto version = options.received.empty() ? (h.http_1_0 ? "1.0" : "1.1") : options.received;
+  out.append("Via: ").append(version).append(" ").append(options.via).append("\r\n");
 }
 
 /// Whether the sender takes trailers (RFC 9110 §10.1.4); other transfer codings are between it and
@@ -234,7 +236,7 @@ void append_rest(const request& req, const request_target& target, const rewrite
     out.append("Transfer-Encoding: chunked\r\n");
   if (!proxy_authorization.empty())
     append_field(out, "Proxy-Authorization", proxy_authorization);
-  append_via(req, options.via, out);
+  append_via(req, options, out);
   bool trailers = accepts_trailers(req);
   bool upgrade = options.keep_upgrade && !req.upgrade.empty();
   if (trailers)
@@ -289,7 +291,7 @@ void rewrite_response(const response& res, const rewrite_options& options, bool 
   append_fields(res, options, !interim && res.status != 204, false, out);
   if (res.body == framing::chunked)
     out.append("Transfer-Encoding: chunked\r\n");
-  append_via(res, options.via, out);
+  append_via(res, options, out);
   bool upgrade = options.keep_upgrade && !res.upgrade.empty();
   if (upgrade)
     append_field(out, "Upgrade", res.upgrade);

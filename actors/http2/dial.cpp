@@ -1,0 +1,113 @@
+#include "actors/http2/dial.hpp"
+
+#include "actors/http2/link.hpp"
+#include "actors/http2/stream.hpp"
+#include "actors/upstream_name.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// Listens to a link for as long as a flow waits for it.
+struct listening {
+  listening(http2_link& l, ready_handler& flow) : link(l) { link.belong_to(&flow); }
+  listening(const listening&) = delete;
+  ~listening() { link.belong_to(nullptr); }
+  http2_link& link;
+};
+
+} // namespace
+
+upstream_key key_of(const exchange& x) {
+  return {x.target.tls, x.target.host.text(), x.target.port, name_of(x.via)};
+}
+
+tls::alpn protocols_for(const connection& c, const exchange& x) {
+  if (!x.target.tls)
+    return tls::alpn::http1;
+  if (c.shard.pool.speaks(key_of(x)) == origin_protocol::http2)
+    return tls::alpn::h2;
+  // A WebSocket needs a connection of its own, as nearly every server has it.
+  return c.is_stream && !x.upgrade ? tls::alpn::either : tls::alpn::http1;
+}
+
+task<caf::expected<std::unique_ptr<upstream>>>
+settle_protocol(connection& c, const exchange& x, std::unique_ptr<upstream> dialled,
+                tls::alpn offer) {
+  if (!x.target.tls || dialled->io.protocol() != "h2") {
+    if (offer == tls::alpn::either)
+      c.shard.pool.note(dialled->key, origin_protocol::http1);
+    co_return std::move(dialled);
+  }
+  auto link = std::make_shared<http2_link>(c.shard.loop, std::move(dialled), limits_of(c.shard.config().limits));
+  auto& session = link->session();
+  link->start();
+  {
+    listening until_ready{*link, c.wakes};
+    auto deadline = c.in(c.timeouts().tls_handshake);
+    while (!session.is_ready()) {
+      if (link->is_over())
+        co_return caf::make_error(errc::bad_response,
+                                  "the upstream agreed on HTTP/2 and did not speak it" +
+                                    (session.fault().empty() ? "" : ": " + session.fault()));
+      auto in_time = co_await c.wakes.until(deadline);
+      if (!in_time)
+        co_return caf::make_error(errc::connection_timeout,
+                                  std::string{"the upstream does not speak HTTP/2 in time"});
+    }
+  }
+  if (x.upgrade && !session.takes_websockets())
+    co_return caf::make_error(
+      errc::bad_response,
+      std::string{"the upstream speaks HTTP/2 only, and no WebSocket over it"});
+  auto opened = open_stream(link, c.wakes);
+  if (!opened)
+    co_return caf::make_error(errc::bad_response,
+                              std::string{"the upstream takes no stream on a new connection"});
+  c.shard.pool.share(std::move(link));
+  co_return std::move(opened);
+}
+
+dialling::dialling(upstream_pool& pool, upstream_key key)
+  : pool_(pool), key_(std::move(key)), mine_(pool.begin_dialling(key_)) {}
+
+dialling::~dialling() {
+  if (mine_)
+    pool_.end_dialling(key_);
+}
+
+task<bool> wait_for_dialling(connection& c, const upstream_key& key) {
+  struct place {
+    place(upstream_pool& p, const upstream_key& k, ready_handler& flow)
+      : pool(p), of(k), who{flow}, waits(p.await_dialling(k, who)) {}
+    place(const place&) = delete;
+    ~place() {
+      if (!who.over)
+        pool.stop_awaiting(of, who);
+    }
+    upstream_pool& pool;
+    const upstream_key& of;
+    upstream_pool::dial_waiter who;
+    bool waits;
+  };
+  place in_line{c.shard.pool, key, c.wakes};
+  if (!in_line.waits)
+    co_return false;
+  auto deadline = c.in(c.timeouts().connect + c.timeouts().tls_handshake);
+  while (!in_line.who.over && !c.client.dead()) {
+    auto in_time = co_await c.wakes.until(deadline);
+    if (!in_time)
+      break;
+  }
+  co_return true;
+}
+
+std::unique_ptr<upstream> take_kept(connection& c, const upstream_key& key) {
+  auto& pool = c.shard.pool;
+  if (key.tls && (c.is_stream || pool.speaks(key) == origin_protocol::http2))
+    if (auto opened = pool.take_stream(key, c.wakes))
+      return opened;
+  return pool.take(key, c.wakes);
+}
+
+} // namespace proxy

@@ -1,0 +1,146 @@
+#include "actors/http2/link.hpp"
+
+#include "actors/http2/stream.hpp"
+#include "actors/upstream.hpp"
+
+namespace proxy {
+
+namespace {
+
+constexpr size_t read_size = 64 * 1024;
+/// Gathered before it is written: a few records in one go.
+constexpr size_t write_size = 64 * 1024;
+/// Reads before others of the loop have their turn.
+constexpr int reads_per_turn = 16;
+
+} // namespace
+
+http2::session_limits limits_of(const config::limits& from) {
+  http2::session_limits limits;
+  limits.head = {from.max_head_bytes, from.max_header_fields};
+  return limits;
+}
+
+http2_link::http2_link(event_loop& loop, transport& client, ready_handler& owner,
+                       const http2::session_limits& limits)
+  : loop_(loop), io_(&client), owner_(&owner), session_(http2::role::server, limits),
+    moved_at_(loop.now()), quiet_since_(loop.now()) {}
+
+http2_link::http2_link(event_loop& loop, std::unique_ptr<upstream> carrier,
+                       const http2::session_limits& limits)
+  : loop_(loop), carrier_(std::move(carrier)), io_(&carrier_->io),
+    session_(http2::role::client, limits), moved_at_(loop.now()), quiet_since_(loop.now()) {}
+
+http2_link::~http2_link() { loop_.not_again(*this); }
+
+void http2_link::start() {
+  io_->raw.belong_to(this);
+  schedule(); // what came with the handshake waits in the transport, unannounced
+}
+
+void http2_link::schedule() {
+  if (io_ && !std::exchange(scheduled_, true))
+    loop_.again(*this);
+}
+
+void http2_link::fire() {
+  auto self = shared_from_this(); // a flow that wakes may be the last to hold it
+  scheduled_ = false;
+  if (io_)
+    receive();
+  if (io_)
+    send();
+  if (io_ && carrier_ && is_over())
+    lose();
+  if (auto was_busy = std::exchange(busy_, session_.stream_count() > 0); was_busy && !busy_)
+    quiet_since_ = loop_.now();
+  while (auto* s = session_.take_news())
+    if (s->user)
+      static_cast<http2_stream*>(s->user)->wake();
+  if (owner_)
+    owner_->fire();
+}
+
+void http2_link::receive() {
+  for (int i = 0; i < reads_per_turn; ++i) {
+    if (!io_->may_read())
+      return;
+    auto buffer = loop_.scratch().first(read_size);
+    auto got = io_->read(buffer);
+    if (got.blocked())
+      return;
+    if (!got.ok() || session_.is_over()) {
+      lose();
+      return;
+    }
+    if (session_.receive({buffer.data(), got.size})) {
+      send(); // the goodbye
+      lose();
+      return;
+    }
+  }
+  schedule();
+}
+
+void http2_link::send() {
+  while (io_ && io_->may_write()) {
+    while (out_.size() < write_size) {
+      auto more = session_.output();
+      if (more.empty())
+        break;
+      out_ += more;
+    }
+    if (out_.empty())
+      return;
+    auto written = io_->write(std::string_view{out_}.substr(sent_));
+    if (written.blocked())
+      return;
+    if (!written.ok()) {
+      lose();
+      return;
+    }
+    moved_at_ = loop_.now();
+    sent_ += written.size;
+    if (sent_ == out_.size()) {
+      out_.clear();
+      sent_ = 0;
+    }
+  }
+}
+
+void http2_link::lose() {
+  auto* gone = std::exchange(io_, nullptr);
+  session_.lose();
+  if (carrier_)
+    gone->close();
+}
+
+void http2_link::detach() {
+  owner_ = nullptr;
+  if (!io_)
+    return;
+  io_ = nullptr;
+  session_.lose();
+  schedule_wakes();
+}
+
+void http2_link::schedule_wakes() {
+  if (!std::exchange(scheduled_, true))
+    loop_.again(*this);
+}
+
+bool http2_link::is_over() const noexcept {
+  return !io_ || (session_.is_over() && out_.empty());
+}
+
+steady_time http2_link::moved_at() const noexcept {
+  return out_.empty() ? loop_.now() : moved_at_;
+}
+
+std::optional<steady_time> http2_link::quiet_since() const noexcept {
+  if (session_.stream_count() > 0)
+    return std::nullopt;
+  return busy_ ? loop_.now() : quiet_since_;
+}
+
+} // namespace proxy

@@ -1,0 +1,72 @@
+#include "actors/flows.hpp"
+#include "actors/http2/link.hpp"
+#include "actors/http2/stream.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// A connection for one stream, to which the requests of its client belong as before.
+void spawn_stream(connection& c, http2::stream& of) {
+  caf::actor_config cfg{&c.shard.loop};
+  auto made = c.shard.loop.system().spawn_impl<connection, caf::hidden + caf::lazy_init>(
+    cfg, c.shard, c.serves, c.from);
+  auto& child = *static_cast<connection*>(caf::actor_cast<caf::abstract_actor*>(made));
+  child.user = c.user;
+  child.draining = c.draining;
+  child.inside = std::make_unique<interception>(*c.inside);
+  child.ahead = std::move(c.ahead);
+  if (child.ahead)
+    child.ahead->io.belong_to(&child.wakes);
+  child.begin(std::make_unique<http2_stream>(c.link, of, &child.wakes));
+}
+
+/// When to end a link on which nothing happens any more.
+steady_time deadline_of(const connection& c) {
+  auto quiet_since = c.link->quiet_since();
+  if (!quiet_since) // the flows of its streams look after themselves
+    return c.link->moved_at() + c.timeouts().idle;
+  auto served = c.link->moved.requests > 0;
+  return *quiet_since + (served ? c.timeouts().keep_alive : c.timeouts().head);
+}
+
+} // namespace
+
+task<> serve_streams(connection& c) {
+  c.link = std::make_shared<http2_link>(c.shard.loop, c.client, c.wakes, limits_of(c.shard.config().limits));
+  c.link->start();
+  for (auto patient = true;;) {
+    auto& session = c.link->session();
+    while (auto* opened = session.accept())
+      spawn_stream(c, *opened);
+    if (c.draining && !session.is_draining()) {
+      session.drain();
+      c.link->schedule();
+    }
+    if (c.link->is_over())
+      break;
+    auto deadline = deadline_of(c);
+    auto in_time = co_await c.wakes.until(deadline);
+    if (in_time || c.shard.loop.now() < deadline_of(c))
+      continue;
+    c.end = ending::idle;
+    if (!std::exchange(patient, false))
+      break;
+    session.drain(); // says goodbye, once
+    c.link->schedule();
+  }
+  if (!c.link->session().fault().empty())
+    c.shard.log().debug("msg=http2_fault client={} cause=\"{}\"", c.from.str(),
+                        c.link->session().fault());
+  c.link->detach();
+  c.client.raw.belong_to(&c.wakes);
+  c.linger = !c.client.dead();
+}
+
+task<> stream_flow(connection& c) {
+  auto next = co_await serve_requests(c);
+  if (next == after::tunnel)
+    co_await relay(c);
+}
+
+} // namespace proxy

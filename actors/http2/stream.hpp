@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+
+#include "actors/http2/link.hpp"
+#include "actors/loop/socket.hpp"
+
+namespace proxy {
+
+/// One stream of a link where a flow has a socket otherwise: the flow reads and writes HTTP/1.1
+/// (`http2::stream`). Held by the flow; letting go of it ends the stream.
+class http2_stream final {
+public:
+  http2_stream(std::shared_ptr<http2_link> link, http2::stream& of, ready_handler* wakes) noexcept
+    : link_(std::move(link)), stream_(of), wakes_(wakes) {
+    stream_.user = this;
+  }
+  http2_stream(const http2_stream&) = delete;
+  ~http2_stream();
+
+  [[nodiscard]] bool may_read() const noexcept {
+    return stream_.has_text() || stream_.ended() || stream_.is_reset();
+  }
+  [[nodiscard]] bool may_write() const noexcept { return stream_.has_room() || stream_.is_reset(); }
+  /// The peer, or the loss of the link, has cut it short.
+  [[nodiscard]] bool dead() const noexcept { return stream_.is_reset(); }
+  /// The peer did nothing with the request.
+  [[nodiscard]] bool is_refused() const noexcept { return stream_.is_refused(); }
+
+  [[nodiscard]] io_result read(std::span<char> into);
+  [[nodiscard]] io_result write(std::string_view bytes);
+  /// Sends the end of stream, where the message has no end of its own.
+  void finish();
+  /// Cuts it short, so that the peer cannot take what it has for the whole.
+  void abort();
+
+  void belong_to(ready_handler* wakes) noexcept { wakes_ = wakes; }
+  /// There are news.
+  void wake() {
+    if (wakes_)
+      wakes_->fire();
+  }
+  [[nodiscard]] http2_link& link() noexcept { return *link_; }
+
+private:
+  std::shared_ptr<http2_link> link_;
+  http2::stream& stream_;
+  ready_handler* wakes_;
+  bool aborted_ = false;
+};
+
+} // namespace proxy

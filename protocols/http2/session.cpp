@@ -1,0 +1,344 @@
+#include "protocols/http2/session.hpp"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <array>
+
+namespace proxy::http2 {
+
+namespace {
+
+/// Frames in a row that ask for work and carry nothing, before the connection is ended: empty DATA,
+/// PRIORITY, WINDOW_UPDATE, PING, SETTINGS.
+constexpr uint32_t max_idle_frames = 10'000;
+
+/// Bytes that all streams of an upstream may be ahead of their readers. As many as they may each: a
+/// slow client must not hold up the others that share the connection.
+constexpr int32_t upstream_window = 64 * 1024 * 1024;
+
+/// Longest head that is sent, packed.
+constexpr size_t max_sent_head = 256 * 1024;
+
+struct options_deleter {
+  void operator()(nghttp2_option* o) const noexcept { nghttp2_option_del(o); }
+};
+struct callbacks_deleter {
+  void operator()(nghttp2_session_callbacks* c) const noexcept { nghttp2_session_callbacks_del(c); }
+};
+
+using options_ptr = std::unique_ptr<nghttp2_option, options_deleter>;
+using callbacks_ptr = std::unique_ptr<nghttp2_session_callbacks, callbacks_deleter>;
+
+options_ptr make_options(role as) {
+  nghttp2_option* made = nullptr;
+  if (nghttp2_option_new(&made) != 0)
+    throw std::bad_alloc{};
+  nghttp2_option_set_no_auto_window_update(made, 1);
+  nghttp2_option_set_no_closed_streams(made, 1);
+  nghttp2_option_set_max_send_header_block_length(made, max_sent_head);
+  // The heads of several clients, and what hooks add to them, meet on one connection to an
+  // upstream. Without a table that they share, the size of one tells nothing about another.
+  if (as == role::client)
+    nghttp2_option_set_max_deflate_dynamic_table_size(made, 0);
+  return options_ptr{made};
+}
+
+stream* stream_of(nghttp2_session* library, int32_t id) {
+  return static_cast<stream*>(nghttp2_session_get_stream_user_data(library, id));
+}
+
+} // namespace
+
+/// What the library calls. Nothing here resumes a flow: streams with news are listed.
+struct library_calls {
+  static session& self(void* user) { return *static_cast<session*>(user); }
+
+  static int on_begin_headers(nghttp2_session* library, const nghttp2_frame* frame, void* user) {
+    auto id = frame->hd.stream_id;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      auto& s = self(user).add();
+      s.id_ = id;
+      nghttp2_session_set_stream_user_data(library, id, &s);
+    } else if (auto* s = stream_of(library, id)) {
+      s->section_.clear();
+    }
+    return 0;
+  }
+
+  static int on_header(nghttp2_session* library, const nghttp2_frame* frame, const uint8_t* name,
+                       size_t name_size, const uint8_t* value, size_t value_size, uint8_t, void*) {
+    if (auto* s = stream_of(library, frame->hd.stream_id))
+      s->section_.add({reinterpret_cast<const char*>(name), name_size},
+                      {reinterpret_cast<const char*>(value), value_size});
+    return 0;
+  }
+
+  static void take_headers(session& me, stream& s, bool ended) {
+    me.idle_frames_ = 0;
+    if (s.head_done_) {
+      if (ended)
+        s.take_end(); // with trailers
+      return;
+    }
+    if (!s.take_head(ended)) {
+      s.abort_with(NGHTTP2_PROTOCOL_ERROR);
+      return;
+    }
+    s.section_.clear();
+    if (ended)
+      s.take_end();
+    if (me.role_ == role::server)
+      me.accepted_.push_back(&s);
+    me.tell(s);
+  }
+
+  static int on_frame(nghttp2_session* library, const nghttp2_frame* frame, void* user) {
+    auto& me = self(user);
+    auto ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    auto* s = stream_of(library, frame->hd.stream_id);
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+        if (s)
+          take_headers(me, *s, ended);
+        break;
+      case NGHTTP2_DATA:
+        if (s && ended)
+          s->take_end();
+        else if (frame->hd.length == 0)
+          me.count_idle_frame();
+        break;
+      case NGHTTP2_SETTINGS:
+        me.ready_ |= (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0;
+        me.count_idle_frame();
+        break;
+      case NGHTTP2_GOAWAY: me.draining_ = true; break;
+      default: me.count_idle_frame(); break;
+    }
+    return 0;
+  }
+
+  static int on_data(nghttp2_session* library, uint8_t, int32_t id, const uint8_t* bytes,
+                     size_t size, void* user) {
+    auto& me = self(user);
+    me.idle_frames_ = 0;
+    auto* s = stream_of(library, id);
+    if (!s || me.role_ == role::client)
+      nghttp2_session_consume_connection(library, size);
+    if (!s)
+      return 0;
+    if (s->released_ && std::ranges::find(me.accepted_, s) == me.accepted_.end())
+      nghttp2_session_consume(library, id, size); // nobody reads it any more
+    else
+      s->take_data({reinterpret_cast<const char*>(bytes), size});
+    return 0;
+  }
+
+  static int on_close(nghttp2_session* library, int32_t id, uint32_t error, void* user) {
+    if (auto* s = stream_of(library, id)) {
+      s->take_close(error);
+      self(user).drop_if_over(*s);
+    }
+    return 0;
+  }
+
+  static int on_sent(nghttp2_session* library, const nghttp2_frame* frame, void*) {
+    auto* s = stream_of(library, frame->hd.stream_id);
+    auto may_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (!s || !may_end || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+      return 0;
+    s->end_sent_ = true;
+    if (s->released_ && !s->in_.ended())
+      s->reset(NGHTTP2_NO_ERROR);
+    return 0;
+  }
+
+  static int on_not_sent(nghttp2_session* library, const nghttp2_frame* frame, int why,
+                         void* user) {
+    if (frame->hd.type != NGHTTP2_HEADERS)
+      return 0;
+    auto id = frame->hd.stream_id;
+    if (stream_of(library, id)) {
+      nghttp2_submit_rst_stream(library, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
+      return 0;
+    }
+    // A request that never became a stream.
+    auto& me = self(user);
+    auto at = std::ranges::find(me.streams_, id, [](const auto& s) { return s->id_; });
+    if (at == me.streams_.end())
+      return 0;
+    (*at)->take_close(why == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED ? NGHTTP2_REFUSED_STREAM
+                                                                  : NGHTTP2_INTERNAL_ERROR);
+    me.drop_if_over(**at);
+    return 0;
+  }
+
+  static int on_error(nghttp2_session*, int, const char* words, size_t size, void* user) {
+    self(user).fault_.assign(words, size);
+    return 0;
+  }
+
+  static callbacks_ptr make() {
+    nghttp2_session_callbacks* calls = nullptr;
+    if (nghttp2_session_callbacks_new(&calls) != 0)
+      throw std::bad_alloc{};
+    nghttp2_session_callbacks_set_on_begin_headers_callback(calls, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(calls, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(calls, on_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(calls, on_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(calls, on_not_sent);
+    nghttp2_session_callbacks_set_error_callback2(calls, on_error);
+    return callbacks_ptr{calls};
+  }
+};
+
+session::session(role as, const session_limits& limits) : role_(as), limits_(limits) {
+  auto options = make_options(as);
+  auto calls = library_calls::make();
+  auto make = as == role::server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
+  if (make(&handle_, calls.get(), this, options.get()) != 0)
+    throw std::bad_alloc{};
+  auto head_size = static_cast<uint32_t>(limits.head.max_bytes);
+  std::vector<nghttp2_settings_entry> own{
+    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
+    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, head_size},
+  };
+  if (as == role::server) {
+    own.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.max_streams});
+    own.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
+    own.push_back({NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1});
+  } else {
+    own.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
+  }
+  nghttp2_submit_settings(handle_, NGHTTP2_FLAG_NONE, own.data(), own.size());
+  nghttp2_session_set_local_window_size(
+    handle_, NGHTTP2_FLAG_NONE, 0,
+    as == role::server ? static_cast<int32_t>(limits.connection_window) : upstream_window);
+}
+
+session::~session() { nghttp2_session_del(handle_); }
+
+caf::error session::receive(std::string_view bytes) {
+  auto taken = nghttp2_session_mem_recv(
+    handle_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  if (taken >= 0)
+    return {};
+  if (fault_.empty())
+    fault_ = nghttp2_strerror(static_cast<int>(taken));
+  return caf::make_error(role_ == role::server ? errc::malformed : errc::bad_response, fault_);
+}
+
+std::string_view session::output() {
+  const uint8_t* bytes = nullptr;
+  auto size = lost_ ? 0 : nghttp2_session_mem_send(handle_, &bytes);
+  return size > 0
+           ? std::string_view{reinterpret_cast<const char*>(bytes), static_cast<size_t>(size)}
+           : std::string_view{};
+}
+
+bool session::is_over() const noexcept {
+  return lost_ || (nghttp2_session_want_read(handle_) == 0 &&
+                   nghttp2_session_want_write(handle_) == 0);
+}
+
+void session::lose() {
+  lost_ = true;
+  accepted_.clear();
+  std::vector<stream*> all;
+  for (const auto& s : streams_)
+    all.push_back(s.get());
+  for (auto* s : all) {
+    if (!s->closed_)
+      s->take_close(NGHTTP2_INTERNAL_ERROR);
+    drop_if_over(*s);
+  }
+}
+
+void session::drain() {
+  if (std::exchange(draining_, true) || role_ == role::client)
+    return;
+  nghttp2_submit_goaway(handle_, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(handle_), NGHTTP2_NO_ERROR, nullptr,
+                        0);
+}
+
+stream* session::accept() {
+  if (accepted_.empty())
+    return nullptr;
+  auto* next = accepted_.front();
+  accepted_.erase(accepted_.begin());
+  next->released_ = false;
+  return next;
+}
+
+stream* session::open() {
+  if (!may_open())
+    return nullptr;
+  auto& s = add();
+  s.released_ = false;
+  return &s;
+}
+
+bool session::may_open() const noexcept {
+  auto allowed =
+    nghttp2_session_get_remote_settings(handle_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  return ready_ && !draining_ && !lost_ &&
+         streams_.size() < std::min(allowed, limits_.max_streams) &&
+         nghttp2_session_check_request_allowed(handle_) != 0;
+}
+
+bool session::takes_websockets() const noexcept {
+  return nghttp2_session_get_remote_settings(handle_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) ==
+         1;
+}
+
+stream* session::take_news() {
+  if (news_.empty())
+    return nullptr;
+  auto* next = news_.back();
+  news_.pop_back();
+  next->has_news_ = false;
+  return next;
+}
+
+stream& session::add() {
+  auto& s = *streams_.emplace_back(std::make_unique<stream>(*this, limits_));
+  s.place_ = streams_.size() - 1;
+  return s;
+}
+
+void session::drop_if_over(stream& s) {
+  if (!s.released_ || !s.closed_)
+    return;
+  std::erase(accepted_, &s);
+  if (s.has_news_)
+    std::erase(news_, &s);
+  auto place = s.place_;
+  std::swap(streams_[place], streams_.back());
+  streams_[place]->place_ = place;
+  streams_.pop_back();
+}
+
+void session::give_back(stream& s, size_t size) {
+  if (lost_)
+    return;
+  if (role_ == role::server)
+    nghttp2_session_consume(handle_, s.id_, size);
+  else
+    nghttp2_session_consume_stream(handle_, s.id_, size);
+}
+
+void session::tell(stream& s) {
+  if (s.released_ || std::exchange(s.has_news_, true))
+    return;
+  news_.push_back(&s);
+}
+
+void session::count_idle_frame() {
+  if (++idle_frames_ == max_idle_frames)
+    nghttp2_session_terminate_session(handle_, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+} // namespace proxy::http2

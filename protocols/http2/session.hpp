@@ -1,0 +1,177 @@
+#pragma once
+
+#include <caf/error.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocols/error.hpp"
+#include "protocols/http2/head.hpp"
+#include "protocols/http2/incoming.hpp"
+#include "protocols/http2/outgoing.hpp"
+
+struct nghttp2_session;
+
+namespace proxy::http2 {
+
+/// Which end of the connection we are.
+enum class role : uint8_t { client, server };
+
+struct session_limits {
+  uint32_t max_streams = 100;               ///< That a client may have open at a time.
+  uint32_t stream_window = 256 * 1024;      ///< Bytes a stream may be ahead of its reader.
+  uint32_t connection_window = 1024 * 1024; ///< Bytes all streams of a client may be ahead.
+  http1::head_limits head;
+};
+
+class session;
+
+/// One exchange on a session, used as one end of an HTTP/1.1 connection that serves no other: what
+/// is read and written is HTTP/1.1. Belongs to its session.
+class stream {
+public:
+  stream(session& of, const session_limits& limits);
+  stream(const stream&) = delete;
+
+  /// Whoever is told of news; the session does not look at it.
+  void* user = nullptr;
+
+  // -- reading --
+
+  [[nodiscard]] size_t read(std::span<char> into);
+  [[nodiscard]] bool has_text() const noexcept { return in_.has_text(); }
+  /// The peer has sent all; what was not read yet can still be.
+  [[nodiscard]] bool ended() const noexcept { return in_.ended(); }
+
+  // -- writing --
+
+  /// @returns how many bytes were taken, 0 for none now; nullopt when there is no use in going on.
+  [[nodiscard]] std::optional<size_t> write(std::string_view bytes);
+  [[nodiscard]] bool has_room() const noexcept { return out_.has_room(); }
+  /// Ends a message without an end of its own: the open end of a WebSocket, a body until close.
+  void finish();
+
+  // -- the end --
+
+  /// The peer, or the loss of the connection, has cut the exchange short.
+  [[nodiscard]] bool is_reset() const noexcept { return reset_; }
+  /// The peer has said that it did nothing with the request (RFC 9113 §8.7).
+  [[nodiscard]] bool is_refused() const noexcept { return refused_; }
+  /// Gives the stream back: what was written whole is still sent, all else is cut short.
+  void release();
+  /// Gives the stream back and cuts it short.
+  void abort();
+
+private:
+  friend class session;
+  friend struct library_calls;
+
+  // What the session's library tells.
+  [[nodiscard]] bool take_head(bool ended);
+  void take_data(std::string_view bytes);
+  void take_end();
+  void take_close(uint32_t error);
+
+  [[nodiscard]] bool submit_head();
+  [[nodiscard]] bool submit_request(const http1::head_limits& limits);
+  [[nodiscard]] bool submit_response(const http1::head_limits& limits);
+  /// Begins to send what has these fields, and the body that follows. @returns less than 0: not.
+  [[nodiscard]] int submit(const std::vector<field>& fields);
+  /// Moves data to the library. @returns how much, or that there is none now.
+  [[nodiscard]] ptrdiff_t give_data(std::span<unsigned char> into, uint32_t& flags);
+  void resume();
+  void abort_with(uint32_t error);
+  void reset(uint32_t error);
+  void let_go();
+
+  session& session_;
+  field_section section_;
+  exchange_facts facts_;
+  incoming_message in_;
+  outgoing_message out_;
+  size_t place_ = 0;        ///< In the session's list.
+  size_t owed_ = 0;         ///< Bytes of data that the connection's window has not got back.
+  int32_t id_ = -1;         ///< -1: not known to the peer yet.
+  bool head_done_ = false;  ///< The final head was received.
+  bool has_news_ = false;
+  bool deferred_ = false;   ///< The library waits for data.
+  bool end_sent_ = false;
+  bool released_ = true;    ///< Nobody holds it: not yet, or not any more.
+  bool closed_ = false;     ///< The library has forgotten it.
+  bool reset_ = false;
+  bool refused_ = false;
+};
+
+/// One HTTP/2 connection (RFC 9113) without its I/O, over nghttp2: bytes in, bytes out, and streams
+/// between. Everything a peer can make grow has a limit: header sections, streams, windows, acks,
+/// resets, CONTINUATION frames.
+class session {
+public:
+  session(role as, const session_limits& limits);
+  session(const session&) = delete;
+  ~session();
+
+  /// Takes what the peer sent. @returns an error when the connection is beyond use; what `output`
+  /// has is to be sent still.
+  [[nodiscard]] caf::error receive(std::string_view bytes);
+  /// The next bytes to send, until the next call of anything here; "" for none.
+  [[nodiscard]] std::string_view output();
+  /// Both sides have said goodbye, or one has broken the protocol: close.
+  [[nodiscard]] bool is_over() const noexcept;
+  /// The transport is gone: all streams are cut short.
+  void lose();
+
+  /// Takes no new streams; those that are open go on (RFC 9113 §6.8).
+  void drain();
+  [[nodiscard]] bool is_draining() const noexcept { return draining_; }
+
+  /// Server: the next stream that a client has opened, its head whole; nullptr for none.
+  [[nodiscard]] stream* accept();
+  /// Client: a stream for one exchange; nullptr when there is no room.
+  [[nodiscard]] stream* open();
+  /// Client: whether `open` has room.
+  [[nodiscard]] bool may_open() const noexcept;
+  /// The peer's settings are known.
+  [[nodiscard]] bool is_ready() const noexcept { return ready_; }
+  /// The peer takes an extended CONNECT (RFC 8441 §3).
+  [[nodiscard]] bool takes_websockets() const noexcept;
+
+  /// The next stream with something new to see; nullptr for none.
+  [[nodiscard]] stream* take_news();
+  /// Streams that somebody holds, or that still have something to send.
+  [[nodiscard]] size_t stream_count() const noexcept { return streams_.size(); }
+  /// What the peer did wrong, "" for nothing.
+  [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
+
+private:
+  friend class stream;
+  friend struct library_calls;
+
+  stream& add();
+  /// Frees a stream that nobody needs any more.
+  void drop_if_over(stream& s);
+  void tell(stream& s);
+  /// Lets the peer send as much more.
+  void give_back(stream& s, size_t size);
+  /// Counts what costs the peer little and us something.
+  void count_idle_frame();
+
+  role role_;
+  session_limits limits_;
+  nghttp2_session* handle_ = nullptr;
+  std::vector<std::unique_ptr<stream>> streams_;
+  std::vector<stream*> accepted_;
+  std::vector<stream*> news_;
+  std::string fault_;
+  uint32_t idle_frames_ = 0;
+  bool ready_ = false;
+  bool draining_ = false; ///< We, or the peer, have sent GOAWAY.
+  bool lost_ = false;
+};
+
+} // namespace proxy::http2

@@ -1,0 +1,197 @@
+#include <nghttp2/nghttp2.h>
+
+#include <utility>
+
+#include "protocols/http2/library.hpp"
+#include "protocols/http2/session.hpp"
+
+namespace proxy::http2 {
+
+namespace {
+
+/// A head of ours may be longer than the limit for that of a peer: we add fields.
+constexpr size_t added_bytes = 64 * 1024;
+constexpr size_t added_fields = 64;
+
+} // namespace
+
+stream::stream(session& of, const session_limits& limits)
+  : session_(of), section_(limits.head), out_(limits.head.max_bytes + added_bytes) {}
+
+size_t stream::read(std::span<char> into) {
+  auto size = in_.read(into);
+  auto credit = std::min(in_.take_credit(), owed_);
+  if (credit > 0) {
+    owed_ -= credit;
+    session_.give_back(*this, credit);
+  }
+  return size;
+}
+
+std::optional<size_t> stream::write(std::string_view bytes) {
+  size_t taken = 0;
+  while (!closed_) {
+    auto step = out_.write(bytes.substr(taken));
+    if (!step || (out_.has_head() && !submit_head())) {
+      abort_with(NGHTTP2_INTERNAL_ERROR);
+      return std::nullopt;
+    }
+    taken += *step;
+    if (*step == 0 || taken == bytes.size()) {
+      resume();
+      return taken;
+    }
+  }
+  return std::nullopt;
+}
+
+void stream::finish() {
+  out_.finish();
+  resume();
+}
+
+/// Tells the library that there is data again, or that there will be none.
+void stream::resume() {
+  if (deferred_ && !closed_ && (out_.pending() > 0 || out_.finished())) {
+    deferred_ = false;
+    nghttp2_session_resume_data(session_.handle_, id_);
+  }
+}
+
+bool stream::submit_head() {
+  http1::head_limits limits{out_.head().size(), section_.limits().max_fields + added_fields};
+  return session_.role_ == role::client ? submit_request(limits) : submit_response(limits);
+}
+
+bool stream::submit_request(const http1::head_limits& limits) {
+  http1::request req;
+  if (http1::decode_request(out_.head(), limits, req))
+    return false;
+  auto fields = to_fields(req, facts_);
+  auto websocket = !facts_.websocket_key.empty();
+  if (!req.upgrade.empty() && !(websocket && session_.takes_websockets()))
+    return false;
+  out_.begin_body(websocket ? http1::framing::until_close : req.body, req.content_length);
+  id_ = submit(fields);
+  return id_ >= 0;
+}
+
+bool stream::submit_response(const http1::head_limits& limits) {
+  http1::response res;
+  if (http1::decode_response(out_.head(), limits, facts_.to_head, false, res))
+    return false;
+  auto fields = to_fields(res, facts_);
+  if (fields.empty())
+    return false;
+  if (res.status < 200 && res.status != 101) {
+    auto list = to_library(fields);
+    out_.skip_head();
+    return nghttp2_submit_headers(session_.handle_, NGHTTP2_FLAG_NONE, id_, nullptr, list.data(),
+                                  list.size(), nullptr) == 0;
+  }
+  out_.begin_body(res.status == 101 ? http1::framing::until_close : res.body, res.content_length);
+  return submit(fields) == 0;
+}
+
+int stream::submit(const std::vector<field>& fields) {
+  auto list = to_library(fields);
+  nghttp2_data_provider data{
+    {.ptr = this},
+    [](nghttp2_session*, int32_t, uint8_t* into, size_t room, uint32_t* flags,
+       nghttp2_data_source* source, void*) -> ssize_t {
+      return static_cast<stream*>(source->ptr)->give_data({into, room}, *flags);
+    }};
+  auto* body = out_.finished() ? nullptr : &data;
+  return session_.role_ == role::client
+           ? nghttp2_submit_request(session_.handle_, nullptr, list.data(), list.size(), body, this)
+           : nghttp2_submit_response(session_.handle_, id_, list.data(), list.size(), body);
+}
+
+ptrdiff_t stream::give_data(std::span<unsigned char> into, uint32_t& flags) {
+  auto size = out_.take(into);
+  if (out_.pending() == 0 && out_.finished()) {
+    flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (auto fields = to_trailer_fields(out_.trailers()); !fields.empty()) {
+      auto list = to_library(fields);
+      if (nghttp2_submit_trailer(session_.handle_, id_, list.data(), list.size()) == 0)
+        flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    }
+  } else if (size == 0) {
+    deferred_ = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  session_.idle_frames_ = 0;
+  session_.tell(*this);
+  return static_cast<ptrdiff_t>(size);
+}
+
+bool stream::take_head(bool ended) {
+  auto spelled = session_.role_ == role::server ? spell_request(section_, ended, facts_)
+                                                : spell_response(section_, ended, facts_);
+  if (!spelled)
+    return false;
+  in_.add_head(spelled->text);
+  if (session_.role_ == role::client && section_.value_of(":status").starts_with('1'))
+    return true; // an interim response
+  head_done_ = true;
+  in_.begin_body(spelled->body);
+  return true;
+}
+
+void stream::take_data(std::string_view bytes) {
+  owed_ += bytes.size();
+  in_.add_data(bytes);
+  session_.tell(*this);
+}
+
+void stream::take_end() {
+  in_.end(spell_trailers(section_));
+  session_.tell(*this);
+}
+
+void stream::take_close(uint32_t error) {
+  closed_ = true;
+  reset_ = error != NGHTTP2_NO_ERROR || !in_.ended();
+  refused_ = error == NGHTTP2_REFUSED_STREAM;
+  session_.tell(*this);
+}
+
+void stream::release() {
+  finish();
+  auto whole = out_.finished();
+  auto over = session_.role_ == role::server ? whole : whole && in_.ended();
+  if (!over) {
+    abort();
+    return;
+  }
+  if (end_sent_ && !in_.ended())
+    reset(NGHTTP2_NO_ERROR); // the client need not send the rest (RFC 9113 §8.1)
+  let_go();
+}
+
+void stream::abort() {
+  abort_with(session_.role_ == role::server ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
+  let_go();
+}
+
+void stream::abort_with(uint32_t error) {
+  reset_ = true;
+  reset(error);
+}
+
+void stream::reset(uint32_t error) {
+  if (id_ < 0)
+    closed_ = true; // the peer has never heard of it
+  else if (!closed_)
+    nghttp2_submit_rst_stream(session_.handle_, NGHTTP2_FLAG_NONE, id_, error);
+}
+
+void stream::let_go() {
+  released_ = true;
+  user = nullptr;
+  if (auto owed = std::exchange(owed_, 0); owed > 0)
+    session_.give_back(*this, owed);
+  session_.drop_if_over(*this);
+}
+
+} // namespace proxy::http2

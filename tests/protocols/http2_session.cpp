@@ -1,0 +1,294 @@
+#define CAF_SUITE protocols.http2.session
+
+#include "protocols/http2/session.hpp" // unit under test
+
+#include <nghttp2/nghttp2.h>
+
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+using namespace proxy::http2;
+
+namespace {
+
+constexpr std::string_view get = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr std::string_view post =
+  "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+std::string read_all(stream& s) {
+  std::string out, buffer(1000, '\0');
+  while (auto size = s.read(buffer))
+    out.append(buffer, 0, size);
+  return out;
+}
+
+/// Two sessions whose bytes go straight to each other.
+struct fixture {
+  fixture() { settle(); }
+
+  /// Lets bytes go back and forth until nobody has any.
+  void settle() {
+    for (bool moved = true; moved;) {
+      moved = carry(client, server);
+      moved |= carry(server, client);
+    }
+  }
+
+  static bool carry(session& from, session& to) {
+    bool moved = false;
+    for (auto bytes = from.output(); !bytes.empty(); bytes = from.output()) {
+      CAF_CHECK(!to.receive(bytes));
+      moved = true;
+    }
+    return moved;
+  }
+
+  /// Opens a stream and sends a request on it. @returns both ends.
+  std::pair<stream*, stream*> exchange(std::string_view request) {
+    auto* near = client.open();
+    CAF_REQUIRE(near != nullptr);
+    CAF_REQUIRE(near->write(request) == request.size());
+    settle();
+    auto* far = server.accept();
+    CAF_REQUIRE(far != nullptr);
+    return {near, far};
+  }
+
+  session client{role::client, {}};
+  session server{role::server, {}};
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(session_tests, fixture)
+
+CAF_TEST(a request and its response arrive in HTTP/1.1) {
+  auto [near, far] = exchange(get);
+  CAF_CHECK_EQUAL(read_all(*far), get);
+  CAF_CHECK(far->ended());
+  CAF_CHECK(far->write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").has_value());
+  far->release();
+  settle();
+  CAF_CHECK_EQUAL(read_all(*near), "HTTP/1.1 200 \r\ncontent-length: 2\r\n\r\nhi");
+  CAF_CHECK(near->ended());
+  CAF_CHECK(!near->is_reset());
+  near->release();
+  settle();
+  CAF_CHECK_EQUAL(client.stream_count(), 0u);
+  CAF_CHECK_EQUAL(server.stream_count(), 0u);
+}
+
+CAF_TEST(bodies stream both ways at once and end with trailers) {
+  auto [near, far] = exchange(post);
+  CAF_CHECK_EQUAL(read_all(*far), post);
+  CAF_REQUIRE(far->write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").has_value());
+  settle();
+  CAF_CHECK_EQUAL(read_all(*near), "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (auto i = 0; i < 3; ++i) {
+    CAF_REQUIRE(near->write("4\r\nping\r\n").has_value());
+    settle();
+    CAF_CHECK_EQUAL(read_all(*far), "4\r\nping\r\n");
+    CAF_REQUIRE(far->write("4\r\npong\r\n").has_value());
+    settle();
+    CAF_CHECK_EQUAL(read_all(*near), "4\r\npong\r\n");
+  }
+  CAF_REQUIRE(near->write("0\r\n\r\n").has_value());
+  CAF_REQUIRE(far->write("0\r\ngrpc-status: 0\r\n\r\n").has_value());
+  settle();
+  CAF_CHECK_EQUAL(read_all(*far), "0\r\n\r\n");
+  CAF_CHECK_EQUAL(read_all(*near), "0\r\ngrpc-status: 0\r\n\r\n");
+  CAF_CHECK(near->ended());
+  CAF_CHECK(far->ended());
+}
+
+CAF_TEST(nobody is ahead of a reader by more than the window) {
+  auto [near, far] = exchange(get);
+  (void)read_all(*far);
+  constexpr size_t all = 1024 * 1024;
+  auto head = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(all) + "\r\n\r\n";
+  CAF_REQUIRE(far->write(head).has_value());
+  size_t sent = 0;
+  auto send = [&, to = far] {
+    for (;;) {
+      auto taken = to->write(std::string(std::min<size_t>(all - sent, 16'384), 'x'));
+      CAF_REQUIRE(taken.has_value());
+      settle();
+      if (*taken == 0)
+        return;
+      sent += *taken;
+    }
+  };
+  send();
+  CAF_CHECK(sent <= session_limits{}.stream_window + outgoing_message::max_data);
+  CAF_CHECK(sent >= session_limits{}.stream_window);
+  size_t read = 0;
+  while (read < all + 40) {
+    auto text = read_all(*near);
+    read += text.size();
+    settle();
+    if (sent < all)
+      send();
+    if (text.empty())
+      break;
+  }
+  CAF_CHECK_EQUAL(sent, all);
+  CAF_CHECK(near->ended());
+}
+
+CAF_TEST(streams that are let go of unread give the window back) {
+  for (auto i = 0; i < 20; ++i) {
+    auto [near, far] = exchange(post);
+    std::string chunk = "10000\r\n" + std::string(65'536, 'x') + "\r\n";
+    for (std::string_view rest{chunk}; !rest.empty();) {
+      auto taken = near->write(rest);
+      CAF_REQUIRE(taken.has_value());
+      rest.remove_prefix(*taken);
+      settle();
+      CAF_REQUIRE(*taken > 0);
+    }
+    CAF_REQUIRE(far->write("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n").has_value());
+    far->release();
+    settle();
+    CAF_CHECK(near->ended());
+    CAF_CHECK(!near->is_reset()); // told to stop, not that it failed
+    near->release();
+    settle();
+  }
+  CAF_CHECK_EQUAL(server.stream_count(), 0u);
+}
+
+CAF_TEST(a response that is cut short is told apart from a whole one) {
+  auto [near, far] = exchange(get);
+  CAF_REQUIRE(far->write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi").has_value());
+  far->release();
+  settle();
+  CAF_CHECK(near->is_reset());
+  CAF_CHECK(!near->ended());
+}
+
+CAF_TEST(a body until close ends when it is let go of and not when it is cut off) {
+  for (auto cut : {false, true}) {
+    auto [near, far] = exchange(get);
+    CAF_REQUIRE(far->write("HTTP/1.1 200 OK\r\n\r\nhi").has_value());
+    settle();
+    cut ? far->abort() : far->release();
+    settle();
+    CAF_CHECK_EQUAL(near->ended(), !cut);
+    CAF_CHECK_EQUAL(near->is_reset(), cut);
+    near->release();
+  }
+}
+
+CAF_TEST(interim responses come before the final one) {
+  auto [near, far] = exchange(get);
+  CAF_REQUIRE(far->write("HTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 204 No\r\n\r\n").has_value());
+  settle();
+  CAF_CHECK_EQUAL(read_all(*near), "HTTP/1.1 103 \r\nlink: x\r\n\r\nHTTP/1.1 204 \r\n\r\n");
+}
+
+CAF_TEST(a client that goes away cuts its stream short) {
+  auto [near, far] = exchange(post);
+  near->release();
+  settle();
+  CAF_CHECK(far->is_reset());
+  CAF_CHECK(!far->write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  far->release();
+  CAF_CHECK_EQUAL(server.stream_count(), 0u);
+}
+
+CAF_TEST(a drained server serves what is open and takes nothing new) {
+  auto [near, far] = exchange(get);
+  server.drain();
+  settle();
+  CAF_CHECK(client.open() == nullptr);
+  CAF_CHECK(!server.is_over());
+  CAF_REQUIRE(far->write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").has_value());
+  far->release();
+  settle();
+  CAF_CHECK(near->ended());
+  near->release();
+  settle();
+  CAF_CHECK(server.is_over());
+}
+
+CAF_TEST(there are no more streams than the server allows) {
+  std::vector<stream*> opened;
+  while (auto* s = client.open()) {
+    CAF_REQUIRE(s->write(get).has_value());
+    opened.push_back(s);
+  }
+  CAF_CHECK_EQUAL(opened.size(), 100u);
+  settle();
+  opened[0]->release();
+  settle();
+  size_t accepted = 0;
+  while (auto* s = server.accept()) {
+    ++accepted;
+    s->release();
+  }
+  CAF_CHECK_EQUAL(accepted, 99u);
+}
+
+CAF_TEST(the loss of the transport cuts all streams short) {
+  auto [near, far] = exchange(post);
+  (void)near;
+  server.lose();
+  CAF_CHECK(far->is_reset());
+  CAF_CHECK(server.is_over());
+  CAF_CHECK(server.output().empty());
+  far->release();
+  CAF_CHECK_EQUAL(server.stream_count(), 0u);
+}
+
+CAF_TEST(a WebSocket passes from one HTTP/1.1 end to the other) {
+  auto [near, far] = exchange("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+                              "Connection: upgrade\r\nSec-WebSocket-Key: abc\r\n\r\n");
+  auto request = read_all(*far);
+  http1::request req;
+  CAF_REQUIRE(!http1::decode_request(request, {}, req));
+  CAF_CHECK_EQUAL(req.upgrade, "websocket");
+  http1::response res;
+  auto key = std::string{req.find("sec-websocket-key").value_or("")};
+  exchange_facts facts;
+  facts.websocket_key = key;
+  field_section switched{{}};
+  switched.add(":status", "200");
+  auto answer = spell_response(switched, false, facts); // what an HTTP/1.1 server would say
+  CAF_REQUIRE(answer.has_value());
+  CAF_REQUIRE(far->write(answer->text + "frame").has_value());
+  settle();
+  auto got = read_all(*near);
+  CAF_CHECK(got.starts_with("HTTP/1.1 101 "));
+  CAF_CHECK(got.ends_with("\r\n\r\nframe"));
+  CAF_REQUIRE(near->write("up").has_value());
+  near->finish();
+  settle();
+  CAF_CHECK_EQUAL(read_all(*far), "up");
+  CAF_CHECK(far->ended());
+  CAF_CHECK(!far->is_reset());
+}
+
+CAF_TEST(bytes that are no HTTP/2 end the session) {
+  session victim{role::server, {}};
+  CAF_CHECK(victim.receive("GET / HTTP/1.1\r\nHost: a\r\n\r\n") ||
+            victim.is_over());
+  CAF_CHECK(!victim.fault().empty());
+}
+
+CAF_TEST(frames that carry nothing are borne for a while only) {
+  // An empty DATA frame on a stream that stays open, over and over.
+  auto [near, far] = exchange(post);
+  (void)near;
+  (void)far;
+  const char empty_data[] = {0, 0, 0, 0, 0, 0, 0, 0, 1};
+  bool over = false;
+  for (auto i = 0; i < 20'000 && !over; ++i) {
+    over = static_cast<bool>(server.receive({empty_data, sizeof empty_data}));
+    while (!server.output().empty()) {
+    }
+    over |= server.is_over();
+  }
+  CAF_CHECK(over);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
