@@ -163,7 +163,7 @@ step transfer::move_up() {
 step transfer::upstream_failed(const std::string& how) {
   // RFC 9110 §9.2.2: a kept connection may have been closed while idle; what was idempotent and
   // whole can be sent again.
-  auto whole = x_.body == http1::framing::none;
+  auto whole = x_.body != http1::framing::chunked && x_.content_length == 0;
   auto untouched = u_.io.is_stream() && u_.io.stream()->is_refused();
   if (!got_bytes_ && whole && ((u_.reused && x_.idempotent) || untouched))
     return step::retry;
@@ -213,6 +213,9 @@ step transfer::settle_head(std::string_view bytes) {
       return fail(errc::bad_response, context_of(err));
     auto rest = bytes.substr(*end);
     auto switches = res.status == 101 && x_.upgrade && !res.upgrade.empty();
+    if (switches && c_.is_stream &&
+        !c_.client.stream()->is_answered_by(res.find("sec-websocket-accept").value_or("")))
+      return fail(errc::bad_response, "101 that does not answer the handshake");
     if (res.status == 101 && !switches)
       return fail(errc::bad_response, "101 without a request for it");
     if (res.status >= 200 || switches)
@@ -255,9 +258,9 @@ step transfer::begin_body(std::string_view rest) {
   reusable_ = res.keep_alive && body != http1::framing::until_close && !switches;
   out.clear();
   http1::rewrite_options options{.via = c_.shard.config().via ? product : std::string_view{},
-                                 .received = version_of(u_),
                                  .keep_upgrade = switches,
-                                 .close = !keep_client_ && !switches};
+                                 .close = !keep_client_ && !switches,
+                                 .received = version_of(u_)};
   http1::rewrite_response(res, options, x_.client_1_0, out);
   head_size_ = out.size();
   if (switches) {

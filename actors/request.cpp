@@ -108,8 +108,8 @@ verdict prepare(connection& c, const http1::request& req, http1::request_target&
   x.via = x.under->upstreams.choose(x.target);
   http1::rewrite_options options{
     .via = config.via ? product : std::string_view{},
-    .received = c.is_stream ? "2.0" : "",
-    .keep_upgrade = x.upgrade};
+    .keep_upgrade = x.upgrade,
+    .received = c.is_stream ? "2.0" : ""};
   auto& fields = c.shard.fields;
   fields.clear();
   if (policy::is_read(rules, x.target)) {

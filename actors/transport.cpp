@@ -48,15 +48,26 @@ io_result transport::read_tls(std::span<char> into) noexcept {
 }
 
 io_result transport::write_tls(std::string_view bytes) noexcept {
-  size_t size = 0;
-  switch (tls::write(*tls_, bytes.data(), bytes.size(), size)) {
-    case tls::step::done: return {io_result::status::ok, 0, size};
-    case tls::step::want_read: raw.met_read_block(); return {io_result::status::would_block, 0, 0};
-    case tls::step::want_write:
+  // A record at a time: a call that moves less than asked has filled the socket, here as in the
+  // clear.
+  io_result out{io_result::status::ok, 0, 0};
+  while (out.size < bytes.size()) {
+    size_t size = 0;
+    auto step = tls::write(*tls_, bytes.data() + out.size, bytes.size() - out.size, size);
+    out.size += size;
+    if (step == tls::step::done)
+      continue;
+    if (step == tls::step::want_read)
+      raw.met_read_block();
+    else if (step == tls::step::want_write)
       raw.met_write_block();
-      return {io_result::status::would_block, 0, 0};
-    default: return {io_result::status::failed, EPIPE, 0};
+    else if (out.size == 0)
+      return {io_result::status::failed, EPIPE, 0};
+    break; // a failure shows again at the next write
   }
+  if (out.size == 0 && !bytes.empty())
+    out.what = io_result::status::would_block;
+  return out;
 }
 
 void transport::shutdown_write() noexcept {

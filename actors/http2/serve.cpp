@@ -26,8 +26,10 @@ steady_time deadline_of(const connection& c) {
   auto quiet_since = c.link->quiet_since();
   if (!quiet_since) // the flows of its streams look after themselves
     return c.link->moved_at() + c.timeouts().idle;
+  const auto& timeouts = c.timeouts();
   auto served = c.link->moved.requests > 0;
-  return *quiet_since + (served ? c.timeouts().keep_alive : c.timeouts().head);
+  return *quiet_since +
+         (served ? timeouts.keep_alive : std::min(timeouts.head, timeouts.keep_alive));
 }
 
 } // namespace

@@ -24,6 +24,10 @@ public:
   [[nodiscard]] bool may_write() const noexcept { return stream_.has_room() || stream_.is_reset(); }
   /// The peer, or the loss of the link, has cut it short.
   [[nodiscard]] bool dead() const noexcept { return stream_.is_reset(); }
+  /// Whether a Sec-WebSocket-Accept answers the handshake that was made of the client's request.
+  [[nodiscard]] bool is_answered_by(std::string_view accept) const {
+    return stream_.is_answered_by(accept);
+  }
   /// The peer did nothing with the request.
   [[nodiscard]] bool is_refused() const noexcept { return stream_.is_refused(); }
 

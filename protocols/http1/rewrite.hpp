@@ -39,11 +39,11 @@ void list_forwarded(const head& h, std::vector<field>& out);
 /// What a forwarded head is given and loses.
 struct rewrite_options {
   std::string_view via;      ///< Pseudonym for Via, "" for none.
-  std::string_view received{}; ///< Version in Via where it is not that of the head, as "2.0".
   bool keep_upgrade = false; ///< Forward Connection: upgrade and Upgrade (WebSocket, full mode).
   bool close = false;        ///< Add Connection: close.
   std::span<const std::string> strip{}; ///< Names of fields that are taken off.
   std::span<const field> set{};         ///< Take the place of all fields of their names.
+  std::string_view received{};          ///< The version in Via where it is not the head's: "2.0".
 };
 
 /// Appends the head to send upstream: origin-form target, Host from the target (first), then the

@@ -56,6 +56,9 @@ public:
   /// Ends a message without an end of its own: the open end of a WebSocket, a body until close.
   void finish();
 
+  /// Whether a Sec-WebSocket-Accept answers the key that a client's extended CONNECT was given.
+  [[nodiscard]] bool is_answered_by(std::string_view accept) const;
+
   // -- the end --
 
   /// The peer, or the loss of the connection, has cut the exchange short.

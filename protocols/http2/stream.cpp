@@ -4,6 +4,7 @@
 
 #include "protocols/http2/library.hpp"
 #include "protocols/http2/session.hpp"
+#include "protocols/websocket.hpp"
 
 namespace proxy::http2 {
 
@@ -43,6 +44,10 @@ std::optional<size_t> stream::write(std::string_view bytes) {
     }
   }
   return std::nullopt;
+}
+
+bool stream::is_answered_by(std::string_view accept) const {
+  return accept == websocket::accept_for(facts_.websocket_key);
 }
 
 void stream::finish() {

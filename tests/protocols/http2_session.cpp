@@ -11,7 +11,7 @@ using namespace proxy::http2;
 
 namespace {
 
-constexpr std::string_view get = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr std::string_view get_x = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
 constexpr std::string_view post =
   "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 
@@ -63,8 +63,8 @@ struct fixture {
 CAF_TEST_FIXTURE_SCOPE(session_tests, fixture)
 
 CAF_TEST(a request and its response arrive in HTTP/1.1) {
-  auto [near, far] = exchange(get);
-  CAF_CHECK_EQUAL(read_all(*far), get);
+  auto [near, far] = exchange(get_x);
+  CAF_CHECK_EQUAL(read_all(*far), get_x);
   CAF_CHECK(far->ended());
   CAF_CHECK(far->write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").has_value());
   far->release();
@@ -102,20 +102,21 @@ CAF_TEST(bodies stream both ways at once and end with trailers) {
 }
 
 CAF_TEST(nobody is ahead of a reader by more than the window) {
-  auto [near, far] = exchange(get);
+  auto [near, far] = exchange(get_x);
   (void)read_all(*far);
   constexpr size_t all = 1024 * 1024;
   auto head = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(all) + "\r\n\r\n";
   CAF_REQUIRE(far->write(head).has_value());
   size_t sent = 0;
-  auto send = [&, to = far] {
+  auto* to = far;
+  auto send = [&] {
     for (;;) {
       auto taken = to->write(std::string(std::min<size_t>(all - sent, 16'384), 'x'));
       CAF_REQUIRE(taken.has_value());
       settle();
-      if (*taken == 0)
-        return;
       sent += *taken;
+      if (*taken == 0 || sent == all)
+        return;
     }
   };
   send();
@@ -158,7 +159,7 @@ CAF_TEST(streams that are let go of unread give the window back) {
 }
 
 CAF_TEST(a response that is cut short is told apart from a whole one) {
-  auto [near, far] = exchange(get);
+  auto [near, far] = exchange(get_x);
   CAF_REQUIRE(far->write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi").has_value());
   far->release();
   settle();
@@ -168,7 +169,7 @@ CAF_TEST(a response that is cut short is told apart from a whole one) {
 
 CAF_TEST(a body until close ends when it is let go of and not when it is cut off) {
   for (auto cut : {false, true}) {
-    auto [near, far] = exchange(get);
+    auto [near, far] = exchange(get_x);
     CAF_REQUIRE(far->write("HTTP/1.1 200 OK\r\n\r\nhi").has_value());
     settle();
     cut ? far->abort() : far->release();
@@ -180,7 +181,7 @@ CAF_TEST(a body until close ends when it is let go of and not when it is cut off
 }
 
 CAF_TEST(interim responses come before the final one) {
-  auto [near, far] = exchange(get);
+  auto [near, far] = exchange(get_x);
   CAF_REQUIRE(far->write("HTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 204 No\r\n\r\n").has_value());
   settle();
   CAF_CHECK_EQUAL(read_all(*near), "HTTP/1.1 103 \r\nlink: x\r\n\r\nHTTP/1.1 204 \r\n\r\n");
@@ -197,7 +198,7 @@ CAF_TEST(a client that goes away cuts its stream short) {
 }
 
 CAF_TEST(a drained server serves what is open and takes nothing new) {
-  auto [near, far] = exchange(get);
+  auto [near, far] = exchange(get_x);
   server.drain();
   settle();
   CAF_CHECK(client.open() == nullptr);
@@ -214,7 +215,7 @@ CAF_TEST(a drained server serves what is open and takes nothing new) {
 CAF_TEST(there are no more streams than the server allows) {
   std::vector<stream*> opened;
   while (auto* s = client.open()) {
-    CAF_REQUIRE(s->write(get).has_value());
+    CAF_REQUIRE(s->write(get_x).has_value());
     opened.push_back(s);
   }
   CAF_CHECK_EQUAL(opened.size(), 100u);
