@@ -68,8 +68,10 @@ public:
   /// Of the final response; 0 before it.
   [[nodiscard]] uint16_t status() const noexcept { return status_; }
   [[nodiscard]] exchange_size size() const noexcept {
-    auto beyond = [](uint64_t moved, size_t head) { return moved > head ? moved - head : 0; };
-    return {beyond(up_.moved(), x_.head.size()), down_ ? beyond(down_->moved(), head_size_) : 0};
+    auto body = [](const pump& p, size_t head) {
+      return p.chunk_data().value_or(p.moved() > head ? p.moved() - head : 0);
+    };
+    return {body(up_, x_.head.size()), down_ ? body(*down_, head_size_) : 0};
   }
   void count() const {
     c_.bytes_up += up_.moved();

@@ -11,7 +11,7 @@ namespace proxy {
 /// unread where nothing had to be read.
 task<after> intercept(connection& c, exchange& x, policy::permit permit);
 
-/// Bytes of the two bodies of an exchange, without their heads, chunked framing included.
+/// Bytes of the two bodies of an exchange, without their heads and framing.
 struct exchange_size {
   uint64_t request = 0;
   uint64_t response = 0;

@@ -60,6 +60,10 @@ public:
   [[nodiscard]] status run(event_loop& loop, transport& from, transport& to);
 
   [[nodiscard]] uint64_t moved() const noexcept { return moved_; }
+  /// Bytes of data, without their framing, that a chunked stream had so far; nullopt for any other.
+  [[nodiscard]] std::optional<uint64_t> chunk_data() const noexcept {
+    return decoder_ ? std::optional{decoder_->data_size()} : std::nullopt;
+  }
   [[nodiscard]] int error() const noexcept { return error_; }
   [[nodiscard]] const caf::error& framing_error() const noexcept { return framing_error_; }
   /// The whole stream was read and delivered. Never true of a stream that ends with its connection.

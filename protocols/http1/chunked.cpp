@@ -56,6 +56,7 @@ caf::expected<size_t> chunked_decoder::consume(std::string_view in) {
 void chunked_decoder::skip(uint64_t n) noexcept {
   assert(n <= pending_data());
   left_ -= n;
+  data_size_ += n;
   if (left_ == 0 && state_ == state::data)
     state_ = state::data_cr;
 }

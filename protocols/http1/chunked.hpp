@@ -42,6 +42,8 @@ public:
   /// them and report them by `skip`.
   [[nodiscard]] uint64_t pending_data() const noexcept { return state_ == state::data ? left_ : 0; }
   void skip(uint64_t n) noexcept;
+  /// Data bytes so far, without framing and trailers.
+  [[nodiscard]] uint64_t data_size() const noexcept { return data_size_; }
 
 private:
   enum class state : uint8_t {
@@ -65,6 +67,7 @@ private:
   const char* step(std::string_view& in);
 
   state state_ = state::size;
+  uint64_t data_size_ = 0;
   uint64_t left_ = 0;     ///< Size of the chunk while it is read, then data bytes still to come.
   size_t line_bytes_ = 0; ///< Digits, then bytes of the extension, of the current chunk.
   size_t max_trailer_;

@@ -59,6 +59,7 @@ struct library_calls {
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
       auto& s = self(user).add();
       s.id_ = id;
+      self(user).heading_ = &s;
       nghttp2_session_set_stream_user_data(library, id, &s);
     } else if (auto* s = stream_of(library, id)) {
       s->section_.clear();
@@ -76,6 +77,7 @@ struct library_calls {
 
   static void take_headers(session& me, stream& s, bool ended) {
     me.idle_frames_ = 0;
+    me.heading_ = nullptr;
     if (s.head_done_) {
       if (ended)
         s.take_end(); // with trailers
@@ -315,6 +317,8 @@ void session::drop_if_over(stream& s) {
   std::erase(accepted_, &s);
   if (s.has_news_)
     std::erase(news_, &s);
+  if (heading_ == &s)
+    heading_ = nullptr;
   auto place = s.place_;
   std::swap(streams_[place], streams_.back());
   streams_[place]->place_ = place;

@@ -146,8 +146,9 @@ public:
 
   /// The next stream with something new to see; nullptr for none.
   [[nodiscard]] stream* take_news();
-  /// Streams that somebody holds, or that still have something to send.
-  [[nodiscard]] size_t stream_count() const noexcept { return streams_.size(); }
+  /// Streams that somebody holds, will hold, or that still have something to send. One whose head
+  /// is not whole is none yet.
+  [[nodiscard]] size_t stream_count() const noexcept { return streams_.size() - (heading_ ? 1 : 0); }
   /// What the peer did wrong, "" for nothing.
   [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
 
@@ -170,6 +171,7 @@ private:
   std::vector<std::unique_ptr<stream>> streams_;
   std::vector<stream*> accepted_;
   std::vector<stream*> news_;
+  stream* heading_ = nullptr; ///< Server: its head is on its way; there can be only one.
   std::string fault_;
   uint32_t idle_frames_ = 0;
   bool ready_ = false;
