@@ -40,20 +40,22 @@ class Http2Origin(origins.Origin):
 
     server_type = Server
 
-    def __init__(self, tls, alpn=("h2", "http/1.1"), settings=None, pages=None):
+    def __init__(self, tls, alpn=("h2", "http/1.1"), settings=None, pages=None, reading=True):
         tls.set_alpn_protocols(list(alpn))
         self.insists, self.insisted = list(alpn) == ["h2"], 0
-        self.settings, self.spoken, self.peers = settings, [], []
+        self.settings, self.reading, self.spoken, self.peers = settings, reading, [], []
         super().__init__(tls=tls, pages=pages)
 
     def serve(self, sock):
-        peer = Peer(sock, serve=self.answer, settings=self.settings)
+        peer = Peer(sock, serve=self.answer, settings=self.settings, reading=self.reading)
         self.peers.append(peer)
         peer.run()
 
     def answer(self, stream):
         target = stream.get(":path")
         self.requests.append(f"{stream.get(':method')} {target} HTTP/2")
+        if stream.get("expect") == "100-continue":
+            stream.send_fields([(":status", "100")])
         if page := self.pages.get(target):
             return page(stream)
         path, _, argument = target.strip("/").partition("/")
@@ -97,12 +99,15 @@ class Http2Origin(origins.Origin):
 
     def _send(self, stream, left, end):
         while left > 0 and stream.get(":method") != "HEAD":
-            block = origins.BLOCK[:left]
+            block = origins.BLOCK[:min(left, 16384)]
             left -= len(block)
             stream.send(block, end=end and not left)
             self.sent += len(block)
 
     def serve_upload(self, stream, _):
+        """Counts what is sent; one that does not read by itself does so when the test lets it."""
+        self.release.wait(60)
+        stream.peer.read_on()
         self.reply(stream, str(len(stream.read())).encode())
 
     def serve_chat(self, stream, _):

@@ -2,6 +2,7 @@
 
 The module h2 keeps the state of the protocol and complains of a peer that breaks it; what a test sends is not checked.
 """
+import contextlib
 import select
 import socket
 import ssl
@@ -66,14 +67,20 @@ class Stream:
     def __init__(self, peer, number):
         self.peer, self.number = peer, number
         self.fields, self.interim, self.trailers, self.body = None, [], [], bytearray()
-        self.ended, self.reset, self.unread = False, None, 0
+        self.ended, self.reset, self.cancelled, self.unread, self.sent = False, None, False, 0, 0
 
     def get(self, name):
         return next((v for k, v in self.fields or () if k == name), "")
 
     @property
     def over(self):
+        """Nothing more comes."""
         return self.ended or self.reset is not None
+
+    @property
+    def gone(self):
+        """Nothing more can be sent."""
+        return self.cancelled or self.reset is not None or self.peer.closed
 
     def send_fields(self, fields, end=False):
         """A head, or trailers."""
@@ -87,13 +94,19 @@ class Stream:
         left = memoryview(data)
         while left or end:
             with self.peer.news:
-                self.peer.wait(lambda: not left or self.reset is not None or self.room() > 0, "room in the window")
+                self.peer.wait(lambda: not left or self.gone or self.room() > 0, "room in the window")
                 self._check()
                 part, left = left[:self.room()], left[self.room():]
                 self.peer.h2.send_data(self.number, bytes(part), end_stream=end and not left)
                 self.peer.flush()
+                self.sent += len(part)
             if not left:
                 return
+
+    def push(self, data):
+        """The same for a thread of its own, which ends where the stream does."""
+        with contextlib.suppress(Gone):
+            self.send(data)
 
     def room(self):
         """How much may be sent now."""
@@ -103,10 +116,12 @@ class Stream:
         with self.peer.news:
             self._check()
             self.peer.h2.reset_stream(self.number, code)
+            self.cancelled = True
             self.peer.flush()
+            self.peer.news.notify_all()
 
     def _check(self):
-        if self.reset is not None or self.peer.closed:
+        if self.gone:
             raise Gone
 
     def read(self, size=None):
@@ -145,10 +160,10 @@ class Stream:
         return answer
 
     def grant(self):
-        """Opens the windows for what has come, where the peer does not do so by itself."""
+        """Opens the windows for what has come."""
         with self.peer.news:
             size, self.unread = self.unread, 0
-            if size and not self.peer.closed:
+            if size:
                 self.peer.h2.acknowledge_received_data(size, self.number)
                 self.peer.flush()
 
@@ -164,11 +179,11 @@ class Peer:
     """One end of a connection: of a client, or (`serve`, called with each new stream in a thread) of an origin.
 
     A thread reads all that comes, at once, and keeps it for the test to ask for. `reading` says whether that opens
-    the windows again.
+    the windows again. Requests go to `authority`.
     """
 
-    def __init__(self, sock, serve=None, settings=None, reading=True):
-        self.sock, self.serve, self.reading = sock, serve, reading
+    def __init__(self, sock, authority=None, serve=None, settings=None, reading=True):
+        self.sock, self.authority, self.serve, self.reading = sock, authority, serve, reading
         self.news = threading.Condition()
         self.streams, self.settings, self.pongs = {}, {}, 0
         self.goaway, self.closed, self.fault, self.reader = None, False, None, None
@@ -244,10 +259,8 @@ class Peer:
             self.pongs += 1
 
     def _serve(self, stream):
-        try:
+        with contextlib.suppress(Gone):
             self.serve(stream)
-        except (Gone, h2.exceptions.ProtocolError):
-            pass  # the client has left, or cancelled
 
     def flush(self):
         with self.news:
@@ -274,14 +287,17 @@ class Peer:
                 raise AssertionError(f"{why}; waited for {what}")
             return value
 
-    def request(self, method="GET", path="/", fields=(), body=b"", *, authority, scheme="https", end=True, more=()):
-        """Begins a request; with `end` it is whole. `more` are pseudo-fields beyond the four."""
-        head = [(":method", method), (":scheme", scheme), (":authority", authority), (":path", path), *more, *fields]
-        with self.news:
-            stream = self.open([field for field in head if field[1] is not None], end=end and not body)
+    def request(self, method="GET", path="/", fields=(), body=b"", authority=None, end=True):
+        """Begins a request; with `end` it is whole."""
+        stream = self.open([(":method", method), (":scheme", "https"), (":authority", authority or self.authority),
+                            (":path", path), *fields], end=end and not body)
         if body:
             stream.send(body, end=end)
         return stream
+
+    def ask(self, *args, **kw):
+        """A request and its response."""
+        return self.request(*args, **kw).response()
 
     def open(self, fields, end=True):
         """Begins a stream with exactly this head."""
@@ -308,14 +324,27 @@ class Peer:
             self.flush()
         self.wait(lambda: self.pongs > count, "the answer to a PING")
 
+    def read_on(self):
+        """Opens the windows for all that has come, and from now on for all that comes."""
+        with self.news:
+            self.reading = True
+            for stream in self.streams.values():
+                stream.grant()
+
+    def widen(self, size=1 << 24):
+        """Lets the streams together be so far ahead; each has its own window still."""
+        with self.news:
+            self.h2.increment_flow_control_window(size)
+            self.flush()
+
     def close(self):
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # closed by the other end
-        if self.reader:
+        if self.reader:  # else the one who runs it closes
             self.reader.join()
-        self.sock.close()
+            self.sock.close()
 
 
 class Wire:

@@ -262,14 +262,18 @@ class Authority:
                        capture_output=True, stdin=subprocess.DEVNULL)
 
     def server(self, *names):
-        """A server's TLS context with a certificate for these names."""
-        stem = os.path.join(self.folder, names[0])
+        """A server's TLS context with a certificate for these names, which is made once."""
+        stem = os.path.join(self.folder, "+".join(names))
+        if not os.path.exists(stem + ".pem"):
+            self._certify(stem, names)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(stem + ".pem", stem + ".key")
+        return context
+
+    def _certify(self, stem, names):
         kinds = ",".join(("IP:" if n.replace(".", "").isdigit() else "DNS:") + n for n in names)
         self._openssl("req", "-subj", f"/CN={names[0]}", "-keyout", stem + ".key", "-out", stem + ".csr")
         with open(stem + ".ext", "w") as extensions:
             extensions.write(f"subjectAltName={kinds}\n")
         subprocess.run(["openssl", "x509", "-req", "-in", stem + ".csr", "-CA", self.bundle, "-CAkey", self.key, "-days", "2",
                         "-CAcreateserial", "-extfile", stem + ".ext", "-out", stem + ".pem"], check=True, capture_output=True)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(stem + ".pem", stem + ".key")
-        return context
