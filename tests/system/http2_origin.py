@@ -18,7 +18,7 @@ class Server(origins.Server):
     def finish_request(self, request, client_address):
         try:
             # Python's server goes on without a protocol where none suits, so an origin that insists has to look itself.
-            if self.origin.insists and b"\x00\x03\x02h2" not in hello(request):
+            if self.origin.insists and b"\x02h2" not in hello(request):
                 request.recv(65536)
                 self.origin.insisted += 1
                 return request.sendall(NO_APPLICATION_PROTOCOL)

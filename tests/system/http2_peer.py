@@ -190,11 +190,15 @@ class Peer:
         self.h2 = Connection(h2.config.H2Configuration(
             client_side=serve is None, header_encoding="latin-1", validate_outbound_headers=False,
             normalize_outbound_headers=False, normalize_inbound_headers=False))
-        initial = {Setting.MAX_CONCURRENT_STREAMS: 1000, Setting.MAX_HEADER_LIST_SIZE: 1 << 20, **(settings or {})}
+        initial = {Setting.MAX_CONCURRENT_STREAMS: 1000, Setting.MAX_HEADER_LIST_SIZE: 1 << 20}
+        if settings and Setting.ENABLE_CONNECT_PROTOCOL in settings:
+            initial[Setting.ENABLE_CONNECT_PROTOCOL] = 1  # or the first frame would say that it is not offered
         self.h2.local_settings = Settings(client=serve is None, initial_values=initial)
         self.h2.decoder.max_header_list_size = 1 << 20
         sock.setblocking(False)
         self.h2.initiate_connection()
+        if settings:
+            self.h2.update_settings(settings)  # in force once the peer has acknowledged them
         self.flush()
 
     def start(self):

@@ -98,6 +98,7 @@ class UpstreamTest(Http2):
     def test_settings_of_the_origin_are_kept(self):
         client = self.reach(settings={Setting.INITIAL_WINDOW_SIZE: 1000, Setting.HEADER_TABLE_SIZE: 0, Setting.MAX_FRAME_SIZE: 20000})
         self.far.release.set()
+        client.ask()
         for _ in range(3):
             self.assertEqual(client.ask("POST", "/upload", [("x-same", "again")], b"u" * 100_000).text(), "100000")
         self.assertIsNone(self.far.peers[0].fault)
