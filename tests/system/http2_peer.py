@@ -103,10 +103,10 @@ class Stream:
             if not left:
                 return
 
-    def push(self, data):
-        """The same for a thread of its own, which ends where the stream does."""
+    def push(self, data, end=False):
+        """The same as long as somebody takes it: an answer may come before the end."""
         with contextlib.suppress(Gone):
-            self.send(data)
+            self.send(data, end)
 
     def room(self):
         """How much may be sent now."""
@@ -296,7 +296,7 @@ class Peer:
         stream = self.open([(":method", method), (":scheme", "https"), (":authority", authority or self.authority),
                             (":path", path), *fields], end=end and not body)
         if body:
-            stream.send(body, end=end)
+            stream.push(body, end)
         return stream
 
     def ask(self, *args, **kw):

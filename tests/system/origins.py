@@ -138,6 +138,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         while data := self.connection.recv(65536):
             self.connection.sendall(data)
+        self.end_upgrade()
+
+    def end_upgrade(self):
+        """Says goodbye as TLS wants it: an end without that is an accident."""
+        if self.server.origin.tls:
+            self.connection.unwrap()
 
     def serve_chat(self, _):
         """Sends each part of the body back as a chunk at once, then a trailer."""

@@ -1,10 +1,8 @@
 """Clients and origins that abuse HTTP/2: they lose their own connection, and nobody else notices."""
 import struct
 
-import hpack
-
 from http2_peer import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PREFACE, PRIORITY,
-                        PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, Code, Setting, block, frame, reset, settings, window)
+                        PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, Code, Setting, block, frame, hpack, reset, settings, window)
 from support import SANITIZED, until
 from test_http2 import Http2
 from test_streaming import stalled

@@ -153,7 +153,8 @@ class UpstreamTest(Http2):
                  "/pseudo": [ok, (":path", "/")], "/late": [("x", "y"), ok], "/nul": [ok, ("x", "a\0b")],
                  "/line": [ok, ("x", "a\r\nset-cookie: b=c")], "/lengths": [ok, ("content-length", "1"), ("content-length", "2")],
                  "/switch": [(":status", "101")]}
-        client = self.reach({path: lambda stream, head=head: stream.send_fields(head, end=True) for path, head in heads.items()})
+        client = self.reach({path: lambda stream, head=head: stream.send_fields(head, end=head[0][1] != "101")
+                             for path, head in heads.items()})
         for path in heads:
             with self.subTest(path):
                 self.assertFault(client.ask("POST", path), 502, "http_protocol_error")

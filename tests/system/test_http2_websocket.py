@@ -20,7 +20,7 @@ class WebSocket(Http2):
         client.wait(lambda: client.settings.get(Setting.ENABLE_CONNECT_PROTOCOL), "the offer of extended CONNECT")
         stream = client.open([(":method", "CONNECT"), (":protocol", protocol), (":scheme", "https"),
                               (":authority", client.authority), (":path", path), *fields], end=False)
-        stream.head()
+        self.assertTrue(stream.head(), f"an answer, not {stream.reset!r}")
         return stream, int(stream.get(":status"))
 
     def upgrade(self, client, origin, path="/upgrade", fields=()):
@@ -79,23 +79,33 @@ class WebSocketTest(WebSocket):
         self.assertIn(self.upgrade(self.tunnel(proxy, f"localhost:{origin.port}"), origin).status, (501, 502))
         self.assertNotIn("CONNECT /upgrade HTTP/2", origin.requests)
 
-    def test_either_side_may_end_it(self):
-        def farewell(request):
-            request.send_response(101)
-            for name, value in (("Upgrade", "websocket"), ("Connection", "Upgrade"),
-                                ("Sec-WebSocket-Accept", websocket_accept(request.headers["Sec-WebSocket-Key"]))):
-                request.send_header(name, value)
-            request.end_headers()
-            request.wfile.write(b"\x88\0")
-            request.close_connection = True
-        self.pages["/bye"] = farewell
+    def test_the_client_may_end_it(self):
         for kind, origin in (("http/1.1", self.origin), ("h2", self.offering())):
             with self.subTest(kind):
-                client = self.connect(self.inspecting(), origin)
-                stream, _ = self.open(client)
+                stream, _ = self.open(self.connect(self.inspecting(), origin))
                 stream.send(b"\x88\0", end=True)
-                stream.end()
+                self.assertIsNone(stream.end(), "no reset")
                 self.assertEqual(bytes(stream.body), b"\x88\0", "sent back before the end")
+
+    def farewell(self, request):
+        """An origin of HTTP/1.1 that switches protocols and says one word."""
+        accept = websocket_accept(request.headers["Sec-WebSocket-Key"])
+        request.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            b"Sec-WebSocket-Accept: %b\r\n\r\n\x88\0" % accept.encode())
+        request.close_connection = True
+
+    def test_the_origin_may_end_it(self):
+        origin = self.offering()
+        self.pages["/bye"] = lambda request: self.farewell(request) or request.end_upgrade()
+        origin.pages["/bye"] = lambda stream: stream.send_fields([(":status", "200")]) or stream.send(b"\x88\0", end=True)
+        for kind, at in (("http/1.1", self.origin), ("h2", origin)):
+            with self.subTest(kind):
+                stream, _ = self.open(self.connect(self.inspecting(), at), "/bye")
+                self.assertIsNone(stream.end(), "no reset")
+                self.assertEqual(bytes(stream.body), b"\x88\0")
+
+    def test_what_came_before_an_abrupt_end_arrives(self):
+        self.pages["/bye"] = self.farewell
         stream, _ = self.open(self.connect(self.inspecting()), "/bye")
         stream.end()
         self.assertEqual(bytes(stream.body), b"\x88\0")
