@@ -369,6 +369,15 @@ class MessageTest(Http2):
             [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")], end=True)})
         answer = self.connect(self.inspecting(), origin).ask("POST", "/grpc", [("te", "trailers")], b"\0\0\0\0\0")
         self.assertEqual((answer.get("grpc-status"), answer.body, answer.trailers), ("12", b"", []))
+        self.assertEqual(answer.names() - {"via"}, {"content-type", "grpc-status"})
+
+    def test_a_length_that_nobody_told_is_not_made_up(self):
+        origin = self.h2_origin(pages={"/": lambda stream: stream.send_fields([(":status", stream.get("x-status"))], end=True)})
+        client = self.connect(self.inspecting(), origin)
+        for method, status in (("HEAD", "200"), ("GET", "204"), ("GET", "304")):
+            with self.subTest(f"{method} {status}"):
+                answer = client.ask(method, fields=[("x-status", status)])
+                self.assertEqual((str(answer.status), answer.get("content-length")), (status, ""))
 
     def test_an_answer_may_come_before_the_request_ends(self):
         def early(stream):

@@ -128,6 +128,10 @@ class WebSocketTest(WebSocket):
         self.pages["/lie"] = lie
         self.assertEqual(self.open(self.connect(self.inspecting()), "/lie")[1], 502)
 
+    def test_an_origin_that_answers_as_if_it_were_not_asked_is_no_websocket(self):
+        self.pages["/page"] = lambda request: request.reply(b"a page")  # 200, which in HTTP/2 would say yes
+        self.assertEqual(self.open(self.connect(self.inspecting()), "/page")[1], 502)
+
     def test_other_protocols_are_not_taken(self):
         client = self.connect(self.inspecting())
         self.assertIn(self.open(client, protocol="connect-udp")[1], (400, 405, 501))
