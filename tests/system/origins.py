@@ -1,4 +1,6 @@
 """Servers that stand for the internet: a well-behaved HTTP origin, scripted ones, and their certificates."""
+import base64
+import hashlib
 import http.server
 import json
 import os
@@ -9,6 +11,11 @@ import subprocess
 import threading
 
 BLOCK = b"x" * 65536
+
+
+def websocket_accept(key):
+    """The proof that a server has understood a WebSocket handshake (RFC 6455 §4.2.2)."""
+    return base64.b64encode(hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -125,10 +132,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(101)
         self.send_header("Upgrade", self.headers.get("Upgrade", ""))
         self.send_header("Connection", "Upgrade")
+        if key := self.headers.get("Sec-WebSocket-Key"):
+            self.send_header("Sec-WebSocket-Accept", websocket_accept(key))
         self.end_headers()
         self.close_connection = True
         while data := self.connection.recv(65536):
             self.connection.sendall(data)
+        self.end_upgrade()
+
+    def end_upgrade(self):
+        """Says goodbye as TLS wants it: an end without that is an accident."""
+        if self.server.origin.tls:
+            self.connection.unwrap()
+
+    def serve_chat(self, _):
+        """Sends each part of the body back as a chunk at once, then a trailer."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for part in self.body():
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+        self.wfile.write(b"0\r\nX-Check: good\r\n\r\n")
 
     def serve_hints(self, _):
         self.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
@@ -168,11 +192,13 @@ class Server(http.server.ThreadingHTTPServer):
 class Origin:
     """An HTTP server on a free port; remembers the requests and connections it has seen."""
 
+    server_type = Server
+
     def __init__(self, host="127.0.0.1", tls=None, pages=None):
         self.requests, self.connections, self.sent = [], 0, 0
         self.tls, self.pages = tls, {} if pages is None else pages
         self.release = threading.Event()
-        self.server = Server((host, 0), self)
+        self.server = self.server_type((host, 0), self)
         self.port = self.server.server_address[1]
         self.authority = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self.url = f"{'https' if tls else 'http'}://{self.authority}"
@@ -242,14 +268,18 @@ class Authority:
                        capture_output=True, stdin=subprocess.DEVNULL)
 
     def server(self, *names):
-        """A server's TLS context with a certificate for these names."""
-        stem = os.path.join(self.folder, names[0])
+        """A server's TLS context with a certificate for these names, which is made once."""
+        stem = os.path.join(self.folder, "+".join(names))
+        if not os.path.exists(stem + ".pem"):
+            self._certify(stem, names)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(stem + ".pem", stem + ".key")
+        return context
+
+    def _certify(self, stem, names):
         kinds = ",".join(("IP:" if n.replace(".", "").isdigit() else "DNS:") + n for n in names)
         self._openssl("req", "-subj", f"/CN={names[0]}", "-keyout", stem + ".key", "-out", stem + ".csr")
         with open(stem + ".ext", "w") as extensions:
             extensions.write(f"subjectAltName={kinds}\n")
         subprocess.run(["openssl", "x509", "-req", "-in", stem + ".csr", "-CA", self.bundle, "-CAkey", self.key, "-days", "2",
                         "-CAcreateserial", "-extfile", stem + ".ext", "-out", stem + ".pem"], check=True, capture_output=True)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(stem + ".pem", stem + ".key")
-        return context

@@ -243,8 +243,8 @@ class InterceptTest(Intercepting):
         self.assertEqual(proxy.wait(), 0)
 
 
-class HookTest(Intercepting):
-    """Hooked hosts: what a hook lets pass, what it adds, and what it keeps to itself."""
+class Hooked(Intercepting):
+    """A hooked host, `localhost`: GET and POST below /repos/ lose a cookie and get a secret."""
 
     SECRET = "s3cr3t-of-the-test"
 
@@ -274,6 +274,10 @@ class HookTest(Intercepting):
 
     def fields(self, answer):
         return {name.lower(): value for name, value in answer.json()["fields"]}
+
+
+class HookTest(Hooked):
+    """Hooked hosts: what a hook lets pass, what it adds, and what it keeps to itself."""
 
     def test_a_hook_adds_what_the_client_never_sees(self):
         proxy = self.hooked().start()

@@ -16,8 +16,8 @@ public class Fetch {
 }"""
 
 
-class InterceptedClientsTest(test_clients.ClientsTest):
-    """What test_clients.py sees, seen again while the proxy reads every request."""
+class Intercepted:
+    """A proxy that reads every request, and clients that know of it what `env` prints."""
 
     def start_proxy(self):
         proxy = self.start(allow=["allowed.test"], daemon=self.names.settings,
@@ -30,6 +30,10 @@ class InterceptedClientsTest(test_clients.ClientsTest):
                              "--format", "json", env=clean_env(CODEX_HOME=self.proxy.folder))
         self.assertEqual(told.returncode, 0, told.stderr)
         return json.loads(told.stdout)
+
+
+class InterceptedClientsTest(Intercepted, test_clients.ClientsTest):
+    """What test_clients.py sees, seen again while the proxy reads every request."""
 
     def tearDown(self):
         super().tearDown()

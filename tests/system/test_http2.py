@@ -1,0 +1,561 @@
+"""HTTP/2 inside intercepted tunnels: each stream is a request, judged and carried as one of HTTP/1.1 is."""
+import os
+import re
+import shutil
+import signal
+import tempfile
+import threading
+
+from http2_origin import Http2Origin
+from http2_peer import Code, Peer, Setting, Wire
+from origins import Authority, Origin
+from support import SystemTest, until
+from test_intercept import Hooked, Intercepting
+from test_streaming import stalled
+
+INSPECT = {"enabled": True, "inspect": True}
+
+
+class Http2(Intercepting):
+    """Clients that speak HTTP/2 inside intercepted tunnels, and origins of each kind. One authority serves all tests of a class."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.mkdtemp(prefix="proxy-")
+        cls.addClassCleanup(shutil.rmtree, folder)
+        cls.authority = Authority(folder)
+
+    def setUp(self):
+        SystemTest.setUp(self)
+        self.pages = {}
+        self.origin = self.own(Origin(tls=self.tls(), pages=self.pages))  # speaks HTTP/1.1 alone
+
+    def tls(self):
+        return self.authority.server("localhost", "127.0.0.1")
+
+    def h2_origin(self, **kw):
+        return self.own(Http2Origin(self.tls(), **kw))
+
+    def both_origins(self):
+        return (("http/1.1", self.origin), ("h2", self.h2_origin()))
+
+    def inspecting(self, **more):
+        """A proxy that reads everything and lets every method pass."""
+        return self.intercepting("full", INSPECT, **more)
+
+    def tls_tunnel(self, proxy, origin=None, name="localhost"):
+        """A socket inside a tunnel on which h2 was agreed."""
+        context = self.trust(proxy, ["h2", "http/1.1"])
+        sock = self.tunnel(proxy, f"{name}:{(origin or self.origin).port}", name, context).sock
+        self.assertEqual(sock.selected_alpn_protocol(), "h2")
+        return sock
+
+    def connect(self, proxy, origin=None, name="localhost", **kw):
+        """A client that speaks HTTP/2 to this origin."""
+        return self.own(Peer(self.tls_tunnel(proxy, origin, name), f"{name}:{(origin or self.origin).port}", **kw).start())
+
+    def wire(self, proxy, origin=None, **kw):
+        return self.own(Wire(self.tls_tunnel(proxy, origin), **kw))
+
+    def seen(self, answer):
+        """What the echo of an origin tells: the request, its fields as a list of lower-case names and values."""
+        self.assertEqual(answer.status, 200, answer)
+        told = answer.json()
+        told["fields"] = [(name.lower(), value) for name, value in told["fields"]]
+        return told
+
+
+class NegotiationTest(Http2):
+    def test_a_client_gets_h2_when_it_asks_for_it_and_http1_otherwise(self):
+        proxy = self.intercepting()
+        for offered, agreed in ((["h2", "http/1.1"], "h2"), (["h2"], "h2"), (["http/1.1"], "http/1.1"), (None, None)):
+            client = self.tunnel(proxy, context=self.trust(proxy, offered))
+            self.assertEqual(client.sock.selected_alpn_protocol(), agreed)
+            if agreed != "h2":
+                self.assertEqual(self.seen(self.ask(client))["version"], "HTTP/1.1")
+
+    def test_an_origin_that_knows_http1_alone_gets_the_request_in_it(self):
+        client = self.connect(self.inspecting())
+        told = self.seen(client.ask("POST", "/a?b=c", [("cookie", "a=1"), ("x-one", "1"), ("cookie", "b=2"), ("te", "trailers")], b"body"))
+        self.assertEqual((told["version"], told["method"], told["target"], told["body"]), ("HTTP/1.1", "POST", "/a?b=c", "body"))
+        fields = dict(told["fields"])
+        self.assertEqual((fields["host"], fields["x-one"], fields["cookie"]), (client.authority, "1", "a=1; b=2"))
+        self.assertEqual([name for name, _ in told["fields"] if name.startswith(":")], [])
+        self.assertEqual([name for name, _ in told["fields"]].count("cookie"), 1, "HTTP/1.1 knows one Cookie field")
+
+    def test_an_origin_that_knows_both_gets_h2_from_h2_clients(self):
+        origin = self.h2_origin()
+        client = self.connect(self.inspecting(), origin)
+        told = self.seen(client.ask("POST", "/a?b=c", [("x-one", "1"), ("cookie", "a=1"), ("te", "trailers")], b"body"))
+        self.assertEqual((told["version"], told["method"], told["target"], told["body"]), ("HTTP/2", "POST", "/a?b=c", "body"))
+        self.assertEqual((told["scheme"], told["authority"]), ("https", client.authority))
+        fields = dict(told["fields"])
+        self.assertEqual((fields["x-one"], fields["cookie"], fields["te"]), ("1", "a=1", "trailers"))
+        self.assertEqual(origin.spoken, ["h2"])
+
+    def test_an_origin_that_knows_both_gets_http1_from_http1_clients(self):
+        origin = self.h2_origin()
+        client = self.tunnel(self.intercepting(), f"localhost:{origin.port}")
+        self.assertEqual(self.seen(self.ask(client, host=f"localhost:{origin.port}"))["version"], "HTTP/1.1")
+        self.assertEqual(origin.spoken, ["http/1.1"])
+
+    def test_via_names_the_protocol_a_request_came_in(self):
+        proxy = self.intercepting()
+        for kind, origin in self.both_origins():
+            with self.subTest(kind):
+                via = dict(self.seen(self.connect(proxy, origin).ask())["fields"])["via"]
+                self.assertRegex(via, r"^2(\.0)? ")  # RFC 9110 §7.6.3
+
+    def test_streams_of_many_clients_share_one_connection_to_their_origin(self):
+        origin = self.h2_origin()
+        proxy = self.intercepting(daemon={"workers": 1})
+        self.connect(proxy, origin).ask()
+        clients = [self.connect(proxy, origin) for _ in range(4)]
+        streams = [client.request(path="/wait") for client in clients for _ in range(10)]
+        until(lambda: len(origin.requests) == 41, "all requests are at the origin together")
+        origin.release.set()
+        self.assertEqual({stream.response().status for stream in streams}, {200})
+        self.assertEqual((origin.spoken, origin.connections), (["h2"], 1))
+
+
+class TranslatedTest(Http2):
+    """Clients of HTTP/1.1 at an origin that insists on h2."""
+
+    def setUp(self):
+        super().setUp()
+        self.origin = self.h2_origin(alpn=["h2"])
+        self.origin.release.set()
+        self.client = self.tunnel(self.inspecting(daemon={"workers": 1}))
+
+    def test_an_origin_that_insists_is_dialled_again_with_h2(self):
+        told = self.seen(self.ask(self.client, "POST", "/a?b=c", ["X-One: 1", "Connection: x-two", "X-Two: 2"], b"body"))
+        self.assertEqual((told["version"], told["method"], told["target"], told["body"]), ("HTTP/2", "POST", "/a?b=c", "body"))
+        self.assertEqual(told["authority"], f"localhost:{self.origin.port}")
+        names = {name for name, _ in told["fields"]}
+        self.assertIn("x-one", names)
+        self.assertFalse(names & {"host", "connection", "x-two", "transfer-encoding"}, names)
+        self.assertEqual(self.ask(self.client).status, 200)
+        self.assertEqual((self.origin.insisted, self.origin.spoken), (1, ["h2"]), "once is enough")
+
+    def test_bodies_and_trailers_pass_both_ways(self):
+        self.assertEqual(len(self.ask(self.client, path="/bytes/3000000").body), 3000000)
+        answer = self.ask(self.client, path="/chunked/300000")
+        self.assertEqual((len(answer.body), answer.trailers), (300000, [("x-check", "good")]))
+        self.assertEqual(self.ask(self.client, "POST", "/upload", body=b"u" * 2000000).text(), "2000000")
+        self.client.send(f"POST / HTTP/1.1\r\nHost: localhost:{self.origin.port}\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         "5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n")
+        told = self.client.response().json()
+        self.assertEqual((told["body"], told["trailers"]), ("hello", ["x-sum: 7"]))
+
+    def test_responses_without_a_body_end_where_they_must(self):
+        head = self.ask(self.client, "HEAD", "/bytes/1000")
+        self.assertEqual((head.status, head.get("content-length")), (200, "1000"))
+        self.assertEqual(self.ask(self.client, path="/status/204").status, 204)
+        self.assertEqual(self.ask(self.client, path="/status/304").get("etag"), '"e"')
+        self.client.send(f"GET /hints HTTP/1.1\r\nHost: localhost:{self.origin.port}\r\n\r\n")
+        self.assertEqual([self.client.response().status for _ in range(2)], [103, 200])
+
+    def test_a_response_that_is_cut_is_no_whole_one(self):
+        def cut(stream):
+            stream.send_fields([(":status", "200")])
+            stream.send(b"half")
+            stream.cancel(Code.INTERNAL_ERROR)
+        self.origin.pages["/cut"] = cut
+        with self.assertRaises((EOFError, ValueError)):
+            self.ask(self.client, path="/cut")
+
+
+class JudgementTest(Http2):
+    def test_limited_mode_refuses_a_stream_and_serves_the_others(self):
+        proxy = self.intercepting()
+        client = self.connect(proxy)
+        waiting = client.request(path="/wait")
+        refused = client.ask("POST", "/b", body=b"x=1")
+        self.assertRefused(refused, "method_not_allowed")
+        self.assertEqual(refused.get("x-proxy-error"), "blocked-by-method-policy")
+        told = refused.json()
+        self.assertEqual((told["status"], told["reason"], told["host"], told["port"]),
+                         ("blocked", "method_not_allowed", "localhost", self.origin.port))
+        self.origin.release.set()
+        self.assertEqual(waiting.response().status, 200)
+        for method in ("HEAD", "OPTIONS"):
+            self.assertEqual(client.ask(method).status, 200)
+        self.assertEqual([line.split()[0] for line in self.origin.requests], ["GET", "HEAD", "OPTIONS"])
+        blocked = proxy.blocked()["blocked"][-1]
+        self.assertEqual((blocked["host"], blocked["method"], blocked["reason"]), ("localhost", "POST", "method_not_allowed"))
+
+    def test_a_refusal_does_not_wait_for_the_body(self):
+        client = self.connect(self.intercepting())
+        upload = client.request("PUT", "/b", end=False)
+        self.assertEqual(upload.head() and upload.get(":status"), "403")
+        self.assertEqual(client.ask().status, 200)
+
+    def test_names_that_disagree_are_answered_421_and_recorded(self):
+        proxy = self.intercepting()
+        client = self.connect(proxy)
+        other = f"other.test:{self.origin.port}"
+        self.assertEqual(client.ask(authority=other).status, 421)
+        fields = [(":method", "GET"), (":scheme", "https"), (":path", "/"), ("host", other)]
+        self.assertEqual(client.open(fields).response().status, 421, "Host stands for a missing :authority")
+        self.assertEqual(client.ask(authority="localhost").status, 200, "the port is the tunnel's")
+        self.assertEqual(client.open([*fields[:3], ("host", client.authority)]).response().status, 200)
+        self.assertEqual([b["reason"] for b in proxy.blocked()["blocked"]], ["misdirected"] * 2)
+        self.assertEqual(len(self.origin.requests), 2)
+
+    def test_a_tunnel_inside_a_tunnel_is_no_request(self):
+        client = self.connect(self.inspecting())
+        answer = client.open([(":method", "CONNECT"), (":authority", client.authority)], end=False)
+        self.assertEqual(answer.head() and answer.get(":status"), "405")
+        self.assertTrue(answer.get("allow"))
+        self.assertEqual(client.ask().status, 200)
+
+    def test_a_head_beyond_the_limits_is_431_and_one_within_them_passes(self):
+        origin = self.h2_origin()
+        client = self.connect(self.intercepting(), origin)
+        for what, path, fields, status in (("a long field", "/", [("x", "a" * 70_000)], 431),
+                                           ("a long path", "/" + "a" * 70_000, [], 431),
+                                           ("long in all", "/", [(f"x-{i}", "a" * 5_000) for i in range(15)], 431),
+                                           ("many fields", "/", [("x", "y")] * 300, 431),
+                                           ("as long as may be", "/", [("x", "a" * 60_000)], 200),
+                                           ("as many as may be", "/", [("x", "y")] * 180, 200)):
+            with self.subTest(what):
+                self.assertEqual(client.ask(path=path, fields=fields).status, status)
+        self.assertEqual(len(origin.requests), 2)
+
+    def test_inspection_tells_of_each_stream(self):
+        proxy = self.inspecting()
+        client = self.connect(proxy)
+        self.assertEqual(client.ask("POST", "/p?secret=1", body=b"x" * 5000).status, 200)
+        self.assertEqual(client.ask(path="/q").status, 200)
+        line = proxy.wait_for_line("msg=inspected .*method=POST .*path=/p .*status=200 request_bytes=5000 request_truncated=true")
+        self.assertNotIn("secret", line.string)
+        proxy.wait_for_line("msg=inspected .*method=GET .*path=/q .*status=200 request_bytes=0")
+
+    def test_a_stream_counts_as_a_request(self):
+        def count(speak):
+            proxy = self.inspecting()
+            speak(proxy)
+            return re.search(r"\ncodex_network_proxy_requests_total (\d+)\n", proxy.admin("GET", "/metrics")[2])[1]
+        def http1(proxy):
+            client = self.tunnel(proxy)
+            for _ in range(5):
+                self.ask(client)
+        def http2(proxy):
+            client = self.connect(proxy)
+            for stream in [client.request() for _ in range(5)]:
+                stream.response()
+        self.assertEqual(count(http2), count(http1))
+
+
+class Http2HookTest(Http2, Hooked):
+    def test_a_hook_adds_to_a_stream_what_the_client_never_sees(self):
+        proxy = self.hooked().start()
+        for kind, origin in self.both_origins():
+            with self.subTest(kind):
+                client = self.connect(proxy, origin)
+                answer = client.ask(path="/repos/a", fields=[("cookie", "c=1"), ("authorization", "Bearer dummy"), ("x-other", "1")])
+                told = self.fields(answer)
+                self.assertEqual((told["authorization"], told["x-other"]), ("Bearer " + self.SECRET, "1"))
+                self.assertNotIn("cookie", told)
+                self.assertNotIn("authorization", answer.names())
+        self.assertNotIn(self.SECRET, proxy.log())
+
+    def test_what_no_hook_matches_is_refused(self):
+        client = self.connect(self.hooked().start())
+        for method, path in (("PUT", "/repos/a"), ("GET", "/user"), ("GET", "/repos/../user"), ("GET", "/repos/%2e%2e/user"),
+                             ("GET", "/repos%2fa"), ("GET", "/repos/..%5cuser")):
+            with self.subTest(path):
+                refused = client.ask(method, path)
+                self.assertRefused(refused, "mitm_hook_denied")
+                self.assertEqual(refused.get("x-proxy-error"), "blocked-by-mitm-hook")
+        self.assertEqual(self.seen(client.ask(path="/repos/x/../a"))["target"], "/repos/a", "forwarded as judged")
+        self.assertEqual(len(self.origin.requests), 1)
+
+
+class MessageTest(Http2):
+    """What a message consists of arrives whole, whichever protocol the origin speaks."""
+
+    def each(self):
+        """(kind, client, origin) for each kind of origin."""
+        proxy = self.inspecting()
+        for kind, origin in self.both_origins():
+            origin.release.set()
+            yield kind, self.connect(proxy, origin), origin
+
+    def test_responses_without_a_body_have_none(self):
+        for kind, client, _ in self.each():
+            with self.subTest(kind):
+                head = client.ask("HEAD", "/bytes/1000")
+                self.assertEqual((head.status, head.get("content-length"), head.body), (200, "1000", b""))
+                for status in (204, 304):
+                    answer = client.ask(path=f"/status/{status}")
+                    self.assertEqual((answer.status, answer.get("etag"), answer.body), (status, '"e"', b""))
+                self.assertEqual(client.ask(path="/status/404").body, b"status")
+
+    def test_a_length_is_told_both_ways(self):
+        for kind, client, _ in self.each():
+            with self.subTest(kind):
+                told = dict(self.seen(client.ask("POST", fields=[("content-length", "5")], body=b"hello"))["fields"])
+                self.assertEqual((told["content-length"], "transfer-encoding" in told), ("5", False))
+                self.assertEqual(client.ask(path="/bytes/70000").get("content-length"), "70000")
+
+    def test_an_empty_body_is_no_missing_one(self):
+        for kind, client, _ in self.each():
+            with self.subTest(kind):
+                told = self.seen(client.ask("POST", fields=[("content-length", "0")]))
+                self.assertEqual((dict(told["fields"])["content-length"], told["body"]), ("0", ""))
+                late = client.request("POST", end=False)
+                late.send(end=True)
+                self.assertEqual(self.seen(late.response())["body"], "")
+
+    def test_trailers_pass_both_ways(self):
+        for kind, client, _ in self.each():
+            with self.subTest(kind):
+                answer = client.ask(path="/chunked/300000")
+                self.assertEqual((len(answer.body), [(k.lower(), v) for k, v in answer.trailers]), (300000, [("x-check", "good")]))
+                upload = client.request("POST", body=b"hello", end=False)
+                upload.send_fields([("x-sum", "7")], end=True)
+                told = self.seen(upload.response())
+                self.assertEqual((told["body"], [line.lower() for line in told["trailers"]]), ("hello", ["x-sum: 7"]))
+
+    def test_interim_responses_pass(self):
+        for kind, client, _ in self.each():
+            with self.subTest(kind):
+                answer = client.ask(path="/hints")
+                self.assertEqual((answer.status, len(answer.interim)), (200, 1))
+                self.assertEqual([(k, v) for k, v in answer.interim[0] if k != "via"], [(":status", "103"), ("link", "</a.css>")])
+
+    def test_a_client_that_expects_100_gets_it_before_it_sends(self):
+        for kind, client, _ in self.each():
+            with self.subTest(kind):
+                upload = client.request("POST", fields=[("expect", "100-continue"), ("content-length", "5")], end=False)
+                client.wait(lambda: upload.interim, "100 Continue")
+                self.assertEqual(upload.interim[0][0], (":status", "100"))
+                upload.send(b"hello", end=True)
+                self.assertEqual(self.seen(upload.response())["body"], "hello")
+
+    def test_large_bodies_arrive_whole_both_ways(self):
+        for kind, client, _ in self.each():
+            with self.subTest(kind):
+                self.assertEqual(len(client.ask(path="/bytes/3000000").body), 3000000)
+                self.assertEqual(client.ask("POST", "/upload", body=b"u" * 2000000).text(), "2000000")
+                body = os.urandom(150_000).hex().encode()
+                self.assertEqual(self.seen(client.ask("POST", body=body))["body"], body.decode())
+
+    def test_both_sides_talk_at_once(self):
+        for kind, client, _ in self.each():
+            with self.subTest(kind):
+                talk = client.request("POST", "/chat", [("te", "trailers"), ("content-type", "application/grpc")], end=False)
+                said = b""
+                for count in range(30):
+                    word = b"ping %d " % count
+                    said += word
+                    talk.send(word)
+                    self.assertEqual(talk.read(len(said)), said)
+                talk.send(end=True)
+                answer = talk.response()
+                self.assertEqual([(k.lower(), v) for k, v in answer.trailers], [("x-check", "good")])
+
+    def test_fields_of_one_hop_stay_there(self):
+        client = self.connect(self.inspecting())
+        answer = client.ask(path="/hop")
+        self.assertEqual(answer.body, b"hop")
+        self.assertFalse(answer.names() & {"connection", "keep-alive", "x-one", "x-two", "proxy-authenticate"}, answer)
+        self.assertNotIn("forged", answer.get("proxy-status"))
+        self.assertEqual(answer.get("x-three"), "3")
+
+    def test_a_response_of_trailers_alone_stays_one(self):
+        origin = self.h2_origin(pages={"/grpc": lambda stream: stream.send_fields(
+            [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")], end=True)})
+        answer = self.connect(self.inspecting(), origin).ask("POST", "/grpc", [("te", "trailers")], b"\0\0\0\0\0")
+        self.assertEqual((answer.get("grpc-status"), answer.body, answer.trailers), ("12", b"", []))
+        self.assertEqual(answer.names() - {"via"}, {"content-type", "grpc-status"})
+
+    def test_a_length_that_nobody_told_is_not_made_up(self):
+        origin = self.h2_origin(pages={"/": lambda stream: stream.send_fields([(":status", stream.get("x-status"))], end=True)})
+        client = self.connect(self.inspecting(), origin)
+        for method, status in (("HEAD", "200"), ("GET", "204"), ("GET", "304")):
+            with self.subTest(f"{method} {status}"):
+                answer = client.ask(method, fields=[("x-status", status)])
+                self.assertEqual((str(answer.status), answer.get("content-length")), (status, ""))
+
+    def test_an_answer_may_come_before_the_request_ends(self):
+        def early(stream):
+            origin.reply(stream, b"enough", 413)
+            stream.cancel(Code.NO_ERROR)
+        origin = self.h2_origin(pages={"/early": early})
+        client = self.connect(self.inspecting(), origin)
+        upload = client.request("POST", "/early", end=False)
+        answer = upload.response()
+        self.assertEqual((answer.status, answer.body), (413, b"enough"))
+        self.assertEqual(client.ask().status, 200)
+
+    def test_a_client_that_cancels_reaches_the_origin(self):
+        cancelled = threading.Event()
+        def h1_page(request):
+            if request.connection.recv(1) == b"":
+                cancelled.set()
+        def h2_page(stream):
+            if stream.end() is not None:
+                cancelled.set()
+        self.pages["/held"] = h1_page
+        proxy = self.inspecting()
+        for origin in (self.origin, self.h2_origin(pages={"/held": h2_page})):
+            cancelled.clear()
+            client = self.connect(proxy, origin)
+            held = client.request("POST", "/held", end=False)
+            until(lambda: origin.requests, "the request is at the origin")
+            held.cancel()
+            self.assertTrue(cancelled.wait(10))
+            self.assertEqual(client.ask().status, 200, "the connection goes on")
+
+    def test_an_upload_that_is_cut_is_no_whole_one(self):
+        for kind, client, origin in self.each():
+            with self.subTest(kind):
+                told = []
+                if origin is self.origin:
+                    origin.pages["/cut"] = lambda request: told.append(b"".join(request.body())) or told.append("whole")
+                else:
+                    origin.pages["/cut"] = lambda stream: told.append(stream.read()) or stream.ended and told.append("whole")
+                upload = client.request("POST", "/cut", end=False)
+                upload.send(b"half")
+                until(lambda: origin.requests, "the request is at the origin")
+                upload.cancel()
+                self.assertEqual(client.ask().status, 200)
+                self.assertNotIn("whole", told)
+
+
+class FlowTest(Http2):
+    MUCH = 64 << 20
+
+    def test_a_client_that_stops_reading_stops_its_origin_and_nobody_else(self):
+        proxy = self.inspecting(daemon={"workers": 1})
+        for kind, origin in self.both_origins():
+            with self.subTest(kind):
+                slow, quick = self.connect(proxy, origin, reading=False), self.connect(proxy, origin)
+                slow.widen()
+                held = slow.request(path=f"/bytes/{self.MUCH}")
+                stalled(lambda: origin.sent)
+                self.assertLess(origin.sent, self.MUCH // 2)
+                self.assertEqual(slow.ask(path="/a").status, 200, "another stream of the same client")
+                self.assertEqual(len(quick.ask(path="/bytes/1000000").body), 1000000)
+                before = origin.sent
+                slow.read_on()
+                until(lambda: origin.sent > before + (1 << 20), "the origin goes on")
+                held.cancel()
+
+    def test_an_origin_that_stops_reading_stops_its_client_and_nobody_else(self):
+        proxy = self.inspecting(daemon={"workers": 1})
+        for kind, origin in (("http/1.1", self.origin), ("h2", self.h2_origin(reading=False))):
+            with self.subTest(kind):
+                client, other = self.connect(proxy, origin), self.connect(proxy, origin)
+                upload = client.request("POST", "/upload", end=False)
+                threading.Thread(target=upload.push, args=(bytes(self.MUCH),), daemon=True).start()
+                stalled(lambda: upload.sent)
+                self.assertLess(upload.sent, self.MUCH // 2)
+                self.assertEqual(client.ask(path="/a").status, 200, "another stream of the same client")
+                self.assertEqual(len(other.ask(path="/bytes/1000000").body), 1000000)
+                before = upload.sent
+                origin.release.set()
+                until(lambda: upload.sent > before + (1 << 20), "the client goes on")
+                upload.cancel()
+
+    def test_a_quick_stream_overtakes_slow_ones(self):
+        for kind, origin in self.both_origins():
+            with self.subTest(kind):
+                client = self.connect(self.inspecting(), origin)
+                slow = [client.request(path="/wait") for _ in range(50)]
+                until(lambda: len(origin.requests) == 50, "all are at the origin together")
+                self.assertEqual(client.ask(path="/quick").status, 200)
+                self.assertFalse(any(stream.over for stream in slow))
+                origin.release.set()
+                self.assertEqual({stream.response().status for stream in slow}, {200})
+
+    def test_a_client_may_have_100_streams_and_no_more(self):
+        client = self.wire(self.inspecting())
+        fields = [(":method", "GET"), (":scheme", "https"), (":authority", f"localhost:{self.origin.port}"), (":path", "/wait")]
+        for number in range(101):
+            client.request(2 * number + 1, *fields)
+        self.assertEqual(client.outcome(201), "reset REFUSED_STREAM")
+        until(lambda: len(self.origin.requests) == 100, "the others are at the origin")
+        self.origin.release.set()
+        self.assertEqual(client.outcome(1), "status 200")
+
+    def test_the_limit_of_streams_is_told(self):
+        client = self.connect(self.inspecting())
+        client.wait(lambda: Setting.MAX_CONCURRENT_STREAMS in client.settings, "the settings")
+        self.assertEqual(client.settings[Setting.MAX_CONCURRENT_STREAMS], 100)
+
+
+class ChangeTest(Http2):
+    """What becomes of open connections when the policy changes, or the proxy ends."""
+
+    def waiting(self, proxy, name="localhost"):
+        """A client with a request that its origin has not answered yet."""
+        client, count = self.connect(proxy, name=name), len(self.origin.requests)
+        stream = client.request(path="/wait")
+        until(lambda: len(self.origin.requests) > count, "the request is at the origin")
+        return client, stream
+
+    def test_a_reload_ends_the_streams_it_refuses_and_keeps_the_others(self):
+        proxy = self.inspecting()
+        ended, cut = self.waiting(proxy)
+        kept, whole = self.waiting(proxy, "127.0.0.1")
+        proxy.configure(deny=["localhost"], network={"mode": "limited"})
+        status, answer = proxy.reload()
+        self.assertEqual((status, answer["closed_tunnels"]), (200, 1))
+        ended.ended()
+        self.assertFalse(cut.ended)
+        self.origin.release.set()
+        self.assertEqual(whole.response().status, 200)
+        self.assertRefused(kept.ask("POST", body=b"x"), "method_not_allowed")
+        self.assertEqual(kept.ask().status, 200)
+
+    def test_a_switch_of_modes_holds_for_the_next_stream(self):
+        proxy = self.inspecting()
+        client, waiting = self.waiting(proxy)
+        self.assertEqual(client.ask("POST", body=b"x").status, 200)
+        self.assertEqual(proxy.admin("POST", "/mode", '{"mode":"limited"}')[0], 200)
+        self.assertRefused(client.ask("POST", body=b"x"), "method_not_allowed")
+        self.origin.release.set()
+        self.assertEqual(waiting.response().status, 200)
+
+    def test_a_drain_lets_open_streams_finish(self):
+        proxy = self.inspecting(daemon={"shutdown_grace": "30s"})
+        client, waiting = self.waiting(proxy)
+        talk = client.request("POST", "/chat", end=False)
+        talk.send(b"before ")
+        self.assertEqual(talk.read(7), b"before ")
+        proxy.signal(signal.SIGTERM)
+        client.wait(lambda: client.goaway, "GOAWAY")
+        talk.send(b"after")
+        self.assertEqual(talk.read(12), b"before after")
+        talk.send(end=True)
+        talk.response()
+        self.origin.release.set()
+        self.assertEqual(waiting.response().status, 200)
+        self.assertEqual(client.ended(), Code.NO_ERROR)
+        self.assertEqual(proxy.wait(), 0)
+
+    def test_a_drain_waits_for_no_idle_connection(self):
+        proxy = self.inspecting(daemon={"shutdown_grace": "10m"})
+        client = self.connect(proxy)
+        client.ask()
+        proxy.signal(signal.SIGTERM)
+        self.assertEqual(client.ended(), Code.NO_ERROR)
+        self.assertEqual(proxy.wait(), 0)
+
+    def test_a_silent_connection_is_closed_after_its_time(self):
+        client = self.connect(self.inspecting(daemon={"timeouts": {"keep_alive": "300ms"}}))
+        self.assertEqual(client.ask().status, 200)
+        self.assertEqual(client.ended(), Code.NO_ERROR)
+
+    def test_a_connection_with_a_waiting_stream_is_not_silent(self):
+        proxy = self.inspecting(daemon={"timeouts": {"keep_alive": "300ms"}})
+        client, waiting = self.waiting(proxy)
+        for _ in range(2):  # which takes twice the time
+            idle = self.connect(proxy)
+            idle.ask()
+            idle.ended()
+        self.origin.release.set()
+        self.assertEqual(waiting.response().status, 200)
