@@ -20,11 +20,12 @@ public:
   void secure(tls::ssl_ptr session) noexcept {
     outer_ = std::move(tls_);
     tls_ = std::move(session);
+    ahead_ = has_pending();
   }
   [[nodiscard]] bool is_tls() const noexcept { return tls_ != nullptr; }
 
   /// A read may make progress.
-  [[nodiscard]] bool may_read() const noexcept { return raw.may_read() || (tls_ && has_pending()); }
+  [[nodiscard]] bool may_read() const noexcept { return raw.may_read() || ahead_; }
   [[nodiscard]] bool may_write() const noexcept { return raw.may_write(); }
   /// Something waits to be read, or the end was reached; asks the kernel when it is not known.
   [[nodiscard]] bool has_unread() noexcept { return (tls_ && has_pending()) || raw.has_input(); }
@@ -52,6 +53,10 @@ private:
   tls::ssl_ptr
     outer_; ///< The session that `tls_` runs inside, if any. Before it: destroyed after it.
   tls::ssl_ptr tls_;
+  /// TLS holds something that a read has not met yet: bytes that it took from the socket, whose
+  /// readiness does not tell of them, or the end. False once it asks for more, as half a record
+  /// does.
+  bool ahead_ = false;
 };
 
 } // namespace proxy
