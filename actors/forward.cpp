@@ -107,7 +107,7 @@ private:
   uint64_t seen_ = 0;
   int interim_heads_ = 0;
   uint16_t status_ = 0;
-  size_t head_size_ = 0; ///< Of the response as it was sent.
+  size_t head_size_ = 0;   ///< Of the response as it was sent.
   bool got_bytes_ = false; ///< Something of a response has come.
   bool begun_ = false;     ///< Something of the response went to the client.
   bool up_over_ = false;   ///< The upstream takes no more of the request.
@@ -231,7 +231,8 @@ step transfer::settle_head(std::string_view bytes) {
         interim);
       auto sent = c_.client.write(interim);
       // Interim responses are optional: one that does not fit at once is dropped whole, never cut.
-      if (sent.failed() || (sent.ok() && sent.size < interim.size()))
+      // (Under TLS it is sealed by then and can no longer be dropped.)
+      if (sent.failed() || (sent.size < interim.size() && (sent.ok() || c_.client.is_tls())))
         return step::client_gone;
     }
     bytes = rest;

@@ -1,12 +1,28 @@
 #include "actors/transport.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace proxy {
 
 namespace {
 
+/// What a TLS record carries at most (RFC 8446 §5.1).
+constexpr size_t record_size = 16 * 1024;
+
 iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+
+bool is_over(tls::step what) { return what == tls::step::end || what == tls::step::failed; }
+
+/// What a step that moved nothing means.
+io_result of(tls::step what, int error) {
+  switch (what) {
+    case tls::step::done: return {io_result::status::ok, 0, 0};
+    case tls::step::end: return {io_result::status::end, 0, 0};
+    case tls::step::failed: return {io_result::status::failed, error, 0};
+    default: return {io_result::status::would_block, 0, 0};
+  }
+}
 
 } // namespace
 
@@ -25,10 +41,28 @@ io_result transport::write(std::string_view first, std::string_view second) noex
     std::array<iovec, 2> parts{part(first), part(second)};
     return raw.write(parts);
   }
-  auto sent = write(first);
-  if (!sent.ok() || sent.size < first.size())
+  if (stream_) {
+    auto sent = write(first);
+    if (!sent.ok() || sent.size < first.size())
+      return sent;
+    auto rest = write(second);
+    if (rest.ok())
+      sent.size += rest.size;
+    return sent; // a failure shows again at the next write
+  }
+  // A small body shares a record, and a packet, with its head.
+  std::array<char, record_size> joined;
+  auto along =
+    first.size() < joined.size() ? std::min(joined.size() - first.size(), second.size()) : 0;
+  if (along > 0) {
+    std::copy_n(first.data(), first.size(), joined.data());
+    std::copy_n(second.data(), along, joined.data() + first.size());
+    first = {joined.data(), first.size() + along};
+  }
+  auto sent = write_tls(first);
+  if (!sent.ok() || sent.size < first.size() || along == second.size())
     return sent;
-  auto rest = write(second);
+  auto rest = write_tls(second.substr(along));
   if (rest.ok())
     sent.size += rest.size;
   return sent; // a failure shows again at the next write
@@ -36,38 +70,25 @@ io_result transport::write(std::string_view first, std::string_view second) noex
 
 io_result transport::read_tls(std::span<char> into) noexcept {
   size_t size = 0;
-  switch (tls::read(*tls_, into.data(), into.size(), size)) {
-    case tls::step::done: return {io_result::status::ok, 0, size};
-    case tls::step::end: return {io_result::status::end, 0, 0};
-    case tls::step::want_read: raw.met_read_block(); return {io_result::status::would_block, 0, 0};
-    case tls::step::want_write:
-      raw.met_write_block();
-      return {io_result::status::would_block, 0, 0};
-    default: return {io_result::status::failed, EPROTO, 0};
-  }
+  auto what = tls::read(*tls_, into.data(), into.size(), size);
+  if (what == tls::step::want_read || tls::has_emptied_socket(*tls_))
+    raw.met_read_block();
+  if (what == tls::step::want_write)
+    raw.met_write_block();
+  ahead_ = what == tls::step::done ? has_pending() : is_over(what);
+  if (size > 0)
+    return {io_result::status::ok, 0, size};
+  return of(what, EPROTO);
 }
 
 io_result transport::write_tls(std::string_view bytes) noexcept {
-  // A record at a time: a call that moves less than asked has filled the socket, here as in the
-  // clear.
-  io_result out{io_result::status::ok, 0, 0};
-  while (out.size < bytes.size()) {
-    size_t size = 0;
-    auto step = tls::write(*tls_, bytes.data() + out.size, bytes.size() - out.size, size);
-    out.size += size;
-    if (step == tls::step::done)
-      continue;
-    if (step == tls::step::want_read)
-      raw.met_read_block();
-    else if (step == tls::step::want_write)
-      raw.met_write_block();
-    else if (out.size == 0)
-      return {io_result::status::failed, EPIPE, 0};
-    break; // a failure shows again at the next write
-  }
-  if (out.size == 0 && !bytes.empty())
-    out.what = io_result::status::would_block;
-  return out;
+  size_t size = 0;
+  auto what = tls::write(*tls_, bytes.data(), bytes.size(), size);
+  if (what == tls::step::want_write)
+    raw.met_write_block();
+  if (size > 0)
+    return {io_result::status::ok, 0, size};
+  return of(what, EPIPE);
 }
 
 void transport::shutdown_write() noexcept {
@@ -93,6 +114,7 @@ void transport::close() noexcept {
     tls::shutdown(*tls_);
   tls_.reset();
   outer_.reset();
+  ahead_ = false;
   raw.close();
 }
 

@@ -44,12 +44,13 @@ public:
   void secure(tls::ssl_ptr session) noexcept {
     outer_ = std::move(tls_);
     tls_ = std::move(session);
+    ahead_ = has_pending();
   }
   [[nodiscard]] bool is_tls() const noexcept { return tls_ != nullptr; }
 
   /// A read may make progress.
   [[nodiscard]] bool may_read() const noexcept {
-    return stream_ ? stream_->may_read() : raw.may_read() || (tls_ && has_pending());
+    return stream_ ? stream_->may_read() : raw.may_read() || ahead_;
   }
   [[nodiscard]] bool may_write() const noexcept {
     return stream_ ? stream_->may_write() : raw.may_write();
@@ -83,6 +84,10 @@ private:
     outer_; ///< The session that `tls_` runs inside, if any. Before it: destroyed after it.
   tls::ssl_ptr tls_;
   std::unique_ptr<http2_stream> stream_;
+  /// TLS holds something that a read has not met yet: bytes that it took from the socket, whose
+  /// readiness does not tell of them, or the end. False once it asks for more, as half a record
+  /// does.
+  bool ahead_ = false;
 };
 
 } // namespace proxy

@@ -10,6 +10,9 @@ namespace proxy::tls {
 
 namespace {
 
+/// What OpenSSL offers by default, AES-128-GCM before the rest.
+constexpr const char* tls12_suites = "ECDHE+AES128+AESGCM:ALL:!COMPLEMENTOFDEFAULT:!eNULL";
+
 /// Keeps a session the upstream has handed out; OpenSSL's signature. @returns 1: it is ours now.
 int on_new_session(SSL* ssl, SSL_SESSION* session) {
   auto* whose = peer_of(*ssl);
@@ -62,7 +65,7 @@ caf::expected<std::shared_ptr<const client_context>> client_context::make(const 
   made->excluded_ = from.excluded;
   made->id_ = ++contexts;
   auto* context = made->context_ = SSL_CTX_new(TLS_client_method());
-  if (!context || !set_common(*context))
+  if (!context || !set_common(*context) || SSL_CTX_set_cipher_list(context, tls12_suites) != 1)
     return failure("cannot make a TLS context");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, on_verify);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -78,7 +81,7 @@ ssl_ptr client_context::session(const host& name, int descriptor,
                                 const client_options& options) const {
   auto ssl = bound_session(name, options);
   if (ssl && options.kernel_tls)
-    SSL_set_options(ssl.get(), SSL_OP_ENABLE_KTLS);
+    enable_kernel_tls(*ssl);
   return ssl && set_socket(*ssl, descriptor, {}) ? std::move(ssl) : nullptr;
 }
 

@@ -15,8 +15,6 @@ constexpr auto session_lifetime = 1h;
 /// Leaves have ECDSA keys, so no other TLS 1.2 suite applies. All are forward secret and AEAD.
 constexpr const char* tls12_suites = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
                                      "ECDHE-ECDSA-CHACHA20-POLY1305";
-constexpr const char* tls13_suites =
-  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr const char* groups = "X25519:P-256:P-384";
 
 /// Where a session keeps what it accepts, in the pointer itself.
@@ -46,7 +44,6 @@ bool set_up(ssl_ctx_st& context) {
   SSL_CTX_set_alpn_select_cb(&context, on_alpn, nullptr);
   return set_common(context) && SSL_CTX_set_num_tickets(&context, 1) == 1 &&
          SSL_CTX_set_cipher_list(&context, tls12_suites) == 1 &&
-         SSL_CTX_set_ciphersuites(&context, tls13_suites) == 1 &&
          SSL_CTX_set1_groups_list(&context, groups) == 1;
 }
 
@@ -86,7 +83,7 @@ ssl_ptr server_context::session(const leaf& as, int descriptor, std::string rece
       !set_socket(*ssl, descriptor, std::move(received)))
     return nullptr;
   if (options.kernel_tls)
-    SSL_set_options(ssl.get(), SSL_OP_ENABLE_KTLS);
+    enable_kernel_tls(*ssl);
   SSL_set_accept_state(ssl.get());
   return ssl;
 }

@@ -22,11 +22,14 @@ enum class alpn : uint8_t { http1 = 1, h2 = 2, either = 3 };
 /// What a TLS call came to.
 enum class step : uint8_t { done, want_read, want_write, end, failed };
 
-/// As recv and send. `size` is how many bytes moved with `step::done`.
+/// As recv and send, of as many records as there are. `size` bytes moved before `step` came to
+/// pass; with `step::done` there was no more to read, or room for more, or all is written.
 [[nodiscard]] step read(ssl_st& ssl, char* into, size_t room, size_t& size) noexcept;
 [[nodiscard]] step write(ssl_st& ssl, const char* bytes, size_t count, size_t& size) noexcept;
-/// Bytes decrypted and not yet read.
+/// Bytes taken from the socket and not yet read; they may be a part of a record only.
 [[nodiscard]] bool has_pending(const ssl_st& ssl) noexcept;
+/// The last `read` took all that the socket had; the end of its stream may be left.
+[[nodiscard]] bool has_emptied_socket(const ssl_st& ssl) noexcept;
 /// Sends close_notify.
 void shutdown(ssl_st& ssl) noexcept;
 

@@ -11,9 +11,13 @@ namespace proxy::tls {
 /// What a call that returned `result` came to.
 [[nodiscard]] step to_step(ssl_st& ssl, int result) noexcept;
 
-/// What is the same for both ends: TLS 1.2 and 1.3, no renegotiation, no compression, writes that
-/// may be partial, no buffers while nothing moves.
+/// What is the same for both ends: TLS 1.2 and 1.3 and its suites, no renegotiation, no
+/// compression, reads of several records, writes that may be partial, no buffers while nothing
+/// moves.
 [[nodiscard]] bool set_common(ssl_ctx_st& context) noexcept;
+
+/// Lets the kernel encrypt where it can. It has to see each record, so none is read ahead.
+void enable_kernel_tls(ssl_st& ssl) noexcept;
 
 /// Why a handshake failed, in plain words, from the newest entry of the error queue; empties the
 /// queue.
@@ -26,8 +30,14 @@ namespace proxy::tls {
 /// What goes over the wire for a set of protocols, h2 first (RFC 7301 §3.1).
 [[nodiscard]] std::basic_string_view<unsigned char> wire_of(alpn set) noexcept;
 
-/// A reader of `prefix`, then of the socket; a writer to the socket.
+/// Lets the session read `received`, then the socket, and write to the socket.
 /// @returns false when memory has run out.
-[[nodiscard]] bool set_socket(ssl_st& ssl, int descriptor, std::string prefix);
+[[nodiscard]] bool set_socket(ssl_st& ssl, int descriptor, std::string received);
+/// From now on until it is turned off: a read that comes back short has emptied the socket, which
+/// is not asked again.
+void ask_socket_until_short(const ssl_st& ssl, bool on) noexcept;
+/// Whether more will be written before anything else happens, so that the kernel need not send what
+/// it gets at once.
+void announce_more(const ssl_st& ssl, bool more) noexcept;
 
 } // namespace proxy::tls

@@ -49,9 +49,8 @@ void socket::abort() noexcept {
 
 io_result socket::finish_read(ssize_t n, size_t asked, bool short_means_empty) noexcept {
   if (n > 0) {
-    // With the peer's end already seen there is one more thing to read: the end itself.
-    if (short_means_empty && static_cast<size_t>(n) < asked && !peer_done())
-      ready &= static_cast<uint8_t>(~io_in);
+    if (short_means_empty && static_cast<size_t>(n) < asked)
+      met_read_block();
     return {io_result::status::ok, 0, static_cast<size_t>(n)};
   }
   if (n == 0)

@@ -61,8 +61,12 @@ public:
 
   /// Both directions are over.
   [[nodiscard]] bool dead() const noexcept { return (ready & io_dead) != 0; }
-  /// A library that reads and writes the descriptor itself met EAGAIN.
-  void met_read_block() noexcept { ready &= static_cast<uint8_t>(~io_in); }
+  /// A library that reads and writes the descriptor itself has emptied or filled it.
+  void met_read_block() noexcept {
+    // With the peer's end already seen there is one more thing to read: the end itself.
+    if (!peer_done())
+      ready &= static_cast<uint8_t>(~io_in);
+  }
   void met_write_block() noexcept { ready &= static_cast<uint8_t>(~io_out); }
 
   [[nodiscard]] io_result read(std::span<char> into) noexcept;

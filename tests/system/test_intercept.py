@@ -100,6 +100,14 @@ class InterceptTest(Intercepting):
         self.assertEqual(read(files[0]), before)
         self.assertFalse(os.path.exists(files[1]))
 
+    def test_heads_larger_than_a_tls_record_pass(self):
+        fields = [(f"X-Field-{i}", str(i % 10) * 1000) for i in range(50)]
+        self.origin.pages["/large"] = lambda page: page.reply(b"done", fields=fields)
+        client = self.tunnel(self.intercepting())
+        answer = self.ask(client, path="/large", fields=[f"{name}: {value}" for name, value in fields])
+        self.assertEqual((answer.status, answer.body), (200, b"done"))
+        self.assertEqual([answer.get(name) for name, _ in fields], [value for _, value in fields])
+
     def test_names_that_disagree_are_answered_421_and_recorded(self):
         proxy = self.intercepting(allow=["localhost", "127.0.0.1"])
         client = self.tunnel(proxy)

@@ -212,6 +212,24 @@ CAF_TEST(a protocol that was not offered is refused) {
   }
 }
 
+CAF_TEST(a server that leaves the choice to us gets AES - 128 - GCM) {
+  std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> context{SSL_CTX_new(TLS_server_method())};
+  auto shown = leaf_for("example.com");
+  SSL_CTX_use_cert_and_key(context.get(), &shown->certificate(), &shown->key(), nullptr, 1);
+  for (auto version : {TLS1_3_VERSION, TLS1_2_VERSION}) {
+    SSL_CTX_set_max_proto_version(context.get(), version);
+    conversation both;
+    both.server.reset(SSL_new(context.get()));
+    SSL_set_fd(both.server.get(), both.sockets.ends[1]);
+    SSL_set_accept_state(both.server.get());
+    both.client = client->session(parsed("example.com"), both.sockets.ends[0]);
+    both.shake_hands();
+    CAF_REQUIRE(both.is_up());
+    CAF_CHECK_EQUAL(SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(both.client.get())),
+                    NID_aes_128_gcm);
+  }
+}
+
 CAF_TEST(a session runs inside another one) {
   auto outer_leaf = leaf_for("proxy.example"), inner_leaf = leaf_for("example.com");
   auto outer = talk("proxy.example", *outer_leaf);

@@ -1,4 +1,4 @@
-#define CAF_SUITE tls.prefix
+#define CAF_SUITE tls.wire
 #include "tls/ssl.hpp" // unit under test
 
 #include <netinet/in.h>
@@ -44,7 +44,7 @@ bool kernel_knows_tls() {
 
 } // namespace
 
-CAF_TEST_FIXTURE_SCOPE(prefix_tests, tls_fixture)
+CAF_TEST_FIXTURE_SCOPE(wire_tests, tls_fixture)
 
 CAF_TEST(the hello may have been read before by any number of bytes) {
   auto shown = leaf_for("example.com");
@@ -66,6 +66,30 @@ CAF_TEST(the hello may have been read before by any number of bytes) {
     if (taken >= hello.size())
       break;
   }
+}
+
+CAF_TEST(a read takes all records there are and tells whether the socket has more) {
+  auto both = talk("example.com");
+  CAF_REQUIRE(both->talks());
+  const std::string record(16 * 1024, 'r');
+  auto read_of = [&](size_t room) {
+    std::string into(room, '\0');
+    size_t got = 0;
+    CAF_CHECK_EQUAL(read(*both->server, into.data(), room, got), step::done);
+    return got;
+  };
+  size_t sent = 0;
+  CAF_REQUIRE_EQUAL(write(*both->client, record.data(), 100, sent), step::done);
+  CAF_REQUIRE_EQUAL(write(*both->client, record.data(), 200, sent), step::done);
+  CAF_CHECK_EQUAL(read_of(1000), 300u);
+  CAF_CHECK(has_emptied_socket(*both->server));
+  CAF_CHECK(!has_pending(*both->server));
+  for (int i = 0; i < 4; ++i)
+    CAF_REQUIRE_EQUAL(write(*both->client, record.data(), record.size(), sent), step::done);
+  CAF_CHECK_EQUAL(read_of(1000), 1000u);
+  CAF_CHECK(!has_emptied_socket(*both->server));
+  CAF_CHECK_EQUAL(read_of(100 * 1024), 4 * record.size() - 1000);
+  CAF_CHECK(has_emptied_socket(*both->server));
 }
 
 CAF_TEST(the kernel encrypts where it can and is told apart from where it cannot) {
