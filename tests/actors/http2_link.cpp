@@ -1,0 +1,203 @@
+#define CAF_SUITE actors.http2_link
+
+#include "actors/http2/link.hpp" // units under test
+#include "actors/http2/stream.hpp"
+
+#include "actors/upstream.hpp"
+#include "tests/actors/loop/sockets.hpp"
+#include "tests/support/loop_fixture.hpp"
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+using namespace proxy::test;
+
+namespace {
+
+constexpr std::string_view get_x = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr std::string_view no_content = "HTTP/1.1 204 No Content\r\n\r\n";
+
+struct counter final : ready_handler {
+  void fire() override { ++fired; }
+  int fired = 0;
+};
+
+/// A link to an upstream that the test plays, with a pool to share it.
+struct fixture : loop_fixture {
+  fixture() {
+    limits.max_idle_upstreams = 2;
+    limits.max_idle_upstreams_per_origin = 2;
+    timeouts.upstream_idle = 50ms;
+    pool.configure(limits, timeouts);
+  }
+
+  std::shared_ptr<http2_link> connected() {
+    auto [mine, theirs] = tcp_pair();
+    far = std::move(theirs);
+    peer = std::make_unique<http2::session>(http2::role::server, http2::session_limits{});
+    auto carrier = std::make_unique<upstream>();
+    carrier->key = key;
+    CAF_REQUIRE(carrier->io.raw.open(loop, mine.release(), &handler));
+    auto link = std::make_shared<http2_link>(loop, std::move(carrier), limits_of(limits));
+    link->start();
+    CAF_REQUIRE(play_until([&] { return link->session().is_ready(); }));
+    return link;
+  }
+
+  /// Lets the upstream's session read and write until something holds.
+  template <class Predicate>
+  bool play_until(Predicate done) {
+    return run_until([&] {
+      for (auto bytes = peer->output(); !bytes.empty(); bytes = peer->output())
+        (void)far.send(bytes);
+      for (auto bytes = far.receive(); !bytes.empty(); bytes = far.receive())
+        CAF_CHECK(!peer->receive(bytes));
+      return done();
+    });
+  }
+
+  /// The stream that the upstream sees next.
+  http2::stream& next_stream() {
+    http2::stream* opened = nullptr;
+    CAF_REQUIRE(play_until([&] { return (opened = peer->accept()) != nullptr; }));
+    return *opened;
+  }
+
+  static std::string read(transport& from) {
+    std::string out(4096, '\0');
+    auto got = from.read(out);
+    out.resize(got.size);
+    return out;
+  }
+
+  upstream_key key{true, "a", 443, {}};
+  config::limits limits;
+  config::timeouts timeouts;
+  counter handler;
+  upstream_pool pool{loop};
+  std::unique_ptr<http2::session> peer;
+  endpoint_fd far;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(link_tests, fixture)
+
+CAF_TEST(streams of one link serve several flows and wake each for its own news) {
+  auto link = connected();
+  counter first_flow, second_flow;
+  auto first = open_stream(link, first_flow);
+  auto second = open_stream(link, second_flow);
+  CAF_REQUIRE(first && second);
+  CAF_CHECK(first->io.write(get_x).ok());
+  CAF_CHECK(second->io.write(get_x).ok());
+  auto& one = next_stream();
+  auto& other = next_stream();
+  first_flow.fired = second_flow.fired = 0;
+  CAF_CHECK(other.write(no_content).has_value());
+  CAF_CHECK(play_until([&] { return second_flow.fired > 0; }));
+  CAF_CHECK_EQUAL(first_flow.fired, 0);
+  CAF_CHECK(!first->io.may_read());
+  CAF_CHECK_EQUAL(read(second->io), "HTTP/1.1 204 \r\n\r\n");
+  CAF_CHECK(second->io.read(loop.scratch()).ended());
+  CAF_CHECK(one.write(no_content).has_value());
+  CAF_CHECK(play_until([&] { return first->io.may_read(); }));
+  CAF_CHECK_EQUAL(read(first->io), "HTTP/1.1 204 \r\n\r\n");
+}
+
+CAF_TEST(the loss of the connection is news for every stream) {
+  auto link = connected();
+  counter flow;
+  auto u = open_stream(link, flow);
+  CAF_CHECK(u->io.write(get_x).ok());
+  (void)next_stream();
+  flow.fired = 0;
+  far.reset();
+  CAF_CHECK(run_until([&] { return flow.fired > 0; }));
+  CAF_CHECK(u->io.dead());
+  CAF_CHECK(u->io.read(loop.scratch()).failed());
+  CAF_CHECK(u->io.write("x").failed());
+  CAF_CHECK(link->is_over());
+  CAF_CHECK(!link->session().may_open());
+}
+
+CAF_TEST(a stream that is let go of early is reset at the upstream) {
+  auto link = connected();
+  counter flow;
+  auto u = open_stream(link, flow);
+  CAF_CHECK(u->io.write(get_x).ok());
+  auto& seen = next_stream();
+  u.reset();
+  CAF_CHECK(play_until([&] { return seen.is_reset(); }));
+  CAF_CHECK_EQUAL(link->session().stream_count(), 0u);
+}
+
+CAF_TEST(the pool opens streams of a shared link for its own target only) {
+  auto link = connected();
+  CAF_CHECK(!pool.has(key));
+  pool.share(link);
+  CAF_CHECK(pool.has(key));
+  CAF_CHECK(!pool.take_stream({true, "b", 443, {}}, handler));
+  CAF_CHECK(!pool.take(key, handler)); // a connection of its own is another matter
+  auto u = pool.take_stream(key, handler);
+  CAF_REQUIRE(u != nullptr);
+  CAF_CHECK(u->reused);
+  CAF_CHECK(u->key == key);
+  pool.clear();
+  CAF_CHECK(!pool.has(key));
+  CAF_CHECK(u->io.write(get_x).ok()); // what is open goes on
+  CAF_CHECK(next_stream().write(no_content).has_value());
+  link.reset();
+  CAF_CHECK(play_until([&] { return u->io.may_read(); }));
+  CAF_CHECK(!u->io.dead());
+}
+
+CAF_TEST(a link that goes away or is idle for too long is let go of) {
+  pool.share(connected());
+  auto u = pool.take_stream(key, handler);
+  CAF_REQUIRE(u != nullptr);
+  run_for(120ms);
+  CAF_CHECK(pool.has(key)); // in use
+  u.reset();
+  CAF_CHECK(run_until([&] { return pool.size() == 0; }));
+  pool.share(connected());
+  peer->drain();
+  CAF_CHECK(play_until([&] { return !pool.has(key); }));
+}
+
+CAF_TEST(no more links are shared than connections may idle) {
+  std::vector<std::unique_ptr<upstream>> held;
+  for (auto i = 0; i < 3; ++i) {
+    auto link = connected();
+    auto busy = open_stream(link, handler);
+    held.push_back(std::move(busy)); // idle ones would make room
+    pool.share(std::move(link));
+  }
+  CAF_CHECK_EQUAL(pool.size(), 2u);
+}
+
+CAF_TEST(who waits for a dialling is told once and may go away before) {
+  CAF_CHECK(pool.begin_dialling(key));
+  CAF_CHECK(!pool.begin_dialling(key));
+  counter stays, leaves;
+  upstream_pool::dial_waiter one{stays}, other{leaves};
+  CAF_CHECK(pool.await_dialling(key, one));
+  CAF_CHECK(pool.await_dialling(key, other));
+  pool.stop_awaiting(key, other);
+  pool.end_dialling(key);
+  settle();
+  CAF_CHECK(one.over);
+  CAF_CHECK_EQUAL(stays.fired, 1);
+  CAF_CHECK(!other.over);
+  CAF_CHECK_EQUAL(leaves.fired, 0);
+  CAF_CHECK(!pool.await_dialling(key, one));
+}
+
+CAF_TEST(what an upstream speaks is remembered until the policy changes) {
+  CAF_CHECK(pool.speaks(key) == origin_protocol::unknown);
+  pool.note(key, origin_protocol::http2);
+  CAF_CHECK(pool.speaks(key) == origin_protocol::http2);
+  pool.clear();
+  CAF_CHECK(pool.speaks(key) == origin_protocol::unknown);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
