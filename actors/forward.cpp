@@ -218,6 +218,9 @@ step transfer::settle_head(std::string_view bytes) {
     if (switches && c_.is_stream &&
         !c_.client.stream()->is_answered_by(res.find("sec-websocket-accept").value_or("")))
       return fail(errc::bad_response, "101 that does not answer the handshake");
+    // As the answer to an extended CONNECT it would mean that the protocol was switched.
+    if (c_.is_stream && x_.upgrade && res.status >= 200 && res.status < 300)
+      return fail(errc::bad_response, "the upstream does not switch the protocol");
     if (res.status == 101 && !switches)
       return fail(errc::bad_response, "101 without a request for it");
     if (res.status >= 200 || switches)

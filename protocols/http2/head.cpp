@@ -101,9 +101,10 @@ std::string lower(std::string_view name) {
   return out;
 }
 
-void append_same(const http1::head& h, bool websocket, std::vector<field>& out) {
+void append_same(const http1::head& h, bool websocket, bool keep_length, std::vector<field>& out) {
   for (const auto& f : h.fields)
-    if (!belongs_to_http1(f.name) && !(websocket && is_websocket_handshake(f.name)))
+    if (!belongs_to_http1(f.name) && !(websocket && is_websocket_handshake(f.name)) &&
+        (keep_length || !ascii::equals_ignoring_case(f.name, "content-length")))
       out.push_back({lower(f.name), std::string{f.value}});
 }
 
@@ -224,7 +225,7 @@ std::vector<field> to_fields(const http1::request& req, exchange_facts& facts) {
   out.push_back({":scheme", "https"});
   out.push_back({":authority", std::string{req.find("host").value_or("")}});
   out.push_back({":path", std::string{req.target}});
-  append_same(req, websocket, out);
+  append_same(req, websocket, true, out);
   if (req.find("te"))
     out.push_back({"te", "trailers"}); // the one value that a rewritten head may have
   return out;
@@ -237,7 +238,10 @@ std::vector<field> to_fields(const http1::response& res, const exchange_facts& f
     return out;
   out.reserve(res.fields.size() + 1);
   out.push_back({":status", switched ? "200" : std::to_string(res.status)});
-  append_same(res, switched, out);
+  // That there is nothing is what the end of the stream says; as a field it would be one that a
+  // response of trailers alone (gRPC) does not have.
+  auto empty = res.body == http1::framing::length && res.content_length == 0;
+  append_same(res, switched, !empty, out);
   return out;
 }
 

@@ -67,7 +67,7 @@ public:
   [[nodiscard]] bool is_refused() const noexcept { return refused_; }
   /// Gives the stream back: what was written whole is still sent, all else is cut short.
   void release();
-  /// Gives the stream back and cuts it short.
+  /// Gives the stream back and cuts it short, behind what was written already.
   void abort();
 
 private:
@@ -103,6 +103,8 @@ private:
   bool head_done_ = false;  ///< The final head was received.
   bool has_news_ = false;
   bool deferred_ = false;   ///< The library waits for data.
+  bool begun_ = false;      ///< Server: the final head was written.
+  bool cut_ = false;        ///< To be reset once the data that waits is sent.
   bool end_sent_ = false;
   bool released_ = true;    ///< Nobody holds it: not yet, or not any more.
   bool closed_ = false;     ///< The library has forgotten it.

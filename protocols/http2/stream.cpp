@@ -57,7 +57,7 @@ void stream::finish() {
 
 /// Tells the library that there is data again, or that there will be none.
 void stream::resume() {
-  if (deferred_ && !closed_ && (out_.pending() > 0 || out_.finished())) {
+  if (deferred_ && !closed_ && (out_.pending() > 0 || out_.finished() || cut_)) {
     deferred_ = false;
     nghttp2_session_resume_data(session_.handle_, id_);
   }
@@ -95,6 +95,7 @@ bool stream::submit_response(const http1::head_limits& limits) {
                                   list.size(), nullptr) == 0;
   }
   out_.begin_body(res.status == 101 ? http1::framing::until_close : res.body, res.content_length);
+  begun_ = true;
   return submit(fields) == 0;
 }
 
@@ -121,6 +122,8 @@ ptrdiff_t stream::give_data(std::span<unsigned char> into, uint32_t& flags) {
       if (nghttp2_submit_trailer(session_.handle_, id_, list.data(), list.size()) == 0)
         flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     }
+  } else if (size == 0 && cut_) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; // resets the stream
   } else if (size == 0) {
     deferred_ = true;
     return NGHTTP2_ERR_DEFERRED;
@@ -175,6 +178,12 @@ void stream::release() {
 }
 
 void stream::abort() {
+  if (begun_ && !closed_ && !out_.finished()) {
+    cut_ = true;
+    resume();
+    let_go();
+    return;
+  }
   abort_with(session_.role_ == role::server ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
   let_go();
 }

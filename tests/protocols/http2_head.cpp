@@ -205,6 +205,17 @@ CAF_TEST(a head that goes on has no fields of a connection) {
   CAF_CHECK_EQUAL(lines(to_fields(res, facts)), ":status=200\ncontent-length=1\nx-a=B\n");
 }
 
+CAF_TEST(an empty body is told by the end of the stream unless the response is to HEAD) {
+  http1::response res;
+  CAF_REQUIRE(
+    !http1::decode_response("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", {}, false, false, res));
+  exchange_facts facts;
+  CAF_CHECK_EQUAL(lines(to_fields(res, facts)), ":status=200\n");
+  CAF_REQUIRE(
+    !http1::decode_response("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", {}, true, false, res));
+  CAF_CHECK_EQUAL(lines(to_fields(res, facts)), ":status=200\ncontent-length=0\n");
+}
+
 CAF_TEST(trailers go both ways without what may not stand there) {
   auto text = spell_trailers(section({{"grpc-status", "0"}, {"content-length", "5"}, {"x", "y"}}));
   CAF_CHECK_EQUAL(text, "grpc-status: 0\r\nx: y\r\n");

@@ -163,6 +163,7 @@ CAF_TEST(a response that is cut short is told apart from a whole one) {
   CAF_REQUIRE(far->write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi").has_value());
   far->release();
   settle();
+  CAF_CHECK_EQUAL(read_all(*near), "HTTP/1.1 200 \r\ncontent-length: 5\r\n\r\nhi");
   CAF_CHECK(near->is_reset());
   CAF_CHECK(!near->ended());
 }
