@@ -115,7 +115,8 @@ class Stream:
     def cancel(self, code=Code.CANCEL):
         with self.peer.news:
             self._check()
-            self.peer.h2.reset_stream(self.number, code)
+            with contextlib.suppress(h2.exceptions.StreamClosedError):  # it has ended already
+                self.peer.h2.reset_stream(self.number, code)
             self.cancelled = True
             self.peer.flush()
             self.peer.news.notify_all()

@@ -147,6 +147,10 @@ class TranslatedTest(Http2):
         told = self.client.response().json()
         self.assertEqual((told["body"], told["trailers"]), ("hello", ["x-sum: 7"]))
 
+    def test_https_in_absolute_form_reaches_it_too(self):
+        told = self.seen(self.inspecting().get(self.origin.at("localhost", "/absolute")))
+        self.assertEqual((told["version"], told["target"]), ("HTTP/2", "/absolute"))
+
     def test_responses_without_a_body_end_where_they_must(self):
         head = self.ask(self.client, "HEAD", "/bytes/1000")
         self.assertEqual((head.status, head.get("content-length")), (200, "1000"))
@@ -459,6 +463,37 @@ class FlowTest(Http2):
                 origin.release.set()
                 until(lambda: upload.sent > before + (1 << 20), "the client goes on")
                 upload.cancel()
+
+    def test_padding_is_given_back_to_the_window(self):
+        client = self.connect(self.inspecting())
+        self.origin.release.set()
+        upload = client.request("POST", "/upload", end=False)
+        for _ in range(2_000):  # with the length of the padding 256 bytes each, and twice the window in all
+            client.wait(lambda: upload.room() > 256, "room in the window")
+            with client.news:
+                client.h2.send_data(upload.number, b"u", pad_length=254)
+                client.flush()
+        upload.send(end=True)
+        self.assertEqual(upload.response().text(), "2000")
+
+    def test_settings_of_the_client_are_kept(self):
+        client = self.connect(self.inspecting(), settings={Setting.INITIAL_WINDOW_SIZE: 1000, Setting.HEADER_TABLE_SIZE: 0})
+        for _ in range(3):
+            self.assertEqual(len(client.ask(path="/bytes/50000").body), 50_000)
+        self.assertIsNone(client.fault)
+
+    def test_streams_that_are_cancelled_at_any_moment_leave_the_others_whole(self):
+        proxy = self.inspecting(daemon={"workers": 1})
+        for kind, origin in self.both_origins():
+            with self.subTest(kind):
+                client = self.connect(proxy, origin)
+                client.widen()
+                for round in range(10):
+                    streams = [client.request(path="/bytes/100000") for _ in range(20)]
+                    for place, stream in enumerate(streams[::2]):
+                        stream.read(place * round * 1_000)
+                        stream.cancel()
+                    self.assertEqual({len(stream.response().body) for stream in streams[1::2]}, {100_000})
 
     def test_a_quick_stream_overtakes_slow_ones(self):
         for kind, origin in self.both_origins():

@@ -100,10 +100,11 @@ class CurlTest(Http2ClientsTest):
 
     def test_a_refusal_says_why(self):
         self.assertEqual(self.proxy.admin("POST", "/mode", '{"mode":"limited"}')[0], 200)
-        said, shown = self.curl("-i", "-d", "x", self.origins[0].at("allowed.test", "/curl"))
-        self.assertEqual(said, "2 403")
-        self.assertIn("x-proxy-error: blocked-by-method-policy", shown)
-        self.assertIn('"reason":"method_not_allowed"', shown.replace(": ", ":"))
+        for _ in range(8):  # the body may be sent before, with or after the refusal
+            said, shown = self.curl("-i", "-d", "x", self.origins[0].at("allowed.test", "/curl"))
+            self.assertEqual(said, "2 403")
+            self.assertIn("x-proxy-error: blocked-by-method-policy", shown)
+            self.assertIn('"reason":"method_not_allowed"', shown.replace(": ", ":"))
 
     def test_http1_reaches_an_origin_that_insists_on_h2(self):
         origin = self.own(Http2Origin(self.tls(), alpn=["h2"]))
