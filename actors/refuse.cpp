@@ -14,8 +14,6 @@ bool is_socks(const exchange& x) noexcept {
 } // namespace
 
 task<after> go_on(connection& c, exchange& x, bool keep) {
-  if (c.is_stream)
-    co_return after::close; // it serves no other, and what is left of this one is not waited for
   if (!keep) {
     c.linger = true;
     co_return after::close;

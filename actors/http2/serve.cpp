@@ -69,6 +69,8 @@ task<> stream_flow(connection& c) {
   auto next = co_await serve_requests(c);
   if (next == after::tunnel)
     co_await relay(c);
+  else if (c.linger)
+    co_await close_in_steps(c); // some clients take a reset for a failure while they still send
 }
 
 } // namespace proxy

@@ -87,6 +87,7 @@ private:
   [[nodiscard]] int submit(const std::vector<field>& fields);
   /// Moves data to the library. @returns how much, or that there is none now.
   [[nodiscard]] ptrdiff_t give_data(std::span<unsigned char> into, uint32_t& flags);
+  [[nodiscard]] bool fits_window() const;
   void resume();
   void abort_with(uint32_t error);
   void reset(uint32_t error);

@@ -178,7 +178,7 @@ void stream::release() {
 }
 
 void stream::abort() {
-  if (begun_ && !closed_ && !out_.finished()) {
+  if (begun_ && !closed_ && !out_.finished() && fits_window()) {
     cut_ = true;
     resume();
     let_go();
@@ -186,6 +186,13 @@ void stream::abort() {
   }
   abort_with(session_.role_ == role::server ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
   let_go();
+}
+
+/// Whether the client's windows have room for all that waits.
+bool stream::fits_window() const {
+  auto window = std::min(nghttp2_session_get_stream_remote_window_size(session_.handle_, id_),
+                         nghttp2_session_get_remote_window_size(session_.handle_));
+  return window > 0 && static_cast<size_t>(window) >= out_.pending();
 }
 
 void stream::abort_with(uint32_t error) {

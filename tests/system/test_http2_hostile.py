@@ -113,7 +113,8 @@ class FloodTest(Hostile):
                     wire.send(b"".join(self.begin_at(origin, 2 * n + 1, "/wait") for n in range(40)))
                     until(lambda: len(origin.requests) == count + 40, "all are at the origin")
                     wire.close()
-                until(lambda: self.proxy.open_files() <= files, "all is closed")
+                # One more at most: another worker may keep an upstream connection of its own.
+                until(lambda: self.proxy.open_files() <= files + 1, "all is closed")
         self.assertUnharmed()
 
 
