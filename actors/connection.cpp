@@ -157,20 +157,20 @@ void connection::log_end() const {
                    id, from.str(), admitted ? policy::to_string(admitted->to.protocol) : "-",
                    admitted ? admitted->to.host.in_url() : "-", admitted ? admitted->to.port : 0,
                    rule, requests, bytes_up + (link ? link->moved.bytes_up : 0),
-                   bytes_down + (link ? link->moved.bytes_down : 0), dns_ms, connect_ms, age.count(),
-                   to_string(end));
+                   bytes_down + (link ? link->moved.bytes_down : 0), dns_ms, connect_ms,
+                   age.count(), to_string(end));
 }
 
 connection_info connection::describe() const {
   connection_info info;
   info.id = id;
   info.client = from.str();
-  info.state = udp                    ? "association"
-               : is_stream            ? (tunnelling ? "tunnel" : "stream")
-               : inside               ? "intercepted"
-               : tunnelling           ? "tunnel"
-               : server               ? "request"
-                                      : "idle";
+  info.state = udp          ? "association"
+               : is_stream  ? (tunnelling ? "tunnel" : "stream")
+               : inside     ? "intercepted"
+               : tunnelling ? "tunnel"
+               : server     ? "request"
+                            : "idle";
   if (server) {
     info.host = server->key.host;
     info.port = server->key.port;

@@ -14,8 +14,9 @@
 
 namespace proxy {
 
-/// One client connection, or one stream of it where the client speaks HTTP/2. Lives on the loop that accepted it (or was handed it) and owns itself
-/// while its flow runs; the shard only lists it.
+/// One client connection, or one stream of it where the client speaks HTTP/2. Lives on the loop
+/// that accepted it (or was handed it) and owns itself while its flow runs; the shard only lists
+/// it.
 using connection_actor = caf::typed_actor<
   // Judge an open tunnel under a new policy; replies true when it was closed.
   caf::replies_to<atom::judge, snapshot_ptr>::with<bool>,
@@ -103,7 +104,7 @@ public:
   std::unique_ptr<upstream> server; ///< Of the request or tunnel under way.
   std::unique_ptr<upstream> ahead;  ///< Dialled for an intercepted tunnel, not yet secured or used.
   std::unique_ptr<interception> inside; ///< Set from CONNECT on when the tunnel is intercepted.
-  std::shared_ptr<http2_link> link; ///< What the client speaks HTTP/2 on, its streams apart.
+  std::shared_ptr<http2_link> link;     ///< What the client speaks HTTP/2 on, its streams apart.
   std::unique_ptr<admission>
     admitted;                       ///< Of the tunnel; with `log.access`, of the last request too.
   std::unique_ptr<association> udp; ///< Of a UDP ASSOCIATE.

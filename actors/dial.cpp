@@ -128,9 +128,9 @@ connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady
 
 task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t port,
                         tls::alpn offer) {
-  tls::client_options options{
-    .offer = offer, .cache = &c.shard.tls_sessions, .port = port};
-  auto session = c.shard.policy->trust ? u.io.begin_tls(*c.shard.policy->trust, name, options) : nullptr;
+  tls::client_options options{.offer = offer, .cache = &c.shard.tls_sessions, .port = port};
+  auto session =
+    c.shard.policy->trust ? u.io.begin_tls(*c.shard.policy->trust, name, options) : nullptr;
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
   auto deadline = c.in(c.timeouts().tls_handshake);

@@ -77,9 +77,8 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
 
 } // namespace
 
-task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const exchange& x,
-                                                            const policy::permit&,
-                                                            tls::alpn offer) {
+task<caf::expected<std::unique_ptr<upstream>>>
+dial_through(connection& c, const exchange& x, const policy::permit&, tls::alpn offer) {
   auto addresses = co_await addresses_of(c, x.via->host);
   if (!addresses)
     co_return std::move(addresses.error());

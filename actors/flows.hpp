@@ -67,7 +67,7 @@ task<> close_in_steps(connection& c);
 /// What a request asks for, taken out of its head: nothing here points into a buffer.
 struct exchange {
   policy::target target;
-  std::string head; ///< Rewritten, ready to be sent upstream.
+  std::string head;     ///< Rewritten, ready to be sent upstream.
   std::string received; ///< Inside a tunnel: the head as it came, to be judged by a newer policy.
   http1::framing body = http1::framing::none;
   uint64_t content_length = 0;
@@ -137,17 +137,15 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy:
 /// Connects through an upstream proxy: CONNECT for tunnels and TLS, the bare connection for plain
 /// requests.
 /// @param judged  Proof that the policy allows the target; its addresses are the proxy's business.
-task<caf::expected<std::unique_ptr<upstream>>> dial_through(connection& c, const exchange& x,
-                                                            const policy::permit& judged,
-                                                            tls::alpn offer);
+task<caf::expected<std::unique_ptr<upstream>>>
+dial_through(connection& c, const exchange& x, const policy::permit& judged, tls::alpn offer);
 
 /// Judges a request again when the policy has changed since it was judged.
 /// @param connected  What it is connected to; nullopt: judged by name alone.
 /// @returns the denial, if it is refused now. A request inside a tunnel is judged as if it had just
 ///          come: `x` then holds what the new policy makes of it.
-[[nodiscard]] std::optional<policy::denial> judge_meanwhile(connection& c, exchange& x,
-                                                            bool by_decider,
-                                                            std::optional<ip_address> connected);
+[[nodiscard]] std::optional<policy::denial>
+judge_meanwhile(connection& c, exchange& x, bool by_decider, std::optional<ip_address> connected);
 
 /// Resolves, vets and dials: the refusal or fault, if any, is already answered.
 /// @returns nullptr when it was; `next` then says what to do with the connection.

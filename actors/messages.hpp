@@ -35,7 +35,7 @@ struct snapshot {
   policy::rules_ptr rules;            ///< Never null.
   policy::upstream_proxies upstreams; ///< Proxies of the environment that ours goes through.
   std::shared_ptr<const tls::client_context>
-    trust; ///< For https:// targets; null before the first load.
+    trust;               ///< For https:// targets; null before the first load.
   tls::authority_ptr ca; ///< Vouches for intercepted hosts; null without `mitm`.
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;

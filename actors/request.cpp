@@ -53,8 +53,8 @@ void take_over(const http1::request& req, exchange& x) {
 policy::denial refuse_unix_socket(const connection& c, const http1::request& req, exchange& x) {
   const auto& rules = *c.shard.policy->rules;
   policy::denial denial;
-  denial.reason = rules.enabled ? policy::reason::unix_socket_unsupported
-                                : policy::reason::proxy_disabled;
+  denial.reason =
+    rules.enabled ? policy::reason::unix_socket_unsupported : policy::reason::proxy_disabled;
   denial.source = policy::source::proxy_state;
   denial.domain_scope = false;
   if (!policy::allows_method(rules.mode, req.method)) {
@@ -100,23 +100,22 @@ void apply(const policy::mitm_hook& hook, http1::rewrite_options& options,
 }
 
 /// Judges what a permitted request that is read asks for, and writes the head to send.
-verdict prepare(connection& c, const http1::request& req, http1::request_target& target, exchange& x,
-                policy::permit permit) {
+verdict prepare(connection& c, const http1::request& req, http1::request_target& target,
+                exchange& x, policy::permit permit) {
   const auto& config = c.shard.config();
   const auto& rules = *c.shard.policy->rules;
   x.under = c.shard.policy;
   x.via = x.under->upstreams.choose(x.target);
-  http1::rewrite_options options{
-    .via = config.via ? product : std::string_view{},
-    .keep_upgrade = x.upgrade,
-    .received = c.is_stream ? "2.0" : ""};
+  http1::rewrite_options options{.via = config.via ? product : std::string_view{},
+                                 .keep_upgrade = x.upgrade,
+                                 .received = c.is_stream ? "2.0" : ""};
   auto& fields = c.shard.fields;
   fields.clear();
   if (policy::is_read(rules, x.target)) {
     if (rules.hooks)
       http1::list_forwarded(req, fields);
-    auto judged = policy::judge_inner(
-      rules, x.target, {req.method, target.path, fields, x.upgrade}, c.shard.path);
+    auto judged = policy::judge_inner(rules, x.target, {req.method, target.path, fields, x.upgrade},
+                                      c.shard.path);
     if (auto* denial = std::get_if<policy::denial>(&judged))
       return std::move(*denial);
     const auto& granted = std::get<policy::forward>(judged);

@@ -141,9 +141,12 @@ task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit
   auto offer = protocols_for(c, x);
   auto again = permit;
   auto got = co_await reach_offering(c, x, std::move(again), offer);
-  if (offer == tls::alpn::http1 && code_of(got.error) == errc::no_common_protocol) {
-    c.shard.pool.note(key_of(x), origin_protocol::http2);
-    got = co_await reach_offering(c, x, std::move(permit), tls::alpn::h2);
+  // What the client speaks, or what was remembered, is not what the upstream speaks.
+  if (offer != tls::alpn::either && got.error && code_of(got.error) == errc::no_common_protocol) {
+    auto only_h1 = offer == tls::alpn::h2;
+    c.shard.pool.note(key_of(x), only_h1 ? origin_protocol::http1 : origin_protocol::http2);
+    got =
+      co_await reach_offering(c, x, std::move(permit), only_h1 ? tls::alpn::http1 : tls::alpn::h2);
   }
   if (got.made) {
     auto address = x.via ? std::nullopt : std::optional{got.made->address};

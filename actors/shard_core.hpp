@@ -47,7 +47,8 @@ struct process_state {
   std::atomic<uint64_t> audit_waiting{0}; ///< Events sent to the audit actor and not yet written.
   std::atomic<uint64_t> audit_dropped{0}; ///< Events not sent because too many waited.
   std::shared_ptr<spdlog::logger> log;    ///< Never null.
-  std::shared_ptr<const tls::server_context> tls_server; ///< Towards clients of intercepted tunnels.
+  std::shared_ptr<const tls::server_context>
+    tls_server; ///< Towards clients of intercepted tunnels.
 
   [[nodiscard]] uint64_t total_connections() const noexcept {
     uint64_t sum = 0;
@@ -69,18 +70,18 @@ public:
   upstream_pool pool;
   resolver_actor resolver;
   ca_actor ca;
-  tls::leaf_cache leaves;        ///< What the CA has minted, so far as it was needed here.
+  tls::leaf_cache leaves;          ///< What the CA has minted, so far as it was needed here.
   tls::session_cache tls_sessions; ///< Of upstreams.
-  audit_actor audit;              ///< Null while there is no audit sink.
-  policy_store_actor store;       ///< For the admin API.
-  std::vector<shard_actor> peers; ///< All shards, this one too; for the admin API and balance.
-  std::function<void()> on_left;  ///< Called when a connection has ended.
+  audit_actor audit;               ///< Null while there is no audit sink.
+  policy_store_actor store;        ///< For the admin API.
+  std::vector<shard_actor> peers;  ///< All shards, this one too; for the admin API and balance.
+  std::function<void()> on_left;   ///< Called when a connection has ended.
   shard_counters counters;
   bool draining = false;
 
-  http1::request request;   ///< Scratch, valid until the next suspension.
-  http1::response response; ///< Scratch, valid until the next suspension.
-  http1::request_path path; ///< Scratch, valid until the next suspension.
+  http1::request request;           ///< Scratch, valid until the next suspension.
+  http1::response response;         ///< Scratch, valid until the next suspension.
+  http1::request_path path;         ///< Scratch, valid until the next suspension.
   std::vector<http1::field> fields; ///< Scratch, valid until the next suspension.
 
   /// What UDP associations receive with and send with, empty between two of them. The buffer is

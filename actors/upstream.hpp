@@ -24,7 +24,8 @@ struct upstream_key {
 /// What an upstream has shown to speak inside TLS.
 enum class origin_protocol : uint8_t { unknown, http1, http2 };
 
-/// A connection to an upstream, or a stream of one that is shared: dialled for one request, then kept for others to the same target.
+/// A connection to an upstream, or a stream of one that is shared: dialled for one request, then
+/// kept for others to the same target.
 class upstream final : public ready_handler {
 public:
   transport io;

@@ -31,15 +31,16 @@ tls::alpn protocols_for(const connection& c, const exchange& x) {
   return c.is_stream && !x.upgrade ? tls::alpn::either : tls::alpn::http1;
 }
 
-task<caf::expected<std::unique_ptr<upstream>>>
-settle_protocol(connection& c, const exchange& x, std::unique_ptr<upstream> dialled,
-                tls::alpn offer) {
+task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, const exchange& x,
+                                                               std::unique_ptr<upstream> dialled,
+                                                               tls::alpn offer) {
   if (!x.target.tls || dialled->io.protocol() != "h2") {
     if (offer == tls::alpn::either)
       c.shard.pool.note(dialled->key, origin_protocol::http1);
     co_return std::move(dialled);
   }
-  auto link = std::make_shared<http2_link>(c.shard.loop, std::move(dialled), limits_of(c.shard.config().limits));
+  auto link = std::make_shared<http2_link>(c.shard.loop, std::move(dialled),
+                                           limits_of(c.shard.config().limits));
   auto& session = link->session();
   link->start();
   {
@@ -58,8 +59,7 @@ settle_protocol(connection& c, const exchange& x, std::unique_ptr<upstream> dial
   }
   if (x.upgrade && !session.takes_websockets())
     co_return caf::make_error(
-      errc::bad_response,
-      std::string{"the upstream speaks HTTP/2 only, and no WebSocket over it"});
+      errc::bad_response, std::string{"the upstream speaks HTTP/2 only, and no WebSocket over it"});
   auto opened = open_stream(link, c.wakes);
   if (!opened)
     co_return caf::make_error(errc::bad_response,

@@ -17,12 +17,12 @@ namespace proxy {
 /// both sides, unless the upstream is known to speak only the other.
 [[nodiscard]] tls::alpn protocols_for(const connection& c, const exchange& x);
 
-/// Makes of a dialled connection what its TLS handshake has agreed on: one on which HTTP/2 is spoken
-/// is shared from now on, and its first stream is returned; any other is returned as it is.
+/// Makes of a dialled connection what its TLS handshake has agreed on: one on which HTTP/2 is
+/// spoken is shared from now on, and its first stream is returned; any other is returned as it is.
 /// @returns errc::bad_response or errc::connection_timeout when HTTP/2 does not come to life.
-task<caf::expected<std::unique_ptr<upstream>>>
-settle_protocol(connection& c, const exchange& x, std::unique_ptr<upstream> dialled,
-                tls::alpn offer);
+task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, const exchange& x,
+                                                               std::unique_ptr<upstream> dialled,
+                                                               tls::alpn offer);
 
 /// Marks that an upstream is being dialled for streams, while it lives.
 class dialling {

@@ -129,13 +129,9 @@ void http2_link::schedule_wakes() {
     loop_.again(*this);
 }
 
-bool http2_link::is_over() const noexcept {
-  return !io_ || (session_.is_over() && out_.empty());
-}
+bool http2_link::is_over() const noexcept { return !io_ || (session_.is_over() && out_.empty()); }
 
-steady_time http2_link::moved_at() const noexcept {
-  return out_.empty() ? loop_.now() : moved_at_;
-}
+steady_time http2_link::moved_at() const noexcept { return out_.empty() ? loop_.now() : moved_at_; }
 
 std::optional<steady_time> http2_link::quiet_since() const noexcept {
   if (session_.stream_count() > 0)

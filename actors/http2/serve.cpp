@@ -35,7 +35,8 @@ steady_time deadline_of(const connection& c) {
 } // namespace
 
 task<> serve_streams(connection& c) {
-  c.link = std::make_shared<http2_link>(c.shard.loop, c.client, c.wakes, limits_of(c.shard.config().limits));
+  c.link = std::make_shared<http2_link>(c.shard.loop, c.client, c.wakes,
+                                        limits_of(c.shard.config().limits));
   c.link->start();
   for (auto patient = true;;) {
     auto& session = c.link->session();

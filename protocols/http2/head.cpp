@@ -13,9 +13,9 @@ namespace {
 /// What frames a message or belongs to a connection: HTTP/2 has neither in fields (RFC 9113
 /// §8.2.2).
 bool belongs_to_http1(std::string_view name) noexcept {
-  static constexpr std::string_view names[] = {"connection",       "host",    "http2-settings",
-                                               "keep-alive",       "te",      "transfer-encoding",
-                                               "proxy-connection", "upgrade",
+  static constexpr std::string_view names[] = {
+    "connection",       "host",    "http2-settings", "keep-alive", "te", "transfer-encoding",
+    "proxy-connection", "upgrade",
   };
   return std::ranges::any_of(names,
                              [&](auto other) { return ascii::equals_ignoring_case(name, other); });

@@ -33,7 +33,7 @@ public:
 private:
   std::string text_; ///< From `read_` on it is unread.
   size_t read_ = 0;
-  size_t data_ = 0;   ///< Bytes of data in the text, read or not, not yet credited.
+  size_t data_ = 0; ///< Bytes of data in the text, read or not, not yet credited.
   size_t credit_ = 0;
   http1::framing framing_ = http1::framing::none;
   bool ended_ = false;

@@ -80,7 +80,8 @@ size_t outgoing_message::keep(std::string_view bytes) {
 
 std::optional<size_t> outgoing_message::write_chunks(std::string_view bytes) {
   if (auto inside = chunks_->pending_data(); inside > 0) {
-    auto size = keep(bytes.substr(0, static_cast<size_t>(std::min<uint64_t>(inside, bytes.size()))));
+    auto size =
+      keep(bytes.substr(0, static_cast<size_t>(std::min<uint64_t>(inside, bytes.size()))));
     chunks_->skip(size);
     return size;
   }

@@ -223,8 +223,8 @@ session::session(role as, const session_limits& limits) : role_(as), limits_(lim
 session::~session() { nghttp2_session_del(handle_); }
 
 caf::error session::receive(std::string_view bytes) {
-  auto taken = nghttp2_session_mem_recv(
-    handle_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  auto taken =
+    nghttp2_session_mem_recv(handle_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   if (taken >= 0)
     return {};
   if (fault_.empty())
@@ -241,8 +241,8 @@ std::string_view session::output() {
 }
 
 bool session::is_over() const noexcept {
-  return lost_ || (nghttp2_session_want_read(handle_) == 0 &&
-                   nghttp2_session_want_write(handle_) == 0);
+  return lost_ ||
+         (nghttp2_session_want_read(handle_) == 0 && nghttp2_session_want_write(handle_) == 0);
 }
 
 void session::lose() {

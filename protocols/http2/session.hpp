@@ -98,17 +98,17 @@ private:
   exchange_facts facts_;
   incoming_message in_;
   outgoing_message out_;
-  size_t place_ = 0;        ///< In the session's list.
-  size_t owed_ = 0;         ///< Bytes of data that the connection's window has not got back.
-  int32_t id_ = -1;         ///< -1: not known to the peer yet.
-  bool head_done_ = false;  ///< The final head was received.
+  size_t place_ = 0;       ///< In the session's list.
+  size_t owed_ = 0;        ///< Bytes of data that the connection's window has not got back.
+  int32_t id_ = -1;        ///< -1: not known to the peer yet.
+  bool head_done_ = false; ///< The final head was received.
   bool has_news_ = false;
-  bool deferred_ = false;   ///< The library waits for data.
-  bool begun_ = false;      ///< Server: the final head was written.
-  bool cut_ = false;        ///< To be reset once the data that waits is sent.
+  bool deferred_ = false; ///< The library waits for data.
+  bool begun_ = false;    ///< Server: the final head was written.
+  bool cut_ = false;      ///< To be reset once the data that waits is sent.
   bool end_sent_ = false;
-  bool released_ = true;    ///< Nobody holds it: not yet, or not any more.
-  bool closed_ = false;     ///< The library has forgotten it.
+  bool released_ = true; ///< Nobody holds it: not yet, or not any more.
+  bool closed_ = false;  ///< The library has forgotten it.
   bool reset_ = false;
   bool refused_ = false;
 };
@@ -151,7 +151,9 @@ public:
   [[nodiscard]] stream* take_news();
   /// Streams that somebody holds, will hold, or that still have something to send. One whose head
   /// is not whole is none yet.
-  [[nodiscard]] size_t stream_count() const noexcept { return streams_.size() - (heading_ ? 1 : 0); }
+  [[nodiscard]] size_t stream_count() const noexcept {
+    return streams_.size() - (heading_ ? 1 : 0);
+  }
   /// What the peer did wrong, "" for nothing.
   [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
 

@@ -105,12 +105,19 @@ CAF_TEST(a request is spelled with its host first and its body framed) {
     CAF_CHECK_EQUAL(request_text(r.fields, r.ended), r.text);
 }
 
-CAF_TEST(what would be another request in HTTP/1.1 is none) {
+CAF_TEST(what would be another request in HTTP / 1.1 is none) {
   const pairs rows[] = {
     {{":method", "GE T"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}},
-    {{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/ HTTP/1.1\r\nx: y"}},
+    {{":method", "GET"},
+     {":scheme", "https"},
+     {":authority", "a"},
+     {":path", "/ HTTP/1.1\r\nx: y"}},
     {{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", ""}},
-    {{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}, {"x", "1\r\ny: 2"}},
+    {{":method", "GET"},
+     {":scheme", "https"},
+     {":authority", "a"},
+     {":path", "/"},
+     {"x", "1\r\ny: 2"}},
     {{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}, {"x: y", "1"}},
     {{":scheme", "https"}, {":authority", "a"}, {":path", "/"}},
   };
@@ -121,8 +128,8 @@ CAF_TEST(what would be another request in HTTP/1.1 is none) {
 CAF_TEST(a section beyond a limit is a head beyond the limit) {
   http1::head_limits limits{200, 6};
   for (auto count : {7, 100}) {
-    auto in = section({{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}},
-                      limits);
+    auto in = section(
+      {{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}}, limits);
     for (auto i = 4; i < count; ++i)
       in.add(count == 7 ? "x" : "a-longer-name", "and a value");
     exchange_facts facts;
@@ -133,7 +140,7 @@ CAF_TEST(a section beyond a limit is a head beyond the limit) {
   }
 }
 
-CAF_TEST(a WebSocket is an upgrade in HTTP/1.1 and an extended CONNECT in HTTP/2) {
+CAF_TEST(a WebSocket is an upgrade in HTTP / 1.1 and an extended CONNECT in HTTP / 2) {
   exchange_facts client;
   auto upgrade = spell_request(section({{":method", "CONNECT"},
                                         {":protocol", "websocket"},
@@ -164,7 +171,8 @@ CAF_TEST(a WebSocket is an upgrade in HTTP/1.1 and an extended CONNECT in HTTP/2
 }
 
 CAF_TEST(the key of RFC 6455 has the answer of RFC 6455) {
-  CAF_CHECK_EQUAL(websocket::accept_for("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  CAF_CHECK_EQUAL(websocket::accept_for("dGhlIHNhbXBsZSBub25jZQ=="),
+                  "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
   CAF_CHECK_EQUAL(websocket::make_key().size(), 24u);
   CAF_CHECK_NOT_EQUAL(websocket::make_key(), websocket::make_key());
 }

@@ -62,7 +62,7 @@ struct fixture {
 
 CAF_TEST_FIXTURE_SCOPE(session_tests, fixture)
 
-CAF_TEST(a request and its response arrive in HTTP/1.1) {
+CAF_TEST(a request and its response arrive in HTTP / 1.1) {
   auto [near, far] = exchange(get_x);
   CAF_CHECK_EQUAL(read_all(*far), get_x);
   CAF_CHECK(far->ended());
@@ -183,7 +183,8 @@ CAF_TEST(a body until close ends when it is let go of and not when it is cut off
 
 CAF_TEST(interim responses come before the final one) {
   auto [near, far] = exchange(get_x);
-  CAF_REQUIRE(far->write("HTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 204 No\r\n\r\n").has_value());
+  CAF_REQUIRE(
+    far->write("HTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 204 No\r\n\r\n").has_value());
   settle();
   CAF_CHECK_EQUAL(read_all(*near), "HTTP/1.1 103 \r\nlink: x\r\n\r\nHTTP/1.1 204 \r\n\r\n");
 }
@@ -242,7 +243,7 @@ CAF_TEST(the loss of the transport cuts all streams short) {
   CAF_CHECK_EQUAL(server.stream_count(), 0u);
 }
 
-CAF_TEST(a WebSocket passes from one HTTP/1.1 end to the other) {
+CAF_TEST(a WebSocket passes from one HTTP / 1.1 end to the other) {
   auto [near, far] = exchange("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
                               "Connection: upgrade\r\nSec-WebSocket-Key: abc\r\n\r\n");
   auto request = read_all(*far);
@@ -270,10 +271,9 @@ CAF_TEST(a WebSocket passes from one HTTP/1.1 end to the other) {
   CAF_CHECK(!far->is_reset());
 }
 
-CAF_TEST(bytes that are no HTTP/2 end the session) {
+CAF_TEST(bytes that are no HTTP / 2 end the session) {
   session victim{role::server, {}};
-  CAF_CHECK(victim.receive("GET / HTTP/1.1\r\nHost: a\r\n\r\n") ||
-            victim.is_over());
+  CAF_CHECK(victim.receive("GET / HTTP/1.1\r\nHost: a\r\n\r\n") || victim.is_over());
   CAF_CHECK(!victim.fault().empty());
 }
 
