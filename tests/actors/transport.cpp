@@ -20,7 +20,10 @@ struct idle_handler final : ready_handler {
 
 /// A transport under test, and the scripted peer of its connection.
 struct fixture : loop_fixture, tls_fixture {
-  fixture() {
+  fixture() { reconnect(); }
+
+  void reconnect() {
+    near.close();
     auto [mine, theirs] = tcp_pair();
     peer = std::move(theirs);
     CAF_REQUIRE(near.raw.open(loop, mine.release(), &handler));
@@ -148,10 +151,6 @@ CAF_TEST(a part of a record is no reason to read again) {
 }
 
 CAF_TEST(what came along with the end of a handshake can be read at once) {
-  near.raw.close();
-  auto [mine, theirs] = tcp_pair();
-  peer = std::move(theirs);
-  CAF_REQUIRE(near.raw.open(loop, mine.release(), &handler));
   auto session = server->session(*shown, near.raw.descriptor(), {});
   auto theirs_session = client->session(parsed("example.com"), peer.fd);
   CAF_REQUIRE_EQUAL(tls::connect_step(*theirs_session), step::want_read);
@@ -235,6 +234,20 @@ CAF_TEST(the end of a peer is told after its last bytes) {
   CAF_CHECK(near.may_read());
   char room[8];
   CAF_CHECK(near.read(room).ended());
+}
+
+CAF_TEST(a connection that breaks off is told from one that ends after its last bytes too) {
+  for (std::string_view after : {"", "\x17\x03\x03\x00\x20 no record of this session's"}) {
+    reconnect();
+    secure();
+    CAF_REQUIRE(peer.send(sealed({"last"}) + std::string{after}));
+    peer.close();
+    CAF_REQUIRE(run_until([this] { return near.raw.peer_done(); }));
+    CAF_CHECK_EQUAL(read_all(2), "last");
+    CAF_CHECK(near.may_read());
+    char room[8];
+    CAF_CHECK(near.read(room).failed());
+  }
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -15,6 +15,16 @@ public class Fetch {
   }
 }"""
 
+GO_FETCH = """
+package main
+import ("fmt"; "io"; "net/http"; "os")
+func main() {
+  reply, err := http.Get(os.Args[1])
+  if err != nil { fmt.Println("failed", err); os.Exit(1) }
+  body, _ := io.ReadAll(reply.Body)
+  fmt.Println(reply.StatusCode, reply.Header.Get("x-proxy-error"), string(body))
+}"""
+
 
 class Intercepted:
     """A proxy that reads every request, and clients that know of it what `env` prints."""
@@ -52,6 +62,16 @@ class InterceptedClientsTest(Intercepted, test_clients.ClientsTest):
         with open(source, "w") as file:
             file.write(JAVA_FETCH)
         self.assertEchoed(self.tool("java", source, self.https.at("allowed.test", "/java")), "/java")
+
+    def test_go(self):
+        if not shutil.which("go"):
+            self.skipTest("no Go here (package golang-go)")
+        source, program = os.path.join(self.tmp, "fetch.go"), os.path.join(self.tmp, "fetch")
+        with open(source, "w") as file:
+            file.write(GO_FETCH)
+        built = self.run_tool("go", "build", "-o", program, source, env=clean_env(HOME=self.tmp, GO111MODULE="off"), seconds=240)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        self.check_fetcher(program)
 
     def test_the_bundle_is_what_the_platform_trusts_and_our_ca(self):
         with open(self.trusted) as file:
