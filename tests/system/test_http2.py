@@ -324,6 +324,7 @@ class ChangeTest(Http2):
         self.origin.release.set()
         self.assertEqual(waiting.response().status, 200)
         self.assertEqual(client.ended(), Code.NO_ERROR)
+        client.close()
         self.assertEqual(proxy.wait(), 0)
 
     def test_a_drain_waits_for_no_idle_connection(self):
@@ -332,6 +333,7 @@ class ChangeTest(Http2):
         client.ask()
         proxy.signal(signal.SIGTERM)
         self.assertEqual(client.ended(), Code.NO_ERROR)
+        client.close()
         self.assertEqual(proxy.wait(), 0)
 
     def test_a_silent_connection_is_closed_after_its_time(self):
