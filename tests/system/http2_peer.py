@@ -1,4 +1,4 @@
-"""HTTP/2 as a test speaks it: either end of a connection, and bytes that no honest end would send.
+"""Either end of an HTTP/2 connection, as a test speaks it.
 
 The module h2 keeps the state of the protocol and complains of a peer that breaks it; what a test sends is not checked.
 """
@@ -6,55 +6,17 @@ import contextlib
 import select
 import socket
 import ssl
-import struct
-import sys
 import threading
 
-try:
-    import h2.connection
-except ImportError:  # another Python than Debian's, where the package python3-h2 is; all of it is Python source
-    sys.path.append("/usr/lib/python3/dist-packages")
-    import h2.connection
+from http2_frames import Code  # which finds h2
 import h2.config
+import h2.connection
 import h2.events
 import h2.exceptions
-import hpack
-from h2.errors import ErrorCodes as Code
 from h2.settings import SettingCodes as Setting, Settings
 
 from client import Response
 from support import PATIENCE
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
-END_STREAM, ACK, END_HEADERS, PADDED, WITH_PRIORITY = 1, 1, 4, 8, 32
-
-
-def frame(kind, flags=0, stream=0, payload=b"", size=None):
-    """A frame (RFC 9113 §4.1) whose length is a lie where `size` is given."""
-    length = len(payload) if size is None else size
-    return struct.pack("!I", length)[1:] + struct.pack("!BBI", kind, flags, stream) + payload
-
-
-def settings(*pairs):
-    return frame(SETTINGS, payload=b"".join(struct.pack("!HI", name, value) for name, value in pairs))
-
-
-def goaway(last, code=Code.NO_ERROR):
-    return frame(GOAWAY, payload=struct.pack("!II", last, code))
-
-
-def reset(stream, code=Code.CANCEL):
-    return frame(RST_STREAM, stream=stream, payload=struct.pack("!I", code))
-
-
-def window(stream, size):
-    return frame(WINDOW_UPDATE, stream=stream, payload=struct.pack("!I", size))
-
-
-def block(*fields):
-    """A header block that leaves the decoder's table as it was, so that blocks go in any order and number."""
-    return hpack.Encoder().encode([hpack.NeverIndexedHeaderTuple(*field) for field in fields])
 
 
 class Gone(Exception):
@@ -186,7 +148,7 @@ class Peer:
     def __init__(self, sock, authority=None, serve=None, settings=None, reading=True):
         self.sock, self.authority, self.serve, self.reading = sock, authority, serve, reading
         self.news = threading.Condition()
-        self.streams, self.settings, self.pongs = {}, {}, 0
+        self.streams, self.settings = {}, {}
         self.goaway, self.closed, self.fault, self.reader = None, False, None, None
         self.h2 = Connection(h2.config.H2Configuration(
             client_side=serve is None, header_encoding="latin-1", validate_outbound_headers=False,
@@ -260,8 +222,6 @@ class Peer:
             self.settings.update({name: change.new_value for name, change in event.changed_settings.items()})
         elif kind is h2.events.ConnectionTerminated:
             self.goaway = event
-        elif kind is h2.events.PingAckReceived:
-            self.pongs += 1
 
     def _serve(self, stream):
         with contextlib.suppress(Gone):
@@ -274,7 +234,7 @@ class Peer:
                 try:
                     left = left[self.sock.send(left):]
                 except ssl.SSLWantWriteError:
-                    select.select([], [self.sock], [], PATIENCE)
+                    self.closed = not select.select([], [self.sock], [], PATIENCE)[1]
                 except OSError:
                     self.closed = True
 
@@ -321,14 +281,6 @@ class Peer:
                 raise AssertionError("the connection stayed open")
             return self.goaway and self.goaway.error_code
 
-    def ping(self):
-        """Whether the peer still answers."""
-        with self.news:
-            count = self.pongs
-            self.h2.ping(b"ping-pon")
-            self.flush()
-        self.wait(lambda: self.pongs > count, "the answer to a PING")
-
     def read_on(self):
         """Opens the windows for all that has come, and from now on for all that comes."""
         with self.news:
@@ -350,61 +302,3 @@ class Peer:
         if self.reader:  # else the one who runs it closes
             self.reader.join()
             self.sock.close()
-
-
-class Wire:
-    """A client that sends any bytes it likes, and reads what comes frame by frame."""
-
-    def __init__(self, sock, greeting=PREFACE + settings()):
-        self.sock, self.buffer, self.decoder = sock, b"", hpack.Decoder()
-        sock.settimeout(PATIENCE)
-        self.send(greeting)
-
-    def send(self, data):
-        """Whether the peer still took it."""
-        try:
-            self.sock.sendall(data)
-            return True
-        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
-            return False
-
-    def request(self, stream, *fields, end=True):
-        self.send(frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, block(*fields)))
-
-    def _read(self, size):
-        while len(self.buffer) < size:
-            try:
-                data = self.sock.recv(65536)
-            except (ConnectionResetError, ssl.SSLEOFError):
-                data = b""
-            if not data:
-                return None
-            self.buffer += data
-        part, self.buffer = self.buffer[:size], self.buffer[size:]
-        return part
-
-    def frames(self):
-        """(kind, flags, stream, payload) until the peer closes."""
-        while head := self._read(9):
-            kind, flags, stream = struct.unpack("!BBI", head[3:])
-            payload = self._read(int.from_bytes(head[:3], "big"))
-            if payload is None:
-                return
-            yield kind, flags, stream, payload
-
-    def outcome(self, stream=None):
-        """What became of a stream, or (None) of the connection, in words: "status 431", "reset CANCEL", "goaway", "closed"."""
-        last = "closed"
-        for kind, flags, number, payload in self.frames():
-            if kind == HEADERS:  # the proxy pads nothing, and its heads fit into a frame
-                status = dict(self.decoder.decode(payload)).get(":status")
-                if number == stream:
-                    return f"status {status}"
-            elif kind == RST_STREAM and number == stream:
-                return f"reset {Code(int.from_bytes(payload, 'big')).name}"
-            elif kind == GOAWAY:
-                last = f"goaway {Code(int.from_bytes(payload[4:8], 'big')).name}"
-        return last
-
-    def close(self):
-        self.sock.close()

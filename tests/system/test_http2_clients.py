@@ -64,8 +64,8 @@ class CurlTest(Http2ClientsTest):
 
     def curl(self, *args):
         """What curl says of its transfer, then the body."""
-        told, _, body = self.tool("curl", "-sS", "--http2", "-w", "%{stderr}", "-w", "\n%{http_version} %{http_code}", *args).rpartition("\n")
-        return body, told
+        body, _, said = self.tool("curl", "-sS", "--http2", "-w", "\n%{http_version} %{http_code}", *args).rpartition("\n")
+        return said, body
 
     def test_requests_of_every_kind(self):
         for origin in self.origins:
@@ -170,6 +170,6 @@ class WebSocketClientTest(Http2ClientsTest):
         if not python:
             self.skipTest("no Python here has the module websockets (package python3-websockets)")
         script = [python, os.path.join(HERE, "websocket_peer.py")]
-        at, proxy = self.serve(*script), "%s:%d" % self.proxy.address()
-        self.assertEqual(json.loads(self.tool(*script, "call", proxy, at, "/ws/chat")), {"text": 5, "binary": 1_000_000, "closed": 1000})
-        self.assertEqual(json.loads(self.tool(*script, "call", proxy, at, "/other")), {"status": 403, "error": "blocked-by-mitm-hook"})
+        call = [*script, "call", "%s:%d" % self.proxy.address(), self.serve(*script)]
+        self.assertEqual(json.loads(self.tool(*call, "/ws/chat")), {"text": 5, "binary": 1_000_000, "closed": 1000})
+        self.assertEqual(json.loads(self.tool(*call, "/other")), {"status": 403, "error": "blocked-by-mitm-hook"})
