@@ -54,7 +54,9 @@ int read_wire(BIO* bio, char* into, size_t room, size_t* size) {
   }
   auto result = BIO_read_ex(BIO_next(bio), into, room, size);
   BIO_copy_next_retry(bio);
-  state.emptied = result == 1 ? *size < room : BIO_should_retry(bio) != 0;
+  // The kernel's TLS gives out one record at a time.
+  auto is_short = *size < room && BIO_get_ktls_recv(BIO_next(bio)) == 0;
+  state.emptied = result == 1 ? is_short : BIO_should_retry(bio) != 0;
   return result;
 }
 

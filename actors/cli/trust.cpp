@@ -18,7 +18,7 @@ int complain(const std::string& what) {
   return exit_failed;
 }
 
-/// Runs one command to its end, its output on our stderr. @returns its exit code.
+/// Runs one command to its end, said on stderr before its own output. @returns its exit code.
 int run_one(const command_line& command) {
   std::cerr << "+ " << shell_line(command) << '\n';
   sigset_t none;

@@ -16,6 +16,8 @@ namespace {
 /// What the CA is called in every store.
 constexpr const char* entry_name = "codex-network-proxy";
 constexpr const char* debian_file = "/usr/local/share/ca-certificates/codex-network-proxy.crt";
+constexpr const char* debian_link = "/etc/ssl/certs/codex-network-proxy.pem";
+constexpr const char* debian_java_hook = "/etc/ca-certificates/update.d/jks-keystore";
 constexpr const char* fedora_file = "/etc/pki/ca-trust/source/anchors/codex-network-proxy.pem";
 constexpr const char* system_keychain = "/Library/Keychains/System.keychain";
 
@@ -47,6 +49,8 @@ trust_places find_trust_places() {
 #endif
   if (is_in_path("update-ca-certificates"))
     out.stores.push_back(trust_store::debian);
+  if (::access(debian_java_hook, X_OK) == 0)
+    out.java_hook = debian_java_hook;
   if (is_in_path("update-ca-trust"))
     out.stores.push_back(trust_store::fedora);
   const auto* home = std::getenv("HOME");
@@ -65,7 +69,8 @@ std::vector<command_line> plan_trust(const trust_places& places, const std::stri
     switch (store) {
       case trust_store::debian:
         out.push_back({"install", "-D", "-m", "0644", certificate, debian_file});
-        out.push_back({"update-ca-certificates"});
+        // Fresh: it would not tell Java of another certificate under a name that it knows.
+        out.push_back({"update-ca-certificates", "--fresh"});
         break;
       case trust_store::fedora:
         out.push_back({"install", "-D", "-m", "0644", certificate, fedora_file});
@@ -89,6 +94,10 @@ std::vector<command_line> plan_untrust(const trust_places& places, const std::st
       case trust_store::debian:
         out.push_back({"rm", "-f", debian_file});
         out.push_back({"update-ca-certificates", "--fresh"});
+        // It tells Java of what is new, and not of a file that is gone.
+        if (!places.java_hook.empty())
+          out.push_back(
+            {"sh", "-c", std::string{"echo -"} + debian_link + " | " + places.java_hook});
         break;
       case trust_store::fedora:
         out.push_back({"rm", "-f", fedora_file});

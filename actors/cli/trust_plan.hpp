@@ -17,6 +17,7 @@ enum class trust_store : uint8_t {
 struct trust_places {
   std::vector<trust_store> stores;
   std::string nss_database; ///< Of the user (Chromium, Firefox packages), "" for none.
+  std::string java_hook;    ///< Debian's program that keeps Java's store, "" for none.
 };
 
 /// Looks around: which programs are there, and whether the user has an NSS database and certutil.

@@ -22,21 +22,27 @@ CAF_TEST(each store has its commands and the way back) {
     std::string trust, untrust;
   };
   for (const auto& [places, trust, untrust] : std::initializer_list<row>{
-         {{{trust_store::debian}, ""},
+         {{{trust_store::debian}, "", ""},
           "install -D -m 0644 /h/ca.pem /usr/local/share/ca-certificates/codex-network-proxy.crt\n"
-          "update-ca-certificates\n",
+          "update-ca-certificates --fresh\n",
           "rm -f /usr/local/share/ca-certificates/codex-network-proxy.crt\n"
           "update-ca-certificates --fresh\n"},
-         {{{trust_store::fedora}, ""},
+         {{{trust_store::debian}, "", "/etc/hook"},
+          "install -D -m 0644 /h/ca.pem /usr/local/share/ca-certificates/codex-network-proxy.crt\n"
+          "update-ca-certificates --fresh\n",
+          "rm -f /usr/local/share/ca-certificates/codex-network-proxy.crt\n"
+          "update-ca-certificates --fresh\n"
+          "sh -c 'echo -/etc/ssl/certs/codex-network-proxy.pem | /etc/hook'\n"},
+         {{{trust_store::fedora}, "", ""},
           "install -D -m 0644 /h/ca.pem /etc/pki/ca-trust/source/anchors/codex-network-proxy.pem\n"
           "update-ca-trust extract\n",
           "rm -f /etc/pki/ca-trust/source/anchors/codex-network-proxy.pem\n"
           "update-ca-trust extract\n"},
-         {{{trust_store::macos}, ""},
+         {{{trust_store::macos}, "", ""},
           "security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain "
           "/h/ca.pem\n",
           "security remove-trusted-cert -d /h/ca.pem\n"},
-         {{{}, "/h/.pki/nssdb"},
+         {{{}, "/h/.pki/nssdb", ""},
           "certutil -d sql:/h/.pki/nssdb -A -t C,, -n codex-network-proxy -i /h/ca.pem\n",
           "certutil -d sql:/h/.pki/nssdb -D -n codex-network-proxy\n"},
          {{}, "", ""},

@@ -88,7 +88,15 @@ CAF_TEST(a read takes all records there are and tells whether the socket has mor
     CAF_REQUIRE_EQUAL(write(*both->client, record.data(), record.size(), sent), step::done);
   CAF_CHECK_EQUAL(read_of(1000), 1000u);
   CAF_CHECK(!has_emptied_socket(*both->server));
-  CAF_CHECK_EQUAL(read_of(100 * 1024), 4 * record.size() - 1000);
+  // A call may end where what was taken from the socket ends with a record.
+  std::string rest(100 * 1024, '\0');
+  size_t all = 0;
+  for (int calls = 0; calls < 4 && !has_emptied_socket(*both->server); ++calls) {
+    size_t got = 0;
+    (void)read(*both->server, rest.data(), rest.size(), got);
+    all += got;
+  }
+  CAF_CHECK_EQUAL(all, 4 * record.size() - 1000);
   CAF_CHECK(has_emptied_socket(*both->server));
 }
 
