@@ -52,12 +52,12 @@ public:
     return std::exchange(seen_, moved) != moved;
   }
   [[nodiscard]] step timed_out() {
-    // A connection that has gone silent must not take more streams.
-    if (u_.io.is_stream())
-      u_.io.stream()->link().session().drain();
     // Whoever owes the next byte is the one that is late.
     if (!request_sent() && !up_.holds_bytes() && !x_.expects_continue)
       return fail(errc::request_timeout, "the request body did not arrive in time");
+    // A connection that has gone silent must not take more streams.
+    if (u_.io.is_stream())
+      u_.io.stream()->link().session().drain();
     return fail(errc::response_timeout, "no response from the upstream in time");
   }
   [[nodiscard]] caf::error take_error() { return std::move(error_); }
