@@ -160,8 +160,12 @@ struct library_calls {
     if (frame->hd.type != NGHTTP2_HEADERS)
       return 0;
     auto id = frame->hd.stream_id;
-    if (stream_of(library, id)) {
-      nghttp2_submit_rst_stream(library, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
+    if (auto* s = stream_of(library, id)) {
+      // A request that did not leave is closed by the library, and nothing may be said of it.
+      if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        s->refused_ = why == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED;
+      else
+        nghttp2_submit_rst_stream(library, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
       return 0;
     }
     // A request that never became a stream.

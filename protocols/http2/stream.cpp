@@ -160,7 +160,7 @@ void stream::take_end() {
 void stream::take_close(uint32_t error) {
   closed_ = true;
   reset_ = error != NGHTTP2_NO_ERROR || !in_.ended();
-  refused_ = error == NGHTTP2_REFUSED_STREAM;
+  refused_ |= error == NGHTTP2_REFUSED_STREAM;
   session_.tell(*this);
 }
 

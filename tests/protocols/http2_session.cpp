@@ -214,6 +214,21 @@ CAF_TEST(a drained server serves what is open and takes nothing new) {
   CAF_CHECK(server.is_over());
 }
 
+CAF_TEST(a request that the goodbye overtakes is refused without a word to the server) {
+  auto* near = client.open();
+  CAF_REQUIRE(near != nullptr);
+  CAF_REQUIRE(near->write(get_x).has_value());
+  server.drain();
+  carry(server, client);
+  settle();
+  CAF_CHECK(near->is_reset());
+  CAF_CHECK(near->is_refused());
+  near->release();
+  settle();
+  CAF_CHECK_EQUAL(server.fault(), "");
+  CAF_CHECK_EQUAL(client.stream_count(), 0u);
+}
+
 CAF_TEST(there are no more streams than the server allows) {
   std::vector<stream*> opened;
   while (auto* s = client.open()) {
