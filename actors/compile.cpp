@@ -182,7 +182,8 @@ tls::ca_paths ca_paths_of(const config::proxy_config& config) {
 }
 
 tls::bundle_paths bundle_paths_of(const config::proxy_config& config) {
-  return {config.codex_home + "/proxy/ca-bundle.pem", config.codex_home + "/proxy/ca-bundle.p12"};
+  auto folder = config.codex_home + "/proxy/";
+  return {folder + "ca-bundle.pem", folder + "ca-bundle.p12", folder + "wgetrc"};
 }
 
 void write_trust_bundle(const config::proxy_config& config, const config::sources& from,

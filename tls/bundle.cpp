@@ -80,6 +80,13 @@ caf::expected<bundle_report> write_bundle(const bundle_paths& paths, const bundl
   if (!is_new)
     return std::move(is_new.error());
   bundle_report report{roots.certificates().size(), *is_new, std::move(roots.notes())};
+  if (!paths.wget_file.empty()) {
+    is_new =
+      store(paths.wget_file, "the settings for Wget", "ca_certificate = " + paths.pem + '\n');
+    if (!is_new)
+      return std::move(is_new.error());
+    report.is_new = report.is_new || *is_new;
+  }
   if (paths.java_store.empty())
     return report;
   auto encoded = java_store_of(roots.certificates(), java_store_password);

@@ -9,10 +9,11 @@
 
 namespace proxy::tls {
 
-/// Where the programs that we start find whom to trust. Both are 0644.
+/// Where the programs that we start find whom to trust. All are 0644.
 struct bundle_paths {
-  std::string pem;        ///< Certificates, nothing else.
-  std::string java_store; ///< The same as a PKCS #12 trust store for Java; "" for none.
+  std::string pem;         ///< Certificates, nothing else.
+  std::string java_store;  ///< The same as a PKCS #12 trust store for Java; "" for none.
+  std::string wget_file{}; ///< Tells Wget of the bundle, which no variable does; "" for none.
 };
 
 /// What opens the trust store; Java's own default, and no secret: it holds certificates only.

@@ -1,6 +1,9 @@
 #include "actors/cli/child_env.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "actors/compile.hpp"
@@ -11,7 +14,17 @@ namespace proxy::cli {
 namespace {
 
 /// What a variable is set to.
-enum class means : uint8_t { proxy, direct, local_binding, yes, one, bundle, authority, java };
+enum class means : uint8_t {
+  proxy,
+  direct,
+  local_binding,
+  yes,
+  one,
+  bundle,
+  authority,
+  java,
+  wget
+};
 
 struct row {
   std::string_view name;
@@ -84,6 +97,7 @@ constexpr row trust_rows[] = {
   {"NIX_SSL_CERT_FILE", means::bundle},
   {"HEX_CACERTS_PATH", means::bundle},
   {"JAVA_TOOL_OPTIONS", means::java},
+  {"WGETRC", means::wget},
 };
 
 /// Only forms that all implementations read alike; more would let traffic past the policy.
@@ -123,6 +137,14 @@ std::string java_options(std::string_view proxy_url, const std::string& trust_st
          tls::java_store_password;
 }
 
+/// Whether the user has settings for Wget, which ours would hide.
+bool has_own_wgetrc() {
+  if (std::getenv("WGETRC"))
+    return true;
+  const auto* home = std::getenv("HOME");
+  return home && ::access((std::string{home} + "/.wgetrc").c_str(), F_OK) == 0;
+}
+
 } // namespace
 
 std::vector<variable> child_variables(const std::string& proxy_url,
@@ -138,13 +160,15 @@ std::vector<variable> child_variables(const std::string& proxy_url,
       case means::bundle: return trusted.pem;
       case means::authority: return ca_paths_of(config).certificate;
       case means::java: return java_options(proxy_url, trusted.java_store);
+      case means::wget: return trusted.wget_file;
     }
     return {};
   };
   std::vector<variable> out;
   auto add = [&](std::span<const row> some) {
     for (const auto& r : some)
-      out.push_back({std::string{r.name}, value_of(r.value)});
+      if (r.value != means::wget || !has_own_wgetrc())
+        out.push_back({std::string{r.name}, value_of(r.value)});
   };
   add(rows);
   if (config.mitm.enabled)

@@ -55,6 +55,10 @@ class InterceptedClientsTest(Intercepted, test_clients.ClientsTest):
         self.assertEchoed(self.tool("curl", "-sS", "--http2", self.https.at("allowed.test", "/curl")), "/curl")
         self.proxy.wait_for_line("msg=inspected .*path=/curl ")
 
+    def test_wget_needs_no_option(self):
+        told = self.tool("wget", "-qO-", "--tries=1", self.https.at("allowed.test", "/wget"))
+        self.assertEchoed(told, "/wget")
+
     def test_java(self):
         if not shutil.which("java") or self.tool("java", "--list-modules").stdout.find("jdk.compiler") < 0:
             self.skipTest("no Java with a compiler here (package default-jdk-headless)")
