@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "protocols/first_bytes.hpp"
 #include "tests/fuzz/stepwise.hpp"
 
 using namespace proxy;
@@ -35,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto got = decode(decode_client_hello, view(data, size));
   if (!got)
     return 0;
+  require(tell_first_bytes(view(data, size)) == first_bytes::tls, "a hello is known for one");
   auto& value = got->value;
   require(value.server_name.size() <= 255, "a server name has an end");
   require(std::ranges::all_of(value.server_name, [](char c) { return c > ' ' && c <= '~'; }),

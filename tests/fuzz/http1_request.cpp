@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "protocols/first_bytes.hpp"
 #include "protocols/http1/rewrite.hpp"
 #include "tests/fuzz/http1_head.hpp"
 
@@ -54,6 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(in.size() <= limits.max_bytes, "a head has a limit");
   for (size_t end = 0; end <= in.size(); ++end)
     require(may_be_request(in.substr(0, end)), "a request may be one from its first byte on");
+  auto told = tell_first_bytes(in);
+  require(told == first_bytes::http || req.method == "PROXY", "a request is known for one");
   check_fields(req, in);
   request_target target;
   if (parse_target(req, target))

@@ -1,0 +1,152 @@
+#include "protocols/first_bytes.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "protocols/http1/grammar.hpp"
+
+namespace proxy {
+
+namespace {
+
+using namespace std::string_view_literals;
+
+uint8_t byte_at(std::string_view in, size_t at) noexcept { return static_cast<uint8_t>(in[at]); }
+
+/// TLS: a record of any type, although only a handshake may begin. OpenSSL lets other records come
+/// before the hello.
+first_bytes tell_tls(std::string_view in) noexcept {
+  constexpr uint8_t least_type = 20, handshake = 22, most_type = 24, major_version = 3;
+  auto type = byte_at(in, 0);
+  if (type == handshake)
+    return first_bytes::tls;
+  if (type < least_type || type > most_type)
+    return first_bytes::other;
+  if (in.size() < 2)
+    return first_bytes::undecided;
+  return byte_at(in, 1) == major_version ? first_bytes::tls : first_bytes::other;
+}
+
+/// A hello in the form of SSL 2 (RFC 5246 §E.2): a length with its top bit set, the type of the
+/// message, and the version that is asked for.
+first_bytes tell_ssl2(std::string_view in) noexcept {
+  constexpr size_t least = 9, most = 16 * 1024;
+  constexpr uint8_t is_hello = 1;
+  auto first = byte_at(in, 0);
+  if ((first & 0x80) == 0 || (first & 0x7fu) << 8 > most)
+    return first_bytes::other;
+  if (in.size() < 2)
+    return first_bytes::undecided;
+  if (auto size = (first & 0x7fu) << 8 | byte_at(in, 1); size < least || size > most)
+    return first_bytes::other;
+  if (in.size() < 3)
+    return first_bytes::undecided;
+  if (byte_at(in, 2) != is_hello)
+    return first_bytes::other;
+  if (in.size() < 4)
+    return first_bytes::undecided;
+  auto major = byte_at(in, 3);
+  return major == 3 || major == 0 ? first_bytes::tls : first_bytes::other; // SSL 2 itself is 0.2
+}
+
+/// Whitespace as the most lenient readers have it: RFC 9112 §3 allows VT, FF and bare CR, Python's
+/// split() takes more.
+bool is_blank(char c) noexcept {
+  auto b = static_cast<uint8_t>(c);
+  return b == ' ' || (b >= 0x09 && b <= 0x0d && b != '\n') || (b >= 0x1c && b <= 0x1f) ||
+         b == 0x85 || b == 0xa0;
+}
+
+bool is_control(char c) noexcept { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
+bool names_http(std::string_view line) noexcept {
+  static constexpr auto version = "http/"sv;
+  return std::search(line.begin(), line.end(), version.begin(), version.end(),
+                     [](char a, char b) { return lower(a) == b; }) != line.end();
+}
+
+/// Methods that servers know: behind one of them a target may hold any byte.
+bool is_known_method(std::string_view method) noexcept {
+  static constexpr std::array known{
+    "ACL"sv,       "CHECKOUT"sv, "CONNECT"sv, "COPY"sv,      "DELETE"sv, "GET"sv,
+    "HEAD"sv,      "LINK"sv,     "LOCK"sv,    "MERGE"sv,     "MKCOL"sv,  "MKCALENDAR"sv,
+    "MOVE"sv,      "OPTIONS"sv,  "PATCH"sv,   "POST"sv,      "PRI"sv,    "PROPFIND"sv,
+    "PROPPATCH"sv, "PURGE"sv,    "PUT"sv,     "QUERY"sv,     "REPORT"sv, "SEARCH"sv,
+    "SUBSCRIBE"sv, "TRACE"sv,    "UNLINK"sv,  "UNLOCK"sv,    "UPDATE"sv, "VIEW"sv,
+    "NOTIFY"sv,    "M-SEARCH"sv, "BIND"sv,    "MKACTIVITY"sv};
+  return std::ranges::find(known, method) != known.end();
+}
+
+/// Whether a line of a known method is a request of HTTP/0.9, which names no version.
+bool is_simple_request(std::string_view target) noexcept {
+  return target.starts_with('/') || target.starts_with("http:") || target.starts_with("https:");
+}
+
+/// Where a line of an unknown method ceases to be a request line; its size when it does not.
+size_t find_break(std::string_view method, std::string_view line) noexcept {
+  auto breaks = [&](size_t at) {
+    return at < method.size() ? !http1::is_token_char(line[at])
+                              : is_control(line[at]) && !is_blank(line[at]);
+  };
+  size_t at = 0;
+  while (at < line.size() && !breaks(at))
+    ++at;
+  return at;
+}
+
+/// @param line  What has come of the first line that is not empty, without its end.
+/// @param whole Its end has come.
+first_bytes tell_line(std::string_view line, bool whole) noexcept {
+  auto method =
+    line.substr(0, static_cast<size_t>(std::ranges::find_if(line, is_blank) - line.begin()));
+  auto rest = line.substr(method.size());
+  if (method == "PROXY" && !rest.empty())
+    return first_bytes::wrapped;
+  auto known = is_known_method(method);
+  auto sound = known ? line.size() : find_break(method, line);
+  if (names_http(line.substr(0, sound)))
+    return first_bytes::http;
+  if (sound < line.size())
+    return first_bytes::other;
+  auto target = std::ranges::find_if_not(rest, is_blank) - rest.begin();
+  if (known && is_simple_request(rest.substr(static_cast<size_t>(target))))
+    return first_bytes::http;
+  return whole ? first_bytes::other : first_bytes::undecided;
+}
+
+/// The preface of PROXY protocol, version 2.
+first_bytes tell_preface(std::string_view in) noexcept {
+  static constexpr auto signature = "\r\n\r\n\0\r\nQUIT\n"sv;
+  if (in.starts_with(signature))
+    return first_bytes::wrapped;
+  return signature.starts_with(in) ? first_bytes::undecided : first_bytes::other;
+}
+
+first_bytes tell(std::string_view in, bool over) noexcept {
+  for (auto* ask : {tell_tls, tell_ssl2, tell_preface})
+    if (auto what = ask(in); what != first_bytes::other)
+      return what;
+  auto begin = std::ranges::find_if_not(in, [](char c) { return c == '\n' || is_blank(c); });
+  auto line = in.substr(static_cast<size_t>(begin - in.begin()));
+  if (line.empty())
+    return over ? first_bytes::other : first_bytes::undecided;
+  auto end = line.find('\n');
+  return tell_line(line.substr(0, end), over || end != std::string_view::npos);
+}
+
+} // namespace
+
+first_bytes tell_first_bytes(std::string_view in, bool over) noexcept {
+  if (in.empty())
+    return over ? first_bytes::other : first_bytes::undecided;
+  auto what = tell(in, over);
+  if (what != first_bytes::undecided)
+    return what;
+  if (over)
+    return first_bytes::other;
+  return in.size() < max_undecided_bytes ? what : first_bytes::http;
+}
+
+} // namespace proxy
