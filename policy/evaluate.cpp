@@ -70,18 +70,28 @@ std::variant<permit, denial> evaluate(const rules& in_force, target what, trace*
 
 bool is_read(const rules& in_force, const target& what) noexcept {
   if (what.protocol == protocol::http)
-    return what.tls;
-  return what.protocol == protocol::https_connect && in_force.mitm &&
-         (in_force.mode == mode::limited || in_force.inspect || is_hooked(in_force, what.host));
+    return what.tls || what.inside;
+  if (!in_force.mitm)
+    return false;
+  if (what.protocol == protocol::socks5_tcp)
+    return in_force.inspect;
+  return what.protocol == protocol::https_connect &&
+         (in_force.inspect || must_be_read(in_force, what));
 }
 
-permit inside(const permit& tunnel, std::string method, bool upgrade) {
-  target request{protocol::http, tunnel.to().host, tunnel.to().port, std::move(method), upgrade, true};
+permit inside(const permit& tunnel, std::string method, bool upgrade, bool tls) {
+  target request{.protocol = protocol::http,
+                 .host = tunnel.to().host,
+                 .port = tunnel.to().port,
+                 .method = std::move(method),
+                 .upgrade = upgrade,
+                 .tls = tls,
+                 .inside = true};
   return permit{std::move(request), tunnel.rule(), tunnel.source()};
 }
 
-std::optional<denial> judge_unreadable(const rules& in_force, const target& tunnel) {
-  if (!must_be_read(in_force, tunnel))
+std::optional<denial> judge_unreadable(const rules& in_force, const target& tunnel, bool hides) {
+  if (!must_be_read(in_force, tunnel) && !(hides && is_read(in_force, tunnel)))
     return std::nullopt;
   return refuse_by_mode(reason::mitm_required);
 }

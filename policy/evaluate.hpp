@@ -51,6 +51,7 @@ struct target {
   std::string method;   ///< Upper case as received; "" for SOCKS.
   bool upgrade = false; ///< The request asks for a protocol upgrade.
   bool tls = false;     ///< https in absolute form: the proxy makes the TLS connection itself.
+  bool inside = false;  ///< A request inside a tunnel that is read.
 };
 
 /// One step of an evaluation, for `explain`.
@@ -87,7 +88,7 @@ private:
     : to_(std::move(to)), rule_(rule), source_(source) {}
   friend std::variant<permit, denial> evaluate(const rules&, target, trace*);
   friend std::variant<permit, denial> overrule(const rules&, const denial&, target, trace*);
-  friend permit inside(const permit&, std::string, bool);
+  friend permit inside(const permit&, std::string, bool, bool);
   target to_;
   const policy::rule* rule_;
   policy::source source_;
@@ -125,17 +126,23 @@ private:
 
 /// Whether requests to a target that was let through are read and judged one by one
 /// (`judge_inner`): tunnels that are intercepted, because the mode is limited, the host has hooks,
-/// or for `inspect`; and https in absolute form, which the proxy reads anyway.
+/// or for `inspect` (SOCKS for this alone: the others refuse it); what comes inside of them; and
+/// https in absolute form, which the proxy reads anyway.
 [[nodiscard]] bool is_read(const rules& in_force, const target& what) noexcept;
 
-/// Proof for a request inside a tunnel that was let through: https to the host and port of the
-/// tunnel and nowhere else. What the request itself may do is for `judge_inner`.
-[[nodiscard]] permit inside(const permit& tunnel, std::string method, bool upgrade);
+/// Proof for a request inside a tunnel that was let through: to the host and port of the tunnel and
+/// nowhere else. What the request itself may do is for `judge_inner`.
+/// @param tls  The tunnel's client speaks TLS: https; else http.
+[[nodiscard]] permit inside(const permit& tunnel, std::string method, bool upgrade,
+                            bool tls = true);
 
-/// Judges a tunnel that should be intercepted and whose client does not speak TLS.
-/// @returns the denial when it must be read (limited mode, a hooked host: `mitm_required`); nullopt
-///          when it was only to be looked at (`inspect`) and may go on unread.
-[[nodiscard]] std::optional<denial> judge_unreadable(const rules& in_force, const target& tunnel);
+/// Judges a tunnel that should be read and cannot be.
+/// @param hides  What its client said looks like something that is read where it is understood. A
+///               client that speaks anything else has nothing that `inspect` could look at.
+/// @returns the denial (`mitm_required`) when it must be read: limited mode, a hooked host, or
+///          `hides` in a tunnel that is to be looked at; nullopt when it may go on unread.
+[[nodiscard]] std::optional<denial> judge_unreadable(const rules& in_force, const target& tunnel,
+                                                     bool hides = false);
 
 /// A decider's "allow" for a `not_allowed` denial. The mode is judged here, because `evaluate` had
 /// not come to it when the name was refused; steps 7 and 8 still follow.
@@ -160,14 +167,14 @@ private:
 vet(const rules& in_force, permit p, std::vector<ip_address> addresses, trace* why = nullptr);
 
 /// Judges an open tunnel again under new rules: the target by name and the address it is connected
-/// to (nullopt: not known, or not connected yet). What a decider admitted goes on unless something other than `not_allowed` now refuses it.
+/// to (nullopt: not known, or not connected yet). What a decider admitted goes on unless something
+/// other than `not_allowed` now refuses it.
 /// @param intercepted  The tunnel's requests are read and judged one by one. One that is not must
 ///                     end in limited mode and where its host has hooks now, although a new one
 ///                     could be intercepted.
 /// @returns the denial when it must be closed.
 [[nodiscard]] std::optional<denial> judge_again(const rules& in_force, const target& what,
                                                 const std::optional<ip_address>& connected,
-                                                bool by_decider,
-                                                bool intercepted = false);
+                                                bool by_decider, bool intercepted = false);
 
 } // namespace proxy::policy

@@ -14,6 +14,12 @@ std::optional<denial> judge_hooks(const rules& in_force, const target& to,
                                   const notes& note, forward& out) {
   if (!is_hooked(in_force, to.host))
     return std::nullopt;
+  if (to.protocol == protocol::http && !to.tls) {
+    // What a hook adds must not travel in the clear.
+    auto hook = in_force.hooks->match(to.host, {}).hook;
+    note.add("hooks", [&] { return matches(hook->where) + ", and this is plain HTTP"; });
+    return refuse_by_mode(reason::mitm_required, &hook->where);
+  }
   auto why_not = http1::canonicalise(request.path, path);
   auto match =
     in_force.hooks->match(to.host, {request.method, why_not ? nullptr : &path, request.fields});

@@ -9,7 +9,7 @@
 
 namespace proxy::policy {
 
-/// One request that is read on its way: inside an intercepted tunnel, or https in absolute form.
+/// One request that is read on its way: inside a tunnel that is read, or https in absolute form.
 /// Views live as long as it.
 struct inner_request {
   std::string_view method;
@@ -29,8 +29,8 @@ struct forward {
 
 /// Judges one such request: the host again but for the allowed list, which the tunnel has passed
 /// (under newer rules it may be denied or local by now), then the hooks of the host, then the mode,
-/// from which a hook saves nobody. Addresses are not looked at: `vet` does when they are dialled.
-/// Allocates nothing but what `path` needs.
+/// from which a hook saves nobody. Plain HTTP to a hooked host is `mitm_required`. Addresses are
+/// not looked at: `vet` does when they are dialled. Allocates nothing but what `path` needs.
 /// @param to    What the tunnel leads to; its method and upgrade do not count.
 /// @param path  Holds the canonical path that the answer points to; keeps its capacity.
 /// @param why   When given, every step passed is appended.

@@ -479,8 +479,55 @@ CAF_TEST(tunnels are read where mode or hooks or inspection ask for it) {
     CAF_CHECK(!is_read(in_force, what)); // plain HTTP has nothing to intercept
     what.protocol = protocol::https_connect;
     CAF_CHECK_EQUAL(is_read(in_force, what), read);
-    what.protocol = protocol::socks5_tcp;
+    what.protocol = protocol::socks5_tcp; // the mode and hooks refuse it
+    CAF_CHECK_EQUAL(is_read(in_force, what), mitm && inspect);
+    what.protocol = protocol::socks5_udp;
     CAF_CHECK(!is_read(in_force, what));
+  }
+}
+
+CAF_TEST(a request inside a tunnel is read with TLS and without) {
+  auto in_force = allowing({"api.test"});
+  auto what = get("api.test", 8443);
+  what.protocol = protocol::https_connect;
+  auto by = std::get<permit>(evaluate(in_force, what));
+  for (auto tls : {true, false}) {
+    auto within = inside(by, "GET", false, tls);
+    CAF_CHECK_EQUAL(within.to().tls, tls);
+    CAF_CHECK_EQUAL(within.to().port, 8443);
+    CAF_CHECK(within.to().protocol == protocol::http);
+    CAF_CHECK(is_read(in_force, within.to()));
+  }
+}
+
+CAF_TEST(what cannot be read goes on only where nobody reads or it has nothing to read) {
+  struct row {
+    protocol by;
+    bool limited, hooked, inspect, hides;
+    std::string_view said;
+  };
+  for (auto& [by, limited, hooked, inspect, hides, words] : std::initializer_list<row>{
+         {protocol::https_connect, false, false, true, false, "allow"},
+         {protocol::https_connect, false, false, true, true, "mitm_required"},
+         {protocol::https_connect, false, false, false, true, "allow"},
+         {protocol::https_connect, true, false, false, false, "mitm_required"},
+         {protocol::https_connect, false, true, false, false, "mitm_required"},
+         {protocol::socks5_tcp, false, false, true, false, "allow"},
+         {protocol::socks5_tcp, false, false, true, true, "mitm_required"},
+         {protocol::socks5_tcp, false, false, false, true, "allow"},
+         {protocol::socks5_tcp, true, false, false, false, "mitm_required"},
+         {protocol::socks5_tcp, false, true, true, false, "mitm_required"},
+       }) {
+    auto in_force = allowing({"api.test"});
+    in_force.mitm = true;
+    in_force.inspect = inspect;
+    in_force.mode = limited ? mode::limited : mode::full;
+    if (hooked)
+      in_force.hooks = hooks_of({{.host = "api.test"}});
+    auto what = get("api.test", 443);
+    what.protocol = by;
+    auto no = judge_unreadable(in_force, what, hides);
+    CAF_CHECK_EQUAL(no ? to_string(no->reason) : "allow", words);
   }
 }
 

@@ -78,6 +78,32 @@ CAF_TEST(hooks come before the mode and lift nothing of it) {
   }
 }
 
+CAF_TEST(plain HTTP inside a tunnel is judged like any and never by hooks) {
+  struct row {
+    std::string_view host, method, path;
+    bool upgrade;
+    std::string_view in_full, in_limited;
+  };
+  for (auto& [host, method, path, upgrade, in_full, in_limited] : std::initializer_list<row>{
+         {"api.test", "GET", "/v1/x", false, "mitm_required", "mitm_required"},
+         {"api.test", "PUT", "/v2/", false, "mitm_required", "mitm_required"},
+         {"b.test", "GET", "/", false, "/", "/"},
+         {"b.test", "POST", "/", false, "/", "method_not_allowed"},
+         {"b.test", "GET", "/", true, "/", "method_not_allowed"},
+         {"by-decider.example", "GET", "/", false, "/", "/"},
+         {"10.0.0.2", "GET", "/", false, "not_allowed_local", "not_allowed_local"},
+       }) {
+    CAF_MESSAGE(method << " " << host << path);
+    auto in_force = hooked();
+    auto to = tunnel(host);
+    to.protocol = protocol::http;
+    to.inside = true;
+    CAF_CHECK_EQUAL(judge(in_force, to, method, path, upgrade), in_full);
+    in_force.mode = mode::limited;
+    CAF_CHECK_EQUAL(judge(in_force, to, method, path, upgrade), in_limited);
+  }
+}
+
 CAF_TEST(the host is judged again but for the allowed list) {
   auto in_force = hooked();
   CAF_CHECK_EQUAL(judge(in_force, tunnel("by-decider.example"), "GET", "/"), "/");
