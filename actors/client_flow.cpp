@@ -1,6 +1,7 @@
 #include <variant>
 
 #include "actors/flows.hpp"
+#include "actors/intercept.hpp"
 #include "protocols/socks5/greeting.hpp"
 
 namespace proxy {
@@ -66,6 +67,10 @@ task<> client_flow(connection& c) {
     next = co_await serve_requests(c);
   if (next == after::socks)
     next = co_await socks5_flow(c);
+  if (next == after::first_bytes)
+    next = co_await begin_inside(c);
+  if (next == after::next_request)
+    next = co_await serve_requests(c);
   if (next == after::tunnel)
     co_await relay(c);
   else if (next == after::association)

@@ -18,7 +18,8 @@ constexpr size_t linger_bytes = 16 * 1024 * 1024;
 
 /// Looks for a whole head at the start of `bytes`. @returns true when `out` is settled.
 bool settle(connection& c, std::string_view bytes, size_t& scanned, received_head& out) {
-  if (c.requests == 0 && static_cast<uint8_t>(bytes[0]) == socks5::version && speaks_socks(c)) {
+  if (c.requests == 0 && !c.inside && static_cast<uint8_t>(bytes[0]) == socks5::version &&
+      speaks_socks(c)) {
     out.status = head_status::socks;
     return true;
   }

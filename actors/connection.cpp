@@ -135,6 +135,8 @@ void connection::finish(ending how) {
     client.abort();
     if (server)
       server->io.abort();
+    if (ahead)
+      ahead->io.abort();
   } else {
     client.close();
   }

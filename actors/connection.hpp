@@ -41,6 +41,7 @@ struct interception {
 
   policy::permit tunnel; ///< Its rule lives in `under`.
   snapshot_ptr under;
+  bool tls = true; ///< What the client speaks inside: HTTP under TLS, or in the clear.
   /// Why every request is answered with 421: the handshake named another host. "" when it did not.
   std::string misdirected;
 };
@@ -102,7 +103,8 @@ public:
   std::string pending;    ///< Read from the client, not yet understood.
   std::string first_down; ///< What a tunnel sends the client first: a 101 and what came with it.
   std::unique_ptr<upstream> server; ///< Of the request or tunnel under way.
-  std::unique_ptr<upstream> ahead;  ///< Dialled for an intercepted tunnel, not yet secured or used.
+  std::unique_ptr<upstream>
+    ahead; ///< Dialled for an intercepted tunnel, not yet used by a request.
   std::unique_ptr<interception> inside; ///< Set from CONNECT on when the tunnel is intercepted.
   std::shared_ptr<http2_link> link;     ///< What the client speaks HTTP/2 on, its streams apart.
   std::unique_ptr<admission>

@@ -84,7 +84,15 @@ struct exchange {
 };
 
 /// What follows on an exchange.
-enum class after : uint8_t { next_request, close, tunnel, association, socks, streams };
+enum class after : uint8_t {
+  next_request,
+  close,
+  tunnel,
+  association,
+  socks,
+  streams,
+  first_bytes, ///< A tunnel to be read: what its client says first decides (`begin_inside`).
+};
 
 /// Serves one request after the other until something else follows.
 task<after> serve_requests(connection& c);
@@ -172,7 +180,7 @@ task<after> fault(connection& c, exchange& x, const caf::error& why);
 /// Remembers what admitted the tunnel that now stands to `c.server`.
 void admit_tunnel(connection& c, const policy::permit& by);
 
-/// Remembers what admitted the tunnel that is about to be intercepted.
+/// Remembers what admitted the tunnel that is about to be intercepted: its requests are read.
 void admit_interception(connection& c);
 
 /// What CONNECT is answered.

@@ -3,60 +3,175 @@
 #include "actors/loop/ask.hpp"
 #include "actors/upstream_name.hpp"
 #include "policy/inner.hpp"
+#include "protocols/first_bytes.hpp"
 
 namespace proxy {
 
 namespace {
 
-/// How long a client may say nothing before a tunnel that is only looked at goes on unread: in some
-/// protocols the server speaks first.
-constexpr std::chrono::seconds first_word_time{1};
+/// One read of a client's first bytes; most hellos fit.
+constexpr size_t first_read_size = 4096;
 
-/// One read of a client hello; most fit.
-constexpr size_t hello_read_size = 4096;
+/// One read of what a server says before its client does.
+constexpr size_t words_read_size = 16 * 1024;
 
-/// What a client's first bytes are.
-enum class first_bytes : uint8_t { tls, other, none };
-
-struct hello_read {
-  first_bytes what = first_bytes::none;
+/// How a client began inside its tunnel.
+struct opening {
+  enum class kind : uint8_t {
+    gone, ///< Nothing more is due; `c.end` says why.
+    late, ///< It began with something that did not become anything in time.
+    hello,
+    http,
+    unclear, ///< What looks like TLS, or hides what follows.
+    other,   ///< Neither TLS nor HTTP, or the end without a word.
+  };
+  kind what = kind::gone;
   client_hello hello;
+  bool words = false;     ///< The server has spoken, and the client was told.
+  bool words_end = false; ///< It has ended, and so has our side towards the client.
 };
 
-/// Reads the client's first message into `c.pending`, where it stays.
-task<> read_hello(connection& c, hello_read& out) {
-  auto must_read = policy::judge_unreadable(*c.shard.policy->rules, c.inside->tunnel.to());
-  auto begun = c.shard.loop.now();
-  for (;;) {
-    if (!c.pending.empty()) {
-      auto decoded = decode_client_hello(c.pending);
-      if (!decoded) {
-        out.what = first_bytes::other;
-        co_return;
-      }
-      if (*decoded) {
-        out.what = first_bytes::tls;
-        out.hello = std::move((*decoded)->value);
-        co_return;
-      }
-    }
-    std::chrono::milliseconds patience = c.timeouts().tls_handshake;
-    if (c.pending.empty() && !must_read)
-      patience = std::min<std::chrono::milliseconds>(patience, first_word_time);
-    while (!c.client.may_read()) {
-      if (c.client.dead() || (c.draining && c.pending.empty()))
-        co_return;
-      auto in_time = co_await c.wakes.until(begun + patience);
-      if (!in_time)
-        co_return;
-    }
-    auto buffer = c.shard.loop.scratch().first(hello_read_size);
-    auto got = c.client.read(buffer);
-    if (got.blocked())
-      continue;
-    if (!got.ok())
-      co_return;
+[[nodiscard]] const policy::rules& rules_of(const connection& c) { return *c.shard.policy->rules; }
+
+/// Ends a tunnel that is not to go on unread.
+void record_refusal(connection& c, const policy::denial& why) {
+  (void)c.shard.refused(why, c.inside->tunnel.to(), c);
+  c.end = ending::refused;
+  c.linger = true;
+}
+
+/// Whether what has come can be told. Nothing that could be read must be taken for something else,
+/// so what is understood in part waits for the rest.
+/// @param over  Nothing follows.
+bool tell(connection& c, opening& out, bool over) {
+  switch (tell_first_bytes(c.pending, over)) {
+    case first_bytes::undecided: return false;
+    case first_bytes::http: out.what = opening::kind::http; return true;
+    case first_bytes::other: out.what = opening::kind::other; return true;
+    case first_bytes::wrapped: out.what = opening::kind::unclear; return true;
+    case first_bytes::tls: break;
+  }
+  auto decoded = decode_client_hello(c.pending);
+  if (!decoded) {
+    out.what = opening::kind::unclear;
+    return true;
+  }
+  if (!*decoded)
+    return over; // gone within its hello
+  out.what = opening::kind::hello;
+  out.hello = std::move((*decoded)->value);
+  return true;
+}
+
+/// What a step of relaying the server's words came to.
+enum class words : uint8_t { wait, again, client_gone, upstream_gone };
+
+/// Passes on what the server says while the client is silent. `c.first_down` holds what the client
+/// has not taken yet.
+words pass_words(connection& c, opening& out) {
+  if (!c.first_down.empty()) {
+    if (!c.client.may_write())
+      return words::wait;
+    auto sent = c.client.write(c.first_down);
+    if (!sent.ok())
+      return sent.failed() ? words::client_gone : words::wait;
+    c.bytes_down += sent.size;
+    c.first_down.erase(0, sent.size);
+    if (c.first_down.empty())
+      std::string{}.swap(c.first_down);
+    return words::again;
+  }
+  if (!c.ahead || out.words_end || !c.ahead->io.may_read())
+    return c.ahead && c.ahead->io.dead() ? words::upstream_gone : words::wait;
+  auto buffer = c.shard.loop.scratch().first(words_read_size);
+  auto got = c.ahead->io.read(buffer);
+  if (got.blocked())
+    return words::wait;
+  if (got.failed())
+    return words::upstream_gone;
+  // From here on this is a tunnel that nobody has read from its first byte on.
+  c.admitted->intercepted = false;
+  if (got.ended()) {
+    out.words_end = true;
+    c.client.shutdown_write();
+    return words::again;
+  }
+  out.words = true;
+  std::string_view bytes{buffer.data(), got.size};
+  auto sent = c.client.write(bytes);
+  if (sent.failed())
+    return words::client_gone;
+  auto taken = sent.ok() ? sent.size : 0;
+  c.bytes_down += taken;
+  c.first_down.assign(bytes.substr(taken));
+  return words::again;
+}
+
+/// Whether a tunnel may stand as one that nobody reads, by the policy of now: it may be newer than
+/// the one that has judged the tunnel last.
+std::optional<policy::denial> judge_unread(connection& c, bool hides = false) {
+  if (auto why = policy::judge_unreadable(rules_of(c), c.inside->tunnel.to(), hides))
+    return why;
+  return judge_tunnel(*c.shard.policy, *c.admitted);
+}
+
+/// Takes what the client has sent.
+io_result take_more(connection& c) {
+  auto buffer = c.shard.loop.scratch().first(first_read_size);
+  auto got = c.client.read(buffer);
+  if (got.ok())
     c.pending.append(buffer.data(), got.size);
+  return got;
+}
+
+/// Reads the client's first message into `c.pending`, where it stays. Until its first byte comes,
+/// what the server says is passed on, unless the tunnel has to be read.
+task<> read_opening(connection& c, opening& out) {
+  auto since = c.shard.loop.now();
+  if (!c.pending.empty() && tell(c, out, false))
+    co_return;
+  for (;;) {
+    auto silent = c.pending.empty();
+    if (c.client.may_read()) {
+      auto got = take_more(c);
+      if (got.blocked())
+        continue;
+      if (got.failed() || tell(c, out, got.ended())) {
+        if (out.what == opening::kind::gone)
+          c.end = ending::client_gone;
+        co_return;
+      }
+      if (silent)
+        since = c.shard.loop.now();
+      continue;
+    }
+    if (c.client.dead()) {
+      c.end = ending::client_gone;
+      co_return;
+    }
+    auto waits_for_either = silent && !judge_unread(c);
+    if (waits_for_either) {
+      auto step = pass_words(c, out);
+      if (step == words::client_gone || step == words::upstream_gone) {
+        c.end = step == words::client_gone ? ending::client_gone : ending::upstream_gone;
+        c.reset = true;
+        co_return;
+      }
+      if (step == words::again) {
+        since = c.shard.loop.now();
+        co_await c.wakes.next_turn();
+        continue;
+      }
+    }
+    if (c.draining && silent && !out.words)
+      co_return;
+    auto patience = waits_for_either ? c.timeouts().idle : c.timeouts().tls_handshake;
+    auto in_time = co_await c.wakes.until(since + patience);
+    if (!in_time) {
+      out.what = silent ? opening::kind::gone : opening::kind::late;
+      c.end = ending::idle;
+      co_return;
+    }
   }
 }
 
@@ -103,33 +218,33 @@ task<caf::error> accept_tls(connection& c, const host& name) {
   }
 }
 
-/// Ends a tunnel whose client does not speak TLS, or lets it go on unread when nobody has to read
-/// it.
-task<after> go_on_unread(connection& c, exchange& x) {
-  if (auto denial = policy::judge_unreadable(*c.shard.policy->rules, x.target)) {
-    (void)c.shard.refused(*denial, x.target, c);
-    c.end = ending::refused;
-    c.linger = true;
-    co_return after::close;
-  }
-  auto rules = std::move(c.inside->under); // of the permit
+/// Lets a tunnel go on unread.
+task<after> go_on_unread(connection& c) {
+  auto under = std::move(c.inside->under); // of the permit
   auto by = std::move(c.inside->tunnel);
   c.inside.reset();
   c.server = std::move(c.ahead);
-  // One that was dialled under an older policy has to be vetted again.
-  if (!c.server || c.server->generation != c.shard.policy->generation) {
-    c.server.reset();
-    exchange again;
-    again.target = x.target;
-    again.via = x.via;
-    again.under = x.under;
+  if (!c.server) { // the pool had one, of a server that is spoken to in TLS
+    exchange x;
+    x.target = by.to();
+    x.under = c.shard.policy;
+    x.via = x.under->upstreams.choose(x.target);
     auto next = after::close;
-    c.server = co_await reach(c, again, by, next);
+    c.server = co_await reach(c, x, by, next);
     if (!c.server)
       co_return after::close;
   }
   admit_tunnel(c, by);
   co_return after::tunnel;
+}
+
+/// Prepares for requests inside, which are judged one by one, and for connections of their own.
+void read_from_here(connection& c, const opening& begun) {
+  // What the server has said already would stand before its answer to a request.
+  if (begun.words || (c.ahead && c.ahead->io.has_unread()))
+    c.ahead.reset();
+  std::string{}.swap(c.first_down);
+  admit_interception(c);
 }
 
 void log_failure(connection& c, const host& name, const caf::error& why) {
@@ -162,33 +277,57 @@ void log_exchange(const connection& c, const exchange& x, uint16_t status, excha
 task<after> intercept(connection& c, exchange& x, policy::permit permit) {
   auto next = after::close;
   // The upstream is dialled first, so that an unreachable one is what CONNECT answers. A kept
-  // connection is proof enough that it can be reached.
+  // connection is proof enough that it can be reached; SOCKS has to name an address.
   x.intercepted = true;
   upstream_key key{true, x.target.host.text(), x.target.port, name_of(x.via)};
   auto tunnel = permit;
-  if (!c.shard.pool.has(key)) {
+  if (x.target.protocol == policy::protocol::socks5_tcp || !c.shard.pool.has(key)) {
     c.ahead = co_await reach(c, x, std::move(permit), next);
     if (!c.ahead)
       co_return next;
   }
   c.inside = std::make_unique<interception>(std::move(tunnel), x.under);
   admit_interception(c);
-  auto sent = co_await send_to_client(c, tunnel_established);
+  co_return after::first_bytes;
+}
+
+task<after> begin_inside(connection& c) {
+  auto answer = std::exchange(c.first_down, {});
+  auto sent = co_await send_to_client(c, answer);
   if (!sent)
     co_return after::close;
-  hello_read read;
-  co_await read_hello(c, read);
-  if (read.what == first_bytes::none && c.pending.empty() &&
-      !policy::judge_unreadable(*c.shard.policy->rules, x.target) && !c.client.dead())
-    read.what = first_bytes::other; // silent: the server may be the one to speak first
-  if (read.what == first_bytes::other)
-    co_return co_await go_on_unread(c, x);
-  if (read.what == first_bytes::none) {
-    c.end = c.client.dead() ? ending::client_gone : ending::idle;
+  // Until it is known what this tunnel is, it stands with its connection.
+  if (c.ahead && c.ahead->key.via.empty())
+    c.admitted->connected = c.ahead->address;
+  opening begun;
+  co_await read_opening(c, begun);
+  using kind = opening::kind;
+  if (begun.what == kind::gone)
     co_return after::close;
+  const auto& tunnel = c.inside->tunnel.to();
+  auto hides = begun.what != kind::other;
+  auto readable = begun.what == kind::hello || begun.what == kind::http;
+  // The policy of now: it may no longer be one that reads this tunnel. An answer is not possible
+  // where our side has ended.
+  if (!readable || begun.words_end || !policy::is_read(rules_of(c), tunnel)) {
+    auto denial = judge_unread(c, hides);
+    if (c.pending.empty() && (denial || !c.ahead)) { // left without a word
+      c.end = ending::client_gone;
+      co_return after::close;
+    }
+    if (denial) {
+      record_refusal(c, *denial);
+      co_return after::close;
+    }
+    co_return co_await go_on_unread(c);
   }
-  const auto& name = c.inside->tunnel.to().host;
-  if (auto err = policy::check_server_name(name, read.hello.server_name))
+  read_from_here(c, begun);
+  if (begun.what == kind::http) {
+    c.inside->tls = false;
+    co_return after::next_request;
+  }
+  const auto& name = tunnel.host;
+  if (auto err = policy::check_server_name(name, begun.hello.server_name))
     c.inside->misdirected = context_of(err);
   if (auto err = co_await accept_tls(c, name)) {
     log_failure(c, name, err);

@@ -5,11 +5,19 @@
 
 namespace proxy {
 
-/// Intercepts a permitted CONNECT: answers it, takes the client's TLS off with a certificate of our
-/// own CA, and leaves the connection ready to serve the requests inside (`after::next_request`),
-/// each of which `judge_request` judges. A client that does not speak TLS is refused, or relayed
-/// unread where nothing had to be read.
+/// Makes a permitted tunnel one whose requests are read, and dials ahead where that may be needed.
+/// @returns `after::first_bytes`: the caller puts its answer into `c.first_down`, and
+///          `begin_inside` goes on. Anything else: refused and answered.
 task<after> intercept(connection& c, exchange& x, policy::permit permit);
+
+/// Waits for what the client says first inside such a tunnel, and settles what the tunnel is. TLS
+/// is taken off with a certificate of our own CA, HTTP in the clear is taken as it is; either
+/// leaves the connection ready to serve the requests inside (`after::next_request`,
+/// `after::streams`), each of which `judge_request` judges. What looks like one of the two and
+/// cannot be understood is refused. Anything else is refused where the policy has to read the
+/// tunnel, else relayed unread
+/// (`after::tunnel`); there the server may be the one to speak first.
+task<after> begin_inside(connection& c);
 
 /// Bytes of the two bodies of an exchange, without their heads and framing.
 struct exchange_size {

@@ -79,12 +79,14 @@ caf::error find_target_inside(const interception& inside, const http1::request& 
     return caf::make_error(errc::misdirected, inside.misdirected);
   if (auto err = http1::parse_target(req, target))
     return err;
-  if (target.kind == http1::request_target::form::absolute && !target.https)
-    return caf::make_error(errc::malformed, std::string{"http URI inside a TLS tunnel"});
+  if (target.kind == http1::request_target::form::absolute && target.https != inside.tls)
+    return caf::make_error(errc::malformed,
+                           std::string{inside.tls ? "http URI inside a TLS tunnel"
+                                                  : "https URI inside a tunnel without TLS"});
   if (target.host != tunnel.host)
     return caf::make_error(errc::misdirected, "Host names " + target.host.in_url() +
                                                 ", the tunnel leads to " + tunnel.host.in_url());
-  target.https = true;
+  target.https = inside.tls;
   target.port = tunnel.port;
   return caf::none;
 }
@@ -138,7 +140,7 @@ verdict prepare(connection& c, const http1::request& req, http1::request_target&
 verdict judge_inside(connection& c, std::string_view head, const http1::request& req, exchange& x) {
   const auto& tunnel = c.inside->tunnel;
   x.upgrade = !req.upgrade.empty();
-  auto permit = policy::inside(tunnel, std::string{req.method}, x.upgrade);
+  auto permit = policy::inside(tunnel, std::string{req.method}, x.upgrade, c.inside->tls);
   x.target = permit.to();
   http1::request_target target;
   if (auto err = find_target_inside(*c.inside, req, target))

@@ -53,13 +53,20 @@ std::optional<policy::denial> judge_inside_again(connection& c, exchange& x) {
   return std::nullopt;
 }
 
-/// Puts TLS on the connection that was made when the tunnel was asked for.
+/// Takes the connection that was made when the tunnel was asked for, and puts TLS on it where the
+/// request inside comes by TLS.
 /// @returns nothing when it is of no use any more.
 task<caf::expected<std::unique_ptr<upstream>>> use_dialled(connection& c, const exchange& x,
                                                            tls::alpn offer) {
   auto made = std::move(c.ahead);
   if (!made || made->generation != c.shard.policy->generation || made->io.raw.dead())
     co_return std::unique_ptr<upstream>{};
+  if (!x.target.tls) {
+    // One that leads through an upstream proxy is a tunnel, where plain requests go without.
+    if (x.via || !made->key.via.empty())
+      made.reset();
+    co_return std::move(made);
+  }
   if (auto err = co_await secure(c, *made, x.target.host, x.target.port, offer))
     co_return std::move(err);
   made->key.tls = true;

@@ -3,6 +3,7 @@
 
 #include "actors/association.hpp"
 #include "actors/flows.hpp"
+#include "actors/intercept.hpp"
 #include "actors/sockaddr.hpp"
 #include "protocols/socks5/auth.hpp"
 #include "protocols/socks5/greeting.hpp"
@@ -128,6 +129,12 @@ task<after> open_socks_tunnel(connection& c, exchange& x) {
   c.shard.admitted(permit, c);
   x.via = x.under->upstreams.choose(true, x.target.host, x.target.port);
   auto next = after::close;
+  if (policy::is_read(*x.under->rules, x.target)) {
+    next = co_await intercept(c, x, std::move(permit));
+    if (next == after::first_bytes)
+      c.first_down = success(local_address(c.ahead->io.raw));
+    co_return next;
+  }
   auto by = permit;
   auto reached = co_await reach(c, x, std::move(permit), next);
   if (!reached)

@@ -66,8 +66,12 @@ void admit_interception(connection& c) {
 }
 
 task<after> open_tunnel(connection& c, exchange& x, policy::permit permit) {
-  if (policy::is_read(*c.shard.policy->rules, x.target))
-    co_return co_await intercept(c, x, std::move(permit));
+  if (policy::is_read(*c.shard.policy->rules, x.target)) {
+    auto next = co_await intercept(c, x, std::move(permit));
+    if (next == after::first_bytes)
+      c.first_down = tunnel_established;
+    co_return next;
+  }
   auto next = after::close;
   auto by = permit;
   auto reached = co_await reach(c, x, std::move(permit), next);

@@ -253,6 +253,51 @@ class Scripted:
         self.listener.close()
 
 
+class Greeter:
+    """A server that speaks first: sends its greeting once the test lets it, keeps all it hears, and answers each line with it.
+    With `end` it half-closes behind the greeting."""
+
+    def __init__(self, greeting=b"220 ready\r\n", end=False):
+        self.greeting, self.end = greeting, end
+        self.heard, self.connections, self.ended = b"", 0, 0
+        self.release = threading.Event()
+        self.release.set()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        sock.settimeout(60)
+        self.release.wait(60)
+        try:
+            with sock:
+                sock.sendall(self.greeting)
+                if self.end:
+                    sock.shutdown(socket.SHUT_WR)
+                while data := sock.recv(65536):
+                    self.heard += data
+                    if not self.end:
+                        sock.sendall(b"heard " + data)
+        except OSError:
+            pass
+        finally:
+            self.ended += 1
+
+    def close(self):
+        self.release.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
 class Authority:
     """A certificate authority made for one test; `bundle` is what a client must trust."""
 
