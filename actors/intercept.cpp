@@ -240,9 +240,8 @@ task<after> go_on_unread(connection& c) {
 
 /// Prepares for requests inside, which are judged one by one, and for connections of their own.
 void read_from_here(connection& c, const opening& begun) {
-  // What the server has said already would stand before its answer to a request.
-  if (begun.words || (c.ahead && c.ahead->io.has_unread()))
-    c.ahead.reset();
+  if (begun.words)
+    c.ahead.reset(); // what the server has begun is no answer to a request
   std::string{}.swap(c.first_down);
   admit_interception(c);
 }
@@ -274,21 +273,18 @@ void log_exchange(const connection& c, const exchange& x, uint16_t status, excha
                      size.response > limit, c.from.str());
 }
 
-task<after> intercept(connection& c, exchange& x, policy::permit permit) {
-  auto next = after::close;
-  // The upstream is dialled first, so that an unreachable one is what CONNECT answers. A kept
-  // connection is proof enough that it can be reached; SOCKS has to name an address.
-  x.intercepted = true;
+bool is_known_to_answer(const connection& c, const exchange& x) {
   upstream_key key{true, x.target.host.text(), x.target.port, name_of(x.via)};
-  auto tunnel = permit;
-  if (x.target.protocol == policy::protocol::socks5_tcp || !c.shard.pool.has(key)) {
-    c.ahead = co_await reach(c, x, std::move(permit), next);
-    if (!c.ahead)
-      co_return next;
-  }
-  c.inside = std::make_unique<interception>(std::move(tunnel), x.under);
+  return c.shard.pool.has(key);
+}
+
+after intercept(connection& c, const exchange& x, policy::permit by,
+                std::unique_ptr<upstream> ahead, std::string answer) {
+  c.ahead = std::move(ahead);
+  c.inside = std::make_unique<interception>(std::move(by), x.under);
+  c.first_down = std::move(answer);
   admit_interception(c);
-  co_return after::first_bytes;
+  return after::first_bytes;
 }
 
 task<after> begin_inside(connection& c) {

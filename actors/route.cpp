@@ -59,7 +59,8 @@ std::optional<policy::denial> judge_inside_again(connection& c, exchange& x) {
 task<caf::expected<std::unique_ptr<upstream>>> use_dialled(connection& c, const exchange& x,
                                                            tls::alpn offer) {
   auto made = std::move(c.ahead);
-  if (!made || made->generation != c.shard.policy->generation || made->io.raw.dead())
+  if (!made || made->generation != c.shard.policy->generation || made->io.raw.dead() ||
+      (made->io.is_plain() && made->io.has_unread())) // it has ended, or speaks unasked
     co_return std::unique_ptr<upstream>{};
   if (!x.target.tls) {
     // One that leads through an upstream proxy is a tunnel, where plain requests go without.

@@ -129,19 +129,18 @@ task<after> open_socks_tunnel(connection& c, exchange& x) {
   c.shard.admitted(permit, c);
   x.via = x.under->upstreams.choose(true, x.target.host, x.target.port);
   auto next = after::close;
-  if (policy::is_read(*x.under->rules, x.target)) {
-    next = co_await intercept(c, x, std::move(permit));
-    if (next == after::first_bytes)
-      c.first_down = success(local_address(c.ahead->io.raw));
-    co_return next;
-  }
   auto by = permit;
+  x.intercepted = policy::is_read(*x.under->rules, x.target);
   auto reached = co_await reach(c, x, std::move(permit), next);
   if (!reached)
     co_return next;
+  auto answer = success(local_address(reached->io.raw));
+  // A policy that came meanwhile may want to read it, too.
+  if (x.intercepted || policy::is_read(*c.shard.policy->rules, x.target))
+    co_return intercept(c, x, std::move(by), std::move(reached), std::move(answer));
   c.server = std::move(reached);
   admit_tunnel(c, by);
-  c.first_down = success(local_address(c.server->io.raw));
+  c.first_down = std::move(answer);
   co_return after::tunnel;
 }
 

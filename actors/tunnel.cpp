@@ -66,17 +66,18 @@ void admit_interception(connection& c) {
 }
 
 task<after> open_tunnel(connection& c, exchange& x, policy::permit permit) {
-  if (policy::is_read(*c.shard.policy->rules, x.target)) {
-    auto next = co_await intercept(c, x, std::move(permit));
-    if (next == after::first_bytes)
-      c.first_down = tunnel_established;
-    co_return next;
-  }
   auto next = after::close;
   auto by = permit;
-  auto reached = co_await reach(c, x, std::move(permit), next);
-  if (!reached)
-    co_return next;
+  std::unique_ptr<upstream> reached;
+  x.intercepted = policy::is_read(*c.shard.policy->rules, x.target);
+  if (!x.intercepted || !is_known_to_answer(c, x)) {
+    reached = co_await reach(c, x, std::move(permit), next);
+    if (!reached)
+      co_return next;
+  }
+  // A policy that came meanwhile may want to read it, too.
+  if (x.intercepted || policy::is_read(*c.shard.policy->rules, x.target))
+    co_return intercept(c, x, std::move(by), std::move(reached), std::string{tunnel_established});
   c.server = std::move(reached);
   admit_tunnel(c, by);
   c.first_down = tunnel_established;

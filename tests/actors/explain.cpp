@@ -422,6 +422,18 @@ CAF_TEST(a refused request inside names the step and what its client would get) 
   CAF_CHECK_EQUAL(passed.steps.back().outcome, "removes cookie, sets authorization");
 }
 
+CAF_TEST(a tunnel of SOCKS is read where inspection asks for it) {
+  auto rules = rules_of({"a.test"});
+  rules.mitm = true;
+  for (auto inspect : {false, true}) {
+    rules.inspect = inspect;
+    auto e = explained(rules, asking("a.test:22", "GET", policy::protocol::socks5_tcp),
+                       addresses("93.184.216.34"));
+    CAF_CHECK(e.goes_through());
+    CAF_CHECK_EQUAL(e.mitm, inspect);
+  }
+}
+
 CAF_TEST(behind an upstream proxy the request inside is judged as well) {
   auto rules = rules_of({"api.test"});
   rules.mitm = true;

@@ -2,10 +2,12 @@
 import os
 import signal
 import ssl
+import threading
 
 from client import Client
+from name_server import NameServer
 from origins import Greeter, Origin, Scripted
-from socks_client import CONNECT, SUCCESS, SocksClient
+from socks_client import CONNECT, SUCCESS, SocksClient, request
 from support import until
 from test_intercept import Hooked
 
@@ -383,6 +385,36 @@ class MeanwhileTest(FirstBytes):
             self.assertEqual((status, answer["closed_tunnels"]), (200, 1))
             self.assertTrue(client.closed())
             self.assertEqual(self.reasons(proxy), ["denied"])
+
+    def test_inspection_that_comes_while_a_tunnel_is_dialled_reads_it(self):
+        asked, go = threading.Event(), threading.Event()
+
+        def answer(*_):
+            asked.set()
+            go.wait(20)
+            return ["127.0.0.1"]
+
+        for socks in (False, True):
+            asked.clear(), go.clear()
+            names = self.own(NameServer(answer))
+            proxy = self.intercepting("full", True, allow=["local.test"], daemon=names.settings, network={
+                "allow_local_binding": True, "enable_socks5": True, "socks_url": "http://127.0.0.1:0"})
+            if socks:
+                client = self.own(SocksClient(proxy.address("socks")))
+                self.assertEqual(client.greet(), 0)
+                client.send(request(CONNECT, "local.test", self.origin.port))
+            else:
+                client = self.own(proxy.client())
+                client.send(f"CONNECT local.test:{self.origin.port} HTTP/1.1\r\nHost: local.test:{self.origin.port}\r\n\r\n")
+            self.assertTrue(asked.wait(20))
+            proxy.configure(network={"mitm": INSPECT})
+            self.assertEqual(proxy.reload()[0], 200)
+            go.set()
+            if socks:
+                self.assertEqual(client.reply()[0], SUCCESS)
+            else:
+                self.assertEqual(client.response("CONNECT").status, 200)
+            self.assertEqual(self.ask(self.secure(proxy, client, "elsewhere.test"), host="elsewhere.test").status, 421)
 
     def test_what_is_no_longer_inspected_goes_on_unread(self):
         proxy = self.inspecting()
