@@ -20,6 +20,7 @@ std::string to_string(errc code) {
     case errc::head_too_large: return "head_too_large";
     case errc::request_timeout: return "request_timeout";
     case errc::overloaded: return "overloaded";
+    case errc::policy_changed: return "policy_changed";
     case errc::connection_refused: return "connection_refused";
     case errc::network_unreachable: return "network_unreachable";
     case errc::host_unreachable: return "host_unreachable";

@@ -27,6 +27,8 @@ enum class errc : uint8_t {
   request_timeout,
   /// A limit on connections is reached.
   overloaded,
+  /// Another policy came into force before what the old one allowed had begun.
+  policy_changed,
   /// The upstream refused the connection. Context: address, errno text.
   connection_refused,
   /// No route leads to the upstream's network, or to its host. Context: address, errno text.
@@ -80,6 +82,7 @@ inline constexpr outcome outcomes[] = {
   {errc::head_too_large, 431, "http_request_error", 0x01},
   {errc::request_timeout, 408, "http_request_error", 0x01},
   {errc::overloaded, 503, "connection_limit_reached", 0x01},
+  {errc::policy_changed, 503, "proxy_internal_response", 0x01},
   {errc::connection_refused, 502, "connection_refused", 0x05},
   {errc::network_unreachable, 502, "destination_ip_unroutable", 0x03},
   {errc::host_unreachable, 502, "destination_ip_unroutable", 0x04},

@@ -32,7 +32,9 @@ treatment treatment_of(std::string_view name) noexcept {
                                 : when(is("proxy-status"), treatment::proxy_status);
     // x-proxy-error marks our own refusals: no origin may pass an answer off as one.
     case 13: return when(is("x-unix-socket") || is("x-proxy-error"), treatment::drop);
-    case 14: return when(is("content-length"), treatment::content_length);
+    case 14:
+      return is("http2-settings") ? treatment::drop
+                                  : when(is("content-length"), treatment::content_length);
     case 16: return when(is("proxy-connection"), treatment::drop);
     case 17: return when(is("transfer-encoding"), treatment::drop);
     case 18: return when(is("proxy-authenticate"), treatment::drop);

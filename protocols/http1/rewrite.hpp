@@ -49,10 +49,10 @@ struct rewrite_options {
 /// Appends the head to send upstream: origin-form target, Host from the target (first), then the
 /// end-to-end fields in their order. Removed: Connection and everything any Connection line names,
 /// Keep-Alive, Proxy-Connection, Proxy-Authorization, Proxy-Authenticate, TE (but `trailers` is
-/// kept), Upgrade, `x-unix-socket`; Host and Transfer-Encoding are written anew (Content-Length
-/// kept). Via is appended to. Max-Forwards is decremented on OPTIONS and TRACE. Names that a
-/// Connection line may not remove (Content-Length, Transfer-Encoding, Host, Cookie, Authorization
-/// …: framing and routing) stay.
+/// kept), Upgrade, HTTP2-Settings, `x-unix-socket`; Host and Transfer-Encoding are written anew
+/// (Content-Length kept). Via is appended to. Max-Forwards is decremented on OPTIONS and TRACE.
+/// Names that a Connection line may not remove (Content-Length, Transfer-Encoding, Host, Cookie,
+/// Authorization …: framing and routing) stay.
 void rewrite_request(const request& req, const request_target& target,
                      const rewrite_options& options, std::string& out);
 

@@ -1,0 +1,42 @@
+#include "protocols/http1/login.hpp"
+
+#include <algorithm>
+
+#include "protocols/http1/grammar.hpp"
+
+namespace proxy::http1 {
+
+namespace {
+
+constexpr std::string_view schemes[] = {"ntlm", "negotiate", "nego2", "kerberos"};
+
+/// Looks at every word that could be a scheme: the first of the value, and those behind commas
+/// (challenges make lists). A word inside a quoted string may be taken for one; that costs a
+/// connection and no more.
+bool names_scheme(std::string_view value) noexcept {
+  bool found = false;
+  for_each_element(value, [&](std::string_view element) {
+    auto word = element.substr(0, element.find_first_of(" \t="));
+    found |= std::ranges::any_of(
+      schemes, [&](auto scheme) { return ascii::equals_ignoring_case(word, scheme); });
+  });
+  return found;
+}
+
+} // namespace
+
+bool is_connection_login(const field& f) noexcept {
+  auto is = [&](std::string_view name) { return ascii::equals_ignoring_case(f.name, name); };
+  switch (f.name.size()) {
+    case 13: return is("authorization") && names_scheme(f.value);
+    case 15: return is("persistent-auth");
+    case 16: return is("www-authenticate") && names_scheme(f.value);
+    default: return false;
+  }
+}
+
+bool has_connection_login(const head& h) noexcept {
+  return std::ranges::any_of(h.fields, is_connection_login);
+}
+
+} // namespace proxy::http1
