@@ -198,7 +198,7 @@ void append_fault(std::string& out, errc code, std::string_view cause,
     (fields += "x-proxy-error: ").append(look.proxy_status).append("\r\n");
   if (code == errc::unsupported_method)
     fields += "allow: GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE\r\n";
-  if (code == errc::overloaded)
+  if (code == errc::overloaded || code == errc::policy_changed)
     fields += "retry-after: 1\r\n";
   std::string body{look.proxy_status};
   if (!cause.empty())

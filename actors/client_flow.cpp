@@ -10,7 +10,6 @@ namespace {
 
 task<after> serve(connection& c, exchange& x, verdict& v) {
   if (auto* permit = std::get_if<policy::permit>(&v)) {
-    c.shard.admitted(*permit, c);
     if (x.target.protocol == policy::protocol::https_connect)
       co_return co_await open_tunnel(c, x, std::move(*permit));
     co_return co_await forward(c, x, std::move(*permit));

@@ -68,14 +68,15 @@ void connection::begin(std::unique_ptr<http2_stream> stream) {
 connection::behavior_type connection::make_behavior() {
   return {
     [this](atom::judge, const snapshot_ptr& next) {
-      if (!tunnelling || !admitted || !self_)
+      if (!self_ || !is_open_to_judgement())
         return false;
       auto why = judge_open(next);
       if (!why)
         return false;
-      (void)shard.refused(*why, admitted->to, *this);
+      auto was_tunnel = tunnelling;
+      (void)shard.refused(*why, running ? running->target : admitted->to, *this);
       end_from_outside(ending::policy_changed);
-      return true;
+      return was_tunnel;
     },
     [this](atom::drain) {
       draining = true;
@@ -90,8 +91,16 @@ connection::behavior_type connection::make_behavior() {
 }
 
 std::optional<policy::denial> connection::judge_open(const snapshot_ptr& next) {
-  if (auto why = udp ? judge_association(*next) : judge_tunnel(*next, *admitted))
-    return why;
+  if (udp) {
+    if (auto why = judge_association(*next))
+      return why;
+  } else if (tunnelling) {
+    if (auto why = judge_tunnel(*next, *admitted))
+      return why;
+    if (!admitted->head.empty())
+      if (auto why = judge_head(admitted->head, admitted->by_decider))
+        return why;
+  }
   if (udp)
     udp->judge_again();
   if (inside) {
@@ -102,7 +111,16 @@ std::optional<policy::denial> connection::judge_open(const snapshot_ptr& next) {
       inside->under = next;
     }
   }
-  return std::nullopt;
+  return running ? judge_head(running->received, false) : std::nullopt;
+}
+
+std::optional<policy::denial> connection::judge_head(std::string_view head, bool by_decider) {
+  exchange now;
+  auto judged = judge_request(*this, head, now, by_decider);
+  if (std::holds_alternative<policy::permit>(judged))
+    return std::nullopt;
+  auto* why = std::get_if<policy::denial>(&judged);
+  return why ? std::move(*why) : not_judged();
 }
 
 void connection::flow_done(void* self) noexcept {
@@ -118,6 +136,7 @@ void connection::end_from_outside(ending how) {
 
 void connection::finish(ending how) {
   end = how;
+  running = nullptr;
   if (is_stream) {
     auto& moved = client.stream()->link().moved;
     moved.bytes_up += bytes_up;
@@ -142,6 +161,7 @@ void connection::finish(ending how) {
   }
   server.reset();
   ahead.reset();
+  logins.reset();
   udp.reset();
   // The flow may be on the stack still (it is at its end), and so may a message of ours.
   shard.loop.release_later(std::move(self_));

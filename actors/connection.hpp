@@ -53,6 +53,7 @@ struct admission {
   policy::rule rule; ///< A copy: the rules it came from may be gone. Empty text: a decider.
   bool by_decider = false;
   bool intercepted = false; ///< Its requests are read and judged one by one.
+  std::string head{};       ///< As received, of a request that switched protocols; else "".
 };
 
 /// Judges an open tunnel under a new policy. @returns the denial when it must be closed.
@@ -73,6 +74,7 @@ enum class ending : uint8_t {
 [[nodiscard]] std::string_view to_string(ending e) noexcept;
 
 class association;
+struct exchange;
 
 class connection final : public pinned_actor<connection_actor> {
 public:
@@ -89,6 +91,8 @@ public:
   void begin(std::unique_ptr<http2_stream> stream);
 
   [[nodiscard]] connection_info describe() const;
+  /// Holds something that a new policy may refuse.
+  [[nodiscard]] bool is_open_to_judgement() const noexcept { return tunnelling || running; }
   [[nodiscard]] const config::timeouts& timeouts() const noexcept {
     return shard.config().timeouts;
   }
@@ -110,7 +114,11 @@ public:
   std::unique_ptr<admission>
     admitted;                       ///< Of the tunnel; with `log.access`, of the last request too.
   std::unique_ptr<association> udp; ///< Of a UDP ASSOCIATE.
-  std::string user;                 ///< Who a SOCKS client showed to be; "" when nobody asked.
+  /// Upstreams that the client has logged in to: its streams share them, nobody else does.
+  std::shared_ptr<login_connections> logins;
+  exchange* running =
+    nullptr;        ///< Inside a tunnel: the request that has been sent, until it is over.
+  std::string user; ///< Who a SOCKS client showed to be; "" when nobody asked.
   const client_address from;
   const endpoint serves;
   const uint64_t id;
@@ -134,8 +142,10 @@ private:
   /// Cancels the flow and finishes. Never from inside the flow.
   void end_from_outside(ending how);
   static void flow_done(void* self) noexcept;
-  /// Whether an open tunnel may go on under a new policy; @returns the denial when not.
+  /// Whether what is open may go on under a new policy; @returns the denial when not.
   [[nodiscard]] std::optional<policy::denial> judge_open(const snapshot_ptr& next);
+  /// The same for a request that was read, by its head.
+  [[nodiscard]] std::optional<policy::denial> judge_head(std::string_view head, bool by_decider);
   void log_end() const;
   [[nodiscard]] bool over_limit() const;
 

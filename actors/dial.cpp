@@ -63,6 +63,10 @@ int begin_connect(connection& c, socket& to, const ip_address& address, uint16_t
   return to.open(c.shard.loop, fd, &c.wakes) ? 0 : errno;
 }
 
+caf::error outdated() {
+  return caf::make_error(errc::policy_changed, std::string{"the policy changed while dialling"});
+}
+
 struct attempt {
   std::unique_ptr<upstream> to;
   bool failed = false;
@@ -87,8 +91,9 @@ std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_
 
 } // namespace
 
-task<caf::expected<std::unique_ptr<upstream>>>
-connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady_time deadline) {
+task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const exchange& x,
+                                                           std::span<const ip_address> to,
+                                                           uint16_t port, steady_time deadline) {
   auto order = to.size() == 1 ? std::vector<ip_address>{to[0]} : interleave(to);
   std::vector<attempt> attempts;
   auto last = caf::make_error(errc::connection_timeout, std::string{"no address answered in time"});
@@ -111,6 +116,8 @@ connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady
     auto overtake = next < order.size() ? std::min(deadline, c.in(attempt_delay)) : deadline;
     for (;;) {
       auto in_time = co_await c.wakes.until(overtake);
+      if (is_outdated(c, x))
+        co_return outdated();
       if (auto connected = pick_connected(attempts, port, last))
         co_return std::move(connected);
       if (c.client.dead())
@@ -126,8 +133,16 @@ connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady
   }
 }
 
-task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t port,
-                        tls::alpn offer) {
+task<caf::error> wait_dialling(connection& c, const exchange& x, steady_time deadline,
+                               std::string_view late) {
+  auto in_time = co_await c.wakes.until(deadline);
+  if (is_outdated(c, x))
+    co_return outdated();
+  co_return in_time ? caf::error{} : caf::make_error(errc::connection_timeout, std::string{late});
+}
+
+task<caf::error> secure(connection& c, const exchange& x, upstream& u, const host& name,
+                        uint16_t port, tls::alpn offer) {
   tls::client_options options{.offer = offer, .cache = &c.shard.tls_sessions, .port = port};
   auto session =
     c.shard.policy->trust ? u.io.begin_tls(*c.shard.policy->trust, name, options) : nullptr;
@@ -141,22 +156,21 @@ task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t p
       case tls::step::want_write: u.io.raw.met_write_block(); break;
       default: co_return tls::handshake_error(*session);
     }
-    auto in_time = co_await c.wakes.until(deadline);
-    if (!in_time)
-      co_return caf::make_error(errc::connection_timeout,
-                                std::string{"the TLS handshake took too long"});
+    if (auto err = co_await wait_dialling(c, x, deadline, "the TLS handshake took too long"))
+      co_return std::move(err);
   }
 }
 
-task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to,
-                                                    tls::alpn offer) {
+task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const exchange& x,
+                                                    const policy::route& to, tls::alpn offer) {
   auto began = c.shard.loop.now();
-  auto dialled = co_await connect_any(c, to.addresses(), to.to().port, c.in(c.timeouts().connect));
+  auto dialled =
+    co_await connect_any(c, x, to.addresses(), to.to().port, c.in(c.timeouts().connect));
   if (!dialled)
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);
   if (to.to().tls) {
-    auto err = co_await secure(c, *u, to.to().host, to.to().port, offer);
+    auto err = co_await secure(c, x, *u, to.to().host, to.to().port, offer);
     if (err)
       co_return std::move(err);
   }

@@ -7,20 +7,27 @@
 #include "actors/flows.hpp"
 
 /// The pieces of dialling. Not for flows, which may only reach what was judged: `dial`,
-/// `dial_through`.
+/// `dial_through`. Each ends with errc::policy_changed as soon as another policy is in force than
+/// the one that `x` was judged under, so that no packet leaves for what may be refused by now.
 
 namespace proxy {
 
 /// RFC 8305 §5: attempts one after the other, a slow one is overtaken.
 /// @returns errc::connection_refused or errc::connection_timeout with the address.
-task<caf::expected<std::unique_ptr<upstream>>>
-connect_any(connection& c, std::span<const ip_address> to, uint16_t port, steady_time deadline);
+task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const exchange& x,
+                                                           std::span<const ip_address> to,
+                                                           uint16_t port, steady_time deadline);
+
+/// Waits for news of what is dialled.
+/// @returns nothing, errc::connection_timeout (context: `late`), or errc::policy_changed.
+task<caf::error> wait_dialling(connection& c, const exchange& x, steady_time deadline,
+                               std::string_view late);
 
 /// Puts verified TLS on a connection, inside the TLS it has already, if any.
 /// @param port  Of the service, whose earlier sessions may be resumed.
 /// @returns errc::tls_certificate, errc::tls_handshake, errc::no_common_protocol or
 ///          errc::connection_timeout.
-task<caf::error> secure(connection& c, upstream& u, const host& name, uint16_t port,
-                        tls::alpn offer = tls::alpn::http1);
+task<caf::error> secure(connection& c, const exchange& x, upstream& u, const host& name,
+                        uint16_t port, tls::alpn offer = tls::alpn::http1);
 
 } // namespace proxy

@@ -32,15 +32,14 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
     request += "Proxy-Authorization: " + credentials + "\r\n";
   request += "\r\n";
   auto deadline = c.in(c.timeouts().connect);
+  auto late = "upstream proxy " + name.text + " does not answer";
   while (!request.empty()) {
     auto sent = u.io.write(request);
     if (sent.ok()) {
       request.erase(0, sent.size);
     } else if (sent.blocked()) {
-      auto in_time = co_await c.wakes.until(deadline);
-      if (!in_time)
-        co_return caf::make_error(errc::connection_timeout,
-                                  "upstream proxy " + name.text + " takes no request");
+      if (auto err = co_await wait_dialling(c, x, deadline, late))
+        co_return std::move(err);
     } else {
       co_return bad(name, "closed the connection");
     }
@@ -57,10 +56,8 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
       if (byte == '\n' && http1::find_head_end(head, head.size() > 4 ? head.size() - 4 : 0))
         break;
     } else if (got.blocked()) {
-      auto in_time = co_await c.wakes.until(deadline);
-      if (!in_time)
-        co_return caf::make_error(errc::connection_timeout,
-                                  "upstream proxy " + name.text + " does not answer");
+      if (auto err = co_await wait_dialling(c, x, deadline, late))
+        co_return std::move(err);
     } else {
       co_return bad(name, "closed the connection");
     }
@@ -82,18 +79,21 @@ dial_through(connection& c, const exchange& x, const policy::permit&, tls::alpn 
   auto addresses = co_await addresses_of(c, x.via->host);
   if (!addresses)
     co_return std::move(addresses.error());
+  if (is_outdated(c, x))
+    co_return caf::make_error(errc::policy_changed,
+                              "the policy changed while " + name_of(x.via) + " was looked up");
   // By whatever name: going through ourselves would never end.
   for (const auto& address : *addresses)
     if (auto literal = host::parse(address.str());
         literal && policy::is_own_listener(*c.shard.policy->rules, *literal, x.via->port))
       co_return caf::make_error(errc::bad_response,
                                 "upstream proxy " + name_of(x.via) + " is this proxy itself");
-  auto dialled = co_await connect_any(c, *addresses, x.via->port, c.in(c.timeouts().connect));
+  auto dialled = co_await connect_any(c, x, *addresses, x.via->port, c.in(c.timeouts().connect));
   if (!dialled)
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);
   if (x.via->tls) {
-    auto err = co_await secure(c, *u, x.via->host, x.via->port);
+    auto err = co_await secure(c, x, *u, x.via->host, x.via->port);
     if (err)
       co_return std::move(err);
   }
@@ -103,7 +103,7 @@ dial_through(connection& c, const exchange& x, const policy::permit&, tls::alpn 
       co_return std::move(err);
   }
   if (x.target.tls) {
-    auto err = co_await secure(c, *u, x.target.host, x.target.port, offer);
+    auto err = co_await secure(c, x, *u, x.target.host, x.target.port, offer);
     if (err)
       co_return std::move(err);
   }

@@ -68,18 +68,20 @@ task<> close_in_steps(connection& c);
 struct exchange {
   policy::target target;
   std::string head;     ///< Rewritten, ready to be sent upstream.
-  std::string received; ///< Inside a tunnel: the head as it came, to be judged by a newer policy.
+  std::string received; ///< HTTP: the head as it came, to be judged by a newer policy.
+  std::string offered;  ///< Protocols to switch to, as they are offered upstream; "" for none.
   http1::framing body = http1::framing::none;
   uint64_t content_length = 0;
   const policy::upstream_proxy* via = nullptr; ///< Goes through this proxy; lives in `under`.
-  snapshot_ptr under;                          ///< Held while `via` is used.
-  snapshot_ptr ruled;                          ///< Held for the rule that admitted its tunnel.
-  bool intercepted = false;                    ///< CONNECT of a tunnel that will be read.
-  bool to_head = false;                        ///< HEAD.
-  bool idempotent = false;                     ///< RFC 9110 §9.2.2
+  snapshot_ptr under;      ///< What it was judged under; `via` and its permit live there.
+  snapshot_ptr ruled;      ///< Held for the rule that admitted its tunnel.
+  bool recorded = false;   ///< Its admission is counted and audited.
+  bool logs_in = false;    ///< Its credentials are those of the connection (RFC 4559).
+  bool to_head = false;    ///< HEAD.
+  bool idempotent = false; ///< RFC 9110 §9.2.2
   bool client_1_0 = false;
   bool keep_alive = false;
-  bool upgrade = false;
+  bool upgrade = false; ///< Asks for what is `offered`.
   bool expects_continue = false;
 };
 
@@ -105,10 +107,20 @@ struct own_answer {
 using verdict = std::variant<policy::permit, policy::denial, own_answer, caf::error>;
 
 /// Decodes a request head and judges what it asks for, by the policy of this moment. Fills `x`.
-[[nodiscard]] verdict judge_request(connection& c, std::string_view head, exchange& x);
+/// @param by_decider  A decider has admitted it under an older policy, and that stays.
+[[nodiscard]] verdict judge_request(connection& c, std::string_view head, exchange& x,
+                                    bool by_decider = false);
+
+/// Judges a tunnel to `x.target` that no request head asks for (SOCKS), by the policy of this
+/// moment. Fills `x`.
+[[nodiscard]] verdict judge_tunnel_target(connection& c, exchange& x, bool by_decider = false);
 
 /// Forwards a permitted request and its response (RFC 9110 §7.6).
 task<after> forward(connection& c, exchange& x, policy::permit permit);
+
+/// Dials for a permitted tunnel: `c.server` then is its upstream (`after::tunnel`), or, where it is
+/// to be read, `c.ahead` (`after::first_bytes`). Anything else: refused and answered.
+task<after> reach_tunnel(connection& c, exchange& x, policy::permit permit);
 
 /// Opens a tunnel for a permitted CONNECT (RFC 9110 §9.3.6).
 task<after> open_tunnel(connection& c, exchange& x, policy::permit permit);
@@ -127,38 +139,43 @@ task<> relay_datagrams(connection& c);
 /// Relays between client and upstream until both directions ended.
 task<> relay(connection& c);
 
-/// The outcome of looking for a way to a permitted target: one of the three is set.
-struct routed {
-  std::optional<policy::route> route;
-  std::optional<policy::denial> denial;
-  caf::error error;
-};
-
-/// Resolves the permitted name and vets its addresses, under the newest policy.
-task<routed> find_route(connection& c, policy::permit permit);
-
 /// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
 /// @param offer  Protocols for TLS; errc::no_common_protocol when the upstream speaks none of them.
-task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const policy::route& to,
-                                                    tls::alpn offer);
+/// @returns errc::policy_changed as soon as another policy is in force than `x` was judged under.
+task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const exchange& x,
+                                                    const policy::route& to, tls::alpn offer);
 
-/// Connects through an upstream proxy: CONNECT for tunnels and TLS, the bare connection for plain
-/// requests.
+/// Connects through an upstream proxy: CONNECT for whatever is not a plain request, which takes the
+/// bare connection.
 /// @param judged  Proof that the policy allows the target; its addresses are the proxy's business.
+/// @returns errc::policy_changed as `dial`.
 task<caf::expected<std::unique_ptr<upstream>>>
 dial_through(connection& c, const exchange& x, const policy::permit& judged, tls::alpn offer);
 
-/// Judges a request again when the policy has changed since it was judged.
-/// @param connected  What it is connected to; nullopt: judged by name alone.
-/// @returns the denial, if it is refused now. A request inside a tunnel is judged as if it had just
-///          come: `x` then holds what the new policy makes of it.
-[[nodiscard]] std::optional<policy::denial>
-judge_meanwhile(connection& c, exchange& x, bool by_decider, std::optional<ip_address> connected);
+/// Whether another policy is in force than the one that `x` was judged under.
+[[nodiscard]] bool is_outdated(const connection& c, const exchange& x) noexcept;
 
-/// Resolves, vets and dials: the refusal or fault, if any, is already answered.
-/// @returns nullptr when it was; `next` then says what to do with the connection.
-task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit permit,
+/// Judges a request that has waited as if it had just come, if the policy has changed meanwhile:
+/// with its method, path, fields and all. `x` and `permit` then hold what the new policy makes of
+/// it.
+/// @returns the denial, if it is refused now.
+[[nodiscard]] std::optional<policy::denial> judge_anew(connection& c, exchange& x,
+                                                       policy::permit& permit);
+
+/// The denial of what was admitted once and is, under a new policy, no request that could be
+/// judged: too long for its limits, say.
+[[nodiscard]] policy::denial not_judged();
+
+/// Resolves, vets and dials, and begins anew when the policy changes meanwhile: nothing begins
+/// under a policy that is no longer in force. The refusal or fault, if any, is already answered.
+/// @param permit  Replaced when the request is judged anew.
+/// @returns a connection that was made under the policy of this moment; nullptr when there is none:
+///          `next` then says what to do with the connection to the client.
+task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit& permit,
                                       after& next);
+
+/// Counts and audits, once, that a request is admitted.
+void record_admission(connection& c, exchange& x, const policy::permit& permit);
 
 /// Whether the connection may go on once the request's body is dropped. Decided before an answer
 /// that leaves the body unread, since the answer says so.
@@ -178,7 +195,8 @@ task<after> fault(connection& c, exchange& x, const caf::error& why);
 [[nodiscard]] std::unique_ptr<admission> describe_admission(const policy::permit& by);
 
 /// Remembers what admitted the tunnel that now stands to `c.server`.
-void admit_tunnel(connection& c, const policy::permit& by);
+/// @param head  Of the request that became the tunnel by switching protocols; "" for others.
+void admit_tunnel(connection& c, const policy::permit& by, std::string head = {});
 
 /// Remembers what admitted the tunnel that is about to be intercepted: its requests are read.
 void admit_interception(connection& c);

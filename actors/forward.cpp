@@ -4,7 +4,9 @@
 #include "actors/intercept.hpp"
 #include "actors/pump.hpp"
 #include "protocols/http1/decode.hpp"
+#include "protocols/http1/login.hpp"
 #include "protocols/http1/rewrite.hpp"
+#include "protocols/http1/upgrade.hpp"
 
 namespace proxy {
 
@@ -214,7 +216,7 @@ step transfer::settle_head(std::string_view bytes) {
     if (auto err = http1::decode_response(bytes.substr(0, *end), limits, x_.to_head, false, res))
       return fail(errc::bad_response, context_of(err));
     auto rest = bytes.substr(*end);
-    auto switches = res.status == 101 && x_.upgrade && !res.upgrade.empty();
+    auto switches = res.status == 101 && x_.upgrade && http1::takes_offer(res, x_.offered);
     if (switches && c_.is_stream &&
         !c_.client.stream()->is_answered_by(res.find("sec-websocket-accept").value_or("")))
       return fail(errc::bad_response, "101 that does not answer the handshake");
@@ -222,7 +224,7 @@ step transfer::settle_head(std::string_view bytes) {
     if (c_.is_stream && x_.upgrade && res.status >= 200 && res.status < 300)
       return fail(errc::bad_response, "the upstream does not switch the protocol");
     if (res.status == 101 && !switches)
-      return fail(errc::bad_response, "101 without a request for it");
+      return fail(errc::bad_response, "101 to a protocol that was not offered");
     if (res.status >= 200 || switches)
       return begin_body(rest);
     if (++interim_heads_ > max_interim_heads)
@@ -247,6 +249,7 @@ step transfer::begin_body(std::string_view rest) {
   auto& out = c_.shard.loop.out();
   auto switches = res.status == 101;
   status_ = res.status;
+  u_.logged_in |= x_.logs_in || http1::has_connection_login(res);
   auto body = res.body;
   auto dechunk = body == http1::framing::chunked && x_.client_1_0;
   if (switches || body == http1::framing::until_close)
@@ -332,34 +335,87 @@ task<step> run_exchange(connection& c, transfer& t) {
 
 } // namespace
 
+namespace {
+
+/// What of the client's own, of the pool, or of a shared connection can take a request at once;
+/// nullptr for nothing.
+std::unique_ptr<upstream> take_ready(connection& c, const exchange& x) {
+  // An upgrade needs a connection of its own: behind an upstream proxy, a tunnel.
+  if (x.upgrade)
+    return nullptr;
+  auto key = key_of(x);
+  if (c.logins)
+    if (auto own = c.logins->take(key, x.under->generation, c.wakes))
+      return own;
+  return x.logs_in ? c.shard.pool.take(key, c.wakes) : take_kept(c, key);
+}
+
+/// Whether another stream that dials the same upstream may get a connection to share.
+bool may_share(const connection& c, const exchange& x) {
+  return c.is_stream && !x.upgrade && !x.logs_in &&
+         c.shard.pool.speaks(key_of(x)) != origin_protocol::http1;
+}
+
+/// Keeps what has served an exchange: for this client alone where it may have logged in.
+void keep_upstream(connection& c, std::unique_ptr<upstream> served) {
+  if (served->generation != c.shard.policy->generation || c.draining)
+    return;
+  if (!served->logged_in) {
+    c.shard.pool.keep(std::move(served));
+    return;
+  }
+  if (!c.logins)
+    c.logins = std::make_shared<login_connections>();
+  c.logins->keep(std::move(served));
+}
+
+/// Hands a switched connection to its tunnel, unless a new policy refuses it.
+task<after> begin_switched(connection& c, exchange& x, policy::permit& permit) {
+  auto denial = judge_anew(c, x, permit);
+  if (!denial && !x.via) {
+    auto judged = policy::vet(*x.under->rules, permit, {c.server->address});
+    if (auto* no = std::get_if<policy::denial>(&judged))
+      denial = std::move(*no);
+  }
+  if (denial) {
+    c.server.reset();
+    c.first_down.clear();
+    co_return co_await refuse(c, x, *denial);
+  }
+  admit_tunnel(c, permit, std::move(x.received));
+  co_return after::tunnel;
+}
+
+} // namespace
+
 task<after> forward(connection& c, exchange& x, policy::permit permit) {
-  auto by_decider = permit.source() == policy::source::decider;
   if (c.shard.config().log.access && !c.inside)
     c.admitted = describe_admission(permit);
   for (auto attempt = 0;; ++attempt) {
     auto next = after::close;
-    // An upgrade needs a connection of its own: behind an upstream proxy, a tunnel.
-    if (attempt == 0 && !x.upgrade) {
-      auto key = key_of(x);
-      c.server = take_kept(c, key);
-      if (!c.server && c.is_stream && c.shard.pool.speaks(key) != origin_protocol::http1 &&
-          co_await wait_for_dialling(c, key)) {
-        if (auto denial = judge_meanwhile(c, x, by_decider, std::nullopt))
+    if (attempt == 0) {
+      c.server = take_ready(c, x);
+      if (!c.server && may_share(c, x)) {
+        auto key = key_of(x);
+        co_await wait_for_dialling(c, key);
+        if (auto denial = judge_anew(c, x, permit))
           co_return co_await refuse(c, x, *denial);
-        c.server = take_kept(c, key_of(x));
+        c.server = take_ready(c, x);
       }
     }
     if (c.server) {
       ++c.shard.counters.upstream_reuses;
+      record_admission(c, x, permit);
     } else {
-      auto again = permit;
-      auto reached = co_await reach(c, x, std::move(again), next);
+      auto reached = co_await reach(c, x, permit, next);
       if (!reached)
         co_return next;
       c.server = std::move(reached);
     }
     transfer t{c, x, *c.server};
+    c.running = c.inside ? &x : nullptr; // a new policy judges it meanwhile
     auto s = co_await run_exchange(c, t);
+    c.running = nullptr;
     if (s == step::retry && attempt == 0) {
       c.server.reset();
       continue;
@@ -367,20 +423,12 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
     t.count();
     if (c.inside && c.shard.config().mitm.inspect)
       log_exchange(c, x, t.status(), t.size());
-    if (s == step::tunnel) {
-      auto address = x.via ? std::nullopt : std::optional{c.server->address};
-      if (auto denial = judge_meanwhile(c, x, by_decider, address)) {
-        c.server.reset();
-        c.first_down.clear();
-        co_return co_await refuse(c, x, *denial);
-      }
-      admit_tunnel(c, permit);
-      co_return after::tunnel;
-    }
+    if (s == step::tunnel)
+      co_return co_await begin_switched(c, x, permit);
     auto upstream_ok = s == step::complete && t.upstream_reusable();
     auto client_ok = s == step::complete && t.client_reusable();
-    if (upstream_ok && c.server->generation == c.shard.policy->generation && !c.draining)
-      c.shard.pool.keep(std::move(c.server));
+    if (upstream_ok)
+      keep_upstream(c, std::move(c.server));
     c.server.reset();
     if (s == step::fault || s == step::retry) {
       auto why = t.take_error();

@@ -229,6 +229,7 @@ task<after> go_on_unread(connection& c) {
     x.target = by.to();
     x.under = c.shard.policy;
     x.via = x.under->upstreams.choose(x.target);
+    x.recorded = true;
     auto next = after::close;
     c.server = co_await reach(c, x, by, next);
     if (!c.server)
@@ -273,16 +274,10 @@ void log_exchange(const connection& c, const exchange& x, uint16_t status, excha
                      size.response > limit, c.from.str());
 }
 
-bool is_known_to_answer(const connection& c, const exchange& x) {
-  upstream_key key{true, x.target.host.text(), x.target.port, name_of(x.via)};
-  return c.shard.pool.has(key);
-}
-
-after intercept(connection& c, const exchange& x, policy::permit by,
-                std::unique_ptr<upstream> ahead, std::string answer) {
-  c.ahead = std::move(ahead);
-  c.inside = std::make_unique<interception>(std::move(by), x.under);
-  c.first_down = std::move(answer);
+after intercept(connection& c, exchange& x, policy::permit permit,
+                std::unique_ptr<upstream> reached) {
+  c.ahead = std::move(reached);
+  c.inside = std::make_unique<interception>(std::move(permit), x.under);
   admit_interception(c);
   return after::first_bytes;
 }

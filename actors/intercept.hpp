@@ -5,17 +5,12 @@
 
 namespace proxy {
 
-/// Whether a tunnel that is read needs no dialling ahead: a kept connection is proof enough that
-/// its host can be reached.
-[[nodiscard]] bool is_known_to_answer(const connection& c, const exchange& x);
-
 /// Makes a permitted tunnel one whose requests are read.
-/// @param ahead   Connected to where it leads: dialled before the client is answered, so that an
-///                unreachable host is what the client is told. nullptr: `is_known_to_answer`.
-/// @param answer  What the client is told.
-/// @returns `after::first_bytes`: `begin_inside` goes on.
-[[nodiscard]] after intercept(connection& c, const exchange& x, policy::permit by,
-                              std::unique_ptr<upstream> ahead, std::string answer);
+/// @param reached  Its upstream; nullptr where it is known to be there.
+/// @returns `after::first_bytes`: the caller puts its answer into `c.first_down`, and
+///          `begin_inside` goes on.
+after intercept(connection& c, exchange& x, policy::permit permit,
+                std::unique_ptr<upstream> reached);
 
 /// Waits for what the client says first inside such a tunnel, and settles what the tunnel is. TLS
 /// is taken off with a certificate of our own CA, HTTP in the clear is taken as it is; either

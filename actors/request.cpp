@@ -5,7 +5,9 @@
 #include "actors/flows.hpp"
 #include "actors/upstream_name.hpp"
 #include "policy/inner.hpp"
+#include "protocols/http1/login.hpp"
 #include "protocols/http1/rewrite.hpp"
+#include "protocols/http1/upgrade.hpp"
 
 namespace proxy {
 
@@ -38,7 +40,8 @@ own_answer answer_here(const connection& c, const http1::request& req, const exc
   return answer;
 }
 
-void take_over(const http1::request& req, exchange& x) {
+/// What the request line and the fields say; `req` then offers to switch to what we pass on.
+void take_over(http1::request& req, exchange& x) {
   x.body = req.body;
   x.content_length = req.content_length;
   x.to_head = req.method == "HEAD";
@@ -47,6 +50,21 @@ void take_over(const http1::request& req, exchange& x) {
   x.keep_alive = req.keep_alive;
   x.expects_continue = req.expect_continue;
   x.target.method = req.method;
+  x.logs_in = http1::has_connection_login(req);
+  if (req.method != "CONNECT")
+    x.offered = http1::upgrade_offer(req);
+  x.upgrade = !x.offered.empty();
+  req.upgrade = x.offered;
+}
+
+/// What is read switches to WebSocket and to nothing else: what follows another protocol's 101
+/// would pass unread. Such an offer is not passed on, as a server that ignores it would have it.
+void keep_websocket_alone(http1::request& req, exchange& x) {
+  if (http1::offers_websocket_alone(req))
+    return;
+  x.upgrade = false;
+  x.offered.clear();
+  req.upgrade = {};
 }
 
 /// A socket path instead of a host: known, and not served here.
@@ -102,14 +120,13 @@ void apply(const policy::mitm_hook& hook, http1::rewrite_options& options,
 }
 
 /// Judges what a permitted request that is read asks for, and writes the head to send.
-verdict prepare(connection& c, const http1::request& req, http1::request_target& target,
-                exchange& x, policy::permit permit) {
+verdict prepare(connection& c, http1::request& req, http1::request_target& target, exchange& x,
+                policy::permit permit) {
   const auto& config = c.shard.config();
   const auto& rules = *c.shard.policy->rules;
   x.under = c.shard.policy;
   x.via = x.under->upstreams.choose(x.target);
   http1::rewrite_options options{.via = config.via ? product : std::string_view{},
-                                 .keep_upgrade = x.upgrade,
                                  .received = c.is_stream ? "2.0" : ""};
   auto& fields = c.shard.fields;
   fields.clear();
@@ -124,7 +141,10 @@ verdict prepare(connection& c, const http1::request& req, http1::request_target&
     target.path = granted.path;
     if (granted.hook)
       apply(*granted.hook, options, fields);
+    x.logs_in |= std::ranges::any_of(options.set, http1::is_connection_login);
+    keep_websocket_alone(req, x);
   }
+  options.keep_upgrade = x.upgrade;
   if (ends_here(req))
     return answer_here(c, req, x);
   // Behind an upstream proxy an upgrade goes through a tunnel: the protocol it switches to is the
@@ -137,30 +157,56 @@ verdict prepare(connection& c, const http1::request& req, http1::request_target&
 }
 
 /// Judges a request inside an intercepted tunnel, whose host the policy let through.
-verdict judge_inside(connection& c, std::string_view head, const http1::request& req, exchange& x) {
+verdict judge_inside(connection& c, http1::request& req, exchange& x) {
   const auto& tunnel = c.inside->tunnel;
-  x.upgrade = !req.upgrade.empty();
   auto permit = policy::inside(tunnel, std::string{req.method}, x.upgrade, c.inside->tls);
   x.target = permit.to();
   http1::request_target target;
   if (auto err = find_target_inside(*c.inside, req, target))
     return err;
-  x.received = head;
   x.ruled = c.inside->under;
   return prepare(c, req, target, x, std::move(permit));
 }
 
+/// Judges a target by name. What a decider had admitted needs no rule of its own (it has been asked
+/// already), only that nothing else refuses it now.
+std::variant<policy::permit, policy::denial>
+judge_target(const policy::rules& in_force, const policy::target& to, bool by_decider) {
+  auto judged = policy::evaluate(in_force, to);
+  auto* denial = std::get_if<policy::denial>(&judged);
+  if (denial && by_decider)
+    return policy::overrule(in_force, *denial, to);
+  return judged;
+}
+
 } // namespace
 
-verdict judge_request(connection& c, std::string_view head, exchange& x) {
+verdict judge_tunnel_target(connection& c, exchange& x, bool by_decider) {
+  x.under = c.shard.policy;
+  if (x.target.protocol == policy::protocol::socks5_tcp && !x.under->config->enable_socks5) {
+    policy::denial off;
+    off.reason = policy::reason::proxy_disabled;
+    off.source = policy::source::proxy_state;
+    off.domain_scope = false;
+    return off;
+  }
+  auto judged = judge_target(*x.under->rules, x.target, by_decider);
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    return std::move(*denial);
+  x.via = x.under->upstreams.choose(x.target);
+  return std::get<policy::permit>(std::move(judged));
+}
+
+verdict judge_request(connection& c, std::string_view head, exchange& x, bool by_decider) {
   auto& req = c.shard.request;
   const auto& config = c.shard.config();
   http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
   if (auto err = http1::decode_request(head, limits, req))
     return err;
   take_over(req, x);
+  x.received = head;
   if (c.inside)
-    return judge_inside(c, head, req, x);
+    return judge_inside(c, req, x);
   x.target.protocol =
     req.method == "CONNECT" ? policy::protocol::https_connect : policy::protocol::http;
   if (x.target.protocol == policy::protocol::http && req.find("x-unix-socket"))
@@ -171,9 +217,8 @@ verdict judge_request(connection& c, std::string_view head, exchange& x) {
   x.target.host = target.host;
   x.target.port = target.port;
   x.target.tls = target.https;
-  x.upgrade = !req.upgrade.empty() && x.target.protocol == policy::protocol::http;
   x.target.upgrade = x.upgrade;
-  auto judged = policy::evaluate(*c.shard.policy->rules, x.target);
+  auto judged = judge_target(*c.shard.policy->rules, x.target, by_decider);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   auto permit = std::get<policy::permit>(std::move(judged));

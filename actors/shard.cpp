@@ -51,7 +51,7 @@ void judge_tunnels(shard_pointer self, const snapshot_ptr& next,
       done.deliver(count->closed);
   };
   for (auto* c : self->state.core->connections()) {
-    if (!c->tunnelling)
+    if (!c->is_open_to_judgement())
       continue;
     ++count->waiting;
     self->request(handle_of(*c), caf::infinite, atom::judge_v, next)
@@ -69,8 +69,7 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
     self->send(core.resolver, atom::configure_v, next->config);
   core.policy = next;
   core.audit = next->config->audit.output == "none" ? audit_actor{} : self->state.audit;
-  core.pool.configure(next->config->limits, next->config->timeouts);
-  core.pool.clear();
+  core.pool.begin_generation(next->generation, next->config->limits, next->config->timeouts);
   // A drain that overtook this change has closed them already.
   set_listeners(self, core.draining ? admin_only(listeners) : listeners);
   if (!next->rules->enabled)

@@ -121,27 +121,15 @@ std::string success(const ip_sockaddr& bound) {
 
 /// Judges a CONNECT and opens its tunnel.
 task<after> open_socks_tunnel(connection& c, exchange& x) {
-  x.under = c.shard.policy;
-  auto judged = policy::evaluate(*x.under->rules, x.target);
+  auto judged = judge_tunnel_target(c, x);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     co_return co_await refuse(c, x, *denial);
-  auto& permit = std::get<policy::permit>(judged);
-  c.shard.admitted(permit, c);
-  x.via = x.under->upstreams.choose(true, x.target.host, x.target.port);
-  auto next = after::close;
-  auto by = permit;
-  x.intercepted = policy::is_read(*x.under->rules, x.target);
-  auto reached = co_await reach(c, x, std::move(permit), next);
-  if (!reached)
-    co_return next;
-  auto answer = success(local_address(reached->io.raw));
-  // A policy that came meanwhile may want to read it, too.
-  if (x.intercepted || policy::is_read(*c.shard.policy->rules, x.target))
-    co_return intercept(c, x, std::move(by), std::move(reached), std::move(answer));
-  c.server = std::move(reached);
-  admit_tunnel(c, by);
-  c.first_down = std::move(answer);
-  co_return after::tunnel;
+  auto next = co_await reach_tunnel(c, x, std::get<policy::permit>(std::move(judged)));
+  if (next == after::tunnel || next == after::first_bytes) {
+    const auto& reached = next == after::tunnel ? c.server : c.ahead;
+    c.first_down = success(local_address(reached->io.raw));
+  }
+  co_return next;
 }
 
 /// Opens a UDP association (RFC 1928 §7).

@@ -2,6 +2,7 @@
 #include "actors/flows.hpp"
 #include "actors/intercept.hpp"
 #include "actors/pump.hpp"
+#include "actors/upstream_name.hpp"
 
 namespace proxy {
 
@@ -51,8 +52,9 @@ void begin_tunnel(connection& c) {
 
 } // namespace
 
-void admit_tunnel(connection& c, const policy::permit& by) {
+void admit_tunnel(connection& c, const policy::permit& by, std::string head) {
   c.admitted = describe_admission(by);
+  c.admitted->head = std::move(head);
   if (c.server->key.via.empty())
     c.admitted->connected = c.server->address;
   begin_tunnel(c);
@@ -65,23 +67,34 @@ void admit_interception(connection& c) {
   begin_tunnel(c);
 }
 
-task<after> open_tunnel(connection& c, exchange& x, policy::permit permit) {
-  auto next = after::close;
-  auto by = permit;
+task<after> reach_tunnel(connection& c, exchange& x, policy::permit permit) {
   std::unique_ptr<upstream> reached;
-  x.intercepted = policy::is_read(*c.shard.policy->rules, x.target);
-  if (!x.intercepted || !is_known_to_answer(c, x)) {
-    reached = co_await reach(c, x, std::move(permit), next);
+  // The upstream is dialled first, so that an unreachable one is what CONNECT answers. For a tunnel
+  // that is read, a kept connection is proof enough that it can be reached; SOCKS has to name an
+  // address.
+  upstream_key inside{true, x.target.host.text(), x.target.port, name_of(x.via)};
+  if (x.target.protocol == policy::protocol::https_connect &&
+      policy::is_read(*c.shard.policy->rules, x.target) && c.shard.pool.has(inside)) {
+    record_admission(c, x, permit);
+  } else {
+    auto next = after::close;
+    reached = co_await reach(c, x, permit, next);
     if (!reached)
       co_return next;
   }
-  // A policy that came meanwhile may want to read it, too.
-  if (x.intercepted || policy::is_read(*c.shard.policy->rules, x.target))
-    co_return intercept(c, x, std::move(by), std::move(reached), std::string{tunnel_established});
+  // By the policy of now, which may have come while it was dialled.
+  if (policy::is_read(*c.shard.policy->rules, x.target))
+    co_return intercept(c, x, std::move(permit), std::move(reached));
   c.server = std::move(reached);
-  admit_tunnel(c, by);
-  c.first_down = tunnel_established;
+  admit_tunnel(c, permit);
   co_return after::tunnel;
+}
+
+task<after> open_tunnel(connection& c, exchange& x, policy::permit permit) {
+  auto next = co_await reach_tunnel(c, x, std::move(permit));
+  if (next == after::tunnel || next == after::first_bytes)
+    c.first_down = tunnel_established;
+  co_return next;
 }
 
 task<> relay(connection& c) {

@@ -20,7 +20,10 @@ void upstream::fire() {
     (void)pool_->remove(*this); // destroys this
 }
 
-void upstream_pool::configure(const config::limits& limits, const config::timeouts& timeouts) {
+void upstream_pool::begin_generation(uint64_t generation, const config::limits& limits,
+                                     const config::timeouts& timeouts) {
+  clear();
+  generation_ = generation;
   max_ = limits.max_idle_upstreams;
   max_per_key_ = limits.max_idle_upstreams_per_origin;
   idle_time_ = timeouts.upstream_idle;
@@ -40,7 +43,8 @@ void upstream_pool::keep(std::unique_ptr<upstream> idle) {
   if (idle->io.is_stream())
     return; // its link is kept
   // Readable now means closed, or an answer to nothing: neither may reach the next request.
-  if (max_ == 0 || !idle->io.raw.is_open() || idle->io.has_unread())
+  if (max_ == 0 || idle->generation != generation_ || idle->logged_in || !idle->io.raw.is_open() ||
+      idle->io.has_unread())
     return;
   auto& same = by_key_[idle->key];
   if (same.size() >= max_per_key_) {
@@ -102,6 +106,8 @@ std::unique_ptr<upstream> upstream_pool::take_stream(const upstream_key& key,
 }
 
 void upstream_pool::share(std::shared_ptr<http2_link> link) {
+  if (link->carrier().generation != generation_)
+    return;
   if (shared_.size() >= max_)
     sweep(loop_.now());
   if (shared_.size() >= max_)
@@ -153,6 +159,30 @@ void upstream_pool::clear() {
   idle_.clear();
   shared_.clear();
   speaks_.clear();
+}
+
+std::unique_ptr<upstream> login_connections::take(const upstream_key& key, uint64_t generation,
+                                                  ready_handler& wakes) {
+  std::erase_if(idle_, [&](const auto& u) {
+    return u->generation != generation || u->io.raw.dead() || u->io.has_unread();
+  });
+  auto at = std::ranges::find_if(idle_, [&](const auto& u) { return u->key == key; });
+  if (at == idle_.end())
+    return nullptr;
+  auto taken = std::move(*at);
+  idle_.erase(at);
+  taken->io.belong_to(&wakes);
+  taken->reused = true;
+  return taken;
+}
+
+void login_connections::keep(std::unique_ptr<upstream> idle) {
+  if (!idle->io.raw.is_open() || idle->io.has_unread())
+    return;
+  idle->io.belong_to(nullptr);
+  if (idle_.size() >= max_kept)
+    idle_.erase(idle_.begin());
+  idle_.push_back(std::move(idle));
 }
 
 void upstream_pool::sweep(steady_time before) {

@@ -33,6 +33,7 @@ public:
   ip_address address;      ///< What it is connected to.
   uint64_t generation = 0; ///< Of the policy that its address was vetted under.
   bool reused = false;     ///< Has served an exchange before.
+  bool logged_in = false;  ///< May have a user of its own (RFC 4559): never for another client.
 
 private:
   friend class upstream_pool;
@@ -48,7 +49,10 @@ class upstream_pool final : timer {
 public:
   explicit upstream_pool(event_loop& loop) : loop_(loop) {}
 
-  void configure(const config::limits& limits, const config::timeouts& timeouts);
+  /// Closes all: a new policy vets addresses anew. Streams that are open go on. From now on only
+  /// connections of this generation are kept and shared.
+  void begin_generation(uint64_t generation, const config::limits& limits,
+                        const config::timeouts& timeouts);
 
   /// An idle connection for `key` whose events go to `wakes`; nullptr when there is none.
   [[nodiscard]] std::unique_ptr<upstream> take(const upstream_key& key, ready_handler& wakes);
@@ -60,10 +64,11 @@ public:
   /// Whether there is a connection for `key`, of either kind.
   [[nodiscard]] bool has(const upstream_key& key) const;
 
-  /// Keeps a connection on which nothing is outstanding, or closes it.
+  /// Keeps a connection on which nothing is outstanding, or closes it, as one of an older policy.
   void keep(std::unique_ptr<upstream> idle);
 
-  /// Lets others have streams of a connection, until it is idle for too long.
+  /// Lets others have streams of a connection, until it is idle for too long. One of an older
+  /// policy is not shared.
   void share(std::shared_ptr<http2_link> link);
 
   /// Remembers what an upstream speaks, so that it is not found out again.
@@ -85,7 +90,7 @@ public:
   [[nodiscard]] bool await_dialling(const upstream_key& key, dial_waiter& who);
   void stop_awaiting(const upstream_key& key, dial_waiter& who);
 
-  /// Closes all: a new policy vets addresses anew. Streams that are open go on.
+  /// Closes all. Streams that are open go on.
   void clear();
 
   [[nodiscard]] size_t size() const noexcept { return idle_.size() + shared_.size(); }
@@ -106,6 +111,7 @@ private:
   std::unique_ptr<upstream> remove(upstream& u);
 
   event_loop& loop_;
+  uint64_t generation_ = 0;
   uint64_t max_ = 0;
   uint64_t max_per_key_ = 0;
   std::chrono::milliseconds idle_time_{0};
@@ -114,6 +120,24 @@ private:
   std::vector<std::shared_ptr<http2_link>> shared_;
   std::unordered_map<upstream_key, origin_protocol, key_hash> speaks_;
   std::unordered_map<upstream_key, std::vector<dial_waiter*>, key_hash> dialling_;
+};
+
+/// Idle upstream connections on which one client may have logged in (NTLM and Negotiate do so once
+/// for a connection, RFC 4559 §6). They serve this client again and end with it.
+class login_connections {
+public:
+  /// One for `key` that was vetted under this generation, its events going to `wakes`; nullptr for
+  /// none.
+  [[nodiscard]] std::unique_ptr<upstream> take(const upstream_key& key, uint64_t generation,
+                                               ready_handler& wakes);
+  /// Keeps a connection on which nothing is outstanding.
+  void keep(std::unique_ptr<upstream> idle);
+
+  /// The oldest makes room.
+  static constexpr size_t max_kept = 8;
+
+private:
+  std::vector<std::unique_ptr<upstream>> idle_; ///< Oldest first.
 };
 
 /// A stream of a link to an upstream, whose news go to `wakes`; nullptr when it has no room.

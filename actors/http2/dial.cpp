@@ -1,5 +1,6 @@
 #include "actors/http2/dial.hpp"
 
+#include "actors/dial.hpp"
 #include "actors/http2/link.hpp"
 #include "actors/http2/stream.hpp"
 #include "actors/upstream_name.hpp"
@@ -27,8 +28,9 @@ tls::alpn protocols_for(const connection& c, const exchange& x) {
     return tls::alpn::http1;
   if (c.shard.pool.speaks(key_of(x)) == origin_protocol::http2)
     return tls::alpn::h2;
-  // A WebSocket needs a connection of its own, as nearly every server has it.
-  return c.is_stream && !x.upgrade ? tls::alpn::either : tls::alpn::http1;
+  // A WebSocket needs a connection of its own, as nearly every server has it, and so does a login
+  // that holds for a connection.
+  return c.is_stream && !x.upgrade && !x.logs_in ? tls::alpn::either : tls::alpn::http1;
 }
 
 task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, const exchange& x,
@@ -51,10 +53,9 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, co
         co_return caf::make_error(errc::bad_response,
                                   "the upstream agreed on HTTP/2 and did not speak it" +
                                     (session.fault().empty() ? "" : ": " + session.fault()));
-      auto in_time = co_await c.wakes.until(deadline);
-      if (!in_time)
-        co_return caf::make_error(errc::connection_timeout,
-                                  std::string{"the upstream does not speak HTTP/2 in time"});
+      if (auto err =
+            co_await wait_dialling(c, x, deadline, "the upstream does not speak HTTP/2 in time"))
+        co_return std::move(err);
     }
   }
   if (x.upgrade && !session.takes_websockets())
@@ -64,7 +65,8 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, co
   if (!opened)
     co_return caf::make_error(errc::bad_response,
                               std::string{"the upstream takes no stream on a new connection"});
-  c.shard.pool.share(std::move(link));
+  if (!x.logs_in) // who logs in on a connection has it alone
+    c.shard.pool.share(std::move(link));
   co_return std::move(opened);
 }
 
@@ -76,7 +78,7 @@ dialling::~dialling() {
     pool_.end_dialling(key_);
 }
 
-task<bool> wait_for_dialling(connection& c, const upstream_key& key) {
+task<> wait_for_dialling(connection& c, const upstream_key& key) {
   struct place {
     place(upstream_pool& p, const upstream_key& k, ready_handler& flow)
       : pool(p), of(k), who{flow}, waits(p.await_dialling(k, who)) {}
@@ -92,14 +94,13 @@ task<bool> wait_for_dialling(connection& c, const upstream_key& key) {
   };
   place in_line{c.shard.pool, key, c.wakes};
   if (!in_line.waits)
-    co_return false;
+    co_return;
   auto deadline = c.in(c.timeouts().connect + c.timeouts().tls_handshake);
   while (!in_line.who.over && !c.client.dead()) {
     auto in_time = co_await c.wakes.until(deadline);
     if (!in_time)
       break;
   }
-  co_return true;
 }
 
 std::unique_ptr<upstream> take_kept(connection& c, const upstream_key& key) {

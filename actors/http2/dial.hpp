@@ -37,7 +37,7 @@ private:
   bool mine_; ///< Nobody else did before.
 };
 
-/// Waits while somebody else dials the same upstream for streams. @returns whether it waited.
-task<bool> wait_for_dialling(connection& c, const upstream_key& key);
+/// Waits while somebody else dials the same upstream for streams.
+task<> wait_for_dialling(connection& c, const upstream_key& key);
 
 } // namespace proxy

@@ -16,6 +16,7 @@ void spawn_stream(connection& c, http2::stream& of) {
   child.draining = c.draining;
   child.inside = std::make_unique<interception>(*c.inside);
   child.ahead = std::move(c.ahead);
+  child.logins = c.logins;
   if (child.ahead)
     child.ahead->io.belong_to(&child.wakes);
   child.begin(std::make_unique<http2_stream>(c.link, of, &child.wakes));
@@ -38,6 +39,7 @@ task<> serve_streams(connection& c) {
   c.link = std::make_shared<http2_link>(c.shard.loop, c.client, c.wakes,
                                         limits_of(c.shard.config().limits));
   c.link->start();
+  c.logins = std::make_shared<login_connections>();
   for (auto patient = true;;) {
     auto& session = c.link->session();
     while (auto* opened = session.accept())

@@ -27,7 +27,7 @@ struct fixture : loop_fixture {
     limits.max_idle_upstreams = 2;
     limits.max_idle_upstreams_per_origin = 2;
     timeouts.upstream_idle = 50ms;
-    pool.configure(limits, timeouts);
+    pool.begin_generation(0, limits, timeouts);
   }
 
   std::shared_ptr<http2_link> connected() {
@@ -149,6 +149,14 @@ CAF_TEST(the pool opens streams of a shared link for its own target only) {
   link.reset();
   CAF_CHECK(play_until([&] { return u->io.may_read(); }));
   CAF_CHECK(!u->io.dead());
+}
+
+CAF_TEST(a link of another policy is shared with nobody) {
+  auto link = connected();
+  pool.begin_generation(3, limits, timeouts);
+  pool.share(link);
+  CAF_CHECK(!pool.has(key));
+  CAF_CHECK(!pool.take_stream(key, handler));
 }
 
 CAF_TEST(a link that goes away or is idle for too long is let go of) {

@@ -20,7 +20,7 @@ struct fixture : loop_fixture {
     limits.max_idle_upstreams = 3;
     limits.max_idle_upstreams_per_origin = 2;
     timeouts.upstream_idle = 50ms;
-    pool.configure(limits, timeouts);
+    pool.begin_generation(0, limits, timeouts);
   }
 
   /// A connection to `name`, the far end kept in `far`.
@@ -57,6 +57,49 @@ CAF_TEST(a kept connection serves its own target only) {
   CAF_CHECK(!pool.take({false, "a", 80, {}}, handler));
 }
 
+CAF_TEST(what was made under another policy is not kept) {
+  pool.begin_generation(7, limits, timeouts);
+  pool.keep(connected("a")); // of generation 0
+  CAF_CHECK_EQUAL(pool.size(), 0u);
+  auto u = connected("a");
+  u->generation = 7;
+  pool.keep(std::move(u));
+  CAF_CHECK_EQUAL(pool.size(), 1u);
+  pool.begin_generation(8, limits, timeouts);
+  CAF_CHECK_EQUAL(pool.size(), 0u);
+}
+
+CAF_TEST(what a client may have logged in to is not kept for others) {
+  auto u = connected("a");
+  u->logged_in = true;
+  pool.keep(std::move(u));
+  CAF_CHECK_EQUAL(pool.size(), 0u);
+}
+
+CAF_TEST(a login serves its own target under its own policy while it lives) {
+  login_connections logins;
+  logins.keep(connected("a"));
+  CAF_CHECK(!logins.take({false, "b", 80, {}}, 0, handler));
+  auto taken = logins.take({false, "a", 80, {}}, 0, handler);
+  CAF_REQUIRE(taken != nullptr);
+  CAF_CHECK(!logins.take({false, "a", 80, {}}, 0, handler));
+  logins.keep(std::move(taken));
+  CAF_CHECK(!logins.take({false, "a", 80, {}}, 1, handler));
+  CAF_CHECK(!logins.take({false, "a", 80, {}}, 0, handler)); // the newer policy ended it
+  logins.keep(connected("a"));
+  far.clear();
+  loop.turn(0ms);
+  CAF_CHECK(!logins.take({false, "a", 80, {}}, 0, handler)); // its upstream ended it
+}
+
+CAF_TEST(the oldest login makes room) {
+  login_connections logins;
+  for (size_t i = 0; i <= login_connections::max_kept; ++i)
+    logins.keep(connected(std::to_string(i)));
+  CAF_CHECK(!logins.take({false, "0", 80, {}}, 0, handler));
+  CAF_CHECK(logins.take({false, "1", 80, {}}, 0, handler) != nullptr);
+}
+
 CAF_TEST(limits hold for each origin and for all) {
   for (int i = 0; i < 3; ++i)
     pool.keep(connected("a"));
@@ -82,7 +125,7 @@ CAF_TEST(bytes that nobody asked for end a kept connection) {
 
 CAF_TEST(room to write more is no reason to drop a kept connection) {
   timeouts.upstream_idle = 1min;
-  pool.configure(limits, timeouts);
+  pool.begin_generation(0, limits, timeouts);
   auto u = connected("a");
   const std::string block(64 * 1024, 'x');
   size_t sent = 0;
