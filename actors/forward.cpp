@@ -249,7 +249,7 @@ step transfer::begin_body(std::string_view rest) {
   auto& out = c_.shard.loop.out();
   auto switches = res.status == 101;
   status_ = res.status;
-  u_.logged_in |= x_.logs_in || http1::has_connection_login(res);
+  u_.logged_in |= x_.logs_in || (res.status == 401 && http1::has_connection_login(res));
   auto body = res.body;
   auto dechunk = body == http1::framing::chunked && x_.client_1_0;
   if (switches || body == http1::framing::until_close)

@@ -50,7 +50,7 @@ void take_over(http1::request& req, exchange& x) {
   x.keep_alive = req.keep_alive;
   x.expects_continue = req.expect_continue;
   x.target.method = req.method;
-  x.logs_in = http1::has_connection_login(req);
+  x.logs_in = req.authorization && http1::has_connection_login(req);
   if (req.method != "CONNECT")
     x.offered = http1::upgrade_offer(req);
   x.upgrade = !x.offered.empty();
@@ -168,15 +168,12 @@ verdict judge_inside(connection& c, http1::request& req, exchange& x) {
   return prepare(c, req, target, x, std::move(permit));
 }
 
-/// Judges a target by name. What a decider had admitted needs no rule of its own (it has been asked
-/// already), only that nothing else refuses it now.
-std::variant<policy::permit, policy::denial>
-judge_target(const policy::rules& in_force, const policy::target& to, bool by_decider) {
-  auto judged = policy::evaluate(in_force, to);
-  auto* denial = std::get_if<policy::denial>(&judged);
-  if (denial && by_decider)
-    return policy::overrule(in_force, *denial, to);
-  return judged;
+/// What a decider had admitted needs no rule of its own (it has been asked already), only that
+/// nothing else refuses it now.
+void uphold_decider(std::variant<policy::permit, policy::denial>& judged,
+                    const policy::rules& in_force, const policy::target& to) {
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    judged = policy::overrule(in_force, policy::denial{*denial}, to);
 }
 
 } // namespace
@@ -190,7 +187,9 @@ verdict judge_tunnel_target(connection& c, exchange& x, bool by_decider) {
     off.domain_scope = false;
     return off;
   }
-  auto judged = judge_target(*x.under->rules, x.target, by_decider);
+  auto judged = policy::evaluate(*x.under->rules, x.target);
+  if (by_decider)
+    uphold_decider(judged, *x.under->rules, x.target);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   x.via = x.under->upstreams.choose(x.target);
@@ -218,7 +217,9 @@ verdict judge_request(connection& c, std::string_view head, exchange& x, bool by
   x.target.port = target.port;
   x.target.tls = target.https;
   x.target.upgrade = x.upgrade;
-  auto judged = judge_target(*c.shard.policy->rules, x.target, by_decider);
+  auto judged = policy::evaluate(*c.shard.policy->rules, x.target);
+  if (by_decider)
+    uphold_decider(judged, *c.shard.policy->rules, x.target);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   auto permit = std::get<policy::permit>(std::move(judged));

@@ -133,6 +133,7 @@ const char* conclude(const summary& facts, head& out) noexcept {
   out.keep_alive = !facts.close && (!out.http_1_0 || facts.keep_alive);
   // An HTTP/1.0 sender may have passed on a Connection field it did not understand (RFC 9110 §7.8).
   out.upgrade = facts.upgrade && !out.http_1_0 ? facts.upgrade_value : std::string_view{};
+  out.authorization = facts.authorization;
   out.content_length = facts.length;
   out.body = facts.codings > 0   ? framing::chunked
              : facts.lengths > 0 ? framing::length

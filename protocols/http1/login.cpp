@@ -29,7 +29,6 @@ bool is_connection_login(const field& f) noexcept {
   auto is = [&](std::string_view name) { return ascii::equals_ignoring_case(f.name, name); };
   switch (f.name.size()) {
     case 13: return is("authorization") && names_scheme(f.value);
-    case 15: return is("persistent-auth");
     case 16: return is("www-authenticate") && names_scheme(f.value);
     default: return false;
   }

@@ -27,6 +27,7 @@ struct head {
   uint64_t content_length = 0;  ///< Valid with framing::length.
   std::string_view upgrade;     ///< Value of Upgrade when Connection names it, else "".
   bool expect_continue = false; ///< Requests: Expect: 100-continue.
+  bool authorization = false;   ///< Requests: there is an Authorization field.
 
   /// The first value of a field, case-insensitive.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;

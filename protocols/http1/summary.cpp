@@ -20,6 +20,7 @@ const char* summary::add(const field& f) {
       if (is("connection"))
         return add_connection(f.value);
       break;
+    case 13: authorization |= is("authorization"); break;
     case 14:
       if (is("content-length"))
         return add_length(f.value);

@@ -20,6 +20,7 @@ struct summary {
   bool keep_alive = false;
   bool upgrade = false;
   bool expect_continue = false;
+  bool authorization = false;
   std::string_view upgrade_value;
 
   /// @returns nullptr, or why the field cannot stand.

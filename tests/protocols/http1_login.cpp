@@ -26,7 +26,6 @@ CAF_TEST(a field has to do with a login of the connection when it names such a s
          {"WWW-Authenticate", "Basic realm=\"a, b\",NTLM", true},
          {"WWW-Authenticate", "Basic realm=\"NTLM\"", false},
          {"WWW-Authenticate", "Kerberos", true},
-         {"Persistent-Auth", "true", true},
          {"X-Authorization", "NTLM x", false},
          {"Proxy-Authorization", "NTLM x", false}, // between the client and us
        }) {
