@@ -39,6 +39,16 @@ size_t first_reachable(std::span<const ip_address> addresses, uint16_t port) {
   return addresses.size() - 1;
 }
 
+bool is_any(const ip_address& address) {
+  return address == ip_address{} || address == ip_address::v4(0);
+}
+
+/// An IPv4 address that is spelled as the IPv6 address that maps it means the same.
+ip_address unmapped(const ip_address& address) {
+  auto v4 = ip_address::v4(address.low32());
+  return address.bytes() == v4.bytes() ? v4 : address;
+}
+
 ip_sockaddr local_address(int descriptor) {
   ip_sockaddr out;
   (void)::getsockname(descriptor, out.get(), &out.size);
@@ -84,13 +94,31 @@ caf::expected<std::unique_ptr<association>> association::open(connection& c,
   auto here = local_address(c.client.raw.descriptor()).ip().value_or(ip_address{});
   if (auto error = made->client_.open(c.shard.loop, make_sockaddr(here, 0), &c.wakes); error != 0)
     return caf::make_error(errc::system, "UDP socket: " + std::generic_category().message(error));
-  // A client behind an address translator does not know its own address: only a port that goes with
-  // the address it is connected from is believed.
-  if (wanted.port != 0 && wanted.host.ip() && *wanted.host.ip() == c.from.ip) {
-    made->client_at_ = make_sockaddr(c.from.ip, wanted.port);
-    made->client_known_ = true;
-  }
+  if (auto err = made->expect_from(wanted))
+    return err;
   return made;
+}
+
+caf::error association::expect_from(const socks5::endpoint& declared) {
+  auto address = declared.host.ip() ? unmapped(*declared.host.ip()) : ip_address{};
+  auto named = !is_any(address);
+  sender_ = c_.from.ip;
+  if (!c_.shard.config().socks_users.empty()) {
+    // Who showed who it is says where it sends from, and nobody else may, from wherever.
+    if (named && address.is_v4() != sender_.is_v4())
+      return caf::make_error(errc::unsupported_address_type,
+                             "datagrams from " + address.str() + " cannot come here");
+    if (named)
+      sender_ = address;
+    client_known_ = declared.port != 0;
+  } else {
+    // A client behind an address translator does not know its own address: only a port that goes
+    // with the address it is connected from is believed.
+    client_known_ = declared.port != 0 && address == sender_;
+  }
+  if (client_known_)
+    client_at_ = make_sockaddr(sender_, declared.port);
+  return caf::none;
 }
 
 void association::drop(uint64_t shard_counters::*counter, uint64_t count) noexcept {
@@ -119,7 +147,7 @@ association::moved association::run() {
 bool association::is_from_client(const ip_sockaddr& peer) {
   if (client_known_)
     return peer.port() == client_at_.port() && same_address(peer, client_at_);
-  if (peer.ip() != c_.from.ip)
+  if (peer.ip() != sender_)
     return false;
   client_at_ = peer;
   client_known_ = true;

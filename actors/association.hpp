@@ -17,15 +17,17 @@ namespace proxy {
 /// allows, and theirs back. Lives in a connection, on its loop, as long as the connection does.
 ///
 /// Only the client may use it: datagrams have to come from its address, and from one port, named in
-/// the request or learned from the first datagram. Answers are taken only from where datagrams were
-/// sent. Each target is judged by the name or address that the client gives, resolved once, and its
-/// addresses vetted, as for TCP. Datagrams never wait for a slow side: what finds no room is
-/// dropped and counted.
+/// the request or learned from the first datagram. Where users are set, a client is believed where
+/// it sends from, address and port; what it leaves open the first datagram decides. Answers are
+/// taken only from where datagrams were sent. Each target is judged by the name or address that the
+/// client gives, resolved once, and its addresses vetted, as for TCP. Datagrams never wait for a
+/// slow side: what finds no room is dropped and counted.
 class association {
 public:
   /// Opens the socket that the client sends to, on the address it is connected to.
   /// @param wanted  Where the client says it will send from; zero when it does not know.
-  /// @returns errc::overloaded when there are too many, errc::system when no socket is to be had.
+  /// @returns errc::overloaded when there are too many, errc::system when no socket is to be had,
+  ///          errc::unsupported_address_type when the client names an address of the other family.
   [[nodiscard]] static caf::expected<std::unique_ptr<association>>
   open(connection& c, const socks5::endpoint& wanted);
 
@@ -49,6 +51,8 @@ public:
 private:
   explicit association(connection& c);
 
+  /// Settles whose datagrams are taken, as far as the client said.
+  [[nodiscard]] caf::error expect_from(const socks5::endpoint& declared);
   void take_from_client(const datagram_buffer::item& got);
   void take_from_upstream(const datagram_buffer::item& got);
   [[nodiscard]] bool is_from_client(const ip_sockaddr& peer);
@@ -70,6 +74,7 @@ private:
   connection& c_;
   datagram_socket client_;
   datagram_socket upstream_v4_, upstream_v6_; ///< Opened when first needed.
+  ip_address sender_;                         ///< The address that datagrams have to come from.
   ip_sockaddr client_at_;                     ///< Where the client sends from, once known.
   bool client_known_ = false;
   udp_targets targets_;

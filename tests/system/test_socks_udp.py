@@ -158,6 +158,93 @@ class UdpTest(SystemTest):
         mine.sendto(head + b"mine", other.getpeername())
         self.assertEqual(mine.recv(100), head + b"mine")
 
+    def bound(self, host="127.0.0.1"):
+        """A UDP socket of the client's own."""
+        sock = self.own(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        sock.settimeout(20)
+        sock.bind((host, 0))
+        return sock
+
+    def begin_with_users(self, login=(b"alice", b"s3cret")):
+        """A daemon that asks who its clients are, and how to open an association there."""
+        self.begin(env={"ALICE": "s3cret"}, daemon={"socks_users": {"alice": "env:ALICE"}, "audit": {"output": "stderr"}})
+
+        def associate(host, port):
+            control = self.own(socks.SocksClient(self.proxy.address("socks")))
+            control.greet(b"\x02")
+            self.assertEqual(control.log_in(*login), 0)
+            return control.ask(socks.ASSOCIATE, host, port)
+        return associate
+
+    def test_with_users_only_the_declared_sender_is_taken(self):
+        echo = self.own(Echo())
+        associate = self.begin_with_users()
+        head = b"\0\0\0" + socks.address("127.0.0.1", echo.port)
+        mine, elsewhere = self.bound(), self.bound("127.0.0.2")
+        # (declared, who may send); an address that maps another is that other, a name says nothing of the address.
+        rows = [(mine.getsockname(), mine),
+                (("0.0.0.0", mine.getsockname()[1]), mine),
+                (("::", mine.getsockname()[1]), mine),
+                (("::ffff:127.0.0.1", mine.getsockname()[1]), mine),
+                (("localhost", mine.getsockname()[1]), mine),
+                (elsewhere.getsockname(), elsewhere)]
+        foreign = 0
+        for declared, sender in rows:
+            with self.subTest(declared):
+                code, relay = associate(*declared)
+                self.assertEqual(code, socks.SUCCESS)
+                strangers = [self.bound(), self.bound("127.0.0.3"), elsewhere if sender is mine else mine]
+                for stranger in strangers:
+                    stranger.sendto(head + b"stranger", relay)
+                foreign += len(strangers)
+                until(lambda: self.dropped("foreign") == foreign, "strangers are dropped, though first")
+                sender.sendto(head + b"mine", relay)
+                self.assertEqual(sender.recv(100), head + b"mine")
+        self.assertNotIn(b"stranger", echo.seen)
+        code, _ = associate("2001:db8::1", 5000)
+        self.assertEqual(code, socks.NO_TYPE, "no datagram of the other family could come")
+
+    def test_with_users_and_nothing_declared_the_first_sender_is_taken(self):
+        echo = self.own(Echo())
+        associate = self.begin_with_users()
+        head = b"\0\0\0" + socks.address("127.0.0.1", echo.port)
+        foreign = 0
+        for declared in (("0.0.0.0", 0), ("::", 0), ("127.0.0.1", 0), ("::ffff:127.0.0.1", 0)):
+            with self.subTest(declared):
+                code, relay = associate(*declared)
+                self.assertEqual(code, socks.SUCCESS)
+                other = self.bound("127.0.0.2")
+                other.sendto(head + b"other address", relay)
+                foreign += 1
+                until(lambda: self.dropped("foreign") == foreign, "another address is dropped")
+                first, second = self.bound(), self.bound()
+                first.sendto(head + b"first", relay)
+                self.assertEqual(first.recv(100), head + b"first")
+                second.sendto(head + b"second", relay)
+                foreign += 1
+                until(lambda: self.dropped("foreign") == foreign, "the second is dropped")
+        self.assertEqual({data for data in echo.seen}, {b"first"})
+        self.proxy.wait_for_line(r'"network.transport.protocol":"socks5_udp".*"user.name":"alice"')
+
+    def test_without_users_a_declared_address_is_believed_only_where_the_client_is(self):
+        echo = self.own(Echo())
+        self.begin()
+        head = b"\0\0\0" + socks.address("127.0.0.1", echo.port)
+        mine = self.bound()
+        # Behind an address translator a client knows neither its address nor its port.
+        for declared in (("192.0.2.7", 5000), ("0.0.0.0", 5000), ("2001:db8::1", 5000)):
+            _, sock = self.associate(*declared)
+            sock.send(head + b"x")
+            self.assertEqual(sock.recv(100), head + b"x")
+        foreign = self.dropped("foreign")
+        for declared in (mine.getsockname(), ("::ffff:127.0.0.1", mine.getsockname()[1])):
+            _, sock = self.associate(*declared)
+            sock.send(head + b"x")
+            foreign += 1
+            until(lambda: self.dropped("foreign") == foreign, "another port is dropped")
+            mine.sendto(head + b"mine", sock.getpeername())
+            self.assertEqual(mine.recv(100), head + b"mine")
+
     def test_it_ends_with_its_connection_and_leaves_nothing_open(self):
         echo = self.own(Echo())
         self.begin()
