@@ -78,6 +78,7 @@ std::string_view status_phrase(uint16_t status) noexcept {
     case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
+    case 407: return "Proxy Authentication Required";
     case 408: return "Request Timeout";
     case 413: return "Content Too Large";
     case 421: return "Misdirected Request";
@@ -131,6 +132,8 @@ void append_refusal(std::string& out, const policy::denial& why, const policy::t
     fields += look.x_proxy_error;
     fields += "\r\n";
   }
+  if (why.reason == policy::reason::client_required)
+    fields += "proxy-authenticate: Basic realm=\"codex-network-proxy\", charset=\"UTF-8\"\r\n";
   fields += "proxy-status: ";
   fields += product;
   fields += "; error=";

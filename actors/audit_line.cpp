@@ -33,7 +33,7 @@ void append_audit_line(std::string& out, const audit_event& event) {
   append_text(out, "network.policy.source", policy::to_string(event.source));
   append_text(out, "network.policy.reason", event.reason);
   append_text(out, "network.transport.protocol", policy::to_string(event.protocol));
-  append_text(out, "server.address", event.host);
+  append_text(out, "server.address", or_else(event.host, "unknown"));
   append_raw(out, "server.port", std::to_string(event.port));
   append_text(out, "http.request.method", or_else(event.method, "none"));
   append_text(out, "client.address", or_else(event.client, "unknown"));

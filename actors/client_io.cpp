@@ -16,6 +16,9 @@ constexpr size_t head_read_size = 16 * 1024;
 constexpr std::chrono::seconds linger_time{2};
 constexpr size_t linger_bytes = 16 * 1024 * 1024;
 
+/// How long an answer to wrong credentials takes.
+constexpr std::chrono::milliseconds hold_back_time{500};
+
 /// Looks for a whole head at the start of `bytes`. @returns true when `out` is settled.
 bool settle(connection& c, std::string_view bytes, size_t& scanned, received_head& out) {
   if (c.requests == 0 && !c.inside && static_cast<uint8_t>(bytes[0]) == socks5::version &&
@@ -185,6 +188,15 @@ task<bool> drain_body(connection& c, http1::framing framing, uint64_t length) {
     c.pending.assign(bytes.substr(used));
   }
   co_return true;
+}
+
+task<> hold_back(connection& c) {
+  auto enough = c.in(hold_back_time);
+  while (!c.client.dead() && !c.draining) {
+    auto in_time = co_await c.wakes.until(enough);
+    if (!in_time)
+      co_return;
+  }
 }
 
 task<> close_in_steps(connection& c) {

@@ -4,6 +4,7 @@
 
 #include "actors/association.hpp"
 #include "actors/flows.hpp"
+#include "actors/users.hpp"
 
 namespace proxy {
 
@@ -91,6 +92,8 @@ connection::behavior_type connection::make_behavior() {
 }
 
 std::optional<policy::denial> connection::judge_open(const snapshot_ptr& next) {
+  if (auto why = judge_user(*next, *this))
+    return why;
   if (udp) {
     if (auto why = judge_association(*next))
       return why;
@@ -101,6 +104,8 @@ std::optional<policy::denial> connection::judge_open(const snapshot_ptr& next) {
       if (auto why = judge_head(admitted->head, admitted->by_decider))
         return why;
   }
+  if (vouched_by)
+    vouched_by = next->config;
   if (udp)
     udp->judge_again();
   if (inside) {
@@ -173,20 +178,21 @@ void connection::log_end() const {
   std::string rule = admitted ? (admitted->by_decider ? "decider" : admitted->rule.text) : "";
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
     std::chrono::steady_clock::now() - began_);
-  shard.log().info("msg=connection id={} client={} protocol={} target={}:{} rule=\"{}\" "
-                   "requests={} bytes_up={} bytes_down={} "
-                   "dns_ms={} connect_ms={} ms={} end={}",
-                   id, from.str(), admitted ? policy::to_string(admitted->to.protocol) : "-",
-                   admitted ? admitted->to.host.in_url() : "-", admitted ? admitted->to.port : 0,
-                   rule, requests, bytes_up + (link ? link->moved.bytes_up : 0),
-                   bytes_down + (link ? link->moved.bytes_down : 0), dns_ms, connect_ms,
-                   age.count(), to_string(end));
+  shard.log().info(
+    "msg=connection id={} client={}{} protocol={} target={}:{} rule=\"{}\" "
+    "requests={} bytes_up={} bytes_down={} "
+    "dns_ms={} connect_ms={} ms={} end={}",
+    id, from.str(), user_field(user), admitted ? policy::to_string(admitted->to.protocol) : "-",
+    admitted ? admitted->to.host.in_url() : "-", admitted ? admitted->to.port : 0, rule, requests,
+    bytes_up + (link ? link->moved.bytes_up : 0), bytes_down + (link ? link->moved.bytes_down : 0),
+    dns_ms, connect_ms, age.count(), to_string(end));
 }
 
 connection_info connection::describe() const {
   connection_info info;
   info.id = id;
   info.client = from.str();
+  info.user = user;
   info.state = udp          ? "association"
                : is_stream  ? (tunnelling ? "tunnel" : "stream")
                : inside     ? "intercepted"

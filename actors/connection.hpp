@@ -118,7 +118,8 @@ public:
   std::shared_ptr<login_connections> logins;
   exchange* running =
     nullptr;        ///< Inside a tunnel: the request that has been sent, until it is over.
-  std::string user; ///< Who a SOCKS client showed to be; "" when nobody asked.
+  std::string user; ///< Who the client showed to be; "" when nobody asked. HTTP: by this request.
+  config_ptr vouched_by; ///< Where the password stood that `user` showed; null when nobody asked.
   const client_address from;
   const endpoint serves;
   const uint64_t id;

@@ -60,6 +60,9 @@ task<bool> send_to_client(connection& c, std::string_view bytes);
 /// @returns true when the connection can serve the next request.
 task<bool> drain_body(connection& c, http1::framing framing, uint64_t length);
 
+/// Lets time pass before wrong credentials are answered, so that guessing takes long.
+task<> hold_back(connection& c);
+
 /// Closes in steps (FIN, then waiting for the client's), so that unread bytes do not reset away our
 /// answer.
 task<> close_in_steps(connection& c);
@@ -83,6 +86,7 @@ struct exchange {
   bool keep_alive = false;
   bool upgrade = false; ///< Asks for what is `offered`.
   bool expects_continue = false;
+  bool wrong_login = false; ///< It showed credentials, and they are nobody's.
 };
 
 /// What follows on an exchange.

@@ -2,6 +2,7 @@
 
 #include "actors/loop/ask.hpp"
 #include "actors/upstream_name.hpp"
+#include "actors/users.hpp"
 #include "policy/inner.hpp"
 #include "protocols/first_bytes.hpp"
 
@@ -268,10 +269,10 @@ std::string_view path_of(std::string_view head) {
 void log_exchange(const connection& c, const exchange& x, uint16_t status, exchange_size size) {
   auto limit = c.shard.config().mitm.max_body_bytes;
   c.shard.log().info("msg=inspected host={} port={} method={} path={} status={} request_bytes={} "
-                     "request_truncated={} response_bytes={} response_truncated={} client={}",
+                     "request_truncated={} response_bytes={} response_truncated={} client={}{}",
                      x.target.host.text(), x.target.port, x.target.method, path_of(x.received),
                      status, size.request, size.request > limit, size.response,
-                     size.response > limit, c.from.str());
+                     size.response > limit, c.from.str(), user_field(c.user));
 }
 
 after intercept(connection& c, exchange& x, policy::permit permit,

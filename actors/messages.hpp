@@ -85,6 +85,7 @@ struct blocked_request {
   std::string method; ///< "" when there is none.
   policy::mode mode = policy::mode::full;
   std::string client; ///< `ip:port`, or "unix".
+  std::string user;   ///< Who the client showed to be; "" when nobody asked.
   std::string rule;   ///< Text of the rule that decided, "" for none.
   std::string request_id;
 };
@@ -99,6 +100,7 @@ struct blocked_page {
 struct connection_info {
   uint64_t id = 0;
   std::string client;
+  std::string user;  ///< Who the client showed to be; "" when nobody asked.
   std::string state; ///< "idle", "request", "tunnel", "association".
   policy::protocol protocol = policy::protocol::http;
   std::string host; ///< "" before the first request.
@@ -134,7 +136,7 @@ struct shard_counters {
   uint64_t udp_dropped_foreign = 0; ///< From somebody who is not part of the association.
   uint64_t udp_dropped_unsent = 0;  ///< A socket took no more.
   /// Decisions by [decision][reason].
-  uint64_t decisions[3][10] = {};
+  uint64_t decisions[3][policy::reason_count] = {};
 };
 
 /// One policy decision, for the audit trail. No path, query or secret ever enters it.
@@ -149,7 +151,7 @@ struct audit_event {
   uint16_t port = 0;
   std::string method; ///< "" is written as `none`.
   std::string client; ///< "" is written as `unknown`.
-  std::string user;   ///< Who a SOCKS client showed to be; "" when nobody asked.
+  std::string user;   ///< Who the client showed to be; "" when nobody asked.
   bool overridden = false;
   std::string request_id;
   std::string rule;

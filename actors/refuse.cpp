@@ -36,6 +36,8 @@ bool may_keep(const connection& c, const exchange& x) {
 task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
   auto request_id = c.shard.refused(why, x.target, c);
   c.end = ending::refused;
+  if (x.wrong_login)
+    co_await hold_back(c);
   auto keep = may_keep(c, x);
   answer_options options{.request_id = request_id,
                          .head_only = x.to_head,

@@ -4,6 +4,7 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
 #include "actors/upstream_name.hpp"
+#include "actors/users.hpp"
 #include "policy/inner.hpp"
 #include "protocols/http1/login.hpp"
 #include "protocols/http1/rewrite.hpp"
@@ -196,6 +197,31 @@ verdict judge_tunnel_target(connection& c, exchange& x, bool by_decider) {
   return std::get<policy::permit>(std::move(judged));
 }
 
+namespace {
+
+/// Finds out who asks, where that has to be said (RFC 9110 §11.7), and takes nobody for the one
+/// who asked before. The target is read for the record alone.
+std::optional<policy::denial> identify(connection& c, const http1::request& req, exchange& x) {
+  c.user.clear();
+  c.vouched_by.reset();
+  if (c.shard.config().socks_users.empty())
+    return std::nullopt;
+  auto shown = read_login(req, c.shard.config(), c.user);
+  if (shown == login::right) {
+    c.vouched_by = c.shard.policy->config;
+    return std::nullopt;
+  }
+  x.wrong_login = shown == login::wrong;
+  http1::request_target target;
+  if (!http1::parse_target(req, target)) {
+    x.target.host = target.host;
+    x.target.port = target.port;
+  }
+  return client_required();
+}
+
+} // namespace
+
 verdict judge_request(connection& c, std::string_view head, exchange& x, bool by_decider) {
   auto& req = c.shard.request;
   const auto& config = c.shard.config();
@@ -208,6 +234,8 @@ verdict judge_request(connection& c, std::string_view head, exchange& x, bool by
     return judge_inside(c, req, x);
   x.target.protocol =
     req.method == "CONNECT" ? policy::protocol::https_connect : policy::protocol::http;
+  if (auto denial = identify(c, req, x))
+    return std::move(*denial);
   if (x.target.protocol == policy::protocol::http && req.find("x-unix-socket"))
     return refuse_unix_socket(c, req, x);
   http1::request_target target;

@@ -2,6 +2,7 @@
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
 #include "actors/loop/ask.hpp"
+#include "actors/users.hpp"
 
 namespace proxy {
 
@@ -129,6 +130,8 @@ bool is_outdated(const connection& c, const exchange& x) noexcept {
 std::optional<policy::denial> judge_anew(connection& c, exchange& x, policy::permit& permit) {
   if (!is_outdated(c, x))
     return std::nullopt;
+  if (auto denial = judge_user(*c.shard.policy, c))
+    return denial;
   auto by_decider = permit.source() == policy::source::decider;
   exchange now;
   now.target = x.target;

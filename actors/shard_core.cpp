@@ -4,6 +4,7 @@
 #include <random>
 
 #include "actors/connection.hpp"
+#include "actors/users.hpp"
 
 namespace proxy {
 
@@ -31,6 +32,7 @@ audit_event event_of(const blocked_request& entry, uint64_t generation) {
   event.port = entry.port;
   event.method = entry.method;
   event.client = entry.client;
+  event.user = entry.user;
   event.request_id = entry.request_id;
   event.rule = entry.rule;
   event.generation = generation;
@@ -103,25 +105,24 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
   entry.method = what.method;
   entry.mode = policy->rules->mode;
   entry.client = of.from.str();
+  entry.user = of.user;
   entry.rule = why.rule ? why.rule->text : "";
   entry.request_id = new_request_id();
   if (log().should_log(spdlog::level::info))
     log().info("msg=blocked host={} port={} reason={} decision={} source={} protocol={} method={} "
                "rule=\"{}\" "
-               "client={} request_id={}",
+               "client={}{} request_id={}",
                entry.host, entry.port, entry.reason, policy::to_string(entry.decision),
                policy::to_string(entry.source), policy::to_string(entry.protocol), entry.method,
-               entry.rule, entry.client, entry.request_id);
+               entry.rule, entry.client, user_field(entry.user), entry.request_id);
   if (audit) {
     if (why.source == policy::source::mode_guard) {
       // The host passed: a decision of its own, before the one that refused the method.
       auto passed = event_of(entry, policy->generation);
-      passed.user = of.user;
       passed.reason = policy::to_string(policy::reason::allow);
       record(std::move(passed));
     }
     auto event = event_of(entry, policy->generation);
-    event.user = of.user;
     event.domain_scope = why.domain_scope;
     event.decision = why.decision;
     event.source = why.source;

@@ -5,6 +5,7 @@
 #include "actors/flows.hpp"
 #include "actors/intercept.hpp"
 #include "actors/sockaddr.hpp"
+#include "actors/users.hpp"
 #include "protocols/socks5/auth.hpp"
 #include "protocols/socks5/greeting.hpp"
 #include "protocols/socks5/reply.hpp"
@@ -59,22 +60,12 @@ read_message(connection& c, decode_result<T> (*decode)(std::string_view), steady
 
 void take(connection& c, size_t size) { c.pending.erase(0, size); }
 
-/// Compares in a time that does not tell how much of it was right.
-bool same_secret(std::string_view shown, std::string_view secret) {
-  std::array<char, 256> a{}, b{};
-  shown.copy(a.data(), a.size());
-  secret.copy(b.data(), b.size());
-  auto same = CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-  return same && shown.size() == secret.size();
-}
-
-bool is_known(const config::proxy_config& config, const socks5::credentials& shown) {
-  auto known = false;
-  for (const auto& user : config.socks_users) {
-    auto same = same_secret(shown.password, user.password);
-    known |= same && user.name == shown.user;
-  }
-  return known;
+/// Counts and audits a client that did not show who it is. What it wants is not known yet.
+void record_nobody(connection& c) {
+  policy::target nothing;
+  nothing.protocol = policy::protocol::socks5_tcp;
+  (void)c.shard.refused(client_required(), nothing, c);
+  c.end = ending::refused;
 }
 
 /// Agrees on how the client shows who it is, and has it do so (RFC 1928 §3, RFC 1929).
@@ -87,20 +78,27 @@ task<bool> authenticate(connection& c, steady_time deadline) {
                                                      : socks5::method::user_password;
   auto offered = greeting->value.offers(wanted);
   take(c, greeting->size);
+  if (!offered && wanted == socks5::method::user_password)
+    record_nobody(c);
   auto answer = socks5::encode_method(offered ? wanted : socks5::method::none_acceptable);
   auto sent = co_await send_to_client(c, answer);
   c.linger = !offered;
   if (!sent || !offered || wanted == socks5::method::no_authentication)
     co_return sent&& offered;
   auto shown = co_await read_message(c, socks5::decode_credentials, deadline);
-  auto known = shown && is_known(c.shard.config(), shown->value);
-  if (known)
+  // Of now: the users may be others than when the greeting came.
+  auto known = shown && is_user(c.shard.config(), shown->value.user, shown->value.password);
+  if (known) {
     c.user = shown->value.user;
-  else
-    c.shard.log().warn("msg=socks_login_refused client={}", c.from.str());
+    c.vouched_by = c.shard.policy->config;
+  }
   if (shown) {
     OPENSSL_cleanse(c.pending.data(), shown->size);
     take(c, shown->size);
+  }
+  if (shown && !known) {
+    record_nobody(c);
+    co_await hold_back(c);
   }
   answer = socks5::encode_auth_status(known);
   sent = co_await send_to_client(c, answer);
@@ -181,9 +179,13 @@ task<after> socks5_flow(connection& c) {
     co_return co_await fault(c, x, wrong);
   x.target.host = target.host;
   x.target.port = target.port;
+  if (command == socks5::command::udp_associate)
+    x.target.protocol = policy::protocol::socks5_udp;
+  // Users may have been set since the client was greeted.
+  if (auto denial = judge_user(*c.shard.policy, c))
+    co_return co_await refuse(c, x, *denial);
   if (command == socks5::command::connect)
     co_return co_await open_socks_tunnel(c, x);
-  x.target.protocol = policy::protocol::socks5_udp;
   co_return co_await open_association(c, x, target);
 }
 

@@ -100,7 +100,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "shutdown_grace", at<&proxy_config::shutdown_grace>, "how long open connections may finish after SIGTERM", form::plain, 0, bound::day},
   key{scope::daemon, "via", at<&proxy_config::via>, "add a Via field to what is forwarded"},
   key{scope::daemon, "mixed_listeners", at<&proxy_config::mixed_listeners>, "each proxy listener serves HTTP and SOCKS5, told apart by a client's first byte"},
-  key{scope::daemon, "socks_users", at<&proxy_config::socks_users>, "who may use SOCKS5, and where the password is: name = \"env:NAME\" or \"file:PATH\"; none: anybody", form::users},
+  key{scope::daemon, "socks_users", at<&proxy_config::socks_users>, "who may use the proxy, over HTTP and SOCKS5, and where the password is: name = \"env:NAME\" or \"file:PATH\"; none: anybody", form::users},
 
   key{scope::daemon, "limits.max_head_bytes", at<&proxy_config::limits, &limits::max_head_bytes>, "longest request or response head, start line included", form::bytes, bound::kib, bound::mib},
   key{scope::daemon, "limits.max_header_fields", at<&proxy_config::limits, &limits::max_header_fields>, "most field lines in a head", form::plain, 1, 10'000},

@@ -53,6 +53,7 @@ public:
     check_denied();
     check_sockets();
     check_hooks();
+    check_users();
   }
 
 private:
@@ -121,6 +122,25 @@ private:
         refuse(effective_.where("mitm_hooks"), shown("mitm_hooks"),
                "other hooks for " + bound.host.text(), "the managed ones", out_);
     }
+  }
+
+  /// No users at all is the widest of sets: then nobody is asked.
+  void check_users() {
+    const auto& bounds = managed_.config.socks_users;
+    const auto& users = effective_.config.socks_users;
+    if (bounds.empty())
+      return;
+    auto refuse_users = [&](const std::string& candidate) {
+      refuse(effective_.where("socks_users"), shown("socks_users"), candidate,
+             "some of the managed socks_users", out_);
+    };
+    if (users.empty())
+      refuse_users("none");
+    for (const auto& user : users)
+      if (std::ranges::none_of(bounds, [&](const socks_user& bound) {
+            return bound.name == user.name && bound.source == user.source;
+          }))
+        refuse_users(toml_key(user.name) + " = " + in_quotes(user.source));
   }
 
   [[nodiscard]] std::string shown(std::string_view name) const {

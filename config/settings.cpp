@@ -241,6 +241,10 @@ private:
       return "expected \"env:NAME\" or \"file:PATH\"" +
              (text ? std::string{}
                    : ", got " + kind_of(node)); // not the text: it may be the password itself
+    // RFC 7617 §2: the first colon ends the name.
+    if (name.find(':') != std::string::npos)
+      out_.warning(from_.at(node.source()), name_ + "." + toml_key(name),
+                   "a name with a colon can log in over SOCKS5 only");
     into.push_back({std::move(name), std::move(source), {}});
     return {};
   }

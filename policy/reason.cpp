@@ -27,6 +27,8 @@ constexpr refusal refusals[] = {
    "proxy_internal_response"},
   {reason::unix_socket_unsupported, "unix_socket_unsupported", 501, "", "unix sockets unsupported",
    "proxy_internal_response"},
+  {reason::client_required, "client_required", 407, "", "Proxy authentication required.",
+   "http_request_denied"},
 };
 
 constexpr bool in_order() {
@@ -35,8 +37,7 @@ constexpr bool in_order() {
       return false;
   return true;
 }
-static_assert(in_order() &&
-              std::size(refusals) == static_cast<size_t>(reason::unix_socket_unsupported) + 1);
+static_assert(in_order() && std::size(refusals) == reason_count);
 
 } // namespace
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -18,7 +19,9 @@ enum class reason : uint8_t {
   policy_denied, ///< A decider's refusal; its own words travel in `denial::words`.
   proxy_disabled,
   unix_socket_unsupported,
+  client_required, ///< Who asks has to say who it is, and did not, or not rightly.
 };
+inline constexpr size_t reason_count = static_cast<size_t>(reason::client_required) + 1;
 
 /// What a reason looks like to a client; the only place that knows.
 struct refusal {

@@ -39,6 +39,7 @@ json entry_of(const blocked_request& b) {
           {"method", or_null(b.method)},
           {"mode", policy::to_string(b.mode)},
           {"client", or_null(b.client)},
+          {"user", or_null(b.user)},
           {"rule", or_null(b.rule)},
           {"request_id", b.request_id}};
 }
@@ -55,6 +56,7 @@ json entry_of(const connection_info& c) {
   auto known = !c.host.empty();
   return {{"id", c.id},
           {"client", c.client},
+          {"user", or_null(c.user)},
           {"state", c.state},
           {"protocol", known ? json(policy::to_string(c.protocol)) : json{}},
           {"host", or_null(c.host)},

@@ -18,7 +18,11 @@ std::string describe(const blocked_request& b) {
 
 } // namespace
 
-std::string summary_of(const blocked_page& refused) {
+std::string summary_of(blocked_page refused) {
+  // The question who asks is how many clients begin: they answer it and go on.
+  refused.total -= std::erase_if(refused.entries, [](const auto& b) {
+    return b.reason == policy::to_string(policy::reason::client_required);
+  });
   if (refused.total == 0)
     return "";
   std::map<std::string, size_t> counts;

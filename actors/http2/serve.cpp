@@ -13,6 +13,7 @@ void spawn_stream(connection& c, http2::stream& of) {
     cfg, c.shard, c.serves, c.from);
   auto& child = *static_cast<connection*>(caf::actor_cast<caf::abstract_actor*>(made));
   child.user = c.user;
+  child.vouched_by = c.vouched_by;
   child.draining = c.draining;
   child.inside = std::make_unique<interception>(*c.inside);
   child.ahead = std::move(c.ahead);

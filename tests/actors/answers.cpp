@@ -80,6 +80,7 @@ CAF_TEST(every reason has its status) {
          {policy::reason::policy_denied, "403", "blocked-by-policy"},
          {policy::reason::proxy_disabled, "503", ""},
          {policy::reason::unix_socket_unsupported, "501", ""},
+         {policy::reason::client_required, "407", ""},
        }) {
     policy::denial why;
     why.reason = reason;
@@ -89,6 +90,18 @@ CAF_TEST(every reason has its status) {
     CAF_CHECK_EQUAL(has(response, "x-proxy-error: "), !mark.empty());
     CAF_CHECK(mark.empty() || has(response, "x-proxy-error: " + std::string{mark} + "\r\n"));
   }
+}
+
+CAF_TEST(who asks is asked who it is) {
+  policy::denial why;
+  why.reason = policy::reason::client_required;
+  for (auto protocol : {policy::protocol::http, policy::protocol::https_connect}) {
+    auto response = refusal(why, protocol);
+    CAF_CHECK(response.rfind("HTTP/1.1 407 Proxy Authentication Required\r\n", 0) == 0);
+    CAF_CHECK(has(response, "\r\nproxy-authenticate: Basic realm=\"codex-network-proxy\", "));
+  }
+  why.reason = policy::reason::denied;
+  CAF_CHECK(!has(refusal(why, policy::protocol::http), "proxy-authenticate"));
 }
 
 CAF_TEST(a deciders words cannot break out of the head or the body) {

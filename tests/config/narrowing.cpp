@@ -96,6 +96,27 @@ CAF_TEST(users narrow what is managed) {
   }
 }
 
+CAF_TEST(users do not lift the lock that is managed) {
+  struct row {
+    std::string user, message; ///< "" where nothing is wrong.
+  };
+  for (auto& [user, message] : std::initializer_list<row>{
+         {"{}", "none (allowed some of the managed socks_users)"},
+         {"{a = \"env:B\"}", "a = \"env:B\" (allowed some"},
+         {"{a = \"env:A\", c = \"env:A\"}", "c = \"env:A\" (allowed some"},
+         {"{a = \"env:A\"}", ""},
+       }) {
+    CAF_MESSAGE(user);
+    folder home;
+    home.write("managed.toml",
+               "[network_proxy]\nenabled = true\nsocks_users = {a = \"env:A\", b = \"env:B\"}\n");
+    home.write("config.toml", "[network_proxy]\nenabled = true\nsocks_users = " + user + "\n");
+    auto result = load(home.from({{"A", "x"}, {"B", "y"}}));
+    CAF_CHECK_EQUAL(result.config.has_value(), message.empty());
+    CAF_CHECK(contains(told(result), message));
+  }
+}
+
 CAF_TEST(a violation stands where the user wrote it) {
   auto result =
     load_both(newer("allowed_domains = [\"m.example\"]\nmode = \"limited\"\n"),

@@ -31,6 +31,8 @@ CAF_TEST(every reason shows itself to clients as the table says) {
           "proxy_internal_response"},
          {reason::unix_socket_unsupported, "unix_socket_unsupported", 501, "",
           "unix sockets unsupported", "proxy_internal_response"},
+         {reason::client_required, "client_required", 407, "", "Proxy authentication required.",
+          "http_request_denied"},
        }) {
     auto& shown = refusal_of(why);
     CAF_CHECK(shown.reason == why);
@@ -48,7 +50,8 @@ CAF_TEST(only the reasons of a 403 are found by name) {
   CAF_CHECK(reason_named("mitm_hook_denied") == reason::mitm_hook_denied);
   // A decider that says `allow` or `proxy_disabled` as its reason for a refusal must not get a 200
   // or 503.
-  for (auto name : {"allow", "proxy_disabled", "unix_socket_unsupported", "", "Denied", "no"})
+  for (auto name : {"allow", "proxy_disabled", "unix_socket_unsupported", "client_required", "",
+                    "Denied", "no"})
     CAF_CHECK(!reason_named(name));
 }
 
