@@ -70,6 +70,13 @@ policy::proxy_environment proxy_variables(const config::sources& from) {
   return env;
 }
 
+bool has_upstream_credentials(const config::sources& from) {
+  auto env = proxy_variables(from);
+  auto has_them = [](const auto& v) { return v.value.find('@') != std::string::npos; };
+  return std::ranges::any_of(env.https, has_them) || std::ranges::any_of(env.http, has_them) ||
+         std::ranges::any_of(env.all, has_them);
+}
+
 /// The CA that vouches for intercepted hosts; null with a problem when there is none, null alone
 /// when there need not be one.
 tls::authority_ptr find_ca(const config::proxy_config& config, missing_ca missing,
@@ -127,6 +134,8 @@ std::optional<draft> compile(config::proxy_config config, const config::sources&
   rules.allowed = compile_patterns(config.allowed_domains, "allowed_domains", problems);
   rules.denied = compile_patterns(config.denied_domains, "denied_domains", problems);
   rules.local_addresses = interface_addresses();
+  if (config.mitm.enabled && from.before_secrets)
+    from.before_secrets(); // the CA has a key
   out.ca = find_ca(config, missing, problems);
   auto trust = tls::client_context::make(
     {environment(from, "SSL_CERT_FILE"), environment(from, "SSL_CERT_DIR"), out.ca});
@@ -146,6 +155,8 @@ snapshot_ptr complete(draft what, std::vector<policy::socket_address> own_listen
   what.rules->own_listeners = std::move(own_listeners);
   if (what.config->allow_upstream_proxy) {
     std::vector<std::string> warnings;
+    if (from.before_secrets && has_upstream_credentials(from))
+      from.before_secrets();
     out->upstreams = {proxy_variables(from), *what.rules, warnings};
     for (auto& text : warnings) {
       auto p = problem_of("", std::move(text));

@@ -53,4 +53,8 @@ void place_sets(std::vector<layer>& layers, const std::string& profile);
 [[nodiscard]] const toml::node* find_node(const layer& in,
                                           std::initializer_list<std::string_view> path);
 
+/// The environment variables that our tables name as sources of secrets, whether or not another
+/// layer or profile is what counts. Sorted, each once.
+[[nodiscard]] std::vector<std::string> name_secret_variables(const std::vector<layer>& layers);
+
 } // namespace proxy::config

@@ -71,9 +71,10 @@ private:
     if (out_.failed())
       return;
     check_narrowing(managed_, effective_, profile_, out_);
+    if (from_.instead_of_users && !effective_.config.socks_users.empty())
+      effective_.config.socks_users = {*from_.instead_of_users};
     // Last of all secrets, so that managed and effective hooks were compared as they are written.
-    resolve_secrets(effective_.config.mitm_hooks, env_,
-                    full_name(key_named("mitm_hooks"), profile_), out_);
+    resolve_hooks();
     check_unused();
     check_listeners();
     if (check_patterns_)
@@ -153,6 +154,8 @@ private:
   /// message.
   void resolve_token() {
     auto& config = effective_.config;
+    if (from_.secrets != secrets_wanted::all)
+      return;
     const auto& by_env = key_named("admin_token_env");
     const auto& by_file = key_named("admin_token_file");
     if (!config.admin_token_env.empty() && !config.admin_token_file.empty())
@@ -160,6 +163,8 @@ private:
                         "expected only one of admin_token_env and admin_token_file");
     const key* source = nullptr;
     std::string token;
+    if (!config.admin_token_env.empty() || !config.admin_token_file.empty())
+      guard();
     if (!config.admin_token_env.empty()) {
       source = &by_env;
       token = env_(config.admin_token_env).value_or("");
@@ -184,8 +189,11 @@ private:
                  "the admin token must be printable ASCII without spaces");
   }
 
-  /// Fetches the passwords of SOCKS users. They are never named in a message.
+  /// Fetches the passwords of users. They are never named in a message.
   void resolve_passwords() {
+    if (from_.instead_of_users || effective_.config.socks_users.empty())
+      return;
+    guard();
     for (auto& user : effective_.config.socks_users) {
       auto name = full_name(key_named("socks_users"), profile_) + "." + toml_key(user.name);
       auto where = effective_.where("socks_users");
@@ -197,10 +205,12 @@ private:
         text = content.text;
         while (text.ends_with('\n') || text.ends_with('\r'))
           text.pop_back();
-      } else {
+      } else if (from_.secrets == secrets_wanted::all) {
         out_.error(where, name, "cannot read " + excerpt(of) + ": " + content.failure);
         continue;
       }
+      if (text.empty() && from_.secrets != secrets_wanted::all)
+        continue; // somebody else's
       if (text.empty() || text.size() > 255)
         out_.error(where, name,
                    user.source + (text.empty()
@@ -208,6 +218,21 @@ private:
                                     : " is longer than 255 bytes, which RFC 1929 allows"));
       user.password = std::move(text);
     }
+  }
+
+  void resolve_hooks() {
+    auto& hooks = effective_.config.mitm_hooks;
+    auto has_secret = [](const policy::mitm_hook& h) { return !h.inject_request_headers.empty(); };
+    if (from_.secrets != secrets_wanted::all || std::ranges::none_of(hooks, has_secret))
+      return;
+    guard();
+    resolve_secrets(hooks, env_, full_name(key_named("mitm_hooks"), profile_), out_);
+  }
+
+  /// Called before a secret comes into memory.
+  void guard() const {
+    if (from_.before_secrets)
+      from_.before_secrets();
   }
 
   void check_interception() {
@@ -260,6 +285,7 @@ private:
       if (l.from != layer::kind::flag)
         config.files.push_back(l.file);
     }
+    config.secret_variables = name_secret_variables(layers_);
   }
 
   void fail(std::string_view name, std::string message) {

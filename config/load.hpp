@@ -28,6 +28,13 @@ struct problem {
   [[nodiscard]] std::string str() const;
 };
 
+/// Which secrets a load fetches. One that is missing is an error.
+enum class secrets_wanted : uint8_t {
+  all,
+  logins, ///< Passwords of `socks_users` alone, and those may be missing: for a client of the
+          ///< daemon.
+};
+
 /// Where configuration comes from.
 struct sources {
   std::string managed_file = "/etc/codex/config.toml";
@@ -40,6 +47,12 @@ struct sources {
     mode; ///< A mode switched at run time: above all layers, still within managed constraints.
   /// Reads the environment; replaceable in tests.
   std::function<std::optional<std::string>(const std::string&)> getenv;
+  secrets_wanted secrets = secrets_wanted::all;
+  /// Takes the place of all `socks_users`, where there are any.
+  std::optional<socks_user> instead_of_users;
+  /// Called before a secret is fetched, at every load that fetches one: the process makes itself
+  /// unreadable for others.
+  std::function<void()> before_secrets;
 };
 
 /// The outcome of loading: a configuration when no problem is an error.

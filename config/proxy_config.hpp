@@ -99,7 +99,7 @@ struct mitm {
   friend bool operator==(const mitm&, const mitm&) = default;
 };
 
-/// Who may use SOCKS5 (RFC 1929).
+/// Who may use the proxy: over SOCKS5 (RFC 1929) and HTTP (Basic, RFC 7617).
 struct socks_user {
   std::string name;     ///< 1 to 255 bytes.
   std::string source;   ///< Where the password is: "env:NAME" or "file:PATH".
@@ -144,11 +144,13 @@ struct proxy_config {
   config::log log;
   config::otel otel;
   bool mixed_listeners = true; ///< Proxy listeners serve HTTP and SOCKS5, told by the first byte.
-  std::vector<socks_user> socks_users; ///< Empty: SOCKS clients need not say who they are.
+  std::vector<socks_user> socks_users; ///< Empty: clients need not say who they are.
 
   std::string codex_home;         ///< `$CODEX_HOME`, default `~/.codex`.
   std::string profile;            ///< Selected `default_permissions`, "" in the older layout.
   std::vector<std::string> files; ///< The layers read, lowest first.
+  /// Environment variables that any layer, for any profile, names as the source of a secret.
+  std::vector<std::string> secret_variables;
 };
 
 } // namespace proxy::config

@@ -39,7 +39,10 @@ started_child start_child(const child_command& what) {
   ::posix_spawnattr_setsigmask(&attributes, &what.mask);
   ::posix_spawnattr_setsigdefault(&attributes, &defaults);
   started_child out;
+  // It inherits the limits of this moment. We leave no core file meanwhile: see `protect_process`.
+  auto ours = set_core_limit(what.core_limit);
   out.error = ::posix_spawnp(&out.pid, argv[0], nullptr, &attributes, argv.data(), envp.data());
+  (void)set_core_limit(ours);
   ::posix_spawnattr_destroy(&attributes);
   if (out.error != 0) {
     out.pid = -1;

@@ -3,6 +3,7 @@
 #include <caf/expected.hpp>
 #include <csignal>
 #include <string>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <vector>
 
@@ -13,6 +14,7 @@ struct child_command {
   std::vector<std::string> arguments;   ///< The program first; looked up in PATH.
   std::vector<std::string> environment; ///< `name=value`
   sigset_t mask;                        ///< Signals it starts with blocked.
+  rlim_t core_limit = RLIM_INFINITY;    ///< Its soft limit on core files, below the hard one.
 };
 
 /// A started process, or the exit code that says why there is none (126, 127).

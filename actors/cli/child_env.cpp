@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <nlohmann/json.hpp>
+#include <openssl/crypto.h>
 
 #include "actors/compile.hpp"
+#include "protocols/ascii.hpp"
 #include "protocols/ip_address.hpp"
 
 namespace proxy::cli {
@@ -100,6 +103,9 @@ constexpr row trust_rows[] = {
   {"WGETRC", means::wget},
 };
 
+/// Shortest value that is hidden wherever it stands.
+constexpr size_t min_secret = 8;
+
 /// Only forms that all implementations read alike; more would let traffic past the policy.
 constexpr std::string_view reached_directly = "localhost,127.0.0.1,::1";
 
@@ -122,9 +128,25 @@ std::string fish_quoted(std::string_view text) {
   return out + '\'';
 }
 
+/// What may stand in the user part of a URL, all else escaped (RFC 3986 §2.3).
+std::string url_encoded(std::string_view text) {
+  static constexpr char hex[] = "0123456789ABCDEF";
+  std::string out;
+  for (auto c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (ascii::is_alpha(c) || ascii::is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~')
+      out += c;
+    else
+      ((out += '%') += hex[byte >> 4]) += hex[byte & 15];
+  }
+  return out;
+}
+
 /// What makes a Java program use the proxy and trust it: it reads none of the other variables.
 std::string java_options(std::string_view proxy_url, const std::string& trust_store) {
   auto authority = proxy_url.substr(proxy_url.find("//") + 2);
+  // It has no setting for credentials that all programs read, and prints these options.
+  authority.remove_prefix(authority.rfind('@') + 1);
   auto colon = authority.rfind(':');
   auto host = std::string{authority.substr(0, colon)};
   auto port = std::string{authority.substr(colon + 1)};
@@ -188,6 +210,34 @@ std::optional<std::string> url_for_clients(const config::listen_address& listene
   return "http://" + text + ':' + std::to_string(listener.port);
 }
 
+std::string with_login(std::string url, const config::socks_user& user) {
+  constexpr std::string_view scheme = "http://";
+  auto login = url_encoded(user.name) + ':' + url_encoded(user.password) + '@';
+  return url.insert(scheme.size(), login);
+}
+
+const config::socks_user* choose_user(const config::proxy_config& config, std::string_view name) {
+  auto usable = [&](const config::socks_user& u) {
+    return !u.password.empty() && (name.empty() || u.name == name) &&
+           u.name.find(':') == std::string::npos; // no such name in a URL, nor in HTTP
+  };
+  const auto& users = config.socks_users;
+  auto at = std::ranges::find_if(users, usable);
+  return at == users.end() ? nullptr : &*at;
+}
+
+std::string log_in(std::string& url, const config::proxy_config& config, std::string_view name) {
+  if (config.socks_users.empty())
+    return name.empty() ? "" : "there are no socks_users";
+  const auto* user = choose_user(config, name);
+  if (!user)
+    return "the proxy asks who its clients are (socks_users), and " +
+           (name.empty() ? "no password of theirs" : "the password of " + std::string{name}) +
+           " is to be found here";
+  url = with_login(std::move(url), *user);
+  return {};
+}
+
 std::optional<env_format> env_format_named(std::string_view name) noexcept {
   constexpr std::pair<std::string_view, env_format> names[] = {{"sh", env_format::sh},
                                                                {"fish", env_format::fish},
@@ -218,13 +268,54 @@ std::string format_variables(std::span<const variable> all, env_format format) {
   return out;
 }
 
+hidden_variables hidden_from_clients(const config::proxy_config& config) {
+  hidden_variables out{config.secret_variables, {}};
+  out.names.emplace_back("CODEX_PROXY_ADMIN");
+  auto add_value = [&](std::string_view value) {
+    // A shorter one stands in too many places by chance.
+    if (value.size() >= min_secret)
+      out.values.emplace_back(value);
+  };
+  for (const auto& name : config.secret_variables)
+    if (const auto* value = std::getenv(name.c_str()))
+      add_value(value);
+  add_value(config.admin_token);
+  for (const auto& user : config.socks_users)
+    add_value(user.password);
+  for (const auto& hook : config.mitm_hooks)
+    for (const auto& injection : hook.inject_request_headers)
+      if (std::string_view value{injection.value.reveal()}; value.starts_with(injection.prefix))
+        add_value(value.substr(injection.prefix.size()));
+  return out;
+}
+
+bool hidden_variables::contain(std::string_view line) const noexcept {
+  auto equals = std::min(line.find('='), line.size());
+  auto name = line.substr(0, equals);
+  auto value = line.substr(std::min(equals + 1, line.size()));
+  constexpr std::string_view suffix = "_proxy";
+  auto proxy = name.size() >= suffix.size() && value.find('@') != std::string_view::npos &&
+               ascii::equals_ignoring_case(name.substr(name.size() - suffix.size()), suffix);
+  return proxy || std::ranges::find(names, name) != names.end() ||
+         std::ranges::find(values, value) != values.end();
+}
+
+void wipe_environment(const hidden_variables& hidden) noexcept {
+  for (auto** entry = environ; entry && *entry; ++entry)
+    if (hidden.contain(*entry))
+      if (auto* value = std::strchr(*entry, '='))
+        OPENSSL_cleanse(value + 1, std::strlen(value + 1));
+}
+
 std::vector<std::string> merged_environment(const char* const* inherited,
-                                            std::span<const variable> ours) {
+                                            std::span<const variable> ours,
+                                            const hidden_variables& hidden) {
   std::vector<std::string> out;
   for (; *inherited; ++inherited) {
     std::string_view line{*inherited};
     auto name = line.substr(0, line.find('='));
-    if (std::none_of(ours.begin(), ours.end(), [&](auto& v) { return v.name == name; }))
+    if (!hidden.contain(line) &&
+        std::none_of(ours.begin(), ours.end(), [&](auto& v) { return v.name == name; }))
       out.emplace_back(line);
   }
   for (auto& v : ours)

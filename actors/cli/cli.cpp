@@ -1,6 +1,9 @@
 #include "actors/cli/cli.hpp"
 
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include <algorithm>
 #include <csignal>
@@ -48,6 +51,7 @@ std::vector<std::string> split_command(std::vector<std::string>& arguments) {
 int run_cli(std::vector<std::string> arguments) {
   context all;
   all.command = split_command(arguments);
+  all.sources.before_secrets = protect_process;
   CLI::App app{
     "Network policy proxy: lets through what the policy allows and says why it refuses the rest.",
     "codex-network-proxy"};
@@ -91,6 +95,23 @@ bool wants_colour() {
 }
 
 void ignore_broken_pipes() noexcept { std::signal(SIGPIPE, SIG_IGN); }
+
+rlim_t set_core_limit(rlim_t soft) noexcept {
+  rlimit core{};
+  if (::getrlimit(RLIMIT_CORE, &core) != 0)
+    return soft;
+  auto before = core.rlim_cur;
+  core.rlim_cur = std::min(soft, core.rlim_max);
+  (void)::setrlimit(RLIMIT_CORE, &core); // to no more than the hard limit it cannot fail
+  return before;
+}
+
+void protect_process() noexcept {
+#ifdef __linux__
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+  (void)set_core_limit(0);
+}
 
 rlim_t raise_descriptor_limit() noexcept {
   rlimit files{};

@@ -64,6 +64,14 @@ void print_problems(const std::vector<config::problem>& problems, bool warnings_
 /// Lets writes to closed pipes fail quietly.
 void ignore_broken_pipes() noexcept;
 
+/// Sets the soft limit on core files, as far as the hard one allows. @returns that of before.
+rlim_t set_core_limit(rlim_t soft) noexcept;
+
+/// Keeps other processes of this user, commands that we run among them, from reading our memory and
+/// environment, and the kernel from writing them to a core file. Programs that we start are as they
+/// would be without.
+void protect_process() noexcept;
+
 /// Makes the soft limit on descriptors as high as the hard one. @returns the soft limit of before.
 rlim_t raise_descriptor_limit() noexcept;
 

@@ -7,7 +7,8 @@ namespace proxy::cli {
 
 namespace {
 
-int print_env(const config::sources& sources, const std::string& format) {
+int print_env(config::sources sources, const std::string& format, const std::string& user) {
+  sources.secrets = config::secrets_wanted::logins;
   auto config = load_or_complain(sources);
   if (!config)
     return exit_bad_config;
@@ -15,6 +16,10 @@ int print_env(const config::sources& sources, const std::string& format) {
   if (!url) {
     std::cerr << "codex-network-proxy: the port of proxy_url is chosen at start: use `run`, or "
                  "give it a port\n";
+    return exit_failed;
+  }
+  if (auto wrong = log_in(*url, *config, user); !wrong.empty()) {
+    std::cerr << "codex-network-proxy: env: " << wrong << '\n';
     return exit_failed;
   }
   std::cout << format_variables(child_variables(*url, *config),
@@ -30,8 +35,12 @@ void add_env(CLI::App& app, context& all) {
   command->add_option("--format", *format, "how they are written")
     ->check(CLI::IsMember({"sh", "fish", "json", "dotenv"}))
     ->capture_default_str();
-  command->callback(
-    [&all, format] { all.chosen = [&all, format] { return print_env(all.sources, *format); }; });
+  auto user = std::make_shared<std::string>();
+  command->add_option("--user", *user,
+                      "which of socks_users; else the first whose password is known");
+  command->callback([&all, format, user] {
+    all.chosen = [&all, format, user] { return print_env(all.sources, *format, *user); };
+  });
 }
 
 } // namespace proxy::cli

@@ -1,6 +1,10 @@
+#include <openssl/rand.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
 
@@ -19,6 +23,7 @@ namespace {
 /// What the user asked for.
 struct run_options {
   bool attach = false;
+  std::string user;               ///< Of the daemon; "" for any.
   std::vector<std::string> words; ///< A command given without `--`.
 };
 
@@ -30,11 +35,34 @@ int complain(const std::string& what) {
   return exit_run_failed;
 }
 
+/// What the command gets of how this process was started.
+struct inherited {
+  sigset_t mask;     ///< Signals that were blocked.
+  rlim_t core_limit; ///< The soft limit on core files.
+};
+
+/// Who the clients of a proxy are that lives as long as one command: nobody knows this password
+/// beforehand, so none of the configured ones is given away.
+config::socks_user make_user() {
+  std::array<unsigned char, 16> random{};
+  if (::RAND_bytes(random.data(), static_cast<int>(random.size())) != 1)
+    std::abort(); // nothing that anybody could guess
+  config::socks_user out{"run", "generated", {}};
+  for (auto byte : random) {
+    out.password += "0123456789abcdef"[byte >> 4];
+    out.password += "0123456789abcdef"[byte & 15];
+  }
+  return out;
+}
+
 /// Runs the command to its end with `url` as its proxy. @returns its exit code.
 int run_child(std::vector<std::string> command, const std::string& url,
-              const config::proxy_config& config, const sigset_t& mask) {
+              const config::proxy_config& config, const inherited& before) {
   auto ours = child_variables(url, config);
-  child_command what{std::move(command), merged_environment(environ, ours), mask};
+  auto hidden = hidden_from_clients(config);
+  child_command what{std::move(command), merged_environment(environ, ours, hidden), before.mask,
+                     before.core_limit};
+  wipe_environment(hidden); // a command with more rights than ours might look
   auto child = start_child(what);
   if (child.pid < 0) {
     std::cerr << "codex-network-proxy: run: " << what.arguments[0] << ": "
@@ -68,8 +96,9 @@ bool answers(const config::listen_address& at) {
 }
 
 /// Behind the daemon of this configuration.
-int run_attached(const config::sources& sources, std::vector<std::string> command,
-                 const sigset_t& mask) {
+int run_attached(config::sources sources, const std::string& user, std::vector<std::string> command,
+                 const inherited& before) {
+  sources.secrets = config::secrets_wanted::logins;
   auto config = load_or_complain(sources);
   if (!config)
     return exit_run_failed;
@@ -78,11 +107,14 @@ int run_attached(const config::sources& sources, std::vector<std::string> comman
     return complain("--attach needs a proxy_url with a port");
   if (!answers(config->http))
     return complain("no daemon answers at " + *url);
-  return run_child(std::move(command), *url, *config, mask);
+  if (auto wrong = log_in(*url, *config, user); !wrong.empty())
+    return complain(wrong);
+  return run_child(std::move(command), *url, *config, before);
 }
 
 /// Behind a proxy that lives as long as the command.
-int run_alone(config::sources sources, std::vector<std::string> command, const sigset_t& mask) {
+int run_alone(config::sources sources, std::vector<std::string> command, const inherited& before) {
+  sources.instead_of_users = make_user();
   sources.sets.push_back(R"(proxy_url="http://127.0.0.1:0")");
   sources.sets.push_back(R"(socks_url="http://127.0.0.1:0")");
   sources.sets.push_back(R"(network_proxy.admin_url="")");
@@ -100,7 +132,11 @@ int run_alone(config::sources sources, std::vector<std::string> command, const s
     return complain("the configuration says enabled = false");
   // The higher limit is for the proxy: programs that close all descriptors suffer from it.
   set_descriptor_limit(files);
-  auto code = run_child(std::move(command), "http://" + *address, *proxy.config(), mask);
+  auto config = proxy.config();
+  auto url = "http://" + *address;
+  if (auto wrong = log_in(url, *config, ""); !wrong.empty())
+    return complain(wrong);
+  auto code = run_child(std::move(command), url, *config, before);
   std::cerr << summary_of(proxy.blocked());
   return code;
 }
@@ -116,12 +152,20 @@ int run(const context& all, const run_options& options) {
     return exit_usage;
   }
   ignore_broken_pipes();
+  // The command runs as the same user: not even a secret that is loaded later may it read.
+  inherited before{{}, set_core_limit(0)};
+  protect_process();
   // Before any thread starts: signals are passed on by one thread alone.
   auto ours = forwarded_signals();
   ::sigaddset(&ours, SIGUSR2); // ends a `signal_watch`
-  auto mask = block_signals(ours);
-  return options.attach ? run_attached(all.sources, std::move(command), mask)
-                        : run_alone(all.sources, std::move(command), mask);
+  before.mask = block_signals(ours);
+  if (options.attach)
+    return run_attached(all.sources, options.user, std::move(command), before);
+  if (!options.user.empty()) {
+    std::cerr << "codex-network-proxy: run: --user goes with --attach\n";
+    return exit_usage;
+  }
+  return run_alone(all.sources, std::move(command), before);
 }
 
 } // namespace
@@ -132,6 +176,9 @@ void add_run(CLI::App& app, context& all) {
   auto options = std::make_shared<run_options>();
   command->add_flag("--attach", options->attach,
                     "use the daemon that runs with this configuration");
+  command->add_option(
+    "--user", options->user,
+    "with --attach: which of socks_users; else the first whose password is known");
   command->add_option("command", options->words, "the command; after -- if it has options");
   command->footer("Exits as the command does, 128 + n when signal n ended it, 127 when it is not "
                   "found, 126 when it\n"

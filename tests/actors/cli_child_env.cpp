@@ -94,6 +94,70 @@ CAF_TEST(with interception every tool finds whom to trust) {
   CAF_CHECK_EQUAL(value_of(all, "NODE_EXTRA_CA_CERTS"), "/etc/own/ca.pem");
 }
 
+CAF_TEST(a url carries what a client has to show) {
+  config::proxy_config config;
+  std::string url = "http://127.0.0.1:3128";
+  CAF_CHECK_EQUAL(log_in(url, config, ""), "");
+  CAF_CHECK_EQUAL(url, "http://127.0.0.1:3128");
+  CAF_CHECK(!log_in(url, config, "bob").empty());
+  // Without a password here, and with a name that HTTP cannot carry.
+  config.socks_users = {
+    {"alice", "env:A", ""}, {"a:b", "env:A", "x"}, {"bob", "env:B", "p@:/%\xe4"}};
+  CAF_CHECK(!log_in(url, config, "alice").empty());
+  CAF_CHECK(!log_in(url, config, "a:b").empty());
+  CAF_CHECK_EQUAL(log_in(url, config, ""), "");
+  CAF_CHECK_EQUAL(url, "http://bob:p%40%3A%2F%25%E4@127.0.0.1:3128");
+  config.mitm.enabled = true;
+  auto all = child_variables(url, config);
+  CAF_CHECK_EQUAL(value_of(all, "HTTPS_PROXY"), url);
+  // Java prints its options and asks for credentials otherwise.
+  CAF_CHECK(value_of(all, "JAVA_TOOL_OPTIONS")
+              .rfind("-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=3128 ", 0) == 0);
+}
+
+CAF_TEST(what a client must not have is told by name by value and by its look) {
+  config::proxy_config config;
+  config.secret_variables = {"TOK"};
+  config.admin_token = "long-enough";
+  config.socks_users = {{"alice", "env:A", "short"}, {"bob", "file:x", "password-of-bob"}};
+  policy::mitm_hook hook;
+  policy::hook_injection injection;
+  injection.prefix = "Bearer ";
+  injection.value = policy::secret{"Bearer hook-secret"};
+  hook.inject_request_headers.push_back(injection);
+  config.mitm_hooks.push_back(hook);
+  auto hidden = hidden_from_clients(config);
+  struct row {
+    std::string_view line;
+    bool is_hidden;
+  };
+  for (auto& [line, is_hidden] : std::initializer_list<row>{
+         {"TOK=", true},
+         {"TOK", true},
+         {"TOKEN=x", false},
+         {"tok=x", false},
+         {"CODEX_PROXY_ADMIN=http://127.0.0.1:1", true},
+         {"ALIAS=long-enough", true},
+         {"ALIAS=hook-secret", true},
+         {"ALIAS=password-of-bob", true},
+         {"ALIAS=short", false},
+         {"ALIAS=x long-enough", false},
+         {"ALIAS", false},
+         {"ALIAS=", false},
+         {"HTTP_PROXY=http://u:p@corp:8080", true},
+         {"Rsync_Proxy=u:p@corp:8080", true},
+         {"socks_proxy=socks5://corp:1080", false},
+         {"MAIL=u@corp", false},
+       }) {
+    CAF_MESSAGE(line);
+    CAF_CHECK_EQUAL(hidden.contain(line), is_hidden);
+  }
+  const char* inherited[] = {"PATH=/bin", "TOK=1", "TOK=2", "HTTP_PROXY=http://u:p@corp", nullptr};
+  std::vector<variable> ours{{"TOK", "ours"}};
+  CAF_CHECK_EQUAL(merged_environment(inherited, ours, hidden),
+                  (std::vector<std::string>{"PATH=/bin", "TOK=ours"}));
+}
+
 CAF_TEST(clients are told an address they can reach) {
   struct row {
     config::listen_address listener;

@@ -221,3 +221,45 @@ CAF_TEST(the log flags lie over everything) {
   CAF_CHECK(contains(told(load(from)),
                      "--log-level: error: network_proxy.log.level: expected one of trace, debug"));
 }
+
+CAF_TEST(every variable that any layer takes a secret from is known) {
+  auto hook = [](const std::string& variable) {
+    return "mitm_hooks = [{host = \"h.test\", match = {methods = [\"GET\"]}, actions = "
+           "{inject_request_headers = [{name = \"x\", secret_env_var = \"" +
+           variable + "\"}]}}]\n";
+  };
+  folder home;
+  auto low =
+    home.write("low.toml", newer("mitm = true\n" + hook("LOW")) + "[permissions.other.network]\n" +
+                             hook("OTHER") + "[network_proxy]\nadmin_token_env = \"ADMIN\"\n");
+  auto high = home.write("high.toml", newer(hook("HIGH")));
+  auto from = home.from({{"HIGH", "h"}, {"ADMIN", "a"}, {"USER_A", "u"}});
+  from.files = {low, high};
+  from.sets = {"network_proxy.socks_users={a=\"env:USER_A\", b=\"file:" + home.write("b", "x") +
+               "\"}"};
+  auto guarded = 0;
+  from.before_secrets = [&] { ++guarded; };
+  CAF_CHECK_EQUAL(config_of(load(from)).secret_variables,
+                  (strings{"ADMIN", "HIGH", "LOW", "OTHER", "USER_A"}));
+  CAF_CHECK_EQUAL(guarded, 3);
+
+  // A client of the daemon logs in and needs nothing else.
+  from = home.from({{"USER_A", "u"}});
+  from.files = {low, high};
+  from.sets = {
+    "network_proxy.socks_users={a=\"env:USER_A\", b=\"env:USER_B\", c=\"file:/no/such\"}"};
+  CAF_CHECK(!load(from).config);
+  from.secrets = secrets_wanted::logins;
+  auto config = config_of(load(from));
+  CAF_CHECK_EQUAL(config.socks_users[0].password, "u");
+  CAF_CHECK_EQUAL(config.socks_users[1].password, "");
+  CAF_CHECK_EQUAL(config.admin_token, "");
+
+  // A proxy that has a user of its own needs no password of the others.
+  from.secrets = secrets_wanted::all;
+  from.instead_of_users = socks_user{"run", "generated", "p"};
+  from.getenv = home.from({{"HIGH", "h"}, {"ADMIN", "a"}}).getenv;
+  CAF_CHECK(config_of(load(from)).socks_users == std::vector{*from.instead_of_users});
+  from.sets.clear();
+  CAF_CHECK(config_of(load(from)).socks_users.empty());
+}
