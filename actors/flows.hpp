@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "actors/connection.hpp"
 #include "actors/loop/task.hpp"
@@ -73,6 +74,7 @@ struct exchange {
   std::string head;     ///< Rewritten, ready to be sent upstream.
   std::string received; ///< HTTP: the head as it came, to be judged by a newer policy.
   std::string offered;  ///< Protocols to switch to, as they are offered upstream; "" for none.
+  std::vector<std::string> held_back; ///< Names that its trailers must not carry.
   http1::framing body = http1::framing::none;
   uint64_t content_length = 0;
   const policy::upstream_proxy* via = nullptr; ///< Goes through this proxy; lives in `under`.

@@ -84,7 +84,8 @@ public:
 private:
   static pump make_up(const exchange& x) {
     if (x.body == http1::framing::chunked)
-      return pump{pump::chunks{}};
+      return pump{
+        pump::chunks{.decode = false, .trailers = {.of_response = false, .strip = x.held_back}}};
     return pump{pump::length{x.body == http1::framing::length ? x.content_length : 0}};
   }
 
@@ -255,7 +256,7 @@ step transfer::begin_body(std::string_view rest) {
   if (switches || body == http1::framing::until_close)
     down_.emplace(pump::until_end{});
   else if (body == http1::framing::chunked)
-    down_.emplace(pump::chunks{.decode = dechunk});
+    down_.emplace(pump::chunks{.decode = dechunk, .trailers = {.of_response = true}});
   else
     down_.emplace(pump::length{body == http1::framing::length ? res.content_length : 0});
   dechunked_ = dechunk;

@@ -46,6 +46,7 @@ pump::started pump::start(transport& to, std::string_view head, std::string_view
 
 std::optional<std::string_view> pump::follow(std::string_view bytes) {
   decoded_.clear();
+  auto trailers_before = decoder_->trailer_size();
   size_t used = 0;
   while (used < bytes.size() && !decoder_->done()) {
     auto rest = bytes.substr(used);
@@ -71,7 +72,18 @@ std::optional<std::string_view> pump::follow(std::string_view bytes) {
   if (decoder_->done())
     left_ = 0;
   excess_.assign(bytes.substr(used));
-  return decode_ ? std::string_view{decoded_} : bytes.substr(0, used);
+  if (decode_)
+    return decoded_;
+  auto of_trailers = decoder_->trailer_size() - trailers_before;
+  auto data = bytes.substr(0, used - of_trailers);
+  if (!decoder_->done())
+    return data;
+  if (decoder_->trailer_size() == of_trailers && decoder_->trailers().empty())
+    return bytes.substr(0, used); // the usual end: no trailers, and all of it in one read
+  decoded_.assign(data);
+  http1::rewrite_trailers(decoder_->trailers(), trailers_, decoded_);
+  decoded_ += "\r\n";
+  return decoded_;
 }
 
 pump::status pump::run(event_loop& loop, transport& from, transport& to) {

@@ -7,6 +7,7 @@
 
 #include "actors/transport.hpp"
 #include "protocols/http1/chunked.hpp"
+#include "protocols/http1/rewrite.hpp"
 
 namespace proxy {
 
@@ -34,12 +35,16 @@ public:
     uint64_t bytes;
   };
   struct chunks {
-    bool decode = false;
-  }; ///< decode: deliver the data without its framing (HTTP/1.0 clients).
+    bool decode = false; ///< Deliver the data without its framing (HTTP/1.0 clients).
+    http1::trailer_rules trailers{};
+  };
 
   explicit pump(until_end = {}) noexcept : left_(unlimited) {}
   explicit pump(length all) noexcept : left_(all.bytes) {}
-  explicit pump(chunks how) : left_(unlimited), decode_(how.decode) { decoder_.emplace(); }
+  explicit pump(chunks how)
+    : left_(unlimited), decode_(how.decode), trailers_(std::move(how.trailers)) {
+    decoder_.emplace();
+  }
   pump(const pump&) = delete;
   pump& operator=(const pump&) = delete;
   ~pump() { pipe_pool::discard(pipe_); }
@@ -82,7 +87,8 @@ private:
   [[nodiscard]] status copy_once(event_loop& loop, transport& from, transport& to);
   [[nodiscard]] status splice_once(event_loop& loop, transport& from, transport& to);
   [[nodiscard]] status source_over(const io_result& r) noexcept;
-  /// Follows chunked framing. @returns what of `bytes` is to be delivered; nullopt: malformed.
+  /// Follows chunked framing. A trailer section is held back until it is whole.
+  /// @returns what of `bytes` is to be delivered; nullopt: malformed.
   [[nodiscard]] std::optional<std::string_view> follow(std::string_view bytes);
 
   uint64_t left_;      ///< Still to be read from the sender.
@@ -95,7 +101,8 @@ private:
   bool bulk_ = false; ///< Splice instead of copying.
   bool decode_ = false;
   std::optional<http1::chunked_decoder> decoder_;
-  std::string decoded_; ///< Data of the last read, with `decode_`.
+  http1::trailer_rules trailers_;
+  std::string decoded_; ///< What to deliver of the last read, where it is not what came.
   std::string excess_;
   caf::error framing_error_;
 };

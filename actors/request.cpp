@@ -120,6 +120,17 @@ void apply(const policy::mitm_hook& hook, http1::rewrite_options& options,
   options.set = set;
 }
 
+/// What a request's trailers must not say for a server that adds them to the head: what its hook
+/// looked at, takes off and sets.
+std::vector<std::string> names_in(const policy::mitm_hook& hook) {
+  auto names = hook.strip_request_headers;
+  for (const auto& one : hook.inject_request_headers)
+    names.push_back(one.name);
+  for (const auto& one : hook.headers)
+    names.push_back(one.name);
+  return names;
+}
+
 /// Judges what a permitted request that is read asks for, and writes the head to send.
 verdict prepare(connection& c, http1::request& req, http1::request_target& target, exchange& x,
                 policy::permit permit) {
@@ -131,6 +142,7 @@ verdict prepare(connection& c, http1::request& req, http1::request_target& targe
                                  .received = c.is_stream ? "2.0" : ""};
   auto& fields = c.shard.fields;
   fields.clear();
+  x.held_back.clear();
   if (policy::is_read(rules, x.target)) {
     if (rules.hooks)
       http1::list_forwarded(req, fields);
@@ -140,8 +152,11 @@ verdict prepare(connection& c, http1::request& req, http1::request_target& targe
       return std::move(*denial);
     const auto& granted = std::get<policy::forward>(judged);
     target.path = granted.path;
-    if (granted.hook)
+    if (granted.hook) {
       apply(*granted.hook, options, fields);
+      if (x.body == http1::framing::chunked)
+        x.held_back = names_in(*granted.hook);
+    }
     x.logs_in |= std::ranges::any_of(options.set, http1::is_connection_login);
     keep_websocket_alone(req, x);
   }

@@ -3,6 +3,7 @@
 
 #include "config/settings.hpp"
 #include "config/text.hpp"
+#include "policy/hook_set.hpp"
 #include "policy/narrowing.hpp"
 
 namespace proxy::config {
@@ -49,6 +50,14 @@ public:
     check_switch("dangerously_allow_all_unix_sockets",
                  &proxy_config::dangerously_allow_all_unix_sockets);
     check_switch("allow_local_binding", &proxy_config::allow_local_binding);
+    check_switch("enable_socks5", &proxy_config::enable_socks5);
+    check_switch("enable_socks5_udp", &proxy_config::enable_socks5_udp);
+    check_interception();
+    check_kept("audit.output", managed_.config.audit.output, effective_.config.audit.output);
+    check_kept("admin_token_env", managed_.config.admin_token_env,
+               effective_.config.admin_token_env);
+    check_kept("admin_token_file", managed_.config.admin_token_file,
+               effective_.config.admin_token_file);
     check_allowed();
     check_denied();
     check_sockets();
@@ -70,6 +79,30 @@ private:
     if (managed_.has("mode") && managed_.config.mode == policy::mode::limited &&
         effective_.config.mode != policy::mode::limited)
       refuse(effective_.where("mode"), shown("mode"), "full", "limited or more restrictive", out_);
+  }
+
+  /// What has to be read is read. Limited mode refuses CONNECT altogether where nothing is read, so
+  /// switching that on lets more pass.
+  void check_interception() {
+    const auto& bound = managed_.config.mitm;
+    const auto& now = effective_.config.mitm;
+    auto required = managed_.has("mitm.inspect") && bound.inspect;
+    if (required && !now.inspect)
+      refuse(effective_.where("mitm.inspect"), shown("mitm.inspect"), "false",
+             "true (required by managed config)", out_);
+    if (required && bound.enabled && !now.enabled)
+      refuse(effective_.where("mitm.enabled"), shown("mitm.enabled"), "false",
+             "true (managed config asks for mitm.inspect)", out_);
+    if (managed_.has("mitm.enabled") && !bound.enabled && now.enabled)
+      refuse(effective_.where("mitm.enabled"), shown("mitm.enabled"), "true",
+             "false (disabled by managed config)", out_);
+  }
+
+  /// A text that is taken over as it is, once the managed layer has one.
+  void check_kept(std::string_view name, const std::string& bound, const std::string& now) {
+    if (managed_.has(name) && bound != now)
+      refuse(effective_.where(name), shown(name), excerpt(now), "the managed " + excerpt(bound),
+             out_);
   }
 
   void check_allowed() {
@@ -112,7 +145,7 @@ private:
     auto of = [](const settings& from, const host& h) {
       std::vector<policy::mitm_hook> result;
       std::ranges::copy_if(from.config.mitm_hooks, std::back_inserter(result),
-                           [&](const policy::mitm_hook& hook) { return hook.host == h; });
+                           [&](const auto& hook) { return policy::leads_to_same(hook.host, h); });
       return result;
     };
     std::set<std::string> seen;

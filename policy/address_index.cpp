@@ -7,7 +7,13 @@ namespace proxy::policy {
 void address_index::add(const domain_pattern& pattern, uint32_t rule) {
   entries_.push_back({*pattern.network(), rule, pattern.port().value_or(0),
                       pattern.shape() == domain_pattern::kind::address,
-                      is_non_public(*pattern.network()), pattern.scope()});
+                      is_non_public(*pattern.network()), pattern.scope(), false});
+  if (auto carried = embedded_v4(*pattern.network())) {
+    auto made = entries_.back();
+    made.network = *carried;
+    made.is_carried = true;
+    entries_.push_back(std::move(made));
+  }
 }
 
 void address_index::sort() {

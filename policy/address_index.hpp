@@ -21,8 +21,10 @@ public:
     bool is_literal = false; ///< Written as an address, not as a prefix.
     bool is_local = false;   ///< Wholly inside non-public space.
     std::string scope;       ///< "": every zone.
+    bool is_carried = false; ///< What the pattern carries (`embedded_v4`), not what it says.
   };
 
+  /// Also files the v4 prefix that a v6 one carries, marked as such.
   /// @pre pattern is an address or a network.
   void add(const domain_pattern& pattern, uint32_t rule);
 

@@ -47,6 +47,10 @@ private:
   std::unordered_map<std::string, numbers> by_host_; ///< Numbers of the hooks in `hooks_`.
 };
 
+/// Whether the hooks of one host are those of the other: equal, or literals that carry one v4
+/// address.
+[[nodiscard]] bool leads_to_same(const host& a, const host& b);
+
 using hook_set_ptr = std::shared_ptr<const hook_set>;
 
 } // namespace proxy::policy

@@ -221,6 +221,25 @@ std::optional<ip_address> embedded_v4(const ip_address& address) noexcept {
   return std::nullopt;
 }
 
+std::optional<ip_network> embedded_v4(const ip_network& network) noexcept {
+  if (network.base.is_v4())
+    return std::nullopt;
+  auto base = words_of(network.base);
+  unsigned before = 128; // bits in front of the v4 address
+  for (auto& c : carriers)
+    if (same_prefix(base, c.base, c.bits))
+      before = c.bits;
+  if (base.high >> 48 == 0x2002)
+    before = 16;
+  if (network.bits != 128 && network.bits <= before)
+    return std::nullopt;
+  auto carried = embedded_v4(network.base);
+  if (!carried) // `::` and `::1` of a compatible prefix
+    return std::nullopt;
+  auto bits = network.bits == 128 ? 32U : std::min(32U, network.bits - before);
+  return ip_network{masked(*carried, bits), static_cast<uint8_t>(bits)};
+}
+
 bool is_metadata(const ip_address& address) noexcept {
   auto carried = embedded_v4(address);
   return is_metadata_itself(address) || (carried && is_metadata_itself(*carried));

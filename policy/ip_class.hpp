@@ -42,6 +42,10 @@ enum class ip_class : uint8_t {
 /// The v4 address a v6 address carries, if it has such a form.
 [[nodiscard]] std::optional<ip_address> embedded_v4(const ip_address& address) noexcept;
 
+/// The v4 prefix that a v6 prefix carries: that of a literal (/128), of the mapped and compatible
+/// forms, 64:ff9b::/96 and 6to4. nullopt when it is none, or so wide that it carries all of them.
+[[nodiscard]] std::optional<ip_network> embedded_v4(const ip_network& network) noexcept;
+
 /// Whether the whole prefix lies in non-public space (0.0.0.0/0 and 10.0.0.0/7 do not).
 [[nodiscard]] bool is_non_public(const ip_network& network) noexcept;
 

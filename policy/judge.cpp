@@ -16,6 +16,9 @@ bool is_unspecified(const ip_address& address) {
 
 bool is_loopback(const ip_address& address) { return classify(address) == ip_class::loopback; }
 
+/// The v4 address where one carries it: the form in which both ends of a comparison meet.
+ip_address plain(const ip_address& address) { return embedded_v4(address).value_or(address); }
+
 /// Whether connecting to `to` reaches one of the proxy's own listeners.
 bool is_own_address(const rules& in_force, const ip_address& to, uint16_t port) {
   // Linux takes a connection to 0.0.0.0 or :: to this host itself.
@@ -24,9 +27,10 @@ bool is_own_address(const rules& in_force, const ip_address& to, uint16_t port) 
   for (auto& listener : in_force.own_listeners) {
     if (listener.port != port)
       continue;
-    if (listener.ip == to || (is_unspecified(to) && is_loopback(listener.ip)))
+    if (listener.ip == to || plain(listener.ip) == to ||
+        (is_unspecified(to) && is_loopback(listener.ip)))
       return true;
-    if (is_unspecified(listener.ip) &&
+    if (is_unspecified(plain(listener.ip)) &&
         (to_this_host || std::find(here.begin(), here.end(), to) != here.end()))
       return true;
   }

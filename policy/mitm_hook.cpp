@@ -29,22 +29,67 @@ bool is_text(std::string_view value) noexcept {
                      [](char c) { return c == '\t' || (c >= ' ' && c < 0x7f); });
 }
 
-bool has_parameter(std::string_view query, const hook_constraint& wanted) noexcept {
-  while (auto p = take_parameter(query))
-    if (decodes_to(p->name, wanted.name) &&
-        any_of(wanted.values, [&](auto& v) { return v.matches_encoded(p->value); }))
-      return true;
-  return false;
+/// Whether a parameter stands in a query and fits wherever it does: a server may take the first,
+/// the last, or all of them.
+bool fits_parameters(std::string_view query, std::string_view separators,
+                     const hook_constraint& wanted) noexcept {
+  bool found = false;
+  while (auto p = take_parameter(query, separators)) {
+    auto name = compare_name(p->name, wanted.name);
+    if (name == name_match::other)
+      continue;
+    if (name == name_match::unclear ||
+        !any_of(wanted.values, [&](auto& v) { return v.matches_encoded(p->value); }))
+      return false;
+    found = found || name == name_match::same;
+  }
+  return found;
 }
 
-bool has_field(std::span<const http1::field> fields, const hook_constraint& wanted) noexcept {
-  return any_of(fields, [&](const http1::field& f) {
-    if (!ascii::equals_ignoring_case(f.name, wanted.name))
+/// However a server takes the query apart.
+bool fits_query(std::string_view query, const hook_constraint& wanted) noexcept {
+  return fits_parameters(query, "&", wanted) &&
+         (query.find(';') == std::string_view::npos || fits_parameters(query, "&;", wanted));
+}
+
+/// Fields that nobody reads as a list, though they may hold commas (RFC 9110 §5.6.1).
+constexpr std::string_view single_fields[] = {
+  "authorization",       "cookie",  "date",      "if-modified-since",
+  "if-unmodified-since", "referer", "user-agent"};
+
+/// Whether the value of one line fits. A line with commas is the same as several lines (RFC 9110
+/// §5.3): then each element has to fit, too, unless what is listed speaks of commas itself.
+bool fits_line(const http1::field& f, const hook_constraint& wanted) noexcept {
+  auto fits = [&](std::string_view text) {
+    return any_of(wanted.values, [&](auto& v) { return v.matches(text); });
+  };
+  if (!is_text(f.value) || !fits(f.value))
+    return false;
+  if (f.value.find(',') == std::string_view::npos ||
+      any_of(single_fields, [&](auto name) { return ascii::equals_ignoring_case(name, f.name); }) ||
+      any_of(wanted.values, [&](auto& v) { return v.names_commas() && v.matches(f.value); }))
+    return true;
+  for (auto rest = f.value;;) {
+    auto comma = rest.find(',');
+    if (!fits(ascii::trim(rest.substr(0, comma))))
       return false;
-    if (wanted.values.empty())
+    if (comma == std::string_view::npos)
       return true;
-    return is_text(f.value) && any_of(wanted.values, [&](auto& v) { return v.matches(f.value); });
-  });
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+/// Whether a field is there and fits in each line, whatever the spelling of its name.
+bool fits_fields(std::span<const http1::field> fields, const hook_constraint& wanted) noexcept {
+  bool found = false;
+  for (const auto& f : fields) {
+    if (!http1::same_variable(f.name, wanted.name))
+      continue;
+    if (!wanted.values.empty() && !fits_line(f, wanted))
+      return false;
+    found = found || ascii::equals_ignoring_case(f.name, wanted.name);
+  }
+  return found;
 }
 
 } // namespace
@@ -83,13 +128,13 @@ bool admits(const mitm_hook& hook, const hook_request& request) noexcept {
                 [&](auto& m) { return ascii::equals_ignoring_case(m, request.method); }) &&
          any_of(hook.path_prefixes, [&](auto& p) { return p.matches(path->path()); }) &&
          std::all_of(hook.query.begin(), hook.query.end(),
-                     [&](auto& wanted) { return has_parameter(path->query(), wanted); }) &&
+                     [&](auto& wanted) { return fits_query(path->query(), wanted); }) &&
          std::all_of(hook.headers.begin(), hook.headers.end(),
-                     [&](auto& wanted) { return has_field(request.fields, wanted); });
+                     [&](auto& wanted) { return fits_fields(request.fields, wanted); });
 }
 
 bool removes(const mitm_hook& hook, std::string_view field_name) noexcept {
-  auto same = [&](std::string_view name) { return ascii::equals_ignoring_case(name, field_name); };
+  auto same = [&](std::string_view name) { return http1::same_variable(name, field_name); };
   return any_of(hook.strip_request_headers, same) ||
          any_of(hook.inject_request_headers, [&](auto& i) { return same(i.name); });
 }

@@ -79,10 +79,12 @@ struct hook_request {
 [[nodiscard]] std::string_view judge_field_name(std::string_view name, bool changed) noexcept;
 
 /// Whether a hook lets a request to its host pass: method, path, query and headers all fit. A
-/// request without a canonical path never passes.
+/// request without a canonical path never passes. Where a parameter or header stands more than
+/// once, in whatever spelling a server may take for the same, every one has to fit.
 [[nodiscard]] bool admits(const mitm_hook& hook, const hook_request& request) noexcept;
 
-/// Whether a hook takes a field off the request: stripped, or replaced by an injected one.
+/// Whether a hook takes a field off the request, however it is spelled (`http1::same_variable`):
+/// stripped, or replaced by an injected one.
 [[nodiscard]] bool removes(const mitm_hook& hook, std::string_view field_name) noexcept;
 
 } // namespace proxy::policy

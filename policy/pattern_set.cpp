@@ -14,7 +14,10 @@ namespace {
 
 using entry = address_index::entry;
 
-bool in_scope(const entry& e, const host& h) { return e.scope.empty() || e.scope == h.scope(); }
+/// Whether an entry says something about a host. What it merely carries allows nothing.
+bool in_scope(const entry& e, const host& h) {
+  return !e.is_carried && (e.scope.empty() || e.scope == h.scope());
+}
 
 } // namespace
 
@@ -80,7 +83,7 @@ const rule* pattern_set::match_explicit(const host& h, uint16_t port) const noex
 
 const rule* pattern_set::match_literal(const ip_address& address, uint16_t port) const noexcept {
   auto found = index_->addresses.find(
-    address, port, [](const entry& e) { return e.is_literal && e.scope.empty(); });
+    address, port, [](const entry& e) { return e.is_literal && !e.is_carried && e.scope.empty(); });
   return found ? &rules_[found->rule] : nullptr;
 }
 

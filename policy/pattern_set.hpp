@@ -30,7 +30,8 @@ public:
   /// prefix, glob) that matches; nullptr when none does. The pointer lives as long as the set.
   [[nodiscard]] const rule* match(const host& h, uint16_t port) const noexcept;
 
-  /// Only IP literals and CIDRs, against a resolved address.
+  /// Only IP literals and CIDRs, against a resolved address; those in v6 also against the v4
+  /// address that they carry, as it leads to the same place. For what is denied.
   [[nodiscard]] const rule* match_address(const ip_address& address, uint16_t port) const noexcept;
 
   /// Only what lists a local host explicitly (SPEC order, step 5): its exact literal or name, or a

@@ -3,6 +3,7 @@
 #include "policy/query.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/http1/path.hpp"
+#include "protocols/utf8.hpp"
 
 namespace proxy::policy {
 
@@ -55,10 +56,18 @@ bool value_matcher::matches_encoded(std::string_view encoded) const noexcept {
     return decodes_to(encoded, literal_);
   glob::progress at{*glob_};
   form_reader bytes{encoded};
-  while (auto c = bytes.next())
-    if (!at.take(*c))
+  utf8_decoder text;
+  while (auto c = bytes.next()) {
+    auto byte = static_cast<unsigned char>(*c);
+    if (bytes.broken() || !text.take(byte) || byte < 0x20 || byte == 0x7F || !at.take(*c))
       return false;
-  return at.done();
+  }
+  return text.whole() && at.done();
+}
+
+bool value_matcher::names_commas() const noexcept {
+  // Between braces a comma stands for something else.
+  return !glob_ || (text_.find(',') != std::string::npos && text_.find('{') == std::string::npos);
 }
 
 } // namespace proxy::policy

@@ -28,8 +28,12 @@ public:
   /// Matches a value, or a path in canonical form (`http1::canonicalise`).
   [[nodiscard]] bool matches(std::string_view text) const noexcept;
 
-  /// Matches a value that is still form-urlencoded. @pre the use is `value`
+  /// Matches a value that is still form-urlencoded. A pattern matches text alone: UTF-8 without
+  /// control characters and broken escapes. @pre the use is `value`
   [[nodiscard]] bool matches_encoded(std::string_view encoded) const noexcept;
+
+  /// Whether what matches may hold commas on purpose: a literal, or a pattern that has one.
+  [[nodiscard]] bool names_commas() const noexcept;
 
   /// As it was written.
   [[nodiscard]] const std::string& str() const noexcept { return text_; }

@@ -43,7 +43,9 @@ caf::error load(ssl_ctx_st* context, const trust& from) {
 /// Binds the peer to `name` and says so in the hello.
 bool bind(ssl_st& ssl, const host& name) {
   auto* param = SSL_get0_param(&ssl);
-  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  // By its subject alternative names alone (RFC 9525 §2): a common name is no name.
+  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                           X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   const auto& text = name.text();
   if (name.ip()) // RFC 6066 §3: literal addresses are not sent as a server name.
     return X509_VERIFY_PARAM_set1_ip_asc(param, text.c_str()) == 1;

@@ -79,6 +79,7 @@ const char* chunked_decoder::step(std::string_view& in) {
       if (in.front() != '\n')
         return "bare CR in the trailer";
       in.remove_prefix(1);
+      ++trailer_size_;
       return end_trailer_line();
     case state::done: break;
   }
@@ -131,22 +132,28 @@ const char* chunked_decoder::take_trailer(std::string_view& in) {
     return "trailer section too long";
   if (!is_field_text(text))
     return "control character in the trailer";
-  trailer_line_ += text;
+  trailer_ += text;
+  trailer_size_ += text.size();
   in.remove_prefix(text.size());
-  return in.empty() ? nullptr : expect('\r', state::trailer_lf, in);
+  if (in.empty())
+    return nullptr;
+  ++trailer_size_;
+  return expect('\r', state::trailer_lf, in);
 }
 
 const char* chunked_decoder::end_trailer_line() {
-  if (trailer_line_.empty()) {
+  auto line = std::string_view{trailer_}.substr(line_start_);
+  if (line.empty()) {
     state_ = state::done;
     return nullptr;
   }
   field f;
-  if (auto wrong = split_field_line(trailer_line_, f))
+  if (auto wrong = split_field_line(line, f))
     return wrong;
   if (!may_be_trailer(f.name))
     return "field that may not stand in a trailer";
-  trailer_line_.clear();
+  trailer_ += "\r\n";
+  line_start_ = trailer_.size();
   state_ = state::trailer;
   return nullptr;
 }

@@ -38,6 +38,13 @@ public:
     return state_ == state::trailer || state_ == state::trailer_lf;
   }
 
+  /// The lines of the trailer section that are whole, each with its CRLF.
+  [[nodiscard]] std::string_view trailers() const noexcept {
+    return std::string_view{trailer_}.substr(0, line_start_);
+  }
+  /// Bytes of the trailer section so far, the empty line that ends it included.
+  [[nodiscard]] size_t trailer_size() const noexcept { return trailer_size_; }
+
   /// Data bytes of the current chunk still to come: a relay may move that many without looking at
   /// them and report them by `skip`.
   [[nodiscard]] uint64_t pending_data() const noexcept { return state_ == state::data ? left_ : 0; }
@@ -71,8 +78,10 @@ private:
   uint64_t left_ = 0;     ///< Size of the chunk while it is read, then data bytes still to come.
   size_t line_bytes_ = 0; ///< Digits, then bytes of the extension, of the current chunk.
   size_t max_trailer_;
-  size_t trailer_bytes_ = 0;
-  std::string trailer_line_; ///< What has come of the current trailer line.
+  size_t trailer_bytes_ = 0; ///< As `trailer_size_`, without line ends.
+  size_t trailer_size_ = 0;
+  std::string trailer_; ///< Trailer lines; what has come of the current one from `line_start_` on.
+  size_t line_start_ = 0;
 };
 
 } // namespace proxy::http1

@@ -29,6 +29,18 @@ inline constexpr auto token_chars = [] {
   return token_chars[static_cast<unsigned char>(c)];
 }
 
+/// Whether two field names become one where a server hands them on as variables (RFC 3875 §4.1.18:
+/// CGI, FastCGI, WSGI, Rack): case and whatever is no letter or digit make no difference there, so
+/// that `X_Scope` and `x-scope` are one name.
+[[nodiscard]] constexpr bool same_variable(std::string_view left, std::string_view right) noexcept {
+  auto folded = [](char c) {
+    return ascii::is_alpha(c) || ascii::is_digit(c) ? ascii::to_lower(c) : '_';
+  };
+  return left.size() == right.size() &&
+         std::equal(left.begin(), left.end(), right.begin(),
+                    [&](char a, char b) { return folded(a) == folded(b); });
+}
+
 /// Whether `text` holds no control character but tabs: what may stand in a field value, a reason
 /// phrase or a chunk extension (RFC 9110 §5.5, obs-text included).
 [[nodiscard]] bool is_field_text(std::string_view text) noexcept;

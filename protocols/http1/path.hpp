@@ -25,11 +25,12 @@ struct request_path {
 /// slashes removed, unreserved characters, `:` and `@` decoded, other escapes in upper case (RFC
 /// 3986 §5.2.4, §6.2.2). The query stays as it is. `*` stays `*`; no path at all is "/".
 /// @param out  Keeps its capacity. Not to be used when something is wrong.
-/// @returns nullptr, or what is wrong: a byte that is not visible ASCII, a broken escape, an
-/// encoded
-///          slash, backslash, NUL or control character, an encoded dot segment, a dot segment with
-///          parameters (`..;`), a backslash, an escape that is encoded once more (`%252f`), a path
-///          that leads above the root or does not begin with a slash, or a fragment.
+/// @returns nullptr, or what is wrong: a byte that is not visible ASCII, a broken escape, escapes
+///          that are no UTF-8 (overlong forms), an encoded slash, backslash, NUL or control
+///          character or what normalises to a slash, an encoded dot segment, one with parameters
+///          (`..;`) or blanks (`..%20`) or of what looks like dots, a backslash, an escape that is
+///          encoded once more (`%252f`), a path that leads above the root or does not begin with a
+///          slash, or a fragment.
 [[nodiscard]] const char* canonicalise(std::string_view path_and_query, request_path& out);
 
 /// The escapes of a text as `canonicalise` spells them; broken ones stay. For what is compared with

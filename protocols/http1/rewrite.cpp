@@ -16,7 +16,15 @@ namespace {
 constexpr std::string_view proxy_name = "codex-network-proxy";
 
 /// How a field is treated on its way through.
-enum class treatment : uint8_t { forward, drop, te, max_forwards, content_length, proxy_status };
+enum class treatment : uint8_t {
+  forward,
+  drop,
+  ours, ///< In responses it is ours to set; in requests it is like any other.
+  te,
+  max_forwards,
+  content_length,
+  proxy_status,
+};
 
 /// Length first, then one or two comparisons: this runs for every field of every message.
 treatment treatment_of(std::string_view name) noexcept {
@@ -28,10 +36,14 @@ treatment treatment_of(std::string_view name) noexcept {
     case 7: return when(is("upgrade"), treatment::drop);
     case 10: return when(is("connection") || is("keep-alive"), treatment::drop);
     case 12:
-      return is("max-forwards") ? treatment::max_forwards
-                                : when(is("proxy-status"), treatment::proxy_status);
-    // x-proxy-error marks our own refusals: no origin may pass an answer off as one.
-    case 13: return when(is("x-unix-socket") || is("x-proxy-error"), treatment::drop);
+      if (is("max-forwards"))
+        return treatment::max_forwards;
+      if (same_variable(name, "x-request-id"))
+        return treatment::ours;
+      return when(same_variable(name, "proxy-status"), treatment::proxy_status);
+    // These mark our own refusals: no origin may pass an answer off as one.
+    case 13:
+      return when(is("x-unix-socket") || same_variable(name, "x-proxy-error"), treatment::drop);
     case 14:
       return is("http2-settings") ? treatment::drop
                                   : when(is("content-length"), treatment::content_length);
@@ -120,6 +132,19 @@ void append_max_forwards(std::string& out, const field& f) {
   append_field(out, f.name, hops && *hops > 0 ? std::to_string(*hops - 1) : std::string{f.value});
 }
 
+/// Whether every quoted string in a list ends. One that does not would swallow what stands in the
+/// next line of the field, or be passed over by whoever reads less strictly.
+bool has_even_quotes(std::string_view list) noexcept {
+  bool quoted = false;
+  for (size_t at = 0; at < list.size(); ++at) {
+    if (quoted && list[at] == '\\')
+      ++at;
+    else if (list[at] == '"')
+      quoted = !quoted;
+  }
+  return !quoted;
+}
+
 /// Takes the first member off a list whose members may hold quoted strings (RFC 9651 §4.2.1).
 std::string_view take_member(std::string_view& list) noexcept {
   bool quoted = false;
@@ -135,22 +160,39 @@ std::string_view take_member(std::string_view& list) noexcept {
   return member;
 }
 
-bool is_signed_by_us(std::string_view member) noexcept {
+/// Whether a member of Proxy-Status says who wrote it (a token or a string, RFC 9209 §2), and it is
+/// not us.
+bool is_of_others(std::string_view member) {
+  if (member.starts_with('"')) {
+    std::string name;
+    size_t at = 1;
+    for (; at < member.size() && member[at] != '"'; ++at) {
+      if (member[at] == '\\')
+        ++at;
+      if (at < member.size())
+        name += member[at];
+    }
+    auto behind = ascii::trim(member.substr(std::min(member.size(), at + 1)));
+    return (behind.empty() || behind.starts_with(';')) &&
+           !ascii::equals_ignoring_case(ascii::trim(name), proxy_name);
+  }
   auto name = ascii::trim(member.substr(0, member.find(';')));
-  if (name.size() > 1 && name.front() == '"' && name.back() == '"')
-    name = name.substr(1, name.size() - 2);
-  return ascii::equals_ignoring_case(name, proxy_name);
+  auto is_token = [](char c) { return is_token_char(c) || c == ':' || c == '/'; };
+  return !name.empty() && std::ranges::all_of(name, is_token) &&
+         !ascii::equals_ignoring_case(name, proxy_name);
 }
 
-/// Appends a Proxy-Status field without members that claim to come from us: nobody else says what
-/// we refused.
+/// Appends a Proxy-Status field without members that claim to come from us, or from nobody: nobody
+/// else says what we refused. Those of other proxies stay (RFC 9209 §2).
 void append_proxy_status(std::string& out, const field& f) {
+  if (!has_even_quotes(f.value))
+    return;
   auto start = out.size();
   std::string_view before = ": ";
   out.append(f.name);
   for (auto list = f.value; !list.empty();) {
     auto member = take_member(list);
-    if (member.empty() || is_signed_by_us(member))
+    if (!is_of_others(member))
       continue;
     out.append(before).append(member);
     before = ", ";
@@ -169,22 +211,30 @@ void reserve_for(const head& h, size_t extra, std::string& out) {
   out.reserve(size);
 }
 
-/// Whether the options take a field off the head, or put another in its place.
+/// Whether the options take a field off the head, or put another in its place. In every spelling
+/// that a server may take for the same: else a client would bring its own beside the one we set.
 bool is_edited(const rewrite_options& options, std::string_view name) noexcept {
-  auto same = [&](std::string_view other) { return ascii::equals_ignoring_case(name, other); };
+  auto same = [&](std::string_view other) { return same_variable(name, other); };
   return std::ranges::any_of(options.strip, same) ||
          std::ranges::any_of(options.set, same, &field::name);
 }
 
+enum class direction : uint8_t { request, response };
+
+/// Whether a field ends here, wherever it stands.
+bool ends_here(treatment how, direction which) noexcept {
+  return how == treatment::drop || how == treatment::te ||
+         (how == treatment::ours && which == direction::response);
+}
+
 /// Appends the end-to-end fields in their order.
-void append_fields(const head& h, const rewrite_options& options, bool keep_length, bool count_hops,
-                   std::string& out) {
+void append_fields(const head& h, const rewrite_options& options, direction which, bool keep_length,
+                   bool count_hops, std::string& out) {
   nominated_names nominated{h};
   bool length_seen = !keep_length;
   for (const auto& f : h.fields) {
     auto how = treatment_of(f.name);
-    if (how == treatment::drop || how == treatment::te || nominated.contain(f.name) ||
-        is_edited(options, f.name))
+    if (ends_here(how, which) || nominated.contain(f.name) || is_edited(options, f.name))
       continue;
     if (how == treatment::content_length && std::exchange(length_seen, true))
       continue; // equal ones were let through by the decoder; one is enough
@@ -233,7 +283,8 @@ void append_rest(const request& req, const request_target& target, const rewrite
   out.append(" HTTP/1.1\r\nHost: ");
   append_authority(target, out);
   out.append("\r\n");
-  append_fields(req, options, true, req.method == "OPTIONS" || req.method == "TRACE", out);
+  append_fields(req, options, direction::request, true,
+                req.method == "OPTIONS" || req.method == "TRACE", out);
   if (req.body == framing::chunked)
     out.append("Transfer-Encoding: chunked\r\n");
   if (!proxy_authorization.empty())
@@ -255,9 +306,27 @@ void append_rest(const request& req, const request_target& target, const rewrite
 void list_forwarded(const head& h, std::vector<field>& out) {
   nominated_names nominated{h};
   for (const auto& f : h.fields)
-    if (auto how = treatment_of(f.name);
-        how != treatment::drop && how != treatment::te && !nominated.contain(f.name))
+    if (!ends_here(treatment_of(f.name), direction::request) && !nominated.contain(f.name))
       out.push_back(f);
+}
+
+void rewrite_trailers(std::string_view lines, const trailer_rules& rules, std::string& out) {
+  auto which = rules.of_response ? direction::response : direction::request;
+  while (!lines.empty()) {
+    auto line = lines.substr(0, lines.find("\r\n"));
+    lines.remove_prefix(std::min(lines.size(), line.size() + 2));
+    field f;
+    if (split_field_line(line, f))
+      continue;
+    auto how = treatment_of(f.name);
+    auto same = [&](std::string_view other) { return same_variable(f.name, other); };
+    if (ends_here(how, which) || std::ranges::any_of(rules.strip, same))
+      continue;
+    if (how == treatment::proxy_status)
+      append_proxy_status(out, f);
+    else
+      append_field(out, f.name, f.value);
+  }
 }
 
 void rewrite_request(const request& req, const request_target& target,
@@ -290,7 +359,7 @@ void rewrite_response(const response& res, const rewrite_options& options, bool 
     .append("\r\n");
   bool interim = res.status < 200;
   // RFC 9110 §8.6: neither has a body, so a length could only mislead.
-  append_fields(res, options, !interim && res.status != 204, false, out);
+  append_fields(res, options, direction::response, !interim && res.status != 204, false, out);
   if (res.body == framing::chunked)
     out.append("Transfer-Encoding: chunked\r\n");
   append_via(res, options, out);

@@ -41,9 +41,10 @@ struct rewrite_options {
   std::string_view via;      ///< Pseudonym for Via, "" for none.
   bool keep_upgrade = false; ///< Forward Connection: upgrade and Upgrade (WebSocket, full mode).
   bool close = false;        ///< Add Connection: close.
-  std::span<const std::string> strip{}; ///< Names of fields that are taken off.
-  std::span<const field> set{};         ///< Take the place of all fields of their names.
-  std::string_view received{};          ///< The version in Via where it is not the head's: "2.0".
+  /// Names of fields that are taken off, in every spelling (`same_variable`).
+  std::span<const std::string> strip{};
+  std::span<const field> set{}; ///< Take the place of all fields of their names, alike.
+  std::string_view received{};  ///< The version in Via where it is not the head's: "2.0".
 };
 
 /// Appends the head to send upstream: origin-form target, Host from the target (first), then the
@@ -56,13 +57,24 @@ struct rewrite_options {
 void rewrite_request(const request& req, const request_target& target,
                      const rewrite_options& options, std::string& out);
 
-/// Appends the head to send to the client: the same hygiene; forged Proxy-Status members of ours
-/// are removed; `Connection: close` or, for HTTP/1.0 clients, keep-alive is added, to final
-/// responses. The caller sets `close` for an HTTP/1.0 client that did not ask to be kept and for a
-/// body that ends with the connection, and takes the chunks off before an HTTP/1.0 client (set
-/// `body` accordingly).
+/// Appends the head to send to the client: the same hygiene; what only we may say of a response is
+/// removed: `x-proxy-error`, `x-request-id`, Proxy-Status members in our name; `Connection: close`
+/// or, for HTTP/1.0 clients, keep-alive is added, to final responses. The caller sets `close` for
+/// an HTTP/1.0 client that did not ask to be kept and for a body that ends with the connection, and
+/// takes the chunks off before an HTTP/1.0 client (set `body` accordingly).
 void rewrite_response(const response& res, const rewrite_options& options, bool client_http_1_0,
                       std::string& out);
+
+/// What a trailer section loses on its way.
+struct trailer_rules {
+  bool of_response = false;
+  std::vector<std::string> strip{}; ///< As in `rewrite_options`.
+};
+
+/// Appends the trailer fields that go on: without those of a connection, those that `rules` name,
+/// and in responses what only we may say.
+/// @param lines  As `chunked_decoder::trailers` gives them.
+void rewrite_trailers(std::string_view lines, const trailer_rules& rules, std::string& out);
 
 /// Appends the absolute-form target instead of origin-form, for an upstream HTTP proxy.
 /// @param proxy_authorization Value of Proxy-Authorization to add, "" for none.

@@ -79,6 +79,37 @@ CAF_TEST(chunks pass as they came and end at the last one) {
   CAF_CHECK_EQUAL(p.take_excess(), "next");
 }
 
+CAF_TEST(trailers lose what they must not carry however they come) {
+  std::string_view all = "3\r\nabc\r\n0\r\nA: b\r\nX-Proxy-Error: x\r\nC: d\r\n\r\nnext";
+  constexpr auto delivered = "3\r\nabc\r\n0\r\nA: b\r\nC: d\r\n\r\n";
+  for (size_t cut = 0; cut < all.size() - 4; ++cut) {
+    CAF_MESSAGE("cut at " << cut);
+    pump p{pump::chunks{.decode = false, .trailers = {.of_response = true}}};
+    CAF_CHECK_EQUAL(p.start(to, "", all.substr(0, cut)).taken, cut);
+    source_sends(all.substr(cut));
+    CAF_CHECK(p.run(loop, from, to) == pump::status::finished);
+    CAF_CHECK_EQUAL(got(), delivered);
+    CAF_CHECK_EQUAL(p.take_excess(), "next");
+    CAF_CHECK_EQUAL(p.moved(), std::string_view{delivered}.size());
+  }
+  pump whole{pump::chunks{.decode = false, .trailers = {.of_response = true}}};
+  auto begun = whole.start(to, "head ", all);
+  CAF_CHECK(begun.what == pump::status::finished);
+  CAF_CHECK_EQUAL(begun.taken, all.size() - 4);
+  CAF_CHECK_EQUAL(got(), std::string{"head "} + delivered);
+}
+
+CAF_TEST(a body without trailers ends as it came however it comes) {
+  std::string_view all = "3;x=y\r\nabc\r\n00\r\n\r\n";
+  for (size_t cut = 0; cut < all.size(); ++cut) {
+    pump p{pump::chunks{}};
+    CAF_CHECK_EQUAL(p.start(to, "", all.substr(0, cut)).taken, cut);
+    source_sends(all.substr(cut));
+    CAF_CHECK(p.run(loop, from, to) == pump::status::finished);
+    CAF_CHECK_EQUAL(got(), all);
+  }
+}
+
 CAF_TEST(chunks can be taken off) {
   pump p{pump::chunks{.decode = true}};
   auto begun = p.start(to, "", "5\r\nhello\r\n3\r\n");

@@ -332,6 +332,25 @@ CAF_TEST(the hooks of a managed host stay as they are) {
   }
 }
 
+CAF_TEST(a managed hook on an address holds for its other spellings) {
+  auto one = [](const std::string& host, const std::string& path) {
+    return "[[permissions.dev.network.mitm_hooks]]\nhost = \"" + host +
+           "\"\nmatch = {methods = [\"GET\"], path_prefixes = [\"" + path + "\"]}\n";
+  };
+  for (auto managed : {"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1"})
+    for (auto user : {"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1",
+                      "2002:c000:201::", "0xc0.0.2.1", "3221225985"}) {
+      CAF_MESSAGE(managed << " and " << user);
+      folder home;
+      home.write("managed.toml", newer("mitm = true\n" + one(managed, "/v1/")));
+      auto result = load_in(home, newer(one(managed, "/v1/") + one(user, "/")));
+      CAF_CHECK(!result.config);
+      CAF_CHECK(contains(told(result), "(allowed the managed ones)"));
+      // The same hooks in another order of hosts are fine.
+      CAF_CHECK(load_in(home, newer(one("b.test", "/") + one(managed, "/v1/"))).config.has_value());
+    }
+}
+
 CAF_TEST(managed hooks keep their actions and survive another profile or interception turned off) {
   auto in = [](const std::string& profile, const std::string& lines, const std::string& actions) {
     auto table = "permissions." + profile + ".network";

@@ -60,6 +60,18 @@ CAF_TEST(users widen nothing that is managed) {
           "allow_unix_sockets: \"/A\" (allowed subset of managed allow_unix_sockets [\"/a\"])"},
          {"unix_sockets = {}", "unix_sockets = {\"/a\" = \"allow\"}",
           "allow_unix_sockets: \"/a\" (allowed subset of managed allow_unix_sockets [])"},
+         {"enable_socks5 = false", "enable_socks5 = true", "enable_socks5: true (allowed false"},
+         {"enable_socks5_udp = false", "enable_socks5_udp = true",
+          "enable_socks5_udp: true (allowed false"},
+         {"mitm = false", "mitm = true", "mitm.enabled: true (allowed false"},
+         {"mitm = false", "mitm = {enabled = true, inspect = true}",
+          "mitm.enabled: true (allowed false"},
+         {"mitm = {enabled = true, inspect = true}", "mitm = {inspect = false}",
+          "mitm.inspect: false (allowed true (required by managed config))"},
+         {"mitm = {enabled = true, inspect = true}", "mitm = false",
+          "mitm.enabled: false (allowed true (managed config asks for mitm.inspect))"},
+         {"mitm = {enabled = true, inspect = true}", "mitm.enabled = false",
+          "mitm.enabled: false (allowed true"},
        }) {
     CAF_MESSAGE(managed << " under " << user);
     auto result = load_both(newer(managed + "\n"), newer(user + "\n"));
@@ -88,6 +100,11 @@ CAF_TEST(users narrow what is managed) {
          {"denied_domains = [\"m.example\"]", "denied_domains = [\"**.m.example\", \"x.example\"]"},
          {"denied_domains = [\"m.example\"]", "domains = {\"x.example\" = \"deny\"}"},
          {"allow_unix_sockets = [\"/a/b\", \"/c\"]", "allow_unix_sockets = [\"/a/./b\"]"},
+         {"enable_socks5 = true", "enable_socks5 = false"},
+         {"mitm = true", "mitm = {inspect = true}"},
+         {"mitm = true", "mitm = false"}, // limited mode refuses what it cannot read
+         {"mitm = {enabled = true, inspect = true}", "mitm = {max_body_bytes = 1}"},
+         {"mitm = {enabled = true, inspect = true}", "mitm = true"},
        }) {
     CAF_MESSAGE(managed << " under " << user);
     auto result = load_both(newer(managed + "\n"), newer(user + "\n"));
@@ -114,6 +131,55 @@ CAF_TEST(users do not lift the lock that is managed) {
     auto result = load(home.from({{"A", "x"}, {"B", "y"}}));
     CAF_CHECK_EQUAL(result.config.has_value(), message.empty());
     CAF_CHECK(contains(told(result), message));
+  }
+}
+
+CAF_TEST(what the managed layer says of inspect is not to be lifted from anywhere) {
+  folder home;
+  home.write("managed.toml", newer("mitm = {enabled = true, inspect = true}\n"));
+  home.write("config.toml", newer("enabled = true\n"));
+  home.write("other.toml", "default_permissions = \"mine\"\n[permissions.mine.network]\nmitm = "
+                           "{enabled = true, inspect = false}\n");
+  CAF_CHECK(config_of(load(home.from())).mitm.inspect);
+  auto from = home.from();
+  from.sets = {"mitm.inspect = false"};
+  CAF_CHECK(contains(told(load(from)), "mitm.inspect: false (allowed true"));
+  from.sets = {"mitm.enabled = false"};
+  CAF_CHECK(contains(told(load(from)), "mitm.enabled: false (allowed true"));
+  from.sets = {"mitm = false"};
+  CAF_CHECK(contains(told(load(from)), "mitm.enabled: false (allowed true"));
+  from = home.from();
+  from.files = {home.at("other.toml")};
+  CAF_CHECK(contains(told(load(from)), "mitm.inspect: false (allowed true"));
+  // The older layout binds whoever selects a profile.
+  auto result = load_both("[network_proxy.mitm]\nenabled = true\ninspect = true\n",
+                          newer("mitm = {enabled = true, inspect = false}\n"));
+  CAF_CHECK(contains(told(result), "mitm.inspect: false (allowed true"));
+}
+
+CAF_TEST(what the managed layer says of the daemon as a lock stays) {
+  struct row {
+    std::string managed, user, message;
+  };
+  for (auto& [managed, user, message] : std::initializer_list<row>{
+         {"audit.output = \"stderr\"", "audit.output = \"none\"",
+          "network_proxy.audit.output: \"none\" (allowed the managed \"stderr\")"},
+         {"audit.output = \"stderr\"", "audit.output = \"stderr\"", ""},
+         {"admin_token_env = \"TOKEN\"", "admin_token_env = \"\"",
+          "network_proxy.admin_token_env: \"\" (allowed the managed \"TOKEN\")"},
+         {"workers = 1", "workers = 2", ""},
+       }) {
+    CAF_MESSAGE(managed << " under " << user);
+    folder home;
+    home.write("managed.toml", "[network_proxy]\n" + managed + "\n");
+    home.write("config.toml", "[network_proxy]\n" + user + "\n");
+    auto from = home.from();
+    from.getenv = [](const std::string&) {
+      return std::optional<std::string>{"s3cret-s3cret-s3cret"};
+    };
+    auto result = load(from);
+    CAF_CHECK_EQUAL(result.config.has_value(), message.empty());
+    CAF_CHECK(message.empty() || contains(told(result), message));
   }
 }
 

@@ -124,6 +124,11 @@ CAF_TEST(the proxy never relays to its own listeners) {
          {"0.0.0.0", "192.168.1.5", 3128, true}, // an address of this machine
          {"0.0.0.0", "64:ff9b::192.168.1.5", 3128, true},
          {"0.0.0.0", "192.168.1.6", 3128, false},
+         {"::ffff:127.0.0.1", "127.0.0.1", 3128, true},
+         {"::ffff:127.0.0.1", "localhost", 3128, true},
+         {"::ffff:127.0.0.1", "0.0.0.0", 3128, true},
+         {"::ffff:127.0.0.1", "127.0.0.2", 3128, false},
+         {"::ffff:0.0.0.0", "192.168.1.5", 3128, true},
          {"::", "192.168.1.5", 3128, true},
          {"::", "::1", 3128, true},
        }) {
@@ -228,6 +233,35 @@ CAF_TEST(one refused address refuses all) {
   auto allowed = evaluate(in_force, get("a.test"));
   CAF_CHECK_EQUAL(said(vet(in_force, std::get<permit>(allowed), {})), "not_allowed_local");
   CAF_CHECK_EQUAL(judge(in_force, get("::ffff:9.9.9.9")), "denied"); // a literal in another dress
+}
+
+CAF_TEST(a denied address is denied in the form that it carries) {
+  struct row {
+    std::string_view denied, host;
+    bool hit;
+  };
+  for (auto& [denied, name, hit] : std::initializer_list<row>{
+         {"::ffff:9.9.9.9", "9.9.9.9", true},
+         {"::ffff:9.9.9.9", "64:ff9b::9.9.9.9", true},
+         {"64:ff9b::9.9.9.9", "9.9.9.9", true},
+         {"64:ff9b::9.9.9.9", "::ffff:9.9.9.9", true},
+         {"2002:909:909::1", "9.9.9.9", true},
+         {"::ffff:9.9.9.9", "9.9.9.8", false},
+         {"::ffff:9.0.0.0/104", "9.1.2.3", true},
+         {"::ffff:9.0.0.0/104", "8.1.2.3", false},
+         {"::ffff:0.0.0.0/96", "9.9.9.9", false}, // all of mapped space, not all of v4
+         {"2002:900::/24", "9.1.2.3", true},
+         {"2002::/16", "9.1.2.3", false},
+         {"::/0", "9.9.9.9", false},
+         {"::1", "0.0.0.1", false},
+       }) {
+    CAF_MESSAGE(denied << " and " << name);
+    auto in_force = allowing({"a.test", "0.0.0.0/0", "::/0"}, {std::string{denied}});
+    CAF_CHECK_EQUAL(judge(in_force, get(name)) == "denied", hit);
+    CAF_CHECK_EQUAL(reach(in_force, get("a.test"), {std::string{name}}) == "denied", hit);
+  }
+  // What is carried allows nothing.
+  CAF_CHECK_EQUAL(judge(allowing({"::ffff:9.9.9.9"}), get("9.9.9.9")), "not_allowed");
 }
 
 CAF_TEST(a listed local host lets only its own addresses through) {

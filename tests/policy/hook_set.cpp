@@ -62,6 +62,27 @@ CAF_TEST(another spelling does not lead around the hooks of a host) {
     CAF_CHECK(!hooks->has_hooks(name(of)));
 }
 
+CAF_TEST(hooks of one address hold for every form that carries it) {
+  constexpr std::string_view forms[] = {"192.0.2.1",          "::ffff:192.0.2.1", "::192.0.2.1",
+                                        "64:ff9b::192.0.2.1", "2002:c000:201::",  "::ffff:c000:201",
+                                        "::ffff:0:192.0.2.1", "3221225985",       "0300.0.2.1"};
+  for (auto hooked : forms) {
+    auto hooks = hooks_of({{.host = std::string{hooked}}});
+    for (auto asked : forms) {
+      CAF_MESSAGE(hooked << " and " << asked);
+      CAF_CHECK(hooks->has_hooks(name(asked)));
+    }
+    CAF_CHECK(!hooks->has_hooks(name("192.0.2.2")));
+  }
+  // Two spellings are one host, whose hooks are asked in their order.
+  auto hooks = hooks_of({{.host = "192.0.2.1", .paths = {"/a"}}, {.host = "[::ffff:192.0.2.1]"}});
+  CAF_CHECK_EQUAL(ask(hooks, "[::ffff:192.0.2.1]", "GET", "/a").index, 0u);
+  CAF_CHECK_EQUAL(ask(hooks, "192.0.2.1", "GET", "/b").index, 1u);
+  CAF_CHECK(leads_to_same(name("192.0.2.1"), name("64:ff9b::192.0.2.1")));
+  CAF_CHECK(!leads_to_same(name("192.0.2.1"), name("64:ff9b::192.0.2.2")));
+  CAF_CHECK(leads_to_same(name("a.test"), name("A.test.")));
+}
+
 CAF_TEST(no hooks hook no host) {
   auto hooks = hooks_of({});
   CAF_CHECK(!hooks->has_hooks(name("api.test")));

@@ -390,6 +390,16 @@ CAF_TEST(nobody else speaks as our Proxy - Status) {
          {"a; details=\"\\\", codex-network-proxy\"", "a; details=\"\\\", codex-network-proxy\""},
          {"codex-network-proxy2", "codex-network-proxy2"},
          {" , ,", "-"},
+         // A string that does not end would swallow the next line, or not.
+         {"a; details=\"x, codex-network-proxy; error=y", "-"},
+         {"\", codex-network-proxy; error=y", "-"},
+         {"a; details=\"x\\", "-"},
+         // Neither token nor string: nobody's.
+         {"(codex-network-proxy), a", "a"},
+         {"\"codex-network\\-proxy\"; error=x", "-"},
+         {"\" codex-network-proxy \"", "-"},
+         {"\"a;b\"; error=x, \"codex\" x", "\"a;b\"; error=x"},
+         {"codex-network-proxy\t;error=x", "-"},
        }) {
     CAF_MESSAGE(value);
     auto out = returned("HTTP/1.1 200 OK",
@@ -397,6 +407,40 @@ CAF_TEST(nobody else speaks as our Proxy - Status) {
     auto line = left == "-" ? ""s : "Proxy-Status: " + std::string{left} + "\r\n";
     CAF_CHECK_EQUAL(out, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + line + "\r\n");
   }
+}
+
+CAF_TEST(no origin says what only the proxy says) {
+  constexpr std::string_view forged = "X-Proxy-Error: blocked-by-policy\r\nX_Proxy_Error: x\r\n"
+                                      "x-request-id: 1\r\nX_REQUEST_ID: 1\r\nproxy_status: "
+                                      "codex-network-proxy; error=x\r\nKeep: me\r\n";
+  for (std::string_view start :
+       {"HTTP/1.1 204 No", "HTTP/1.1 103 Early", "HTTP/1.1 101 Up", "HTTP/1.1 304 No"}) {
+    auto out = returned(start, forged);
+    CAF_CHECK_EQUAL(out, std::string{start} + "\r\nKeep: me\r\n\r\n");
+  }
+  CAF_CHECK_EQUAL(forwarded_fields("X-Request-Id: 1\r\n"), "X-Request-Id: 1\r\n"); // a client may
+}
+
+CAF_TEST(fields go in every spelling) {
+  std::vector<std::string> strip{"x-strip"};
+  std::vector<field> set{{"Api-Key", "s3cret"}};
+  CAF_CHECK_EQUAL(forwarded_fields("x_strip: 1\r\nX_Strip: 2\r\nX.strip: 3\r\nAPI_KEY: 4\r\n"
+                                   "api-key: 5\r\nxstrip: 6\r\nx-strip-2: 7\r\n",
+                                   {.via = {}, .strip = strip, .set = set}),
+                  "xstrip: 6\r\nx-strip-2: 7\r\nApi-Key: s3cret\r\n");
+}
+
+CAF_TEST(trailers go on without what they must not say) {
+  constexpr std::string_view lines =
+    "A: 1\r\nX-Request-Id: 2\r\nx_proxy_error: 3\r\nProxy-Status: codex-network-proxy\r\n"
+    "Proxy-Status: cdn, codex-network-proxy\r\nProxy-Authentication-Info: 4\r\nApi_Key: 5\r\n"
+    "x-unix-socket: /x\r\nB:  6 \r\n";
+  std::string out = "before";
+  rewrite_trailers(lines, {.of_response = true}, out);
+  CAF_CHECK_EQUAL(out, "beforeA: 1\r\nProxy-Status: cdn\r\nApi_Key: 5\r\nB: 6\r\n");
+  out.clear();
+  rewrite_trailers(lines, {.of_response = false, .strip = {"api-key"}}, out);
+  CAF_CHECK_EQUAL(out, "A: 1\r\nX-Request-Id: 2\r\nProxy-Status: cdn\r\nB: 6\r\n");
 }
 
 CAF_TEST(a client is told whether the connection stays) {

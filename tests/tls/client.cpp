@@ -127,6 +127,43 @@ CAF_TEST(a certificate without names or for other purposes is refused) {
   CAF_CHECK(refusal_of(*unbox(signer.sign(ca->key())), *key) != "");
 }
 
+CAF_TEST(a common name is no name) {
+  auto key = make_key();
+  auto* address = GENERAL_NAME_new();
+  auto* bytes = ASN1_OCTET_STRING_new();
+  ASN1_OCTET_STRING_set(bytes, reinterpret_cast<const unsigned char*>("\x7f\0\0\1"), 4);
+  GENERAL_NAME_set0_value(address, GEN_IPADD, bytes);
+  struct row {
+    std::string_view common_name, host;
+    GENERAL_NAME* alternative;
+  };
+  for (auto& [common_name, host, alternative] : std::initializer_list<row>{
+         {"example.com", "example.com", nullptr},
+         {"example.com", "example.com", address},
+         {"example.com", "example.com", dns("other.example")},
+         {"*.example.com", "a.example.com", nullptr},
+         {"127.0.0.1", "127.0.0.1", nullptr},
+         {"127.0.0.1", "127.0.0.1", dns("127.0.0.1")},
+         {"::1", "::1", nullptr},
+         {"x", "a.example.com", dns("a*.example.com")}, // part of a label
+         {"x", "ab.example.com", dns("a*.example.com")},
+         {"x", "a.b.example.com", dns("*.example.com")},
+         {"x", "example.com", dns("*.com")},
+       }) {
+    CAF_MESSAGE(common_name << " for " << host);
+    auto made = draft(*key);
+    made.subject_name("", common_name);
+    if (alternative)
+      made.alternative_name(alternative, false);
+    CAF_CHECK(contains(refusal_of(*unbox(made.sign(ca->key())), *key, host),
+                       "the certificate is not for " + std::string{host} + " but for "));
+    CAF_CHECK_EQUAL(code, errc::tls_certificate);
+  }
+  auto good = draft(*key);
+  good.subject_name("", "other.example").alternative_name(dns("*.example.com"), false);
+  CAF_CHECK_EQUAL(refusal_of(*unbox(good.sign(ca->key())), *key, "a.example.com"), "");
+}
+
 CAF_TEST(a huge certificate chain is refused) {
   auto shown = leaf_for("example.com");
   CAF_CHECK(contains(refusal_of(shown->certificate(), shown->key(), "example.com", 400),
