@@ -15,6 +15,9 @@ constexpr size_t max_body_size = 8 * 1024;
 /// The same with the framing of its chunks.
 constexpr size_t max_framed_size = 8 * max_body_size;
 
+/// A reply beyond this is not sent when memory is short: whoever asks may not read it.
+constexpr size_t large_reply = 64 * 1024;
+
 enum class body_status : uint8_t { complete, too_large, malformed, gone };
 
 /// Collects the data of a body from bytes as they come.
@@ -162,6 +165,8 @@ task<bool> serve(connection& c, const admin::request& req) {
     co_return co_await send_reply(c, req, refusal, true);
   }
   auto answer = co_await std::get<const admin::route*>(found)->serve(c, req, body);
+  if (answer.body.size() > large_reply && c.shard.loop.memory().is_full())
+    answer = admin::error_reply(503, "too little memory for this answer");
   co_return co_await send_reply(c, req, answer, close || c.draining);
 }
 

@@ -14,6 +14,7 @@ namespace {
 /// Look-ups under way for one association, and datagrams that wait for each.
 constexpr size_t max_look_ups = 16;
 constexpr size_t max_waiting = 8;
+constexpr size_t max_waiting_bytes = 64 * 1024; ///< Of all of them.
 
 /// How long a target stays closed: refused, unreachable, or with too many look-ups before it.
 constexpr std::chrono::seconds refused_for{60};
@@ -164,10 +165,13 @@ void association::take_from_client(const datagram_buffer::item& got) {
     return drop(&shard_counters::udp_dropped_fragments);
   auto* t = targets_.find(datagram->address);
   if (!t) {
+    if (c_.shard.loop.memory().is_full())
+      return drop(&shard_counters::udp_dropped_refused);
     auto max = c_.shard.config().limits.max_udp_targets;
     if (targets_.size() >= max)
       flush_up(); // what is queued points to the target that makes room
     t = &targets_.add(datagram->address, max);
+    count_held();
   }
   if (t->is == udp_target::state::closed && c_.shard.loop.now() >= t->closed_until)
     begin(*t);
@@ -178,11 +182,29 @@ void association::send_up(udp_target& t, std::string_view data) {
   if (t.is == udp_target::state::open) {
     c_.shard.outgoing(t.at.family() == AF_INET6).put(t.at, {}, data);
     c_.bytes_up += data.size();
-  } else if (t.is == udp_target::state::resolving && t.waiting.size() < max_waiting) {
+  } else if (t.is == udp_target::state::resolving && t.waiting.size() < max_waiting &&
+             waiting_bytes() + data.size() <= max_waiting_bytes &&
+             !c_.shard.loop.memory().is_full()) {
     t.waiting.emplace_back(data);
+    count_held();
   } else {
     drop(&shard_counters::udp_dropped_refused);
   }
+}
+
+size_t association::waiting_bytes() {
+  size_t sum = 0;
+  if (looking_up_ > 0)
+    for (const auto& t : targets_.all())
+      for (const auto& data : t.waiting)
+        sum += data.size();
+  return sum;
+}
+
+void association::count_held() {
+  constexpr size_t target_cost = 1024, name_cost = 512;
+  c_.holds(waiting_bytes() + targets_.size() * target_cost +
+           (names_.size() + recorded_.size()) * name_cost);
 }
 
 void association::flush_up() {
@@ -290,6 +312,7 @@ void association::resolved(const std::string& name, caf::expected<dns_answer> an
       settle(t, std::get<policy::permit>(std::move(judged)), answer->addresses);
   }
   flush_up();
+  count_held();
   c_.wakes.fire(); // what waited has gone: that is no silence
 }
 

@@ -65,6 +65,10 @@ private:
   void settle(udp_target& t, policy::permit by, std::vector<ip_address> addresses);
   void refuse(udp_target& t, const policy::denial& why);
   void send_up(udp_target& t, std::string_view data);
+  /// What datagrams that wait for a look-up hold.
+  [[nodiscard]] size_t waiting_bytes();
+  /// Counts what this holds in all.
+  void count_held();
   void flush_up();
   void flush_down();
   /// The chosen address of a target cannot be sent to: takes the next one.

@@ -1,6 +1,7 @@
 #include <variant>
 
 #include "actors/flows.hpp"
+#include "actors/http2/link.hpp"
 #include "actors/intercept.hpp"
 #include "protocols/socks5/greeting.hpp"
 
@@ -10,6 +11,7 @@ namespace {
 
 task<after> serve(connection& c, exchange& x, verdict& v) {
   if (auto* permit = std::get_if<policy::permit>(&v)) {
+    c.holds(x.head.capacity() + x.received.capacity() + c.pending.capacity());
     if (x.target.protocol == policy::protocol::https_connect)
       co_return co_await open_tunnel(c, x, std::move(*permit));
     co_return co_await forward(c, x, std::move(*permit));
@@ -29,6 +31,11 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
   co_return co_await fault(c, x, why);
 }
 
+/// Of the process, or of a connection whose streams hold too much already.
+bool is_short_of_memory(connection& c) {
+  return c.shard.loop.memory().is_full() || (c.is_stream && c.client.stream()->link().is_full());
+}
+
 } // namespace
 
 task<after> serve_requests(connection& c) {
@@ -42,8 +49,13 @@ task<after> serve_requests(connection& c) {
     exchange x;
     ++c.shard.counters.requests_total;
     ++c.requests;
+    if (head.status == head_status::complete && is_short_of_memory(c)) {
+      head.status = head_status::failed;
+      head.error = out_of_memory(c);
+    }
     auto v = head.status == head_status::complete ? judge_request(c, head.text, x)
                                                   : verdict{std::move(head.error)};
+    std::string{}.swap(head.store); // `x` has what of it is needed
     auto next = co_await serve(c, x, v);
     if (next != after::next_request)
       co_return next;
@@ -91,7 +103,9 @@ task<> turn_away(connection& c) {
     co_return;
   }
   exchange x;
-  auto why = caf::make_error(errc::overloaded, std::string{"too many connections"});
+  auto why = c.shard.loop.memory().is_full()
+               ? out_of_memory(c)
+               : caf::make_error(errc::overloaded, std::string{"too many connections"});
   co_await fault(c, x, why);
   co_await close_in_steps(c);
 }

@@ -49,6 +49,11 @@ bool settle(connection& c, std::string_view bytes, size_t& scanned, received_hea
 
 } // namespace
 
+caf::error out_of_memory(connection& c) {
+  ++c.shard.counters.requests_refused;
+  return caf::make_error(errc::overloaded, std::string{"too little memory"});
+}
+
 task<> read_head(connection& c, received_head& out) {
   size_t scanned = 0;
   // What a pipelining client sent ahead comes first; it must not lie where it grows while views
@@ -70,6 +75,7 @@ task<> read_head(connection& c, received_head& out) {
         c.end = ending::client_gone;
         co_return;
       }
+      c.holds(c.pending.capacity());
       auto in_time = co_await c.wakes.until(deadline);
       if (in_time)
         continue;
@@ -101,6 +107,12 @@ task<> read_head(connection& c, received_head& out) {
           c.pending.assign(bytes.substr(out.text.size()));
         co_return;
       }
+      // A head in pieces grows: not when memory is short.
+      if (c.shard.loop.memory().is_full()) {
+        out.status = head_status::failed;
+        out.error = out_of_memory(c);
+        co_return;
+      }
       c.pending.assign(bytes);
     } else {
       c.pending.append(bytes);
@@ -120,6 +132,8 @@ task<bool> send_to_client(connection& c, std::string_view bytes) {
   if (sent.ok() && sent.size == bytes.size())
     co_return true;
   std::string rest{bytes.substr(sent.ok() ? sent.size : 0)};
+  held_bytes held{c.shard.loop.memory()};
+  held.set(rest.capacity());
   while (!rest.empty()) {
     if (sent.failed() || c.client.dead()) {
       c.end = ending::client_gone;

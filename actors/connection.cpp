@@ -8,6 +8,13 @@
 
 namespace proxy {
 
+namespace {
+
+/// Connections to the admin API, over all workers: whoever holds them open holds memory.
+constexpr uint64_t max_admin_connections = 1024;
+
+} // namespace
+
 std::string client_address::str() const {
   if (unix_socket)
     return "unix";
@@ -31,14 +38,16 @@ std::string_view to_string(ending e) noexcept {
 
 connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint what,
                        client_address whence)
-  : super(cfg), shard(owner), wakes(owner.loop), from(whence), serves(what),
-    id(owner.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)),
+  : super(cfg), shard(owner), wakes(owner.loop), held(owner.loop.memory()), from(whence),
+    serves(what), id(owner.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)),
     began_(owner.loop.now()) {}
 
 connection::~connection() = default;
 
 bool connection::over_limit() const {
   const auto& limits = shard.config().limits;
+  if (shard.loop.memory().is_full())
+    return true;
   auto per_client = limits.max_connections_per_client;
   return shard.process->total_connections() > limits.max_connections ||
          (per_client > 0 && !from.unix_socket && shard.clients_of(from.ip) > per_client);
@@ -51,9 +60,15 @@ void connection::begin(int descriptor) {
     finish(ending::aborted);
     return;
   }
+  if (serves == endpoint::admin &&
+      shard.process->admin_connections.load(std::memory_order_relaxed) > max_admin_connections) {
+    finish(ending::aborted);
+    return;
+  }
   flow_ = serves == endpoint::admin ? admin_flow(*this)
           : over_limit()            ? turn_away(*this)
                                     : client_flow(*this);
+  holds(0);
   flow_.start(this, &connection::flow_done);
 }
 
@@ -62,6 +77,8 @@ void connection::begin(std::unique_ptr<http2_stream> stream) {
   is_stream = true;
   shard.joined(*this);
   client.use(std::move(stream));
+  held.count_in(client.stream()->link().held_by_requests);
+  holds(0);
   flow_ = stream_flow(*this);
   flow_.start(this, &connection::flow_done);
 }
@@ -142,6 +159,7 @@ void connection::end_from_outside(ending how) {
 void connection::finish(ending how) {
   end = how;
   running = nullptr;
+  held.set(0);
   if (is_stream) {
     auto& moved = client.stream()->link().moved;
     moved.bytes_up += bytes_up;

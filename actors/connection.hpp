@@ -100,10 +100,17 @@ public:
     return shard.loop.now() + time;
   }
 
+  /// Counts what its buffers hold now, and what it costs by itself.
+  void holds(size_t buffers) noexcept {
+    constexpr size_t plain = 4 * 1024, in_tls = 24 * 1024;
+    held.set(plain + (client.is_tls() ? in_tls : 0) + buffers);
+  }
+
   // What the flow works with; nobody else does.
   shard_core& shard;
   waker wakes;
   transport client;
+  held_bytes held;        ///< What this connection has of the loop's memory; `holds` sets it.
   std::string pending;    ///< Read from the client, not yet understood.
   std::string first_down; ///< What a tunnel sends the client first: a 101 and what came with it.
   std::unique_ptr<upstream> server; ///< Of the request or tunnel under way.

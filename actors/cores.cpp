@@ -1,5 +1,7 @@
 #include "actors/cores.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -38,8 +40,16 @@ double quota_of(const std::string& folder) {
   }
 }
 
-/// The tightest quota on the way from this process's cgroup up to the root.
-double tightest_quota() {
+/// `memory.max` of one cgroup (v2): bytes, or "max". @returns 0 for no limit.
+double memory_of(const std::string& folder) {
+  std::ifstream file(folder + "/memory.max");
+  double bytes = 0;
+  return file >> bytes ? bytes : 0;
+}
+
+/// The tightest limit on the way from this process's cgroup up to the root; 0 for none.
+template <class Limit>
+double tightest(Limit limit_of) {
   std::ifstream file("/proc/self/cgroup");
   std::string line;
   double tightest = 0;
@@ -47,9 +57,9 @@ double tightest_quota() {
     if (line.rfind("0::", 0) != 0)
       continue;
     for (auto path = line.substr(3);;) {
-      auto quota = quota_of("/sys/fs/cgroup" + (path == "/" ? "" : path));
-      if (quota > 0 && (tightest == 0 || quota < tightest))
-        tightest = quota;
+      auto limit = limit_of("/sys/fs/cgroup" + (path == "/" ? "" : path));
+      if (limit > 0 && (tightest == 0 || limit < tightest))
+        tightest = limit;
       if (path.empty() || path == "/")
         break;
       path.resize(path.rfind('/'));
@@ -62,10 +72,17 @@ double tightest_quota() {
 
 size_t usable_cores() {
   auto cores = std::max<size_t>(1, allowed_cores());
-  auto quota = tightest_quota();
+  auto quota = tightest(quota_of);
   if (quota > 0)
     cores = std::min(cores, static_cast<size_t>(std::max(1.0, std::ceil(quota))));
   return cores;
+}
+
+uint64_t usable_memory() {
+  auto machine =
+    static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  auto limit = tightest(memory_of);
+  return static_cast<uint64_t>(limit > 0 ? std::min(limit, machine) : machine);
 }
 
 } // namespace proxy

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace proxy {
 
 /// How many cores this process may use at once: its affinity mask, bounded by its cgroup's CPU
 /// quota (rounded up); at least 1.
 [[nodiscard]] size_t usable_cores();
+
+/// How many bytes of memory this process may use: the machine's, bounded by its cgroup's limit.
+[[nodiscard]] uint64_t usable_memory();
 
 } // namespace proxy

@@ -10,6 +10,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
+/// Of memory, for each that waits for a look-up.
+constexpr size_t waiter_cost = 256;
+
 dns_answer to_answer(std::vector<ip_address> addresses, bool cached = false) {
   return {std::move(addresses), cached};
 }
@@ -75,7 +78,13 @@ std::optional<caf::expected<dns_answer>> dns_engine::known(const std::string& na
 
 void dns_engine::look_up(const std::string& name, promise waiting) {
   if (auto at = lookups_.find(name); at != lookups_.end()) {
-    at->second->waiting.push_back(std::move(waiting));
+    if (loop_.memory().is_full()) {
+      waiting.deliver(caf::make_error(errc::overloaded, std::string{"too little memory"}));
+      return;
+    }
+    auto& same = *at->second;
+    same.waiting.push_back(std::move(waiting));
+    same.held.set(same.waiting.size() * waiter_cost);
     return;
   }
   if (system_servers_.changed(loop_.now()))

@@ -46,13 +46,14 @@ private:
   /// One name that is being looked up. Its timer is the deadline.
   struct lookup final : timer {
     lookup(dns_engine& of, std::string text, uint64_t number)
-      : engine(of), name(std::move(text)), question(number) {}
+      : engine(of), name(std::move(text)), question(number), held(of.loop_.memory()) {}
     void on_timer() override;
     dns_engine& engine;
     std::string name;
     /// Tells it from an earlier one of the same name that nobody waits for any more.
     uint64_t question;
-    std::vector<promise> waiting;
+    std::vector<promise> waiting; ///< Some may belong to connections that are gone.
+    held_bytes held;
   };
 
   void open_channel();

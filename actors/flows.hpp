@@ -53,6 +53,9 @@ struct received_head {
 /// Reads one request head (RFC 9112 §2.1); what was read beyond it stays in `c.pending`.
 task<> read_head(connection& c, received_head& out);
 
+/// Counts a request that is turned away because memory is short. @returns what it is told.
+[[nodiscard]] caf::error out_of_memory(connection& c);
+
 /// Sends bytes to the client; they may be in a scratch buffer. @returns false when the client is
 /// gone or takes nothing for `timeouts.idle`.
 task<bool> send_to_client(connection& c, std::string_view bytes);

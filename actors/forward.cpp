@@ -75,6 +75,11 @@ public:
     };
     return {body(up_, x_.head.size()), down_ ? body(*down_, head_size_) : 0};
   }
+  /// Bytes in its buffers, and in those of the request it serves.
+  [[nodiscard]] size_t held() const noexcept {
+    return up_.held() + (down_ ? down_->held() : 0) + head_.capacity() + x_.head.capacity() +
+           x_.received.capacity() + c_.pending.capacity();
+  }
   void count() const {
     c_.bytes_up += up_.moved();
     if (down_)
@@ -326,6 +331,7 @@ task<step> run_exchange(connection& c, transfer& t) {
       if (t.progressed())
         deadline =
           c.in(t.response_begun() || !t.request_sent() ? c.timeouts().idle : c.timeouts().response);
+      c.holds(t.held());
       auto in_time = co_await c.wakes.until(deadline);
       if (!in_time)
         co_return t.timed_out();

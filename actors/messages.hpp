@@ -118,6 +118,7 @@ struct shard_counters {
   uint64_t connections_active = 0;
   uint64_t connections_total = 0;
   uint64_t connections_refused = 0; ///< Over a limit.
+  uint64_t requests_refused = 0;    ///< For lack of memory.
   uint64_t tunnels_active = 0;
   uint64_t requests_total = 0;
   uint64_t bytes_up = 0;

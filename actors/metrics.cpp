@@ -37,6 +37,8 @@ constexpr row rows[] = {
    "Client connections accepted."},
   {MetricType::Counter, "connections_refused_total", &shard_counters::connections_refused,
    "Client connections turned away because a limit was reached."},
+  {MetricType::Counter, "requests_refused_total", &shard_counters::requests_refused,
+   "Requests and connections turned away because memory ran short."},
   {MetricType::Gauge, "tunnels_active", &shard_counters::tunnels_active, "Open tunnels."},
   {MetricType::Counter, "requests_total", &shard_counters::requests_total, "Requests received."},
   {MetricType::Counter, "http2_streams_total", &shard_counters::http2_streams_total,
@@ -184,6 +186,10 @@ std::string metrics_text(const metrics& what) {
              what.audit_dropped);
   add_single(MetricType::Gauge, "audit_waiting", "Audit events that are not yet written.",
              what.audit_waiting);
+  add_single(MetricType::Gauge, "memory_held_bytes", "What the buffers of connections hold.",
+             what.memory_held);
+  add_single(MetricType::Gauge, "memory_limit_bytes",
+             "What they may hold before nothing new is taken.", what.memory_limit);
   append_process(all, what.process);
   std::ostringstream out;
   prometheus::TextSerializer{}.Serialize(out, all);

@@ -8,6 +8,8 @@ namespace {
 
 /// One read in copy mode. Small enough that what a slow receiver leaves behind stays small.
 constexpr size_t copy_size = 64 * 1024;
+/// The same when memory is short.
+constexpr size_t short_copy = 4 * 1024;
 /// A read at least this large means a bulk transfer.
 constexpr size_t bulk_read = 32 * 1024;
 /// A splice that moves less than this means that the bulk is over.
@@ -99,7 +101,8 @@ pump::status pump::run(event_loop& loop, transport& from, transport& to) {
     }
     if (left_ == 0)
       return status::finished;
-    if (!from.may_read())
+    // A stream knows how much it takes: what it does not is not read.
+    if (!from.may_read() || (to.is_stream() && !to.may_write()))
       return status::blocked;
     auto splices = bulk_ && from.is_plain() && to.is_plain();
     auto result = splices ? splice_once(loop, from, to) : copy_once(loop, from, to);
@@ -147,7 +150,8 @@ pump::status pump::source_over(const io_result& r) noexcept {
 
 pump::status pump::copy_once(event_loop& loop, transport& from, transport& to) {
   // Room for more than is left: a read that comes back short tells that the socket is empty.
-  auto buffer = loop.scratch().first(copy_size);
+  auto size = loop.memory().is_full() ? short_copy : copy_size;
+  auto buffer = loop.scratch().first(std::min(size, std::max<size_t>(to.room(), 1)));
   auto got = from.read(buffer);
   if (!got.ok())
     return source_over(got);

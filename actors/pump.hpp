@@ -77,6 +77,10 @@ public:
   [[nodiscard]] bool ends_with_source() const noexcept { return left_ == unlimited && !decoder_; }
   /// Bytes read beyond the stream's end: the start of the sender's next message.
   [[nodiscard]] std::string take_excess() noexcept { return std::move(excess_); }
+  /// Bytes in buffers of its own.
+  [[nodiscard]] size_t held() const noexcept {
+    return held_.capacity() + excess_.capacity() + decoded_.capacity();
+  }
   /// Waits for the receiver (not for the sender).
   [[nodiscard]] bool holds_bytes() const noexcept { return held_.size() > sent_ || in_pipe_ > 0; }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "actors/connection.hpp"
+#include "actors/cores.hpp"
 
 namespace proxy {
 
@@ -69,6 +70,9 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
     self->send(core.resolver, atom::configure_v, next->config);
   core.policy = next;
   core.audit = next->config->audit.output == "none" ? audit_actor{} : self->state.audit;
+  auto memory = next->config->limits.memory;
+  core.process->memory.limit.store(static_cast<int64_t>(memory > 0 ? memory : usable_memory() / 4),
+                                   std::memory_order_relaxed);
   core.pool.begin_generation(next->generation, next->config->limits, next->config->timeouts);
   // A drain that overtook this change has closed them already.
   set_listeners(self, core.draining ? admin_only(listeners) : listeners);

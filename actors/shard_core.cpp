@@ -22,6 +22,12 @@ uint64_t random_seed() {
   return uint64_t{device()} << 32 | device();
 }
 
+/// A method as it is recorded: a client may make it as long as a head, and many records are kept.
+std::string record_of_method(std::string_view method) {
+  constexpr size_t longest = 64;
+  return std::string{method.substr(0, longest)};
+}
+
 /// The audit event of a refusal, as an allowed one of the baseline until more is said.
 audit_event event_of(const blocked_request& entry, uint64_t generation) {
   audit_event event;
@@ -42,7 +48,11 @@ audit_event event_of(const blocked_request& entry, uint64_t generation) {
 } // namespace
 
 shard_core::shard_core(event_loop& on, size_t number, std::shared_ptr<process_state> shared)
-  : loop(on), index(number), process(std::move(shared)), pool(on), id_seed_(random_seed()) {}
+  : loop(on), index(number), process(std::move(shared)), pool(on), id_seed_(random_seed()) {
+  loop.memory().belong_to(process->memory);
+}
+
+shard_core::~shard_core() { loop.memory().leave(); }
 
 std::string shard_core::new_request_id() {
   static constexpr char hex[] = "0123456789abcdef";
@@ -81,7 +91,7 @@ void shard_core::admitted(const policy::permit& by, const connection& of) {
   event.protocol = by.to().protocol;
   event.host = by.to().host.text();
   event.port = by.to().port;
-  event.method = by.to().method;
+  event.method = record_of_method(by.to().method);
   event.client = of.from.str();
   event.user = of.user;
   event.request_id = new_request_id();
@@ -102,7 +112,7 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
   entry.decision = why.decision;
   entry.source = why.source;
   entry.protocol = what.protocol;
-  entry.method = what.method;
+  entry.method = record_of_method(what.method);
   entry.mode = policy->rules->mode;
   entry.client = of.from.str();
   entry.user = of.user;
@@ -160,6 +170,8 @@ void shard_core::joined(connection& c) {
     return;
   }
   client_count(c.from.ip).fetch_add(1, std::memory_order_relaxed);
+  if (c.serves == endpoint::admin)
+    process->admin_connections.fetch_add(1, std::memory_order_relaxed);
   ++counters.connections_total;
   count_connections();
 }
@@ -174,6 +186,8 @@ void shard_core::left(connection& c) {
     --streams_;
   else
     client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
+  if (c.serves == endpoint::admin)
+    process->admin_connections.fetch_sub(1, std::memory_order_relaxed);
   auto* last = connections_.back();
   connections_[c.place_] = last;
   last->place_ = c.place_;

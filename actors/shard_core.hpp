@@ -43,7 +43,9 @@ struct process_state {
   std::vector<std::atomic<uint64_t>> connections;
   /// Live connections by a hash of the client's address: two that collide share their limit.
   std::array<std::atomic<uint32_t>, 4096> by_client{};
-  std::atomic<uint64_t> udp_associations{0}; ///< Live ones.
+  std::atomic<uint64_t> udp_associations{0};  ///< Live ones.
+  std::atomic<uint64_t> admin_connections{0}; ///< Live ones.
+  memory_budget memory;
   std::atomic<uint64_t> audit_waiting{0}; ///< Events sent to the audit actor and not yet written.
   std::atomic<uint64_t> audit_dropped{0}; ///< Events not sent because too many waited.
   std::shared_ptr<spdlog::logger> log;    ///< Never null.
@@ -62,6 +64,8 @@ struct process_state {
 class shard_core {
 public:
   shard_core(event_loop& loop, size_t index, std::shared_ptr<process_state> process);
+  shard_core(const shard_core&) = delete;
+  ~shard_core();
 
   event_loop& loop;
   const size_t index;

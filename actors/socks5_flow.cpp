@@ -175,6 +175,8 @@ task<after> socks5_flow(connection& c) {
     wrong = caf::make_error(errc::malformed, std::string{"port 0"});
   else if (command == socks5::command::bind)
     wrong = caf::make_error(errc::unsupported_command, std::string{"BIND"});
+  else if (c.shard.loop.memory().is_full())
+    wrong = out_of_memory(c);
   if (wrong)
     co_return co_await fault(c, x, wrong);
   x.target.host = target.host;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <limits>
 #include <memory>
 #include <string_view>
 
@@ -54,6 +55,10 @@ public:
   }
   [[nodiscard]] bool may_write() const noexcept {
     return stream_ ? stream_->may_write() : raw.may_write();
+  }
+  /// Bytes that a write would take, as far as that is known.
+  [[nodiscard]] size_t room() const noexcept {
+    return stream_ ? stream_->room() : std::numeric_limits<size_t>::max();
   }
   /// Something waits to be read, or the end was reached; asks the kernel when it is not known.
   [[nodiscard]] bool has_unread() noexcept { return (tls_ && has_pending()) || raw.has_input(); }

@@ -124,6 +124,7 @@ task<> relay(connection& c) {
       co_await c.wakes.next_turn();
       continue;
     }
+    c.holds(up.bytes.held() + down.bytes.held());
     auto in_time = co_await c.wakes.until(c.in(c.timeouts().idle));
     if (!in_time) {
       c.end = ending::idle;

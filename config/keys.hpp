@@ -111,6 +111,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "limits.max_drain_bytes", at<&proxy_config::limits, &limits::max_drain_bytes>, "longest body of a refused request that is read so that its connection stays usable", form::bytes, 0, 64 * bound::mib},
   key{scope::daemon, "limits.max_udp_associations", at<&proxy_config::limits, &limits::max_udp_associations>, "most UDP associations at once; beyond it they are refused", form::plain, 0, bound::million},
   key{scope::daemon, "limits.max_udp_targets", at<&proxy_config::limits, &limits::max_udp_targets>, "targets each association remembers; the one unused for longest makes room", form::plain, 1, 65'536},
+  key{scope::daemon, "limits.memory", at<&proxy_config::limits, &limits::memory>, "what the buffers of all connections may hold; beyond it new requests and connections get 503; 0 is a quarter of the memory that the process may use", form::bytes, 0, 1024 * 1024 * bound::mib},
 
   key{scope::daemon, "timeouts.head", at<&proxy_config::timeouts, &timeouts::head>, "first byte of a request head to its end; beyond it 408", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.keep_alive", at<&proxy_config::timeouts, &timeouts::keep_alive>, "idle client connection between requests", form::plain, bound::one_ms, bound::day},

@@ -44,6 +44,9 @@ struct limits {
   /// the target unused for longest makes room.
   uint64_t max_udp_associations = 10'000;
   uint64_t max_udp_targets = 256;
+  /// What the buffers of all connections may hold before new requests and connections get 503; 0: a
+  /// quarter of the memory that the process may use.
+  uint64_t memory = 0;
   friend bool operator==(const limits&, const limits&) = default;
 };
 

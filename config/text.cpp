@@ -99,6 +99,8 @@ caf::expected<uint64_t> parse_size(std::string_view text) {
   auto part = take_amount(rest);
   if (!part || !rest.empty())
     return no_size(text);
+  if (part->number == 0 && part->unit.empty())
+    return uint64_t{0}; // the one number that needs no unit
   std::string name{part->unit};
   std::ranges::transform(name, name.begin(), lower);
   auto used = std::ranges::find(size_units, std::string_view{name}, &unit::name);
@@ -133,7 +135,7 @@ std::string size_text(uint64_t bytes) {
     if (bytes >= factor && bytes % factor == 0)
       return std::to_string(bytes / factor) + name;
   }
-  return std::to_string(bytes) + "B";
+  return bytes == 0 ? "0" : std::to_string(bytes) + "B";
 }
 
 std::string_view trim(std::string_view text) noexcept {

@@ -93,6 +93,9 @@ task<reply> show_metrics(connection& c, const request&, const std::string&) {
   sum.generation = c.shard.policy->generation;
   sum.audit_dropped = c.shard.process->audit_dropped.load();
   sum.audit_waiting = c.shard.process->audit_waiting.load();
+  const auto& memory = c.shard.process->memory;
+  sum.memory_held = static_cast<uint64_t>(std::max<int64_t>(memory.held.load(), 0));
+  sum.memory_limit = static_cast<uint64_t>(memory.limit.load());
   sum.process = current_usage();
   auto out = ok(metrics_text(sum));
   out.content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -157,16 +160,11 @@ task<reply> show_explanation(connection& c, const request& req, const std::strin
 }
 
 constexpr route all_routes[] = {
-  {"/health", false, health},
-  {"/config", false, show_config},
-  {"/patterns", false, patterns},
-  {"/ca.pem", false, show_ca},
-  {"/blocked", false, blocked},
-  {"/connections", false, connections},
-  {"/metrics", false, show_metrics},
-  {"/explain", false, show_explanation},
-  {"/mode", true, set_mode},
-  {"/reload", true, reload},
+  {"/health", false, health},        {"/config", false, show_config},
+  {"/patterns", false, patterns},    {"/ca.pem", false, show_ca},
+  {"/blocked", false, blocked},      {"/connections", false, connections},
+  {"/metrics", false, show_metrics}, {"/explain", false, show_explanation},
+  {"/mode", true, set_mode},         {"/reload", true, reload},
 };
 
 } // namespace

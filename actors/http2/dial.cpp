@@ -17,6 +17,12 @@ struct listening {
   http2_link& link;
 };
 
+/// Whose window a stream of an upstream shares in.
+void read_for_client(connection& c, upstream& opened) {
+  if (c.is_stream && opened.io.is_stream())
+    opened.io.stream()->read_for(*c.client.stream());
+}
+
 } // namespace
 
 upstream_key key_of(const exchange& x) {
@@ -65,6 +71,7 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, co
   if (!opened)
     co_return caf::make_error(errc::bad_response,
                               std::string{"the upstream takes no stream on a new connection"});
+  read_for_client(c, *opened);
   if (!x.logs_in) // who logs in on a connection has it alone
     c.shard.pool.share(std::move(link));
   co_return std::move(opened);
@@ -106,8 +113,10 @@ task<> wait_for_dialling(connection& c, const upstream_key& key) {
 std::unique_ptr<upstream> take_kept(connection& c, const upstream_key& key) {
   auto& pool = c.shard.pool;
   if (key.tls && (c.is_stream || pool.speaks(key) == origin_protocol::http2))
-    if (auto opened = pool.take_stream(key, c.wakes))
+    if (auto opened = pool.take_stream(key, c.wakes)) {
+      read_for_client(c, *opened);
       return opened;
+    }
   return pool.take(key, c.wakes);
 }
 

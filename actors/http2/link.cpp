@@ -1,6 +1,7 @@
 #include "actors/http2/link.hpp"
 
 #include "actors/http2/stream.hpp"
+#include "actors/loop/event_loop.hpp"
 #include "actors/upstream.hpp"
 
 namespace proxy {
@@ -12,6 +13,17 @@ constexpr size_t read_size = 64 * 1024;
 constexpr size_t write_size = 64 * 1024;
 /// Reads before others of the loop have their turn.
 constexpr int reads_per_turn = 16;
+/// What streams of a client may hold before it gets no new ones.
+constexpr size_t max_held = 8 * 1024 * 1024;
+/// What a session costs by itself, its field tables too.
+constexpr size_t session_cost = 24 * 1024;
+/// Streams that a client may cut short, each second, beyond those it may in one go.
+constexpr uint32_t resets_per_second = 33;
+
+/// Of an upstream: it gets no new streams, and has had the last.
+bool is_spent(const http2::session& s) {
+  return s.resets() >= http2::session_limits{}.max_upstream_resets && s.stream_count() == 0;
+}
 
 } // namespace
 
@@ -23,13 +35,15 @@ http2::session_limits limits_of(const config::limits& from) {
 
 http2_link::http2_link(event_loop& loop, transport& client, ready_handler& owner,
                        const http2::session_limits& limits)
-  : loop_(loop), io_(&client), owner_(&owner), session_(http2::role::server, limits),
-    moved_at_(loop.now()), quiet_since_(loop.now()) {}
+  : loop_(loop), held_(loop.memory()), io_(&client), owner_(&owner),
+    session_(http2::role::server, limits), moved_at_(loop.now()), quiet_since_(loop.now()),
+    earned_at_(loop.now()) {}
 
 http2_link::http2_link(event_loop& loop, std::unique_ptr<upstream> carrier,
                        const http2::session_limits& limits)
-  : loop_(loop), carrier_(std::move(carrier)), io_(&carrier_->io),
-    session_(http2::role::client, limits), moved_at_(loop.now()), quiet_since_(loop.now()) {}
+  : loop_(loop), held_(loop.memory()), carrier_(std::move(carrier)), io_(&carrier_->io),
+    session_(http2::role::client, limits), moved_at_(loop.now()), quiet_since_(loop.now()),
+    earned_at_(loop.now()) {}
 
 http2_link::~http2_link() { loop_.not_again(*this); }
 
@@ -50,10 +64,14 @@ void http2_link::fire() {
     receive();
   if (io_)
     send();
-  if (io_ && carrier_ && is_over())
+  if (io_ && carrier_ && (is_over() || is_spent(session_)))
     lose();
-  if (auto was_busy = std::exchange(busy_, session_.stream_count() > 0); was_busy && !busy_)
+  if (auto was_busy = std::exchange(busy_, session_.stream_count() > 0); was_busy && !busy_) {
     quiet_since_ = loop_.now();
+    if (out_.empty())
+      std::string{}.swap(out_); // an idle connection keeps no buffer
+  }
+  held_.set(session_cost + session_.held() + out_.capacity());
   while (auto* s = session_.take_news())
     if (s->user)
       static_cast<http2_stream*>(s->user)->wake();
@@ -62,6 +80,10 @@ void http2_link::fire() {
 }
 
 void http2_link::receive() {
+  if (auto seconds = (loop_.now() - earned_at_) / std::chrono::seconds{1}; seconds > 0) {
+    earned_at_ = loop_.now();
+    session_.earn_resets(resets_per_second * static_cast<uint32_t>(std::min<int64_t>(seconds, 60)));
+  }
   for (int i = 0; i < reads_per_turn; ++i) {
     if (!io_->may_read())
       return;
@@ -128,6 +150,8 @@ void http2_link::schedule_wakes() {
   if (!std::exchange(scheduled_, true))
     loop_.again(*this);
 }
+
+bool http2_link::is_full() const noexcept { return session_.held() + held_by_requests > max_held; }
 
 bool http2_link::is_over() const noexcept { return !io_ || (session_.is_over() && out_.empty()); }
 

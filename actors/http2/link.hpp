@@ -60,6 +60,18 @@ public:
   };
   totals moved;
 
+  /// What the requests of a client's streams hold outside of it.
+  size_t held_by_requests = 0;
+  /// A client's streams hold so much that no new one is served.
+  [[nodiscard]] bool is_full() const noexcept;
+
+  /// By how much the windows of streams have grown for the sake of this connection: of a client, or
+  /// of an upstream.
+  size_t grown = 0;
+  static constexpr size_t max_grown_for_client = 2 * 1024 * 1024;
+  static constexpr size_t max_grown_for_upstream = 8 * 1024 * 1024;
+  [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
+
 private:
   void receive();
   void send();
@@ -69,6 +81,7 @@ private:
   void schedule_wakes();
 
   event_loop& loop_;
+  held_bytes held_;
   std::unique_ptr<upstream> carrier_;
   transport* io_; ///< nullptr once it is gone.
   ready_handler* owner_ = nullptr;
@@ -77,7 +90,8 @@ private:
   size_t sent_ = 0;
   steady_time moved_at_;
   steady_time quiet_since_;
-  bool busy_ = false; ///< Had streams when it was last looked.
+  steady_time earned_at_; ///< When the client was last given resets.
+  bool busy_ = false;     ///< Had streams when it was last looked.
   bool scheduled_ = false;
 };
 

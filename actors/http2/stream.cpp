@@ -2,16 +2,23 @@
 
 #include <cerrno>
 
+#include "actors/loop/event_loop.hpp"
+
 namespace proxy {
 
 http2_stream::~http2_stream() {
   if (!aborted_)
     stream_.release();
+  link_->grown -= grown_;
+  if (reader_)
+    reader_->grown -= grown_;
   link_->schedule();
 }
 
 io_result http2_stream::read(std::span<char> into) {
   if (auto size = stream_.read(into); size > 0) {
+    if (stream_.outgrows_window())
+      grow_window();
     link_->schedule(); // the peer may send more
     return {io_result::status::ok, 0, size};
   }
@@ -20,6 +27,19 @@ io_result http2_stream::read(std::span<char> into) {
   if (stream_.is_reset())
     return {io_result::status::failed, ECONNRESET, 0};
   return {io_result::status::would_block, 0, 0};
+}
+
+void http2_stream::grow_window() {
+  auto more = stream_.window();
+  if (link_->grown + more > http2_link::max_grown_for_upstream ||
+      (reader_ && reader_->grown + more > http2_link::max_grown_for_client) ||
+      link_->loop().memory().is_full())
+    return;
+  stream_.grow_window();
+  grown_ += more;
+  link_->grown += more;
+  if (reader_)
+    reader_->grown += more;
 }
 
 io_result http2_stream::write(std::string_view bytes) {

@@ -21,6 +21,8 @@ public:
   [[nodiscard]] bool may_read() const noexcept {
     return stream_.has_text() || stream_.ended() || stream_.is_reset();
   }
+  /// Bytes that a write would take.
+  [[nodiscard]] size_t room() const noexcept { return stream_.room(); }
   [[nodiscard]] bool may_write() const noexcept { return stream_.has_room() || stream_.is_reset(); }
   /// The peer, or the loss of the link, has cut it short.
   [[nodiscard]] bool dead() const noexcept { return stream_.is_reset(); }
@@ -38,6 +40,10 @@ public:
   /// Cuts it short, so that the peer cannot take what it has for the whole.
   void abort();
 
+  /// Of an upstream: it is read for a stream of this client, whose account the growth of its window
+  /// goes to as well.
+  void read_for(const http2_stream& client) { reader_ = client.link_; }
+
   void belong_to(ready_handler* wakes) noexcept { wakes_ = wakes; }
   /// There are news.
   void wake() {
@@ -47,9 +53,14 @@ public:
   [[nodiscard]] http2_link& link() noexcept { return *link_; }
 
 private:
+  /// Lets the upstream send more ahead to a reader that keeps up, as far as memory goes.
+  void grow_window();
+
   std::shared_ptr<http2_link> link_;
+  std::shared_ptr<http2_link> reader_; ///< Where the client has one.
   http2::stream& stream_;
   ready_handler* wakes_;
+  size_t grown_ = 0;
   bool aborted_ = false;
 };
 

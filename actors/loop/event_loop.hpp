@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/loop/inbox.hpp"
+#include "actors/loop/memory_account.hpp"
 #include "actors/loop/pipe_pool.hpp"
 #include "actors/loop/poller.hpp"
 #include "actors/loop/timer_wheel.hpp"
@@ -67,6 +68,8 @@ public:
   /// Write buffer with kept capacity, free for use between two suspensions.
   [[nodiscard]] std::string& out() noexcept { return out_; }
   [[nodiscard]] pipe_pool& pipes() noexcept { return pipes_; }
+  /// What the buffers of this loop's peers hold.
+  [[nodiscard]] memory_account& memory() noexcept { return memory_; }
 
   static constexpr size_t scratch_size = 256 * 1024;
 
@@ -97,6 +100,7 @@ private:
   std::unique_ptr<char[]> scratch_;
   std::string out_;
   pipe_pool pipes_;
+  memory_account memory_;
 };
 
 } // namespace proxy

@@ -123,7 +123,7 @@ void field_section::add(std::string_view name, std::string_view value) {
 }
 
 void field_section::clear() {
-  fields_.clear();
+  std::vector<field>{}.swap(fields_);
   bytes_ = 0;
   too_large_ = false;
 }

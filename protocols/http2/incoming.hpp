@@ -10,7 +10,8 @@
 namespace proxy::http2 {
 
 /// One message that comes as heads, data and trailers, to be read in HTTP/1.1. Holds as much as the
-/// flow-control window lets the peer send.
+/// flow-control window lets the peer send: data is framed when it is read, so that many small
+/// pieces take no more room than one large.
 class incoming_message {
 public:
   /// An interim head, or the final one.
@@ -22,18 +23,33 @@ public:
   void end(std::string_view trailers);
 
   /// Reads on. @returns how much; 0 when there is nothing.
-  size_t read(std::span<char> into) noexcept;
+  size_t read(std::span<char> into);
+  /// Bytes that wait to be read.
+  [[nodiscard]] size_t held() const noexcept {
+    return text_.size() - read_ + data_.size() - taken_ + tail_.size();
+  }
+  /// Room of its buffers, used or not.
+  [[nodiscard]] size_t capacity() const noexcept {
+    return text_.capacity() + data_.capacity() + tail_.capacity();
+  }
   /// How many bytes of data were read since this was last asked: room for the peer to send as many.
   [[nodiscard]] size_t take_credit() noexcept;
 
-  [[nodiscard]] bool has_text() const noexcept { return read_ < text_.size(); }
+  [[nodiscard]] bool has_text() const noexcept { return held() > 0; }
   /// The message is whole, though some of it may still be unread.
   [[nodiscard]] bool ended() const noexcept { return ended_; }
 
 private:
-  std::string text_; ///< From `read_` on it is unread.
+  /// Reads data, in a chunk of its own where the body is chunked.
+  size_t read_data(std::span<char> into);
+  /// Moves up to `size` bytes of data out. @pre there are as many
+  void take(char* into, size_t size) noexcept;
+
+  std::string text_; ///< Heads, then what is read piecemeal; from `read_` on it is unread.
   size_t read_ = 0;
-  size_t data_ = 0; ///< Bytes of data in the text, read or not, not yet credited.
+  std::string data_; ///< Behind the text; from `taken_` on it is unread.
+  size_t taken_ = 0;
+  std::string tail_; ///< Behind the data: the last chunk and the trailers.
   size_t credit_ = 0;
   http1::framing framing_ = http1::framing::none;
   bool ended_ = false;

@@ -73,7 +73,7 @@ void outgoing_message::finish() noexcept {
 }
 
 size_t outgoing_message::keep(std::string_view bytes) {
-  auto size = std::min(bytes.size(), max_data - std::min(max_data, pending()));
+  auto size = std::min(bytes.size(), room_ - std::min(room_, pending()));
   data_.append(bytes.substr(0, size));
   return size;
 }

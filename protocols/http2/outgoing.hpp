@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -12,7 +13,7 @@
 namespace proxy::http2 {
 
 /// One message that is written in HTTP/1.1, taken apart as its bytes come: heads, data, trailers.
-/// Holds no more data than `max_data`.
+/// Holds no more data than `max_data`, or less where there is less room.
 class outgoing_message {
 public:
   static constexpr size_t max_data = 64 * 1024;
@@ -34,7 +35,9 @@ public:
   /// Ends a message without another end of its own (`framing::until_close`).
   void finish() noexcept;
 
-  [[nodiscard]] bool has_room() const noexcept { return pending() < max_data; }
+  /// From now on no more data than this is held; what is held already stays.
+  void limit(size_t room) noexcept { room_ = std::min(room, max_data); }
+  [[nodiscard]] bool has_room() const noexcept { return pending() < room_; }
   /// All of the message was taken.
   [[nodiscard]] bool finished() const noexcept { return phase_ == phase::done; }
   /// Only `finish` can end it.
@@ -42,6 +45,8 @@ public:
 
   /// Data that waits to be sent.
   [[nodiscard]] size_t pending() const noexcept { return data_.size() - sent_; }
+  /// Bytes of all kinds that are held.
+  [[nodiscard]] size_t held() const noexcept { return pending() + head_.size() + trailers_.size(); }
   /// Moves data out. @returns how much.
   size_t take(std::span<unsigned char> into) noexcept;
   /// Lines of the trailer section, each with its CRLF; whole once `finished`.
@@ -56,6 +61,7 @@ private:
 
   phase phase_ = phase::head;
   size_t max_head_;
+  size_t room_ = max_data;
   size_t scanned_ = 0;
   uint64_t left_ = 0;
   std::string head_;

@@ -13,9 +13,15 @@ namespace {
 /// PRIORITY, WINDOW_UPDATE, PING, SETTINGS.
 constexpr uint32_t max_idle_frames = 10'000;
 
-/// Bytes that all streams of an upstream may be ahead of their readers. As many as they may each: a
-/// slow client must not hold up the others that share the connection.
-constexpr int32_t upstream_window = 64 * 1024 * 1024;
+/// Bytes that all streams of an upstream may be ahead of their readers: more than their windows
+/// together come to, as a slow client must not hold up the others that share the connection.
+constexpr int32_t upstream_window = 32 * 1024 * 1024;
+
+/// What a stream may hold of a body when its connection holds too much.
+constexpr size_t small_room = 8 * 1024;
+
+/// Frames of the library that a peer makes us owe and does not take.
+constexpr size_t max_queued_frames = 2'000;
 
 /// Longest head that is sent, packed.
 constexpr size_t max_sent_head = 256 * 1024;
@@ -77,14 +83,21 @@ struct library_calls {
 
   static void take_headers(session& me, stream& s, bool ended) {
     me.idle_frames_ = 0;
+    take_section(me, s, ended);
+    s.recount();
+  }
+
+  static void take_section(session& me, stream& s, bool ended) {
     me.heading_ = nullptr;
     if (s.head_done_) {
       if (ended)
         s.take_end(); // with trailers
+      s.section_.clear();
       return;
     }
     if (!s.take_head(ended)) {
       s.abort_with(NGHTTP2_PROTOCOL_ERROR);
+      s.ours_ = false;
       return;
     }
     s.section_.clear();
@@ -117,6 +130,8 @@ struct library_calls {
       case NGHTTP2_GOAWAY: me.draining_ = true; break;
       default: me.count_idle_frame(); break;
     }
+    if (nghttp2_session_get_outbound_queue_size(library) > max_queued_frames)
+      me.calm_down("too many frames wait for a peer that does not read");
     return 0;
   }
 
@@ -137,15 +152,30 @@ struct library_calls {
   }
 
   static int on_close(nghttp2_session* library, int32_t id, uint32_t error, void* user) {
+    auto& me = self(user);
     if (auto* s = stream_of(library, id)) {
+      if (me.role_ == role::server && error != NGHTTP2_NO_ERROR && !s->end_sent_ && !s->ours_)
+        me.count_reset();
       s->take_close(error);
-      self(user).drop_if_over(*s);
+      me.drop_if_over(*s);
     }
+    return 0;
+  }
+
+  /// A stream that the library resets before there is one: beyond the limit, or no request at all.
+  static int on_invalid(nghttp2_session* library, const nghttp2_frame* frame, int, void* user) {
+    auto& me = self(user);
+    if (me.role_ == role::server && !stream_of(library, frame->hd.stream_id))
+      me.count_reset();
     return 0;
   }
 
   static int on_sent(nghttp2_session* library, const nghttp2_frame* frame, void*) {
     auto* s = stream_of(library, frame->hd.stream_id);
+    if (s && frame->hd.type == NGHTTP2_HEADERS) {
+      s->head_size_ = 0;
+      s->recount();
+    }
     auto may_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (!s || !may_end || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
       return 0;
@@ -193,6 +223,7 @@ struct library_calls {
     nghttp2_session_callbacks_set_on_frame_recv_callback(calls, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(calls, on_invalid);
     nghttp2_session_callbacks_set_on_frame_send_callback(calls, on_sent);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(calls, on_not_sent);
     nghttp2_session_callbacks_set_error_callback2(calls, on_error);
@@ -208,7 +239,8 @@ session::session(role as, const session_limits& limits) : role_(as), limits_(lim
     throw std::bad_alloc{};
   auto head_size = static_cast<uint32_t>(limits.head.max_bytes);
   std::vector<nghttp2_settings_entry> own{
-    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
+    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+     as == role::server ? limits.stream_window : limits.upstream_window},
     {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, head_size},
   };
   if (as == role::server) {
@@ -229,7 +261,7 @@ session::~session() { nghttp2_session_del(handle_); }
 caf::error session::receive(std::string_view bytes) {
   auto taken =
     nghttp2_session_mem_recv(handle_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  if (taken >= 0)
+  if (taken >= 0 && !calmed_)
     return {};
   if (fault_.empty())
     fault_ = nghttp2_strerror(static_cast<int>(taken));
@@ -290,7 +322,11 @@ stream* session::open() {
 bool session::may_open() const noexcept {
   auto allowed =
     nghttp2_session_get_remote_settings(handle_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  return ready_ && !draining_ && !lost_ &&
+  // A link on which many are cut short goes to nobody else: a server that defends itself would end
+  // the requests of all. What is open may still be cut short.
+  auto trusted = resets_ < limits_.max_upstream_resets &&
+                 resets_ + streams_.size() < 2 * size_t{limits_.max_upstream_resets};
+  return ready_ && !draining_ && !lost_ && trusted &&
          streams_.size() < std::min(allowed, limits_.max_streams) &&
          nghttp2_session_check_request_allowed(handle_) != 0;
 }
@@ -323,6 +359,8 @@ void session::drop_if_over(stream& s) {
     std::erase(news_, &s);
   if (heading_ == &s)
     heading_ = nullptr;
+  held_ -= s.held_;
+  waiting_ -= s.waiting_;
   auto place = s.place_;
   std::swap(streams_[place], streams_.back());
   streams_[place]->place_ = place;
@@ -344,9 +382,28 @@ void session::tell(stream& s) {
   news_.push_back(&s);
 }
 
+size_t session::room_per_stream() const noexcept {
+  // An upstream's streams belong to several clients.
+  auto most = role_ == role::client ? 4 * limits_.max_waiting : limits_.max_waiting;
+  return waiting_ < most ? outgoing_message::max_data : small_room;
+}
+
 void session::count_idle_frame() {
-  if (++idle_frames_ == max_idle_frames)
-    nghttp2_session_terminate_session(handle_, NGHTTP2_ENHANCE_YOUR_CALM);
+  if (++idle_frames_ >= max_idle_frames)
+    calm_down("too many frames that carry nothing");
+}
+
+void session::count_reset() {
+  if (++resets_ > limits_.max_resets)
+    calm_down("too many streams were cut short");
+}
+
+void session::calm_down(const char* why) {
+  if (std::exchange(calmed_, true))
+    return;
+  fault_ = why;
+  accepted_.clear();
+  nghttp2_session_terminate_session(handle_, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 } // namespace proxy::http2

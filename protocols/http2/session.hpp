@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <caf/error.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +25,20 @@ enum class role : uint8_t { client, server };
 
 struct session_limits {
   uint32_t max_streams = 100;               ///< That a client may have open at a time.
-  uint32_t stream_window = 256 * 1024;      ///< Bytes a stream may be ahead of its reader.
+  uint32_t stream_window = 256 * 1024;      ///< Bytes a client's stream may be ahead of its reader.
   uint32_t connection_window = 1024 * 1024; ///< Bytes all streams of a client may be ahead.
+  /// Bytes a stream of an upstream may be ahead of its reader, at first and at most.
+  uint32_t upstream_window = 32 * 1024;
+  uint32_t max_upstream_window = 256 * 1024;
+  /// Bytes of bodies that all streams of a client may wait with for it to take them. Beyond it each
+  /// has a little, so that none starves.
+  size_t max_waiting = 1024 * 1024;
+  /// Streams that a client may cut short, or have cut short by breaking the protocol, in one go;
+  /// `earn_resets` gives it new ones (CVE-2023-44487, CVE-2025-8671).
+  uint32_t max_resets = 200;
+  /// Streams that we cut short at an upstream before it gets no new ones; with those that could be,
+  /// twice as many. Servers end a connection for a thousand or some hundreds.
+  uint32_t max_upstream_resets = 50;
   http1::head_limits head;
 };
 
@@ -48,11 +61,21 @@ public:
   /// The peer has sent all; what was not read yet can still be.
   [[nodiscard]] bool ended() const noexcept { return in_.ended(); }
 
+  /// Client: its reader keeps up with the window, so that a larger one would make it faster.
+  [[nodiscard]] bool outgrows_window() const noexcept;
+  /// How much `grow_window` would add.
+  [[nodiscard]] size_t window() const noexcept { return window_; }
+  /// Doubles the window.
+  void grow_window();
+
   // -- writing --
 
   /// @returns how many bytes were taken, 0 for none now; nullopt when there is no use in going on.
   [[nodiscard]] std::optional<size_t> write(std::string_view bytes);
-  [[nodiscard]] bool has_room() const noexcept { return out_.has_room(); }
+  /// A good part of what a stream may hold is free.
+  [[nodiscard]] bool has_room() const noexcept;
+  /// Bytes of data that `write` would take.
+  [[nodiscard]] size_t room() const noexcept;
   /// Ends a message without an end of its own: the open end of a WebSocket, a body until close.
   void finish();
 
@@ -89,8 +112,11 @@ private:
   [[nodiscard]] ptrdiff_t give_data(std::span<unsigned char> into, uint32_t& flags);
   [[nodiscard]] bool fits_window() const;
   void resume();
+  /// Tells the session what this holds now.
+  void recount() noexcept;
   void abort_with(uint32_t error);
   void reset(uint32_t error);
+  void submit_reset(uint32_t error);
   void let_go();
 
   session& session_;
@@ -100,6 +126,11 @@ private:
   outgoing_message out_;
   size_t place_ = 0;       ///< In the session's list.
   size_t owed_ = 0;        ///< Bytes of data that the connection's window has not got back.
+  size_t window_ = 0;      ///< Client: bytes that the upstream may be ahead.
+  size_t read_ahead_ = 0;  ///< Client: bytes read since the window last grew.
+  size_t head_size_ = 0;   ///< Of heads that the library has and has not sent.
+  size_t held_ = 0;        ///< As the session was told.
+  size_t waiting_ = 0;     ///< As the session was told.
   int32_t id_ = -1;        ///< -1: not known to the peer yet.
   bool head_done_ = false; ///< The final head was received.
   bool has_news_ = false;
@@ -111,6 +142,7 @@ private:
   bool closed_ = false;  ///< The library has forgotten it.
   bool reset_ = false;
   bool refused_ = false;
+  bool ours_ = false; ///< It is us who cut it short, and not for what the peer sent.
 };
 
 /// One HTTP/2 connection (RFC 9113) without its I/O, over nghttp2: bytes in, bytes out, and streams
@@ -154,6 +186,14 @@ public:
   [[nodiscard]] size_t stream_count() const noexcept {
     return streams_.size() - (heading_ ? 1 : 0);
   }
+  /// Lets the client cut so many more streams short.
+  void earn_resets(uint32_t count) noexcept {
+    resets_ -= std::min(resets_, role_ == role::server ? count : 0);
+  }
+  /// How many it has cut short and not earned back; for an upstream, how many we have.
+  [[nodiscard]] uint32_t resets() const noexcept { return resets_; }
+  /// Bytes that its streams hold, read and unread.
+  [[nodiscard]] size_t held() const noexcept { return held_; }
   /// What the peer did wrong, "" for nothing.
   [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
 
@@ -169,6 +209,12 @@ private:
   void give_back(stream& s, size_t size);
   /// Counts what costs the peer little and us something.
   void count_idle_frame();
+  /// Counts a stream that the client has cut short, or made us cut.
+  void count_reset();
+  /// Ends a connection whose peer wears us out.
+  void calm_down(const char* why);
+  /// Bytes of data that a stream may hold.
+  [[nodiscard]] size_t room_per_stream() const noexcept;
 
   role role_;
   session_limits limits_;
@@ -179,9 +225,13 @@ private:
   stream* heading_ = nullptr; ///< Server: its head is on its way; there can be only one.
   std::string fault_;
   uint32_t idle_frames_ = 0;
+  uint32_t resets_ = 0;
+  size_t held_ = 0;    ///< Of all streams.
+  size_t waiting_ = 0; ///< Of these, data that the peer has to take.
   bool ready_ = false;
   bool draining_ = false; ///< We, or the peer, have sent GOAWAY.
   bool lost_ = false;
+  bool calmed_ = false; ///< We have given the peer up.
 };
 
 } // namespace proxy::http2

@@ -10,6 +10,9 @@ namespace proxy::http2 {
 
 namespace {
 
+/// Heads that wait to be sent, in bytes, beyond which interim ones are left out.
+constexpr size_t max_waiting_heads = 16 * 1024;
+
 /// A head of ours may be longer than the limit for that of a peer: we add fields.
 constexpr size_t added_bytes = 64 * 1024;
 constexpr size_t added_fields = 64;
@@ -17,20 +20,52 @@ constexpr size_t added_fields = 64;
 } // namespace
 
 stream::stream(session& of, const session_limits& limits)
-  : session_(of), section_(limits.head), out_(limits.head.max_bytes + added_bytes) {}
+  : session_(of), section_(limits.head), out_(limits.head.max_bytes + added_bytes),
+    window_(limits.upstream_window) {}
 
 size_t stream::read(std::span<char> into) {
   auto size = in_.read(into);
   auto credit = std::min(in_.take_credit(), owed_);
   if (credit > 0) {
     owed_ -= credit;
+    read_ahead_ += credit;
     session_.give_back(*this, credit);
   }
+  recount();
   return size;
+}
+
+bool stream::outgrows_window() const noexcept {
+  return session_.role_ == role::client && read_ahead_ >= window_ && !in_.has_text() &&
+         !in_.ended() && !closed_ && window_ < session_.limits_.max_upstream_window;
+}
+
+void stream::grow_window() {
+  window_ *= 2;
+  read_ahead_ = 0;
+  nghttp2_session_set_local_window_size(session_.handle_, NGHTTP2_FLAG_NONE, id_,
+                                        static_cast<int32_t>(window_));
+}
+
+size_t stream::room() const noexcept {
+  auto most = session_.room_per_stream();
+  return most - std::min(most, out_.pending());
+}
+
+bool stream::has_room() const noexcept { return 4 * room() >= session_.room_per_stream(); }
+
+void stream::recount() noexcept {
+  auto waiting = out_.pending();
+  auto held = in_.held() + out_.held() + head_size_;
+  session_.waiting_ += waiting - waiting_; // unsigned: what wraps here wraps back
+  session_.held_ += held - held_;
+  waiting_ = waiting;
+  held_ = held;
 }
 
 std::optional<size_t> stream::write(std::string_view bytes) {
   size_t taken = 0;
+  out_.limit(session_.room_per_stream());
   while (!closed_) {
     auto step = out_.write(bytes.substr(taken));
     if (!step || (out_.has_head() && !submit_head())) {
@@ -40,6 +75,7 @@ std::optional<size_t> stream::write(std::string_view bytes) {
     taken += *step;
     if (*step == 0 || taken == bytes.size()) {
       resume();
+      recount();
       return taken;
     }
   }
@@ -89,13 +125,20 @@ bool stream::submit_response(const http1::head_limits& limits) {
   if (fields.empty())
     return false;
   if (res.status < 200 && res.status != 101) {
+    if (head_size_ > max_waiting_heads) { // they are optional
+      out_.skip_head();
+      return true;
+    }
+    head_size_ += out_.head().size();
     auto list = to_library(fields);
     out_.skip_head();
     return nghttp2_submit_headers(session_.handle_, NGHTTP2_FLAG_NONE, id_, nullptr, list.data(),
                                   list.size(), nullptr) == 0;
   }
+  auto head_size = out_.head().size();
   out_.begin_body(res.status == 101 ? http1::framing::until_close : res.body, res.content_length);
   begun_ = true;
+  head_size_ += head_size;
   return submit(fields) == 0;
 }
 
@@ -129,6 +172,7 @@ ptrdiff_t stream::give_data(std::span<unsigned char> into, uint32_t& flags) {
     return NGHTTP2_ERR_DEFERRED;
   }
   session_.idle_frames_ = 0;
+  recount();
   session_.tell(*this);
   return static_cast<ptrdiff_t>(size);
 }
@@ -149,11 +193,13 @@ bool stream::take_head(bool ended) {
 void stream::take_data(std::string_view bytes) {
   owed_ += bytes.size();
   in_.add_data(bytes);
+  recount();
   session_.tell(*this);
 }
 
 void stream::take_end() {
   in_.end(spell_trailers(section_));
+  recount();
   session_.tell(*this);
 }
 
@@ -178,6 +224,7 @@ void stream::release() {
 }
 
 void stream::abort() {
+  ours_ = true;
   if (begun_ && !closed_ && !out_.finished() && fits_window()) {
     cut_ = true;
     resume();
@@ -197,6 +244,7 @@ bool stream::fits_window() const {
 
 void stream::abort_with(uint32_t error) {
   reset_ = true;
+  ours_ = true;
   reset(error);
 }
 
@@ -204,7 +252,13 @@ void stream::reset(uint32_t error) {
   if (id_ < 0)
     closed_ = true; // the peer has never heard of it
   else if (!closed_)
-    nghttp2_submit_rst_stream(session_.handle_, NGHTTP2_FLAG_NONE, id_, error);
+    submit_reset(error);
+}
+
+void stream::submit_reset(uint32_t error) {
+  if (session_.role_ == role::client && !session_.lost_)
+    ++session_.resets_;
+  nghttp2_submit_rst_stream(session_.handle_, NGHTTP2_FLAG_NONE, id_, error);
 }
 
 void stream::let_go() {

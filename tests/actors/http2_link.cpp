@@ -159,6 +159,43 @@ CAF_TEST(a link of another policy is shared with nobody) {
   CAF_CHECK(!pool.take_stream(key, handler));
 }
 
+CAF_TEST(the pool opens no streams on a link of which many were cut short) {
+  auto link = connected();
+  pool.share(link);
+  counter flow;
+  for (uint32_t i = 0; i < http2::session_limits{}.max_upstream_resets; ++i) {
+    auto u = pool.take_stream(key, flow);
+    CAF_REQUIRE(u != nullptr);
+    CAF_CHECK(u->io.write(get_x).ok());
+    auto& seen = next_stream();
+    u.reset();
+    CAF_CHECK(play_until([&] { return seen.is_reset(); }));
+    seen.release();
+  }
+  CAF_CHECK(pool.take_stream(key, flow) == nullptr);
+  CAF_CHECK(!pool.has(key));
+  CAF_CHECK(play_until([&] { return link->is_over(); })); // nobody has use for it
+}
+
+CAF_TEST(what a link holds is counted and given back) {
+  memory_budget budget;
+  loop.memory().belong_to(budget);
+  {
+    auto link = connected();
+    counter flow;
+    auto u = open_stream(link, flow);
+    CAF_CHECK(u->io.write(get_x).ok());
+    auto& seen = next_stream();
+    CAF_REQUIRE(seen.write("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").has_value());
+    CAF_REQUIRE(seen.write(std::string(100'000, 'x')).has_value());
+    CAF_CHECK(play_until([&] { return link->session().held() > 30'000; }));
+    CAF_CHECK(link->session().held() <= http2::session_limits{}.upstream_window + 1000);
+    u.reset();
+  }
+  loop.memory().leave();
+  CAF_CHECK_EQUAL(budget.held.load(), 0);
+}
+
 CAF_TEST(a link that goes away or is idle for too long is let go of) {
   pool.share(connected());
   auto u = pool.take_stream(key, handler);

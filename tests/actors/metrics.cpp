@@ -44,6 +44,9 @@ CAF_TEST(every series is written with its value and type) {
                          [static_cast<size_t>(policy::reason::policy_denied)] = 1;
   what.generation = 4;
   what.audit_dropped = 9;
+  what.memory_held = 5;
+  what.memory_limit = 6;
+  what.counters.requests_refused = 8;
   what.process.open_descriptors = 12;
   auto text = metrics_text(what);
   for (auto line : {
@@ -59,6 +62,9 @@ CAF_TEST(every series is written with its value and type) {
          R"(codex_network_proxy_tunnel_bytes_total{direction="down"} 123456789012)",
          "codex_network_proxy_policy_generation 4",
          "codex_network_proxy_audit_dropped_total 9",
+         "codex_network_proxy_memory_held_bytes 5",
+         "codex_network_proxy_memory_limit_bytes 6",
+         "codex_network_proxy_requests_refused_total 8",
          "process_open_fds 12",
        }) {
     CAF_MESSAGE(line);

@@ -54,7 +54,8 @@ CAF_TEST(sizes are read with their units and written back) {
          {"2GiB", 2ULL << 30, "2GiB"},
          {"1GB", 1'000'000'000, "1000000000B"},
          {"4096B", 4096, "4KiB"},
-         {"0B", 0, "0B"},
+         {"0B", 0, "0"},
+         {"0", 0, "0"},
        }) {
     CAF_MESSAGE(text);
     auto parsed = unbox(parse_size(text));

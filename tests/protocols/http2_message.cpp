@@ -109,8 +109,8 @@ CAF_TEST(what comes is read framed and in pieces of any size) {
     m.add_data(std::string(20, 'x'));
     m.end("t: u\r\n");
     CAF_CHECK(m.ended());
-    CAF_CHECK_EQUAL(read_all(m, piece), std::string{head} + "5\r\nhello\r\n14\r\n" +
-                                          std::string(20, 'x') + "\r\n0\r\nt: u\r\n\r\n");
+    CAF_CHECK_EQUAL(read_all(m, piece), std::string{head} + "19\r\nhello" + std::string(20, 'x') +
+                                          "\r\n0\r\nt: u\r\n\r\n");
     CAF_CHECK(!m.has_text());
   }
 }
@@ -130,4 +130,29 @@ CAF_TEST(credit is given for data that was read and for no more) {
   }
   CAF_CHECK_EQUAL(credit, 1000u);
   CAF_CHECK_EQUAL(m.take_credit(), 0u);
+}
+
+CAF_TEST(many small pieces of data take no more room than one large) {
+  incoming_message m;
+  m.add_head(head);
+  m.begin_body(http1::framing::chunked);
+  for (auto i = 0; i < 10'000; ++i)
+    m.add_data("x");
+  CAF_CHECK(m.held() <= 10'000 + head.size());
+}
+
+CAF_TEST(what was read does not pile up behind a reader that never catches up) {
+  incoming_message m;
+  m.add_head(head);
+  m.begin_body(http1::framing::length);
+  std::string buffer(1000, '\0');
+  (void)m.read(std::span{buffer}.first(head.size()));
+  m.add_data(std::string(2000, 'x'));
+  for (auto i = 0; i < 1000; ++i) {
+    m.add_data(std::string(1000, static_cast<char>('a' + i % 26)));
+    CAF_REQUIRE(m.read(buffer) == buffer.size());
+    CAF_CHECK(m.capacity() < 16'000);
+    if (i > 1)
+      CAF_CHECK_EQUAL(buffer, std::string(1000, static_cast<char>('a' + (i - 2) % 26)));
+  }
 }

@@ -307,3 +307,18 @@ class UdpTest(SystemTest):
                 head = b"\0\0\0" + socks.address("127.0.0.1", echo.port)
                 sock.send(head + b"x")
                 self.assertEqual(sock.recv(100), head + b"x")
+
+    def test_datagrams_that_wait_for_a_name_are_few_and_small(self):
+        echo = self.own(Echo())
+        answer = threading.Event()
+        self.addCleanup(answer.set)
+        names = self.own(NameServer(lambda *_: answer.wait(20) and ["127.0.0.1"]))
+        self.begin(allow=["*.test"], daemon={**names.settings, "timeouts": {"dns": "20s"}})
+        _, sock = self.associate()
+        head = b"\0\0\0" + socks.address("a.test", echo.port)
+        sock.send(head + b"x" * 60_000)
+        for count in range(1, 8):
+            sock.send(b"\0\0\0" + socks.address(f"{'abcd'[count % 4]}.test", echo.port) + b"y" * 60_000)
+            until(lambda: self.dropped("refused") == count, "there is no room for more")
+        answer.set()
+        self.assertTrue(sock.recv(70000).endswith(b"x" * 60_000))
