@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "protocols/socks5/datagram.hpp"
 
@@ -21,8 +22,9 @@ constexpr std::chrono::seconds refused_for{60};
 constexpr std::chrono::seconds failed_for{1};
 constexpr std::chrono::milliseconds busy_for{100};
 
-/// Hosts whose refusals are remembered, so that each is recorded once a minute.
+/// Targets whose verdicts are remembered. When there are more, the old ones go.
 constexpr size_t max_recorded = 1024;
+constexpr std::chrono::seconds recorded_for{60};
 
 bool same_address(const ip_sockaddr& a, const ip_sockaddr& b) { return a.ip() == b.ip(); }
 
@@ -266,7 +268,6 @@ void association::begin(udp_target& t) {
       addresses = known->second;
   if (addresses.empty() && looking_up_ >= max_look_ups)
     return targets_.close(t, c_.shard.loop.now() + busy_for);
-  c_.shard.admitted(permit, c_);
   if (addresses.empty())
     resolve(t);
   else
@@ -299,17 +300,18 @@ void association::resolved(const std::string& name, caf::expected<dns_answer> an
   for (auto& t : targets_.all()) {
     if (t.is != udp_target::state::resolving || t.to.host.text() != name)
       continue;
-    if (!answer) {
-      targets_.close(t, c_.shard.loop.now() + failed_for);
-      continue;
-    }
     // The policy of this moment, not of the one when the look-up began.
     t.under = c_.shard.policy;
     auto judged = policy::evaluate(*t.under->rules, t.to);
-    if (auto* denial = std::get_if<policy::denial>(&judged))
+    if (auto* denial = std::get_if<policy::denial>(&judged)) {
       refuse(t, *denial);
-    else
+    } else if (answer) {
       settle(t, std::get<policy::permit>(std::move(judged)), answer->addresses);
+    } else {
+      admit(t, std::get<policy::permit>(judged)); // that it has no address is no verdict
+      drop(&shard_counters::udp_dropped_refused, t.waiting.size());
+      targets_.close(t, c_.shard.loop.now() + failed_for);
+    }
   }
   flush_up();
   count_held();
@@ -323,6 +325,7 @@ void association::settle(udp_target& t, policy::permit by, std::vector<ip_addres
   auto waiting = std::move(t.waiting);
   t.waiting = {};
   t.way.emplace(std::get<policy::route>(std::move(judged)));
+  admit(t, t.way->admitted());
   t.chosen = first_reachable(t.way->addresses(), t.to.port);
   targets_.open(t);
   for (const auto& data : waiting)
@@ -335,15 +338,28 @@ void association::refuse(udp_target& t, const policy::denial& why) {
   auto now = c_.shard.loop.now();
   drop(&shard_counters::udp_dropped_refused, t.waiting.size());
   targets_.close(t, now + refused_for);
+  if (is_news(t, why.reason))
+    (void)c_.shard.refused(why, t.to, c_);
+}
+
+void association::admit(udp_target& t, const policy::permit& by) {
+  if (is_news(t, policy::reason::allow))
+    c_.shard.admitted(by, c_);
+}
+
+bool association::is_news(const udp_target& t, policy::reason verdict) {
+  auto now = c_.shard.loop.now();
+  auto name = t.to.host.in_url() + ':' + std::to_string(t.to.port);
+  if (auto known = recorded_.find(name); known != recorded_.end()) {
+    known->second.at = now;
+    return std::exchange(known->second.reason, verdict) != verdict;
+  }
   if (recorded_.size() >= max_recorded)
-    std::erase_if(recorded_, [&](const auto& entry) { return entry.second + refused_for <= now; });
+    std::erase_if(recorded_, [&](const auto& one) { return one.second.at + recorded_for <= now; });
   if (recorded_.size() >= max_recorded)
-    return; // a flood of refused names: the counter tells
-  auto [last, fresh] = recorded_.try_emplace(t.to.host.text(), now);
-  if (!fresh && last->second + refused_for > now)
-    return;
-  last->second = now;
-  (void)c_.shard.refused(why, t.to, c_);
+    return verdict == policy::reason::allow; // a flood of refused names: the counter tells
+  recorded_.emplace(std::move(name), verdict_of{verdict, now});
+  return true;
 }
 
 void association::judge_again() {

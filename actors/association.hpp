@@ -63,7 +63,10 @@ private:
   void resolved(const std::string& name, caf::expected<dns_answer> answer);
   /// Vets the addresses of a target whose name passed.
   void settle(udp_target& t, policy::permit by, std::vector<ip_address> addresses);
+  void admit(udp_target& t, const policy::permit& by);
   void refuse(udp_target& t, const policy::denial& why);
+  /// Whether a verdict on a target is not the one that was recorded last; it then is.
+  [[nodiscard]] bool is_news(const udp_target& t, policy::reason verdict);
   void send_up(udp_target& t, std::string_view data);
   /// What datagrams that wait for a look-up hold.
   [[nodiscard]] size_t waiting_bytes();
@@ -85,8 +88,13 @@ private:
   /// Names resolved for this association: addresses stay what they were at first.
   std::unordered_map<std::string, std::vector<ip_address>> names_;
   size_t looking_up_ = 0;
-  /// When a refusal of a host was last recorded: once a minute is enough.
-  std::unordered_map<std::string, steady_time> recorded_;
+  /// What was last recorded of a target, by host and port: a verdict is one decision, however many
+  /// datagrams and looks it takes.
+  struct verdict_of {
+    policy::reason reason;
+    steady_time at;
+  };
+  std::unordered_map<std::string, verdict_of> recorded_;
   /// Empty once this is gone: a late answer of the resolver falls on nothing.
   std::shared_ptr<association*> alive_ = std::make_shared<association*>(this);
 };

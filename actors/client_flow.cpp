@@ -19,6 +19,7 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
   if (auto* denial = std::get_if<policy::denial>(&v))
     co_return co_await refuse(c, x, *denial);
   if (auto* answer = std::get_if<own_answer>(&v)) {
+    record_admission(c, x, answer->by);
     auto keep = may_keep(c, x);
     auto sent = co_await send_to_client(c, answer->body);
     if (!sent)

@@ -141,8 +141,10 @@ std::optional<policy::denial> connection::judge_head(std::string_view head, bool
   auto judged = judge_request(*this, head, now, by_decider);
   if (std::holds_alternative<policy::permit>(judged))
     return std::nullopt;
-  auto* why = std::get_if<policy::denial>(&judged);
-  return why ? std::move(*why) : not_judged();
+  auto* denial = std::get_if<policy::denial>(&judged);
+  auto why = denial ? std::move(*denial) : not_judged();
+  why.passed = nullptr; // its host passed when it came
+  return why;
 }
 
 void connection::flow_done(void* self) noexcept {
@@ -218,6 +220,7 @@ connection_info connection::describe() const {
                : server     ? "request"
                             : "idle";
   if (server) {
+    info.protocol = server->key.tls ? policy::protocol::https : policy::protocol::http;
     info.host = server->key.host;
     info.port = server->key.port;
   }

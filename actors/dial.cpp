@@ -169,14 +169,14 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const exchang
   if (!dialled)
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);
-  if (to.to().tls) {
+  if (to.to().tls()) {
     auto err = co_await secure(c, x, *u, to.to().host, to.to().port, offer);
     if (err)
       co_return std::move(err);
   }
   c.connect_ms = static_cast<uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
-  u->key.tls = to.to().tls;
+  u->key.tls = to.to().tls();
   u->key.host = to.to().host.text();
   u->key.port = to.to().port;
   co_return std::move(u);

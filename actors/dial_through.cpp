@@ -97,17 +97,17 @@ dial_through(connection& c, const exchange& x, const policy::permit&, tls::alpn 
     if (err)
       co_return std::move(err);
   }
-  if (x.target.tls || x.upgrade || x.target.protocol == policy::protocol::https_connect) {
+  if (x.target.tls() || x.upgrade || x.target.protocol == policy::protocol::https_connect) {
     auto err = co_await ask_for_tunnel(c, *u, x);
     if (err)
       co_return std::move(err);
   }
-  if (x.target.tls) {
+  if (x.target.tls()) {
     auto err = co_await secure(c, x, *u, x.target.host, x.target.port, offer);
     if (err)
       co_return std::move(err);
   }
-  u->key = {x.target.tls, x.target.host.text(), x.target.port, name_of(x.via)};
+  u->key = {x.target.tls(), x.target.host.text(), x.target.port, name_of(x.via)};
   co_return std::move(u);
 }
 

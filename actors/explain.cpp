@@ -188,7 +188,7 @@ explanation explain(const snapshot& in_force, const asked& what,
   if (permit.rule())
     e.rule = *permit.rule();
   auto read = policy::is_read(rules, what.target);
-  e.mitm = read && what.target.protocol != protocol::http;
+  e.mitm = read && what.target.protocol != protocol::https;
   // In absolute form the request is judged before its host is looked up, inside a tunnel after.
   if (read && !e.mitm && !judge_read(e, rules, permit, what.head))
     return e;

@@ -92,9 +92,11 @@ caf::error read_request(const std::string& head, policy::target& out) {
     return err;
   out.host = std::move(target.host);
   out.port = target.port;
-  out.tls = target.https;
   out.method = req.method;
-  out.upgrade = out.upgrade || (out.protocol == protocol::http && !req.upgrade.empty());
+  if (out.protocol == protocol::http) {
+    out.upgrade = out.upgrade || !req.upgrade.empty();
+    out.protocol = target.https ? protocol::https : protocol::http;
+  }
   return {};
 }
 

@@ -110,6 +110,7 @@ task<after> serve_requests(connection& c);
 
 /// A response that the proxy gives itself: Max-Forwards ran out (RFC 9110 §7.6.2).
 struct own_answer {
+  policy::permit by;
   std::string body;
 };
 

@@ -137,7 +137,7 @@ struct shard_counters {
   uint64_t udp_dropped_foreign = 0; ///< From somebody who is not part of the association.
   uint64_t udp_dropped_unsent = 0;  ///< A socket took no more.
   /// Decisions by [decision][reason].
-  uint64_t decisions[3][policy::reason_count] = {};
+  uint64_t decisions[policy::decision_count][policy::reason_count] = {};
 };
 
 /// One policy decision, for the audit trail. No path, query or secret ever enters it.

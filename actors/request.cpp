@@ -29,8 +29,9 @@ bool ends_here(const http1::request& req) {
   return value && !value->empty() && value->find_first_not_of('0') == std::string_view::npos;
 }
 
-own_answer answer_here(const connection& c, const http1::request& req, const exchange& x) {
-  own_answer answer;
+own_answer answer_here(const connection& c, const http1::request& req, const exchange& x,
+                       policy::permit permit) {
+  own_answer answer{std::move(permit), {}};
   answer_options options{
     .request_id = {}, .head_only = false, .close = !may_keep(c, x), .keep_alive_1_0 = x.client_1_0};
   // TRACE would reflect fields that are none of the script's business: the request line is enough.
@@ -162,10 +163,10 @@ verdict prepare(connection& c, http1::request& req, http1::request_target& targe
   }
   options.keep_upgrade = x.upgrade;
   if (ends_here(req))
-    return answer_here(c, req, x);
+    return answer_here(c, req, x, std::move(permit));
   // Behind an upstream proxy an upgrade goes through a tunnel: the protocol it switches to is the
   // origin's, and must not be the proxy's.
-  if (x.via && !x.target.tls && !x.upgrade)
+  if (x.via && !x.target.tls() && !x.upgrade)
     http1::rewrite_request_for_proxy(req, target, options, proxy_authorization(*x.via), x.head);
   else
     http1::rewrite_request(req, target, options, x.head);
@@ -247,18 +248,20 @@ verdict judge_request(connection& c, std::string_view head, exchange& x, bool by
   x.received = head;
   if (c.inside)
     return judge_inside(c, req, x);
-  x.target.protocol =
-    req.method == "CONNECT" ? policy::protocol::https_connect : policy::protocol::http;
+  auto connect = req.method == "CONNECT";
+  if (connect)
+    x.target.protocol = policy::protocol::https_connect;
   if (auto denial = identify(c, req, x))
     return std::move(*denial);
-  if (x.target.protocol == policy::protocol::http && req.find("x-unix-socket"))
+  if (!connect && req.find("x-unix-socket"))
     return refuse_unix_socket(c, req, x);
   http1::request_target target;
   if (auto err = http1::parse_target(req, target))
     return err;
   x.target.host = target.host;
   x.target.port = target.port;
-  x.target.tls = target.https;
+  if (target.https)
+    x.target.protocol = policy::protocol::https;
   x.target.upgrade = x.upgrade;
   auto judged = policy::evaluate(*c.shard.policy->rules, x.target);
   if (by_decider)
@@ -266,7 +269,7 @@ verdict judge_request(connection& c, std::string_view head, exchange& x, bool by
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   auto permit = std::get<policy::permit>(std::move(judged));
-  if (x.target.protocol == policy::protocol::http)
+  if (!connect)
     return prepare(c, req, target, x, std::move(permit));
   x.under = c.shard.policy;
   x.via = x.under->upstreams.choose(x.target);

@@ -48,7 +48,7 @@ task<caf::expected<std::unique_ptr<upstream>>> use_dialled(connection& c, const 
   if (!made || made->generation != c.shard.policy->generation || made->io.raw.dead() ||
       (made->io.is_plain() && made->io.has_unread())) // it has ended, or speaks unasked
     co_return std::unique_ptr<upstream>{};
-  if (!x.target.tls) {
+  if (!x.target.tls()) {
     // One that leads through an upstream proxy is a tunnel, where plain requests go without.
     if (x.via || !made->key.via.empty())
       made.reset();
@@ -137,8 +137,10 @@ std::optional<policy::denial> judge_anew(connection& c, exchange& x, policy::per
   now.target = x.target;
   auto judged = x.received.empty() ? judge_tunnel_target(c, now, by_decider)
                                    : judge_request(c, x.received, now, by_decider);
-  if (auto* denial = std::get_if<policy::denial>(&judged))
+  if (auto* denial = std::get_if<policy::denial>(&judged)) {
+    denial->passed = nullptr; // what the host was under the old policy is no event any more
     return std::move(*denial);
+  }
   auto* again = std::get_if<policy::permit>(&judged);
   if (!again)
     return not_judged();

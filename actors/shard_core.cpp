@@ -126,10 +126,10 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
                policy::to_string(entry.source), policy::to_string(entry.protocol), entry.method,
                entry.rule, entry.client, user_field(entry.user), entry.request_id);
   if (audit) {
-    if (why.source == policy::source::mode_guard) {
-      // The host passed: a decision of its own, before the one that refused the method.
+    if (why.passed) {
       auto passed = event_of(entry, policy->generation);
       passed.reason = policy::to_string(policy::reason::allow);
+      passed.rule = why.passed->text;
       record(std::move(passed));
     }
     auto event = event_of(entry, policy->generation);

@@ -132,12 +132,13 @@ task<after> open_socks_tunnel(connection& c, exchange& x) {
 
 /// Opens a UDP association (RFC 1928 §7).
 task<after> open_association(connection& c, exchange& x, const socks5::endpoint& wanted) {
-  if (!c.shard.config().enable_socks5_udp) {
+  if (auto denial = judge_association(*c.shard.policy)) {
+    if (c.shard.config().enable_socks5_udp)
+      co_return co_await refuse(c, x, *denial);
+    (void)c.shard.refused(*denial, x.target, c);
     auto why = caf::make_error(errc::unsupported_command, std::string{"UDP is turned off"});
     co_return co_await fault(c, x, why);
   }
-  if (auto denial = judge_association(*c.shard.policy))
-    co_return co_await refuse(c, x, *denial);
   auto made = association::open(c, wanted);
   if (!made)
     co_return co_await fault(c, x, made.error());

@@ -39,6 +39,16 @@ std::optional<denial> judge_address(const rules& in_force, const target& what,
   return std::nullopt;
 }
 
+/// Whether the host and the mode are decisions of their own: where limited mode takes nothing of a
+/// way in at all, the host is no matter, and a datagram's target is one thing.
+bool is_judged_apart(const rules& in_force, const target& what) noexcept {
+  switch (what.protocol) {
+    case protocol::socks5_tcp: return in_force.mode == mode::full;
+    case protocol::socks5_udp: return false;
+    default: return true;
+  }
+}
+
 /// Whether what goes through a tunnel has to be seen for the policy to hold.
 bool must_be_read(const rules& in_force, const target& tunnel) noexcept {
   return in_force.mode == mode::limited || is_hooked(in_force, tunnel.host);
@@ -63,14 +73,17 @@ std::variant<permit, denial> evaluate(const rules& in_force, target what, trace*
   const rule* by = nullptr;
   if (auto no = judge_host(in_force, what, note, by))
     return std::move(*no);
-  if (auto no = judge_mode(in_force, what, note))
+  if (auto no = judge_mode(in_force, what, note)) {
+    if (is_judged_apart(in_force, what))
+      no->passed = by;
     return std::move(*no);
+  }
   return permit{std::move(what), by, source::baseline_policy};
 }
 
 bool is_read(const rules& in_force, const target& what) noexcept {
-  if (what.protocol == protocol::http)
-    return what.tls || what.inside;
+  if (what.protocol == protocol::https || what.inside)
+    return true;
   if (!in_force.mitm)
     return false;
   if (what.protocol == protocol::socks5_tcp)
@@ -80,12 +93,11 @@ bool is_read(const rules& in_force, const target& what) noexcept {
 }
 
 permit inside(const permit& tunnel, std::string method, bool upgrade, bool tls) {
-  target request{.protocol = protocol::http,
+  target request{.protocol = tls ? protocol::https : protocol::http,
                  .host = tunnel.to().host,
                  .port = tunnel.to().port,
                  .method = std::move(method),
                  .upgrade = upgrade,
-                 .tls = tls,
                  .inside = true};
   return permit{std::move(request), tunnel.rule(), tunnel.source()};
 }

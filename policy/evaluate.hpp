@@ -50,8 +50,9 @@ struct target {
   uint16_t port = 0;
   std::string method;   ///< Upper case as received; "" for SOCKS.
   bool upgrade = false; ///< The request asks for a protocol upgrade.
-  bool tls = false;     ///< https in absolute form: the proxy makes the TLS connection itself.
   bool inside = false;  ///< A request inside a tunnel that is read.
+  /// The proxy makes the TLS connection itself.
+  [[nodiscard]] bool tls() const noexcept { return protocol == policy::protocol::https; }
 };
 
 /// One step of an evaluation, for `explain`.
@@ -70,6 +71,9 @@ struct denial {
   const policy::rule* rule = nullptr; ///< Points into the rules the evaluation was given.
   std::string words{};                ///< A decider's own reason; else "".
   bool domain_scope = true; ///< Audit scope: domain, or non_domain (mode guard, proxy state).
+  /// The rule by which the host passed, before the mode refused the request: a decision of its own
+  /// in the audit trail. nullptr: there is this one alone.
+  const policy::rule* passed = nullptr;
 };
 
 /// The reason as clients and audit see it: a decider's words, else the name of the reason.

@@ -14,7 +14,7 @@ std::optional<denial> judge_hooks(const rules& in_force, const target& to,
                                   const notes& note, forward& out) {
   if (!is_hooked(in_force, to.host))
     return std::nullopt;
-  if (to.protocol == protocol::http && !to.tls) {
+  if (to.protocol == protocol::http) {
     // What a hook adds must not travel in the clear.
     auto hook = in_force.hooks->match(to.host, {}).hook;
     note.add("hooks", [&] { return matches(hook->where) + ", and this is plain HTTP"; });

@@ -99,9 +99,8 @@ std::pair<reason, std::string_view> mode_verdict(const rules& in_force, const ta
 const mitm_hook* hidden_from(const rules& in_force, const target& what) {
   if (!is_hooked(in_force, what.host))
     return nullptr;
-  bool read = what.protocol == protocol::https_connect
-                ? in_force.mitm
-                : what.protocol == protocol::http && what.tls;
+  bool read =
+    what.protocol == protocol::https_connect ? in_force.mitm : what.protocol == protocol::https;
   return read ? nullptr : in_force.hooks->match(what.host, {}).hook;
 }
 

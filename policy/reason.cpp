@@ -77,6 +77,7 @@ std::string_view to_string(decision d) noexcept {
 std::string_view to_string(protocol p) noexcept {
   switch (p) {
     case protocol::http: return "http";
+    case protocol::https: return "https";
     case protocol::https_connect: return "https_connect";
     case protocol::socks5_tcp: return "socks5_tcp";
     case protocol::socks5_udp: return "socks5_udp";

@@ -44,10 +44,18 @@ enum class source : uint8_t { baseline_policy, mode_guard, proxy_state, decider 
 [[nodiscard]] std::string_view to_string(source s) noexcept;
 
 enum class decision : uint8_t { allow, deny, ask };
+inline constexpr size_t decision_count = static_cast<size_t>(decision::ask) + 1;
 [[nodiscard]] std::string_view to_string(decision d) noexcept;
 
 /// How the target was asked for.
-enum class protocol : uint8_t { http, https_connect, socks5_tcp, socks5_udp };
+enum class protocol : uint8_t {
+  http,
+  https, ///< A request that the proxy sends over TLS: in absolute form, or inside a tunnel it
+         ///< reads.
+  https_connect,
+  socks5_tcp,
+  socks5_udp,
+};
 [[nodiscard]] std::string_view to_string(protocol p) noexcept;
 
 enum class mode : uint8_t { limited, full };

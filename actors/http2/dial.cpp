@@ -26,11 +26,11 @@ void read_for_client(connection& c, upstream& opened) {
 } // namespace
 
 upstream_key key_of(const exchange& x) {
-  return {x.target.tls, x.target.host.text(), x.target.port, name_of(x.via)};
+  return {x.target.tls(), x.target.host.text(), x.target.port, name_of(x.via)};
 }
 
 tls::alpn protocols_for(const connection& c, const exchange& x) {
-  if (!x.target.tls)
+  if (!x.target.tls())
     return tls::alpn::http1;
   if (c.shard.pool.speaks(key_of(x)) == origin_protocol::http2)
     return tls::alpn::h2;
@@ -42,7 +42,7 @@ tls::alpn protocols_for(const connection& c, const exchange& x) {
 task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, const exchange& x,
                                                                std::unique_ptr<upstream> dialled,
                                                                tls::alpn offer) {
-  if (!x.target.tls || dialled->io.protocol() != "h2") {
+  if (!x.target.tls() || dialled->io.protocol() != "h2") {
     if (offer == tls::alpn::either)
       c.shard.pool.note(dialled->key, origin_protocol::http1);
     co_return std::move(dialled);

@@ -300,15 +300,19 @@ CAF_TEST(limited mode is judged after the host) {
     std::string method;
     bool upgrade, mitm;
     std::string_view answer;
+    bool two = false; ///< The host is a decision of its own before this one.
   };
-  for (auto& [by, method, upgrade, mitm, answer] : std::initializer_list<row>{
+  for (auto& [by, method, upgrade, mitm, answer, two] : std::initializer_list<row>{
          {protocol::http, "GET", false, false, "allow"},
          {protocol::http, "HEAD", false, false, "allow"},
          {protocol::http, "OPTIONS", false, false, "allow"},
-         {protocol::http, "get", false, false, "method_not_allowed"},
-         {protocol::http, "POST", false, true, "method_not_allowed"},
-         {protocol::http, "GET", true, true, "method_not_allowed"},
-         {protocol::https_connect, "CONNECT", false, false, "mitm_required"},
+         {protocol::http, "get", false, false, "method_not_allowed", true},
+         {protocol::http, "POST", false, true, "method_not_allowed", true},
+         {protocol::http, "GET", true, true, "method_not_allowed", true},
+         {protocol::https, "GET", false, false, "allow"},
+         {protocol::https, "POST", false, true, "method_not_allowed", true},
+         {protocol::https, "GET", true, false, "method_not_allowed", true},
+         {protocol::https_connect, "CONNECT", false, false, "mitm_required", true},
          {protocol::https_connect, "CONNECT", false, true, "allow"},
          {protocol::socks5_tcp, "", false, true, "method_not_allowed"},
          {protocol::socks5_udp, "", false, false, "method_not_allowed"},
@@ -327,6 +331,7 @@ CAF_TEST(limited mode is judged after the host) {
     if (auto no = std::get_if<denial>(&verdict)) {
       CAF_CHECK_EQUAL(to_string(no->source), "mode_guard");
       CAF_CHECK(!no->domain_scope);
+      CAF_CHECK_EQUAL(no->passed ? no->passed->text : "", two ? "a.test" : "");
     }
     what.host = get("denied.test").host;
     CAF_CHECK_EQUAL(judge(in_force, what), "denied");
@@ -446,32 +451,33 @@ CAF_TEST(every step passed is told and the last one says what decided) {
 CAF_TEST(a hooked host is reached only where its requests are read) {
   struct row {
     protocol by;
-    bool tls, mitm;
+    bool mitm;
     std::string_view in_full, in_limited, unhooked_in_full;
     bool read;
+    bool two = false; ///< The host is a decision of its own before this one.
   };
-  for (auto& [by, tls, mitm, in_full, in_limited, unhooked, read] : std::initializer_list<row>{
-         {protocol::http, false, true, "mitm_required", "mitm_required", "allow", false},
-         {protocol::http, true, true, "allow", "method_not_allowed", "allow", true},
-         {protocol::https_connect, false, true, "allow", "allow", "allow", true},
-         {protocol::https_connect, false, false, "mitm_required", "mitm_required", "allow", false},
-         {protocol::socks5_tcp, false, true, "mitm_required", "mitm_required", "allow", false},
-         {protocol::socks5_udp, false, true, "mitm_required", "mitm_required", "allow", false},
+  for (auto& [by, mitm, in_full, in_limited, unhooked, read, two] : std::initializer_list<row>{
+         {protocol::http, true, "mitm_required", "mitm_required", "allow", false, true},
+         {protocol::https, true, "allow", "method_not_allowed", "allow", true},
+         {protocol::https_connect, true, "allow", "allow", "allow", true},
+         {protocol::https_connect, false, "mitm_required", "mitm_required", "allow", false, true},
+         {protocol::socks5_tcp, true, "mitm_required", "mitm_required", "allow", false, true},
+         {protocol::socks5_udp, true, "mitm_required", "mitm_required", "allow", false},
        }) {
-    CAF_MESSAGE(to_string(by) << (tls ? " with tls" : ""));
+    CAF_MESSAGE(to_string(by));
     auto in_force = allowing({"*.test"}, {"denied.test"});
     in_force.mitm = mitm;
     in_force.hooks = hooks_of({{.host = "api.test"}, {.host = "denied.test"}});
     auto what = get("api.test");
     what.protocol = by;
     what.method = "POST";
-    what.tls = tls;
     auto verdict = evaluate(in_force, what);
     CAF_CHECK_EQUAL(said(verdict), in_full);
     if (auto no = std::get_if<denial>(&verdict)) {
       CAF_CHECK(no->source == source::mode_guard);
       CAF_CHECK(!no->domain_scope);
       CAF_CHECK_EQUAL(no->rule, &in_force.hooks->hooks()[0].where);
+      CAF_CHECK_EQUAL(no->passed != nullptr, two);
     }
     CAF_CHECK_EQUAL(is_read(in_force, what), read);
     in_force.mode = mode::limited;
@@ -527,9 +533,9 @@ CAF_TEST(a request inside a tunnel is read with TLS and without) {
   auto by = std::get<permit>(evaluate(in_force, what));
   for (auto tls : {true, false}) {
     auto within = inside(by, "GET", false, tls);
-    CAF_CHECK_EQUAL(within.to().tls, tls);
+    CAF_CHECK_EQUAL(within.to().tls(), tls);
     CAF_CHECK_EQUAL(within.to().port, 8443);
-    CAF_CHECK(within.to().protocol == protocol::http);
+    CAF_CHECK(within.to().protocol == (tls ? protocol::https : protocol::http));
     CAF_CHECK(is_read(in_force, within.to()));
   }
 }

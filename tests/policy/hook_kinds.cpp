@@ -125,7 +125,7 @@ rules rules_in(const json& v) {
 json hooked(const json& v) {
   auto what = get(v["host"].get<std::string>());
   what.method = v["method"];
-  what.tls = v["tls"];
+  what.protocol = v["tls"] ? protocol::https : protocol::http;
   auto verdict = evaluate(rules_in(v), what);
   auto no = std::get_if<denial>(&verdict);
   return no ? to_string(no->reason) : "allow";

@@ -75,6 +75,7 @@ CAF_TEST(names are those of audit and configuration) {
   CAF_CHECK_EQUAL(to_string(decision::deny), "deny");
   CAF_CHECK_EQUAL(to_string(decision::ask), "ask");
   CAF_CHECK_EQUAL(to_string(protocol::http), "http");
+  CAF_CHECK_EQUAL(to_string(protocol::https), "https");
   CAF_CHECK_EQUAL(to_string(protocol::https_connect), "https_connect");
   CAF_CHECK_EQUAL(to_string(protocol::socks5_tcp), "socks5_tcp");
   CAF_CHECK_EQUAL(to_string(protocol::socks5_udp), "socks5_udp");

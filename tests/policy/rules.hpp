@@ -36,7 +36,7 @@ inline rules allowing(const std::vector<std::string>& allowed,
 /// A plain GET.
 inline target get(std::string_view name, uint16_t port = 80) {
   auto parsed = host::parse(name);
-  return {protocol::http, parsed ? *parsed : host{}, port, "GET", false, false};
+  return {protocol::http, parsed ? *parsed : host{}, port, "GET", false};
 }
 
 inline ip_address ip(std::string_view text) {

@@ -111,7 +111,7 @@ json decide(const json& v) {
   auto name = host::parse(v["host"].get<std::string>());
   if (!name)
     return {{"decision", "invalid_host"}};
-  target what{protocol::http, *name, port_of(v), v.value("method", "GET"), false, false};
+  target what{protocol::http, *name, port_of(v), v.value("method", "GET"), false};
 
   int calls = 0;
   auto judged = evaluate(in_force, what);
