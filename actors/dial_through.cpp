@@ -1,4 +1,5 @@
 #include "actors/dial.hpp"
+#include "actors/http2/dial.hpp"
 #include "actors/loop/ask.hpp"
 #include "actors/upstream_name.hpp"
 #include "protocols/http1/decode.hpp"
@@ -97,7 +98,7 @@ dial_through(connection& c, const exchange& x, const policy::permit&, tls::alpn 
     if (err)
       co_return std::move(err);
   }
-  if (x.target.tls() || x.upgrade || x.target.protocol == policy::protocol::https_connect) {
+  if (needs_tunnel(x)) {
     auto err = co_await ask_for_tunnel(c, *u, x);
     if (err)
       co_return std::move(err);
@@ -107,7 +108,7 @@ dial_through(connection& c, const exchange& x, const policy::permit&, tls::alpn 
     if (err)
       co_return std::move(err);
   }
-  u->key = {x.target.tls(), x.target.host.text(), x.target.port, name_of(x.via)};
+  u->key = key_of(x);
   co_return std::move(u);
 }
 

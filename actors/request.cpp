@@ -3,6 +3,7 @@
 
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
+#include "actors/http2/dial.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
 #include "policy/inner.hpp"
@@ -165,8 +166,8 @@ verdict prepare(connection& c, http1::request& req, http1::request_target& targe
   if (ends_here(req))
     return answer_here(c, req, x, std::move(permit));
   // Behind an upstream proxy an upgrade goes through a tunnel: the protocol it switches to is the
-  // origin's, and must not be the proxy's.
-  if (x.via && !x.target.tls() && !x.upgrade)
+  // origin's, and must not be the proxy's. So does what came in one.
+  if (x.via && !needs_tunnel(x))
     http1::rewrite_request_for_proxy(req, target, options, proxy_authorization(*x.via), x.head);
   else
     http1::rewrite_request(req, target, options, x.head);

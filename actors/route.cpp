@@ -48,15 +48,15 @@ task<caf::expected<std::unique_ptr<upstream>>> use_dialled(connection& c, const 
   if (!made || made->generation != c.shard.policy->generation || made->io.raw.dead() ||
       (made->io.is_plain() && made->io.has_unread())) // it has ended, or speaks unasked
     co_return std::unique_ptr<upstream>{};
+  auto key = key_of(x);
   if (!x.target.tls()) {
-    // One that leads through an upstream proxy is a tunnel, where plain requests go without.
-    if (x.via || !made->key.via.empty())
+    if (made->key.via != key.via) // goes another way by now
       made.reset();
     co_return std::move(made);
   }
   if (auto err = co_await secure(c, x, *made, x.target.host, x.target.port, offer))
     co_return std::move(err);
-  made->key.tls = true;
+  made->key = std::move(key);
   co_return std::move(made);
 }
 

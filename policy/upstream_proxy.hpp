@@ -77,8 +77,8 @@ public:
                    std::vector<std::string>& warnings);
 
   /// The proxy for a target; nullptr when it is reached directly.
-  /// @param tls  For CONNECT, SOCKS and https targets: HTTPS_PROXY, else ALL_PROXY; for plain ones
-  /// HTTP_PROXY,
+  /// @param tls  For CONNECT (and what is inside), SOCKS and https targets: HTTPS_PROXY, else
+  /// ALL_PROXY; for plain ones HTTP_PROXY,
   ///             else ALL_PROXY. As in Go, HTTP_PROXY never stands in for HTTPS_PROXY.
   [[nodiscard]] const upstream_proxy* choose(bool tls, const host& h, uint16_t port) const noexcept;
   /// The same for what a client asks for. Datagrams go through no HTTP proxy.

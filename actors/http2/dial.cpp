@@ -25,8 +25,17 @@ void read_for_client(connection& c, upstream& opened) {
 
 } // namespace
 
+bool needs_tunnel(const exchange& x) noexcept {
+  return x.target.inside || x.upgrade || x.target.protocol != policy::protocol::http;
+}
+
 upstream_key key_of(const exchange& x) {
-  return {x.target.tls(), x.target.host.text(), x.target.port, name_of(x.via)};
+  upstream_key key{x.target.tls(), x.target.host.text(), x.target.port, name_of(x.via)};
+  // The origin is at the other end of one, the upstream proxy of the other: what is written for one
+  // must not reach the other.
+  if (x.via && !x.target.tls() && needs_tunnel(x))
+    key.via += " tunnel";
+  return key;
 }
 
 tls::alpn protocols_for(const connection& c, const exchange& x) {

@@ -6,6 +6,10 @@
 
 namespace proxy {
 
+/// Whether what a client asks for goes through an upstream proxy in a tunnel (CONNECT), not as a
+/// request to that proxy.
+[[nodiscard]] bool needs_tunnel(const exchange& x) noexcept;
+
 /// Whose connections serve a request.
 [[nodiscard]] upstream_key key_of(const exchange& x);
 

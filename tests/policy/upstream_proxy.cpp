@@ -165,18 +165,21 @@ CAF_TEST(a target chooses by how it is asked for) {
   upstream_proxies all{env, with_listener(), warnings};
   struct row {
     policy::protocol protocol;
+    bool inside;
     std::string_view answer;
   };
-  for (auto& [protocol, answer] : std::initializer_list<row>{
-         {protocol::http, "http://plain.test:80"},
-         {protocol::https, "http://tls.test:80"},
-         {protocol::https_connect, "http://tls.test:80"},
-         {protocol::socks5_tcp, "http://tls.test:80"},
-         {protocol::socks5_udp, "direct"},
+  for (auto& [protocol, inside, answer] : std::initializer_list<row>{
+         {protocol::http, false, "http://plain.test:80"},
+         {protocol::http, true, "http://tls.test:80"}, // the way of its tunnel
+         {protocol::https, false, "http://tls.test:80"},
+         {protocol::https_connect, false, "http://tls.test:80"},
+         {protocol::socks5_tcp, false, "http://tls.test:80"},
+         {protocol::socks5_udp, false, "direct"},
        }) {
     CAF_MESSAGE(to_string(protocol));
     target what;
     what.protocol = protocol;
+    what.inside = inside;
     what.host = unbox(host::parse("example.com"));
     what.port = 80;
     auto found = shown(all.choose(what));

@@ -3,8 +3,10 @@ import json
 import socket
 import threading
 
+from client import Client
 from name_server import NameServer
 from origins import Origin, Scripted
+from socks_client import CONNECT, SUCCESS, SocksClient
 from support import SystemTest, clean_env, free_port
 
 PUBLIC, PRIVATE = "93.184.216.34", "10.0.0.1"  # neither is ever connected to: the upstream proxy takes them
@@ -66,6 +68,43 @@ class UpstreamTest(SystemTest):
             self.assertEqual(self.upstream.lines()[1:], ["CONNECT hidden.test:443 HTTP/1.1"])
             client.send("GET /inside HTTP/1.1\r\nHost: hidden.test\r\n\r\n")
             self.assertEqual(client.response().json()["target"], "/inside")
+
+    def test_plain_http_inside_a_tunnel_that_is_read_stays_in_one(self):
+        for mode, variables in (("limited", ("HTTPS_PROXY",)), ("limited", ("HTTP_PROXY", "HTTPS_PROXY")), ("full", ("ALL_PROXY",))):
+            proxy = self.start(allow=["*.test"], daemon={**self.names.settings, "workers": 1}, network={
+                "mode": mode, "mitm": {"enabled": True, "inspect": True}, "allow_upstream_proxy": True}, env={
+                    name: f"http://user:secret@127.0.0.1:{self.upstream.port}" for name in variables})
+            before = len(self.upstream.heads)
+            for _ in range(2):
+                client, answer = proxy.connect("hidden.test:80")
+                with client:
+                    self.assertEqual(answer.status, 200)
+                    client.send("GET /inside HTTP/1.1\r\nHost: hidden.test\r\n\r\n")
+                    told = client.response().json()
+                    self.assertEqual(told["target"], "/inside")
+                    self.assertNotIn("proxy-authorization", str(told["fields"]).lower())
+            self.assertEqual(set(self.upstream.lines()[before:]), {"CONNECT hidden.test:80 HTTP/1.1"})
+
+    def test_socks_goes_there_by_connect(self):
+        for inspect in (False, True):
+            before = len(self.upstream.heads)
+            proxy = self.behind(network={"enable_socks5": True, "socks_url": "http://127.0.0.1:0",
+                                         "mitm": {"enabled": True, "inspect": inspect}})
+            socks = self.own(SocksClient(proxy.address("socks")))
+            self.assertEqual(socks.greet(), 0)
+            self.assertEqual(socks.ask(CONNECT, "hidden.test", 80)[0], SUCCESS)
+            client = self.own(Client(sock=socks.sock))
+            client.send("GET /inside HTTP/1.1\r\nHost: hidden.test\r\n\r\n")
+            self.assertEqual(client.response().json()["target"], "/inside")
+            self.assertEqual(self.upstream.lines()[before:], ["CONNECT hidden.test:80 HTTP/1.1"])
+
+    def test_a_tunnel_never_serves_a_request_that_is_written_for_the_proxy(self):
+        proxy = self.behind()
+        with proxy.client() as client:
+            fields = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
+            self.assertEqual(client.request("http://public.test/not-now", fields=fields).json()["target"], "/not-now")
+            self.assertEqual(client.request("http://public.test/next").text(), "forward")
+        self.assertEqual(self.origin.requests, ["GET /not-now HTTP/1.1"])
 
     def test_an_upgrade_of_a_plain_request_goes_through_a_tunnel(self):
         proxy = self.behind()
