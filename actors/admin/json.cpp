@@ -26,22 +26,29 @@ json patterns_of(const std::vector<policy::rule>& rules) {
   return out;
 }
 
+/// Nobody is named where nobody is asked.
+void add_user(json& entry, const std::string& user) {
+  if (!user.empty())
+    entry["user"] = user;
+}
+
 json entry_of(const blocked_request& b) {
   auto seconds = std::chrono::duration_cast<std::chrono::seconds>(b.at.time_since_epoch()).count();
-  return {{"id", b.id},
-          {"timestamp", seconds},
-          {"host", b.host},
-          {"port", b.port},
-          {"reason", b.reason},
-          {"decision", policy::to_string(b.decision)},
-          {"source", policy::to_string(b.source)},
-          {"protocol", policy::to_string(b.protocol)},
-          {"method", or_null(b.method)},
-          {"mode", policy::to_string(b.mode)},
-          {"client", or_null(b.client)},
-          {"user", or_null(b.user)},
-          {"rule", or_null(b.rule)},
-          {"request_id", b.request_id}};
+  json out = {{"id", b.id},
+              {"timestamp", seconds},
+              {"host", b.host},
+              {"port", b.port},
+              {"reason", b.reason},
+              {"decision", policy::to_string(b.decision)},
+              {"source", policy::to_string(b.source)},
+              {"protocol", policy::to_string(b.protocol)},
+              {"method", or_null(b.method)},
+              {"mode", policy::to_string(b.mode)},
+              {"client", or_null(b.client)},
+              {"rule", or_null(b.rule)},
+              {"request_id", b.request_id}};
+  add_user(out, b.user);
+  return out;
 }
 
 json rule_of(const connection_info& c) {
@@ -54,17 +61,18 @@ json rule_of(const connection_info& c) {
 
 json entry_of(const connection_info& c) {
   auto known = !c.host.empty();
-  return {{"id", c.id},
-          {"client", c.client},
-          {"user", or_null(c.user)},
-          {"state", c.state},
-          {"protocol", known ? json(policy::to_string(c.protocol)) : json{}},
-          {"host", or_null(c.host)},
-          {"port", known ? json(c.port) : json{}},
-          {"rule", rule_of(c)},
-          {"bytes_up", c.bytes_up},
-          {"bytes_down", c.bytes_down},
-          {"age_ms", c.age_ms}};
+  json out = {{"id", c.id},
+              {"client", c.client},
+              {"state", c.state},
+              {"protocol", known ? json(policy::to_string(c.protocol)) : json{}},
+              {"host", or_null(c.host)},
+              {"port", known ? json(c.port) : json{}},
+              {"rule", rule_of(c)},
+              {"bytes_up", c.bytes_up},
+              {"bytes_down", c.bytes_down},
+              {"age_ms", c.age_ms}};
+  add_user(out, c.user);
+  return out;
 }
 
 template <class Entry>

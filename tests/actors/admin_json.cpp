@@ -119,6 +119,18 @@ CAF_TEST(connections are listed oldest first with what admitted them) {
   CAF_CHECK_EQUAL(cut["total"], 2);
 }
 
+CAF_TEST(who it was is told where somebody was asked) {
+  auto page = page_of({1, 2});
+  page.entries[1].user = "alice";
+  auto blocked = json::parse(blocked_json(page, {0, 200, 3}))["blocked"];
+  CAF_CHECK(!blocked[0].contains("user"));
+  CAF_CHECK_EQUAL(blocked[1]["user"].get<std::string>(), "alice");
+  connection_info c;
+  c.user = "bob";
+  auto open = json::parse(connections_json({c}, 10))["connections"];
+  CAF_CHECK_EQUAL(open[0]["user"].get<std::string>(), "bob");
+}
+
 CAF_TEST(outcomes of changes and errors are objects) {
   config::problem bad;
   bad.file = "config.toml";

@@ -224,7 +224,8 @@ CAF_TEST(the log flags lie over everything) {
 
 CAF_TEST(every variable that any layer takes a secret from is known) {
   auto hook = [](const std::string& variable) {
-    return "mitm_hooks = [{host = \"h.test\", match = {methods = [\"GET\"]}, actions = "
+    return "mitm_hooks = [{host = \"h.test\", match = {methods = [\"GET\"], path_prefixes = "
+           "[\"/\"]}, actions = "
            "{inject_request_headers = [{name = \"x\", secret_env_var = \"" +
            variable + "\"}]}}]\n";
   };
