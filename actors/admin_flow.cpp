@@ -190,6 +190,11 @@ task<> admin_flow(connection& c) {
     if (head.status == head_status::ended)
       co_return;
     ++c.requests;
+    // Nothing is relayed to it, whatever way it found.
+    if (auto looped = check_loop(c, nullptr); looped && head.status == head_status::complete) {
+      co_await serve_fault(c, looped);
+      break;
+    }
     if (head.status == head_status::complete) {
       const auto& limits = c.shard.config().limits;
       http1::head_limits bounds{limits.max_head_bytes, limits.max_header_fields};

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "actors/loop/local_address.hpp"
 #include "protocols/socks5/datagram.hpp"
 
 namespace proxy {
@@ -52,12 +53,6 @@ ip_address unmapped(const ip_address& address) {
   return address.bytes() == v4.bytes() ? v4 : address;
 }
 
-ip_sockaddr local_address(int descriptor) {
-  ip_sockaddr out;
-  (void)::getsockname(descriptor, out.get(), &out.size);
-  return out;
-}
-
 } // namespace
 
 std::optional<policy::denial> judge_association(const snapshot& in_force) {
@@ -97,6 +92,9 @@ caf::expected<std::unique_ptr<association>> association::open(connection& c,
   auto here = local_address(c.client.raw.descriptor()).ip().value_or(ip_address{});
   if (auto error = made->client_.open(c.shard.loop, make_sockaddr(here, 0), &c.wakes); error != 0)
     return caf::make_error(errc::system, "UDP socket: " + std::generic_category().message(error));
+  auto bound = made->client_.bound();
+  made->listed_ =
+    c.shard.process->association_sockets.add({bound.ip().value_or(ip_address{}), bound.port()});
   if (auto err = made->expect_from(wanted))
     return err;
   return made;
@@ -180,7 +178,21 @@ void association::take_from_client(const datagram_buffer::item& got) {
   send_up(*t, datagram->data);
 }
 
+bool association::leads_back(const udp_target& t) const noexcept {
+  const auto& own = c_.shard.process->association_sockets;
+  return own.contains({t.way->addresses()[t.chosen], t.to.port}) ||
+         (t.stands_for && own.contains({*t.stands_for, t.to.port}));
+}
+
 void association::send_up(udp_target& t, std::string_view data) {
+  // Not only once: an association may come to a port that was a target before.
+  if (t.is == udp_target::state::open && leads_back(t))
+    refuse(t, {policy::reason::not_allowed_local,
+               policy::source::baseline_policy,
+               policy::decision::deny,
+               nullptr,
+               {},
+               true});
   if (t.is == udp_target::state::open) {
     c_.shard.outgoing(t.at.family() == AF_INET6).put(t.at, {}, data);
     c_.bytes_up += data.size();

@@ -64,6 +64,9 @@ private:
   /// Vets the addresses of a target whose name passed.
   void settle(udp_target& t, policy::permit by, std::vector<ip_address> addresses);
   void admit(udp_target& t, const policy::permit& by);
+  /// Whether an open target is a socket that clients of ours send to: what is sent there would be
+  /// unwrapped and sent on, again and again.
+  [[nodiscard]] bool leads_back(const udp_target& t) const noexcept;
   void refuse(udp_target& t, const policy::denial& why);
   /// Whether a verdict on a target is not the one that was recorded last; it then is.
   [[nodiscard]] bool is_news(const udp_target& t, policy::reason verdict);
@@ -80,6 +83,7 @@ private:
 
   connection& c_;
   datagram_socket client_;
+  own_sockets::entry listed_;                 ///< Tells all associations of `client_`.
   datagram_socket upstream_v4_, upstream_v6_; ///< Opened when first needed.
   ip_address sender_;                         ///< The address that datagrams have to come from.
   ip_sockaddr client_at_;                     ///< Where the client sends from, once known.

@@ -13,24 +13,6 @@ namespace proxy {
 
 namespace {
 
-std::vector<ip_address> interface_addresses() {
-  std::vector<ip_address> out;
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0)
-    return out;
-  for (auto* at = list; at; at = at->ifa_next) {
-    if (!at->ifa_addr)
-      continue;
-    ip_sockaddr name;
-    std::memcpy(&name.storage, at->ifa_addr,
-                at->ifa_addr->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
-    if (auto ip = name.ip())
-      out.push_back(*ip);
-  }
-  ::freeifaddrs(list);
-  return out;
-}
-
 /// The set compiled from `patterns`, or null with a problem for each bad one.
 policy::pattern_set_ptr compile_patterns(const std::vector<policy::rule>& patterns,
                                          const std::string& key,
@@ -115,7 +97,42 @@ std::vector<policy::socket_address> configured_listeners(const config::proxy_con
   return out;
 }
 
+/// The upstream proxies that the environment names, with warnings for those that are not used.
+policy::upstream_proxies find_upstreams(const config::sources& from, const policy::rules& rules,
+                                        std::vector<config::problem>& problems) {
+  if (from.before_secrets && has_upstream_credentials(from))
+    from.before_secrets();
+  std::vector<std::string> warnings;
+  policy::upstream_proxies out{proxy_variables(from), rules, warnings};
+  for (auto& text : warnings) {
+    auto p = problem_of("", std::move(text));
+    p.level = config::problem::severity::warning;
+    problems.push_back(std::move(p));
+  }
+  return out;
+}
+
 } // namespace
+
+std::optional<std::vector<ip_address>> machine_addresses() {
+  std::vector<ip_address> out;
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0)
+    return std::nullopt;
+  for (auto* at = list; at; at = at->ifa_next) {
+    if (!at->ifa_addr)
+      continue;
+    ip_sockaddr name;
+    std::memcpy(&name.storage, at->ifa_addr,
+                at->ifa_addr->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
+    if (auto ip = name.ip())
+      out.push_back(*ip);
+  }
+  ::freeifaddrs(list);
+  std::ranges::sort(out);
+  out.erase(std::ranges::unique(out).begin(), out.end());
+  return out;
+}
 
 std::optional<draft> compile(config::proxy_config config, const config::sources& from,
                              uint64_t generation, missing_ca missing,
@@ -133,7 +150,7 @@ std::optional<draft> compile(config::proxy_config config, const config::sources&
     rules.hooks = policy::hook_set::make(config.mitm_hooks);
   rules.allowed = compile_patterns(config.allowed_domains, "allowed_domains", problems);
   rules.denied = compile_patterns(config.denied_domains, "denied_domains", problems);
-  rules.local_addresses = interface_addresses();
+  rules.local_addresses = machine_addresses().value_or(std::vector<ip_address>{});
   if (config.mitm.enabled && from.before_secrets)
     from.before_secrets(); // the CA has a key
   out.ca = find_ca(config, missing, problems);
@@ -153,21 +170,24 @@ snapshot_ptr complete(draft what, std::vector<policy::socket_address> own_listen
   auto out = std::make_shared<snapshot>();
   out->generation = what.rules->generation;
   what.rules->own_listeners = std::move(own_listeners);
-  if (what.config->allow_upstream_proxy) {
-    std::vector<std::string> warnings;
-    if (from.before_secrets && has_upstream_credentials(from))
-      from.before_secrets();
-    out->upstreams = {proxy_variables(from), *what.rules, warnings};
-    for (auto& text : warnings) {
-      auto p = problem_of("", std::move(text));
-      p.level = config::problem::severity::warning;
-      problems.push_back(std::move(p));
-    }
-  }
+  if (what.config->allow_upstream_proxy)
+    out->upstreams = find_upstreams(from, *what.rules, problems);
   out->config = std::move(what.config);
   out->rules = std::move(what.rules);
   out->trust = std::move(what.trust);
   out->ca = std::move(what.ca);
+  return out;
+}
+
+snapshot_ptr move_to(const snapshot& now, std::vector<ip_address> addresses,
+                     const config::sources& from, std::vector<config::problem>& problems) {
+  auto out = std::make_shared<snapshot>(now);
+  auto rules = std::make_shared<policy::rules>(*now.rules);
+  rules->generation = ++out->generation;
+  rules->local_addresses = std::move(addresses);
+  if (now.config->allow_upstream_proxy)
+    out->upstreams = find_upstreams(from, *rules, problems);
+  out->rules = std::move(rules);
   return out;
 }
 

@@ -54,6 +54,16 @@ void write_trust_bundle(const config::proxy_config& config, const config::source
                                     const config::sources& from,
                                     std::vector<config::problem>& problems);
 
+/// The addresses of this machine's interfaces, sorted. @returns nothing when they cannot be read.
+[[nodiscard]] std::optional<std::vector<ip_address>> machine_addresses();
+
+/// The policy of `now` on a machine with other addresses: nothing else is loaded again, so that
+/// what was set at run time stays. Its generation is the next one.
+/// @param problems  A warning is appended for each proxy variable that names ourselves now.
+[[nodiscard]] snapshot_ptr move_to(const snapshot& now, std::vector<ip_address> addresses,
+                                   const config::sources& from,
+                                   std::vector<config::problem>& problems);
+
 /// What a daemon would start with, compiled without binding anything: its listeners stand where the
 /// configuration says (port 0: nowhere).
 /// @param check_patterns  As for `config::load`.

@@ -130,7 +130,8 @@ public:
   const client_address from;
   const endpoint serves;
   const uint64_t id;
-  bool is_stream = false; ///< Of another connection, which is the one that counts.
+  bool is_stream = false;    ///< Of another connection, which is the one that counts.
+  bool dialled_here = false; ///< This process is its other end: nothing it asks for is served.
   uint64_t bytes_up = 0;
   uint64_t bytes_down = 0;
   uint32_t requests = 0;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "actors/dial.hpp"
-#include "actors/sockaddr.hpp"
+#include "actors/loop/local_address.hpp"
 
 namespace proxy {
 
@@ -47,9 +47,18 @@ caf::error to_error(int error, const ip_address& address, uint16_t port) {
   return caf::make_error(code, std::move(text));
 }
 
+/// Whether a connection may lead back to us unnoticed, so that its own end is to be remembered.
+/// Without Via any may, by way of an address translator. Otherwise only one to a port that we
+/// listen on: the policy refuses our addresses, but one that has just come is not known yet.
+bool may_lead_back(const connection& c, uint16_t port) {
+  const auto& own = c.shard.policy->rules->own_listeners;
+  return !c.shard.config().via ||
+         std::ranges::find(own, port, &policy::socket_address::port) != own.end();
+}
+
 /// Starts a connect(2). @returns 0, or why it failed at once.
-int begin_connect(connection& c, socket& to, const ip_address& address, uint16_t port) {
-  auto name = make_sockaddr(address, port);
+int begin_connect(connection& c, upstream& to, uint16_t port) {
+  auto name = make_sockaddr(to.address, port);
   auto fd = ::socket(name.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (fd < 0)
     return errno;
@@ -60,7 +69,11 @@ int begin_connect(connection& c, socket& to, const ip_address& address, uint16_t
     ::close(fd);
     return error;
   }
-  return to.open(c.shard.loop, fd, &c.wakes) ? 0 : errno;
+  if (may_lead_back(c, port)) {
+    if (auto from = local_address(fd); from.ip())
+      to.from = c.shard.process->dialled.add(ends_of(*from.ip(), from.port(), to.address, port));
+  }
+  return to.io.raw.open(c.shard.loop, fd, &c.wakes) ? 0 : errno;
 }
 
 caf::error outdated() {
@@ -103,7 +116,7 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const 
     if (next < order.size()) {
       auto made = std::make_unique<upstream>();
       made->address = order[next++];
-      auto error = begin_connect(c, made->io.raw, made->address, port);
+      auto error = begin_connect(c, *made, port);
       if (error != 0) {
         last = to_error(error, made->address, port);
         continue;
@@ -136,6 +149,8 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const 
 task<caf::error> wait_dialling(connection& c, const exchange& x, steady_time deadline,
                                std::string_view late) {
   auto in_time = co_await c.wakes.until(deadline);
+  if (c.client.dead())
+    co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
   if (is_outdated(c, x))
     co_return outdated();
   co_return in_time ? caf::error{} : caf::make_error(errc::connection_timeout, std::string{late});

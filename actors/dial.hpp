@@ -19,7 +19,8 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const 
                                                            uint16_t port, steady_time deadline);
 
 /// Waits for news of what is dialled.
-/// @returns nothing, errc::connection_timeout (context: `late`), or errc::policy_changed.
+/// @returns nothing, errc::connection_timeout (context: `late`), errc::policy_changed, or
+///          errc::cancelled when the client has gone.
 task<caf::error> wait_dialling(connection& c, const exchange& x, steady_time deadline,
                                std::string_view late);
 

@@ -24,16 +24,34 @@ caf::error bad(const upstream_proxy_name& name, const std::string& what) {
   return caf::make_error(errc::bad_response, "upstream proxy " + name.text + ": " + what);
 }
 
-/// Asks the upstream proxy for a tunnel (RFC 9110 §9.3.6).
-task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
-  upstream_proxy_name name{*x.via};
-  auto target = x.target.host.in_url() + ':' + std::to_string(x.target.port);
+/// The same error, which tells that it is the proxy's and not the target's.
+caf::error of_proxy(const upstream_proxy_name& name, const caf::error& why) {
+  return caf::make_error(code_of(why), "upstream proxy " + name.text + ": " + context_of(why));
+}
+
+/// 1xx responses before the final one. Beyond it the proxy is not understood.
+constexpr int max_interim_heads = 32;
+
+/// The request for a tunnel (RFC 9110 §9.3.6): nothing of the client's but the way its request
+/// came.
+std::string connect_request(const connection& c, const exchange& x) {
+  // A scope id means nothing beyond this machine (RFC 6874 §3).
+  auto v6 = x.target.host.ip() && !x.target.host.ip()->is_v4();
+  auto name = v6 ? '[' + x.target.host.text() + ']' : x.target.host.text();
+  auto target = name + ':' + std::to_string(x.target.port);
   auto request = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
   if (auto credentials = proxy_authorization(*x.via); !credentials.empty())
     request += "Proxy-Authorization: " + credentials + "\r\n";
-  request += "\r\n";
-  auto deadline = c.in(c.timeouts().connect);
-  auto late = "upstream proxy " + name.text + " does not answer";
+  request += x.via_lines;
+  if (auto name_of_us = pseudonym_of(c); !name_of_us.empty())
+    request.append("Via: 1.1 ").append(name_of_us).append("\r\n");
+  return request += "\r\n";
+}
+
+task<caf::error> send_request(connection& c, upstream& u, const exchange& x, steady_time deadline) {
+  upstream_proxy_name name{*x.via};
+  auto late = "upstream proxy " + name.text + " takes no request";
+  auto request = connect_request(c, x);
   while (!request.empty()) {
     auto sent = u.io.write(request);
     if (sent.ok()) {
@@ -45,9 +63,16 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
       co_return bad(name, "closed the connection");
     }
   }
-  std::string head;
+  co_return caf::none;
+}
+
+/// Reads one response head and not a byte more: what follows belongs to the tunnel.
+task<caf::error> read_answer(connection& c, upstream& u, const exchange& x, steady_time deadline,
+                             std::string& head) {
+  upstream_proxy_name name{*x.via};
+  auto late = "upstream proxy " + name.text + " does not answer";
+  head.clear();
   for (;;) {
-    // One byte more than the head belongs to the tunnel already: read no further than its end.
     char byte = 0;
     auto got = u.io.read({&byte, 1});
     if (got.ok()) {
@@ -55,31 +80,53 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
       if (head.size() > c.shard.config().limits.max_head_bytes)
         co_return bad(name, "sends an endless head");
       if (byte == '\n' && http1::find_head_end(head, head.size() > 4 ? head.size() - 4 : 0))
-        break;
+        co_return caf::none;
     } else if (got.blocked()) {
       if (auto err = co_await wait_dialling(c, x, deadline, late))
         co_return std::move(err);
     } else {
-      co_return bad(name, "closed the connection");
+      co_return bad(name, head.empty() ? "closed the connection without an answer"
+                                       : "closed the connection within its answer");
     }
   }
-  http1::head_limits limits{c.shard.config().limits.max_head_bytes,
-                            c.shard.config().limits.max_header_fields};
-  auto& res = c.shard.response;
-  if (auto err = http1::decode_response(head, limits, false, true, res))
-    co_return bad(name, context_of(err));
-  if (res.status < 200 || res.status > 299)
-    co_return bad(name, "answered " + std::to_string(res.status) + " to CONNECT");
-  co_return caf::none;
+}
+
+/// Asks the upstream proxy for a tunnel. @returns nothing when `u` is one.
+task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
+  upstream_proxy_name name{*x.via};
+  const auto& config = c.shard.config();
+  http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
+  auto deadline = c.in(c.timeouts().connect);
+  auto err = co_await send_request(c, u, x, deadline);
+  if (err)
+    co_return std::move(err);
+  std::string head;
+  for (int interim = 0; interim <= max_interim_heads; ++interim) {
+    err = co_await read_answer(c, u, x, deadline, head);
+    if (err)
+      co_return std::move(err);
+    auto& res = c.shard.response;
+    err = http1::decode_response(head, limits, false, true, res);
+    if (err)
+      co_return bad(name, context_of(err));
+    if (res.status == 407)
+      co_return caf::make_error(errc::bad_response, asks_for_credentials(*x.via));
+    if (res.status > 299 || res.status == 101)
+      co_return bad(name, "answered " + std::to_string(res.status) + " to CONNECT");
+    if (res.status >= 200)
+      co_return caf::none;
+  }
+  co_return bad(name, "answers nothing but interim responses");
 }
 
 } // namespace
 
 task<caf::expected<std::unique_ptr<upstream>>>
 dial_through(connection& c, const exchange& x, const policy::permit&, tls::alpn offer) {
+  upstream_proxy_name name{*x.via};
   auto addresses = co_await addresses_of(c, x.via->host);
   if (!addresses)
-    co_return std::move(addresses.error());
+    co_return of_proxy(name, addresses.error());
   if (is_outdated(c, x))
     co_return caf::make_error(errc::policy_changed,
                               "the policy changed while " + name_of(x.via) + " was looked up");
@@ -91,12 +138,12 @@ dial_through(connection& c, const exchange& x, const policy::permit&, tls::alpn 
                                 "upstream proxy " + name_of(x.via) + " is this proxy itself");
   auto dialled = co_await connect_any(c, x, *addresses, x.via->port, c.in(c.timeouts().connect));
   if (!dialled)
-    co_return std::move(dialled.error());
+    co_return of_proxy(name, dialled.error());
   auto u = std::move(*dialled);
   if (x.via->tls) {
     auto err = co_await secure(c, x, *u, x.via->host, x.via->port);
     if (err)
-      co_return std::move(err);
+      co_return of_proxy(name, err);
   }
   if (needs_tunnel(x)) {
     auto err = co_await ask_for_tunnel(c, *u, x);

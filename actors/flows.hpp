@@ -76,7 +76,9 @@ struct exchange {
   policy::target target;
   std::string head;     ///< Rewritten, ready to be sent upstream.
   std::string received; ///< HTTP: the head as it came, to be judged by a newer policy.
-  std::string offered;  ///< Protocols to switch to, as they are offered upstream; "" for none.
+  /// Via lines of that head, for a CONNECT of our own that goes before it.
+  std::string via_lines;
+  std::string offered; ///< Protocols to switch to, as they are offered upstream; "" for none.
   std::vector<std::string> held_back; ///< Names that its trailers must not carry.
   http1::framing body = http1::framing::none;
   uint64_t content_length = 0;
@@ -155,8 +157,14 @@ task<> relay(connection& c);
 task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const exchange& x,
                                                     const policy::route& to, tls::alpn offer);
 
+/// What Via says of us; "" with `via = false`.
+[[nodiscard]] std::string_view pseudonym_of(const connection& c) noexcept;
+
+/// Whether a request has been through this proxy already. @returns errc::loop_detected then.
+[[nodiscard]] caf::error check_loop(connection& c, const http1::head* head);
+
 /// Connects through an upstream proxy: CONNECT for whatever is not a plain request, which takes the
-/// bare connection.
+/// bare connection (`needs_tunnel`).
 /// @param judged  Proof that the policy allows the target; its addresses are the proxy's business.
 /// @returns errc::policy_changed as `dial`.
 task<caf::expected<std::unique_ptr<upstream>>>

@@ -3,6 +3,7 @@
 #include "actors/http2/dial.hpp"
 #include "actors/intercept.hpp"
 #include "actors/pump.hpp"
+#include "actors/upstream_name.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/login.hpp"
 #include "protocols/http1/rewrite.hpp"
@@ -231,15 +232,17 @@ step transfer::settle_head(std::string_view bytes) {
       return fail(errc::bad_response, "the upstream does not switch the protocol");
     if (res.status == 101 && !switches)
       return fail(errc::bad_response, "101 to a protocol that was not offered");
+    // The client knows nothing of that proxy, and has no credentials for it.
+    if (res.status == 407 && x_.via && !needs_tunnel(x_))
+      return fail(errc::bad_response, asks_for_credentials(*x_.via));
     if (res.status >= 200 || switches)
       return begin_body(rest);
     if (++interim_heads_ > max_interim_heads)
       return fail(errc::bad_response, "too many interim responses");
     if (!x_.client_1_0) {
       std::string interim;
-      http1::rewrite_response(
-        res, {.via = config.via ? product : std::string_view{}, .received = version_of(u_)}, false,
-        interim);
+      http1::rewrite_response(res, {.via = pseudonym_of(c_), .received = version_of(u_)}, false,
+                              interim);
       auto sent = c_.client.write(interim);
       // Interim responses are optional: one that does not fit at once is dropped whole, never cut.
       // (Under TLS it is sealed by then and can no longer be dropped.)
@@ -272,7 +275,7 @@ step transfer::begin_body(std::string_view rest) {
     x_.keep_alive && !c_.draining && res.body != http1::framing::until_close && up_.finished();
   reusable_ = res.keep_alive && body != http1::framing::until_close && !switches;
   out.clear();
-  http1::rewrite_options options{.via = c_.shard.config().via ? product : std::string_view{},
+  http1::rewrite_options options{.via = pseudonym_of(c_),
                                  .keep_upgrade = switches,
                                  .close = !keep_client_ && !switches,
                                  .received = version_of(u_)};

@@ -10,6 +10,7 @@
 #include <future>
 #include <thread>
 
+#include "actors/address_watch.hpp"
 #include "actors/compile.hpp"
 #include "actors/cores.hpp"
 #include "actors/generation.hpp"
@@ -60,10 +61,17 @@ struct network_proxy::impl {
   audit_actor audit;
   ca_actor ca;
   policy_store_actor store;
+  address_watch_actor addresses;
   std::shared_ptr<shutdown_result> over = std::make_shared<shutdown_result>();
 
   ~impl() {
     caf::scoped_actor self{system};
+    if (addresses) {
+      self->monitor(addresses);
+      self->send(addresses, atom::abort_v);
+      self->receive([](const caf::down_msg&) {});
+      addresses = nullptr;
+    }
     for (auto& w : workers)
       if (w.shard) {
         self->monitor(w.shard);
@@ -119,6 +127,11 @@ struct network_proxy::impl {
     }
   }
 
+  void watch_addresses() {
+    caf::actor_config on{workers.front().loop.get()};
+    addresses = system.spawn_impl<address_watch, caf::hidden>(on, store);
+  }
+
   template <class Answer, class Handle, class... Ts>
   [[nodiscard]] std::optional<Answer> ask_once(const Handle& whom, Ts... xs) {
     std::optional<Answer> out;
@@ -160,6 +173,7 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
     policy_store, store_start{std::move(from), first.next, first.listeners, made->shards(),
                               made->audit, made->process});
   made->install(first);
+  made->watch_addresses();
   for (const auto& l : first.listeners)
     log.info("msg=listening listener={} address={}", to_string(l->serves), l->address());
   if (!config.enabled)

@@ -30,19 +30,22 @@ void log_listeners(const store_start& now, const listener_set& before) {
                              l->address());
 }
 
-/// Every shard serves the new generation.
+/// Every shard serves the new generation. Nobody waits for one that came by itself.
 void settled(store_pointer self, std::vector<std::string> changed, uint64_t closed,
-             outcome_promise& done) {
+             std::optional<outcome_promise>& done) {
   auto& now = self->state.now;
-  now.process->log->info("msg=reloaded generation={} mode={} enabled={} closed_tunnels={}",
-                         now.current->generation, policy::to_string(now.current->rules->mode),
-                         now.current->rules->enabled, closed);
+  now.process->log->info("msg={} generation={} mode={} enabled={} closed_tunnels={}",
+                         done ? "reloaded" : "addresses_changed", now.current->generation,
+                         policy::to_string(now.current->rules->mode), now.current->rules->enabled,
+                         closed);
   if (!now.current->rules->enabled)
     now.process->log->warn(
       "msg=disabled detail=\"enabled is false: nothing is bound, waiting for a reload\"");
-  reload_outcome outcome;
-  outcome.report = reload_report{now.current->generation, std::move(changed), closed};
-  done.deliver(std::move(outcome));
+  if (done) {
+    reload_outcome outcome;
+    outcome.report = reload_report{now.current->generation, std::move(changed), closed};
+    done->deliver(std::move(outcome));
+  }
   next_change(self);
 }
 
@@ -53,7 +56,8 @@ void settled(store_pointer self, std::vector<std::string> changed, uint64_t clos
   std::abort();
 }
 
-void push(store_pointer self, std::vector<std::string> changed, outcome_promise done) {
+void push(store_pointer self, std::vector<std::string> changed,
+          std::optional<outcome_promise> done) {
   struct tally {
     size_t waiting;
     uint64_t closed = 0;
@@ -111,18 +115,40 @@ void change(store_pointer self, const config::sources& from, outcome_promise don
   push(self, std::move(changed), std::move(done));
 }
 
+/// Puts the machine's addresses of now in force, if that makes a difference. What cannot be read
+/// stays as it was: the next change, or reload, reads again.
+void change_addresses(store_pointer self) {
+  auto& now = self->state.now;
+  self->state.addresses_waiting = false;
+  const auto& rules = *now.current->rules;
+  auto on_all = std::ranges::any_of(rules.own_listeners, [](const policy::socket_address& own) {
+    return own.ip == ip_address{} || own.ip == ip_address::v4(0);
+  });
+  auto found = on_all && !self->state.draining ? now.addresses() : std::nullopt;
+  if (!found || *found == rules.local_addresses)
+    return next_change(self);
+  std::vector<config::problem> problems;
+  now.current = move_to(*now.current, std::move(*found), now.from, problems);
+  for (const auto& p : problems)
+    now.process->log->warn("msg=config_warning detail=\"{}\"", p.str());
+  push(self, {}, std::nullopt);
+}
+
+/// Runs a change when those before it are done.
+void run_in_turn(store_pointer self, std::function<void()> run) {
+  if (std::exchange(self->state.busy, true))
+    self->state.waiting.push_back(std::move(run));
+  else
+    run();
+}
+
 outcome_promise enqueue(store_pointer self, config::sources from) {
   auto done = self->make_response_promise<reload_outcome>();
-  auto& s = self->state;
-  if (s.waiting.size() >= max_waiting_changes) {
+  if (self->state.waiting.size() >= max_waiting_changes) {
     refuse(done, "too many changes are waiting");
     return done;
   }
-  auto run = [self, from = std::move(from), done] { change(self, from, done); };
-  if (std::exchange(s.busy, true))
-    s.waiting.push_back(std::move(run));
-  else
-    run();
+  run_in_turn(self, [self, from = std::move(from), done] { change(self, from, done); });
   return done;
 }
 
@@ -139,6 +165,10 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
   });
   return {
     [self](atom::current) { return self->state.now.current; },
+    [self](atom::addresses) {
+      if (!std::exchange(self->state.addresses_waiting, true))
+        run_in_turn(self, [self] { change_addresses(self); });
+    },
     [self](atom::drain) {
       self->state.draining = true;
       std::erase_if(self->state.now.listeners,

@@ -15,6 +15,9 @@ using policy_store_actor = caf::typed_actor<
   // The policy in force (for the admin API and `explain`; connections hold what was pushed to
   // them).
   caf::replies_to<atom::current>::with<snapshot_ptr>,
+  // The machine's addresses may have changed: read them, and if they have, and a listener stands on
+  // all of them, make it a generation. Nothing else is loaded again.
+  caf::reacts_to<atom::addresses>,
   // The proxy ends: let go of the sockets, refuse further changes.
   caf::reacts_to<atom::drain>,
   // The sockets listened on.

@@ -9,6 +9,7 @@
 
 #include "actors/audit.hpp"
 #include "actors/bound_listener.hpp"
+#include "actors/compile.hpp"
 #include "actors/policy_store.hpp"
 #include "actors/shard.hpp"
 #include "actors/shard_core.hpp"
@@ -26,6 +27,8 @@ struct store_start {
   std::vector<shard_actor> shards;
   audit_actor audit;
   std::shared_ptr<process_state> process;
+  /// Reads the addresses of this machine; tests have others.
+  std::function<std::optional<std::vector<ip_address>>()> addresses = machine_addresses;
 };
 
 struct policy_store_state {
@@ -37,6 +40,7 @@ struct policy_store_state {
   std::deque<std::function<void()>> waiting;
   bool busy = false;
   bool draining = false;
+  bool addresses_waiting = false; ///< Among `waiting`, where one such change is enough.
 };
 
 policy_store_actor::behavior_type

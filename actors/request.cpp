@@ -4,6 +4,7 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
+#include "actors/loop/local_address.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
 #include "policy/inner.hpp"
@@ -112,6 +113,12 @@ caf::error find_target_inside(const interception& inside, const http1::request& 
   return caf::none;
 }
 
+/// A tunnel that is asked for in the client's stead has come the same way as its request.
+void keep_via_lines(const http1::request& req, exchange& x) {
+  if (x.via && needs_tunnel(x))
+    http1::append_via_lines(req, x.via_lines);
+}
+
 /// What hooks do to the head.
 void apply(const policy::mitm_hook& hook, http1::rewrite_options& options,
            std::vector<http1::field>& set) {
@@ -136,12 +143,10 @@ std::vector<std::string> names_in(const policy::mitm_hook& hook) {
 /// Judges what a permitted request that is read asks for, and writes the head to send.
 verdict prepare(connection& c, http1::request& req, http1::request_target& target, exchange& x,
                 policy::permit permit) {
-  const auto& config = c.shard.config();
   const auto& rules = *c.shard.policy->rules;
   x.under = c.shard.policy;
   x.via = x.under->upstreams.choose(x.target);
-  http1::rewrite_options options{.via = config.via ? product : std::string_view{},
-                                 .received = c.is_stream ? "2.0" : ""};
+  http1::rewrite_options options{.via = pseudonym_of(c), .received = c.is_stream ? "2.0" : ""};
   auto& fields = c.shard.fields;
   fields.clear();
   x.held_back.clear();
@@ -171,6 +176,7 @@ verdict prepare(connection& c, http1::request& req, http1::request_target& targe
     http1::rewrite_request_for_proxy(req, target, options, proxy_authorization(*x.via), x.head);
   else
     http1::rewrite_request(req, target, options, x.head);
+  keep_via_lines(req, x);
   return permit;
 }
 
@@ -214,6 +220,10 @@ verdict judge_tunnel_target(connection& c, exchange& x, bool by_decider) {
   return std::get<policy::permit>(std::move(judged));
 }
 
+std::string_view pseudonym_of(const connection& c) noexcept {
+  return c.shard.config().via ? std::string_view{c.shard.process->pseudonym} : std::string_view{};
+}
+
 namespace {
 
 /// Finds out who asks, where that has to be said (RFC 9110 §11.7), and takes nobody for the one
@@ -237,7 +247,36 @@ std::optional<policy::denial> identify(connection& c, const http1::request& req,
   return client_required();
 }
 
+/// Whether this process is at the other end of a client's connection. Asked before its first
+/// request is served: by then whoever made it has written down that it did.
+bool came_from_us(const connection& c) {
+  const auto& dialled = c.shard.process->dialled;
+  if (dialled.empty() || c.from.unix_socket)
+    return false;
+  auto is_ours = [&](const ip_sockaddr& to) {
+    return dialled.contains(
+      ends_of(c.from.ip, c.from.port, to.ip().value_or(ip_address{}), to.port()));
+  };
+  auto descriptor = c.client.raw.descriptor();
+  if (is_ours(local_address(descriptor)))
+    return true;
+  auto meant = translated_address(descriptor);
+  return meant && is_ours(*meant);
+}
+
 } // namespace
+
+caf::error check_loop(connection& c, const http1::head* head) {
+  const auto& process = *c.shard.process;
+  auto named = head && http1::has_passed(*head, process.pseudonym);
+  if (!c.inside && c.requests <= 1)
+    c.dialled_here = came_from_us(c);
+  if (!named && !c.dialled_here)
+    return caf::none;
+  std::string how = named ? "Via names this proxy" : "this proxy itself has made the connection";
+  c.shard.log().warn("msg=loop_detected client={} cause=\"{}\"", c.from.str(), how);
+  return caf::make_error(errc::loop_detected, std::move(how));
+}
 
 verdict judge_request(connection& c, std::string_view head, exchange& x, bool by_decider) {
   auto& req = c.shard.request;
@@ -246,6 +285,8 @@ verdict judge_request(connection& c, std::string_view head, exchange& x, bool by
   if (auto err = http1::decode_request(head, limits, req))
     return err;
   take_over(req, x);
+  if (auto err = check_loop(c, &req))
+    return err;
   x.received = head;
   if (c.inside)
     return judge_inside(c, req, x);
@@ -274,6 +315,7 @@ verdict judge_request(connection& c, std::string_view head, exchange& x, bool by
     return prepare(c, req, target, x, std::move(permit));
   x.under = c.shard.policy;
   x.via = x.under->upstreams.choose(x.target);
+  keep_via_lines(req, x);
   return permit;
 }
 

@@ -3,6 +3,7 @@
 #include <caf/send.hpp>
 #include <random>
 
+#include "actors/answers.hpp"
 #include "actors/connection.hpp"
 #include "actors/users.hpp"
 
@@ -28,6 +29,16 @@ std::string record_of_method(std::string_view method) {
   return std::string{method.substr(0, longest)};
 }
 
+std::string to_hex(uint64_t x) {
+  static constexpr char hex[] = "0123456789abcdef";
+  std::string digits(16, '0');
+  for (auto& digit : digits) {
+    digit = hex[x & 15];
+    x >>= 4;
+  }
+  return digits;
+}
+
 /// The audit event of a refusal, as an allowed one of the baseline until more is said.
 audit_event event_of(const blocked_request& entry, uint64_t generation) {
   audit_event event;
@@ -47,6 +58,9 @@ audit_event event_of(const blocked_request& entry, uint64_t generation) {
 
 } // namespace
 
+process_state::process_state(size_t shards)
+  : pseudonym(std::string{product} + '-' + to_hex(random_seed())), connections(shards) {}
+
 shard_core::shard_core(event_loop& on, size_t number, std::shared_ptr<process_state> shared)
   : loop(on), index(number), process(std::move(shared)), pool(on), id_seed_(random_seed()) {
   loop.memory().belong_to(process->memory);
@@ -55,16 +69,9 @@ shard_core::shard_core(event_loop& on, size_t number, std::shared_ptr<process_st
 shard_core::~shard_core() { loop.memory().leave(); }
 
 std::string shard_core::new_request_id() {
-  static constexpr char hex[] = "0123456789abcdef";
   // The shard's number in the top byte before mixing: two shards never make the same id from one
   // seed.
-  auto x = mix((id_seed_ + ++id_count_) ^ uint64_t{index} << 56);
-  std::string id(16, '0');
-  for (auto& digit : id) {
-    digit = hex[x & 15];
-    x >>= 4;
-  }
-  return id;
+  return to_hex(mix((id_seed_ + ++id_count_) ^ uint64_t{index} << 56));
 }
 
 void shard_core::record(audit_event event) {

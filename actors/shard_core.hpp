@@ -14,6 +14,7 @@
 #include "actors/loop/datagram_socket.hpp"
 #include "actors/loop/event_loop.hpp"
 #include "actors/messages.hpp"
+#include "actors/own_sockets.hpp"
 #include "actors/policy_store.hpp"
 #include "actors/resolver.hpp"
 #include "actors/shard.hpp"
@@ -34,7 +35,10 @@ struct peer_handles {
 
 /// What all shards share: counters that only grow or are owned by one writer each. No locks.
 struct process_state {
-  explicit process_state(size_t shards) : connections(shards) {}
+  explicit process_state(size_t shards);
+
+  /// Our name in Via: no other process has it, so that a request which carries it has been here.
+  const std::string pseudonym;
 
   std::atomic<uint64_t> next_blocked_id{1};
   std::atomic<uint64_t> next_connection_id{1};
@@ -46,6 +50,8 @@ struct process_state {
   std::atomic<uint64_t> udp_associations{0};  ///< Live ones.
   std::atomic<uint64_t> admin_connections{0}; ///< Live ones.
   memory_budget memory;
+  own_sockets dialled;             ///< Connections to upstreams that may lead back to us (`dial`).
+  own_sockets association_sockets; ///< Where UDP clients send to.
   std::atomic<uint64_t> audit_waiting{0}; ///< Events sent to the audit actor and not yet written.
   std::atomic<uint64_t> audit_dropped{0}; ///< Events not sent because too many waited.
   std::shared_ptr<spdlog::logger> log;    ///< Never null.

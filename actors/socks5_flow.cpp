@@ -4,7 +4,7 @@
 #include "actors/association.hpp"
 #include "actors/flows.hpp"
 #include "actors/intercept.hpp"
-#include "actors/sockaddr.hpp"
+#include "actors/loop/local_address.hpp"
 #include "actors/users.hpp"
 #include "protocols/socks5/auth.hpp"
 #include "protocols/socks5/greeting.hpp"
@@ -106,12 +106,6 @@ task<bool> authenticate(connection& c, steady_time deadline) {
   co_return sent&& known;
 }
 
-ip_sockaddr local_address(const socket& s) {
-  ip_sockaddr out;
-  (void)::getsockname(s.descriptor(), out.get(), &out.size);
-  return out;
-}
-
 std::string success(const ip_sockaddr& bound) {
   return socks5::encode_reply(socks5::reply_code::succeeded, bound.ip().value_or(ip_address{}),
                               bound.port());
@@ -125,7 +119,7 @@ task<after> open_socks_tunnel(connection& c, exchange& x) {
   auto next = co_await reach_tunnel(c, x, std::get<policy::permit>(std::move(judged)));
   if (next == after::tunnel || next == after::first_bytes) {
     const auto& reached = next == after::tunnel ? c.server : c.ahead;
-    c.first_down = success(local_address(reached->io.raw));
+    c.first_down = success(local_address(reached->io.raw.descriptor()));
   }
   co_return next;
 }
@@ -178,6 +172,8 @@ task<after> socks5_flow(connection& c) {
     wrong = caf::make_error(errc::unsupported_command, std::string{"BIND"});
   else if (c.shard.loop.memory().is_full())
     wrong = out_of_memory(c);
+  else
+    wrong = check_loop(c, nullptr);
   if (wrong)
     co_return co_await fault(c, x, wrong);
   x.target.host = target.host;

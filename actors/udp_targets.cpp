@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "policy/ip_class.hpp"
 #include "protocols/socks5/datagram.hpp"
 
 namespace proxy {
@@ -48,6 +49,11 @@ void udp_targets::open(udp_target& t) {
   forget_peer(t);
   const auto& ip = t.way->addresses()[t.chosen];
   t.at = make_sockaddr(ip, t.to.port);
+  t.stands_for = policy::embedded_v4(ip);
+  if (t.stands_for.value_or(ip) == ip_address::v4(0))
+    t.stands_for = ip_address::v4(0x7F000001); // as Linux takes it
+  else if (ip == ip_address{})
+    t.stands_for = ip_address::parse("::1");
   t.is = udp_target::state::open;
   by_peer_[{ip, t.to.port}] = &t; // two names of one address: answers belong to the newer
   last_from_ = nullptr;

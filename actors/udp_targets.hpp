@@ -29,6 +29,7 @@ struct udp_target {
   std::optional<policy::route> way; ///< Proof that `at` may be sent to.
   size_t chosen = 0;                ///< Which of its addresses `at` is.
   ip_sockaddr at;
+  std::optional<ip_address> stands_for; ///< Where `at` leads to, if its address spells another one.
   steady_time closed_until{};
   snapshot_ptr under;               ///< The policy that it was judged under.
   std::vector<std::string> waiting; ///< Data of datagrams that came while it was resolved.

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "actors/own_sockets.hpp"
 #include "actors/transport.hpp"
 #include "config/proxy_config.hpp"
 
@@ -34,6 +35,7 @@ public:
   uint64_t generation = 0; ///< Of the policy that its address was vetted under.
   bool reused = false;     ///< Has served an exchange before.
   bool logged_in = false;  ///< May have a user of its own (RFC 4559): never for another client.
+  own_sockets::entry from; ///< Its own end, if it may lead back to us.
 
 private:
   friend class upstream_pool;

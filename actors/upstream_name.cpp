@@ -4,6 +4,12 @@
 
 namespace proxy {
 
+std::string asks_for_credentials(const policy::upstream_proxy& p) {
+  auto who = "upstream proxy " + upstream_proxy_name{p}.text + ": ";
+  return who + (p.credentials.empty() ? "asks for credentials (407), and its URL has none"
+                                      : "does not take the credentials of its URL (407)");
+}
+
 std::string proxy_authorization(const policy::upstream_proxy& p) {
   if (p.credentials.empty())
     return {};

@@ -18,6 +18,9 @@ struct upstream_proxy_name {
   return p ? upstream_proxy_name{*p}.text : std::string{};
 }
 
+/// What is wrong when an upstream proxy answers 407.
+[[nodiscard]] std::string asks_for_credentials(const policy::upstream_proxy& p);
+
 /// The value of Proxy-Authorization (RFC 7617); "" without credentials.
 [[nodiscard]] std::string proxy_authorization(const policy::upstream_proxy& p);
 

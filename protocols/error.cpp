@@ -31,6 +31,7 @@ std::string to_string(errc code) {
     case errc::tls_handshake: return "tls_handshake_error";
     case errc::no_common_protocol: return "no_common_protocol";
     case errc::misdirected: return "misdirected_request";
+    case errc::loop_detected: return "loop_detected";
     case errc::bad_response: return "http_protocol_error";
     case errc::response_timeout: return "http_response_timeout";
     case errc::closed: return "closed";

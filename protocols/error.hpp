@@ -49,6 +49,8 @@ enum class errc : uint8_t {
   /// A request inside a tunnel, or the handshake that opened it, names another host than the tunnel
   /// leads to. Context: both names.
   misdirected,
+  /// A request has come back to the proxy that sent it. Context: how that was seen.
+  loop_detected,
   /// The upstream broke HTTP. Context: field and byte offset.
   bad_response,
   /// The upstream did not answer in time.
@@ -93,6 +95,7 @@ inline constexpr outcome outcomes[] = {
   {errc::tls_handshake, 502, "tls_protocol_error", 0x01},
   {errc::no_common_protocol, 502, "tls_protocol_error", 0x01},
   {errc::misdirected, 421, "http_request_error", 0x01},
+  {errc::loop_detected, 508, "proxy_loop_detected", 0x01},
   {errc::bad_response, 502, "http_protocol_error", 0x01},
   {errc::response_timeout, 504, "http_response_timeout", 0x01},
   {errc::closed, 0, "connection_terminated", 0x01},

@@ -303,6 +303,19 @@ void append_rest(const request& req, const request_target& target, const rewrite
 
 } // namespace
 
+bool has_passed(const head& h, std::string_view pseudonym) noexcept {
+  // The last word of an entry or not: a comment that names us tells of us all the same.
+  return std::ranges::any_of(h.fields, [&](const field& f) {
+    return ascii::equals_ignoring_case(f.name, "via") && f.value.find(pseudonym) != f.value.npos;
+  });
+}
+
+void append_via_lines(const head& h, std::string& out) {
+  for (const auto& f : h.fields)
+    if (ascii::equals_ignoring_case(f.name, "via"))
+      append_field(out, "Via", f.value);
+}
+
 void list_forwarded(const head& h, std::vector<field>& out) {
   nominated_names nominated{h};
   for (const auto& f : h.fields)

@@ -36,6 +36,13 @@ struct request_target {
 /// client's connection alone.
 void list_forwarded(const head& h, std::vector<field>& out);
 
+/// Whether a message has passed a proxy of this pseudonym (RFC 9110 §7.6.3), which must be unlike
+/// anybody else's.
+[[nodiscard]] bool has_passed(const head& h, std::string_view pseudonym) noexcept;
+
+/// Appends the Via lines of a head as they are: for a CONNECT of our own that goes before it.
+void append_via_lines(const head& h, std::string& out);
+
 /// What a forwarded head is given and loses.
 struct rewrite_options {
   std::string_view via;      ///< Pseudonym for Via, "" for none.

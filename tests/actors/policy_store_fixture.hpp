@@ -75,7 +75,8 @@ void ask(caf::event_based_actor* self, const policy_store_actor& store, const pe
 
 /// A store over two shards, its configuration file and managed file in a folder of their own.
 struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
-  policy_store_fixture() {
+  explicit policy_store_fixture(std::string stand_on = "127.0.0.1")
+    : bound_to(std::move(stand_on)) {
     configure("allowed_domains = [\"a.example\"]");
     for (auto& shard : shards)
       shard = std::make_shared<noted>();
@@ -90,7 +91,8 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
                                                 first.listeners,
                                                 {handles.begin(), handles.end()},
                                                 sys.spawn(mock_audit, audit_output),
-                                                process});
+                                                process,
+                                                [this] { return addresses; }});
     run();
   }
 
@@ -105,8 +107,17 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
   void configure(const std::string& lines, const std::string& daemon = "") {
     write("config.toml",
           config::test::newer(
-            "enabled = true\nenable_socks5 = false\nproxy_url = \"127.0.0.1:0\"\n" + lines) +
+            "enabled = true\nenable_socks5 = false\nproxy_url = \"" + bound_to + ":0\"\n" +
+            (bound_to == "127.0.0.1" ? "" : "dangerously_allow_non_loopback_proxy = true\n") +
+            lines) +
             "\n[network_proxy]\nadmin_url = \"http://127.0.0.1:0\"\n" + daemon);
+  }
+
+  /// The machine has these addresses from now on, and the store hears of it.
+  void move_machine(std::optional<std::vector<ip_address>> to) {
+    addresses = std::move(to);
+    self->send(store, atom::addresses_v);
+    run();
   }
 
   template <class... Ts>
@@ -144,11 +155,13 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
   snapshot_ptr current() { return asked<snapshot_ptr>(atom::current_v); }
   listener_set listeners() { return asked<listener_set>(atom::listen_v); }
 
+  std::string bound_to;
   std::ostringstream log;
   std::shared_ptr<process_state> process = std::make_shared<process_state>(2);
   std::shared_ptr<noted> shards[2];
   std::shared_ptr<std::string> audit_output = std::make_shared<std::string>();
   prepared first;
+  std::optional<std::vector<ip_address>> addresses; ///< Of this machine; none can be read at first.
   std::vector<mock_shard_actor> handles;
   policy_store_actor store;
 };

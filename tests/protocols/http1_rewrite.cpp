@@ -300,6 +300,32 @@ CAF_TEST(options add Connection and Via and keep Upgrade) {
   }
 }
 
+CAF_TEST(a head that has passed a proxy tells so in any of its Via lines) {
+  struct row {
+    std::string_view lines;
+    bool passed;
+    std::string_view kept;
+  };
+  for (auto& [lines, passed, kept] : std::initializer_list<row>{
+         {"A: me-01\r\n", false, ""},
+         {"Via: 1.1 me\r\n", false, "Via: 1.1 me\r\n"}, // the same product, another process
+         {"Via: 1.1 me-02\r\n", false, "Via: 1.1 me-02\r\n"},
+         {"Via: 1.1 me-01\r\n", true, "Via: 1.1 me-01\r\n"},
+         {"vIA: HTTP/1.1 me-01 (a, b)\r\n", true, "Via: HTTP/1.1 me-01 (a, b)\r\n"},
+         {"Via: 1.0 a,1.1 me-01, 2.0 b\r\n", true, "Via: 1.0 a,1.1 me-01, 2.0 b\r\n"},
+         {"Via: 1.0 a\r\nB: c\r\nVia: 1.1 me-01\r\n", true, "Via: 1.0 a\r\nVia: 1.1 me-01\r\n"},
+         {"Connection: Via\r\nVia: 1.1 me-01\r\n", true, "Via: 1.1 me-01\r\n"},
+         {"Via:\r\n", false, "Via: \r\n"},
+       }) {
+    CAF_MESSAGE(lines);
+    parsed_request parsed{"GET / HTTP/1.1\r\nHost: a.com\r\n" + std::string{lines} + "\r\n"};
+    CAF_CHECK_EQUAL(has_passed(parsed.req, "me-01"), passed);
+    std::string out;
+    append_via_lines(parsed.req, out);
+    CAF_CHECK_EQUAL(out, std::string{kept});
+  }
+}
+
 CAF_TEST(Via tells the version that was received) {
   auto out = forwarded("GET / HTTP/1.0", "", {"me", false, false});
   CAF_CHECK_EQUAL(out, "GET / HTTP/1.1\r\nHost: a.com\r\nVia: 1.0 me\r\n\r\n"s);
