@@ -125,15 +125,34 @@ std::optional<policy::denial> connection::judge_open(const snapshot_ptr& next) {
     vouched_by = next->config;
   if (udp)
     udp->judge_again();
-  if (inside) {
-    // What a decider admitted stays admitted by it; anything else has a rule in the new policy.
-    auto judged = policy::evaluate(*next->rules, inside->tunnel.to());
-    if (auto* again = std::get_if<policy::permit>(&judged)) {
-      inside->tunnel = std::move(*again);
-      inside->under = next;
-    }
+  if (inside)
+    if (auto why = judge_inside(next))
+      return why;
+  return running ? judge_running(next) : std::nullopt;
+}
+
+std::optional<policy::denial> connection::judge_inside(const snapshot_ptr& next) {
+  admission tunnel;
+  tunnel.to = inside->tunnel.to();
+  tunnel.by_decider = inside->tunnel.source() == policy::source::decider;
+  tunnel.intercepted = true;
+  if (auto why = judge_tunnel(*next, tunnel))
+    return why;
+  // What a decider admitted stays admitted by it; anything else has a rule in the new policy.
+  auto judged = policy::evaluate(*next->rules, inside->tunnel.to());
+  if (auto* again = std::get_if<policy::permit>(&judged)) {
+    inside->tunnel = std::move(*again);
+    inside->under = next;
   }
-  return running ? judge_head(running->received, false) : std::nullopt;
+  return std::nullopt;
+}
+
+std::optional<policy::denial> connection::judge_running(const snapshot_ptr& next) {
+  if (auto why = judge_head(running->received, false))
+    return why;
+  if (!server || !server->key.via.empty())
+    return std::nullopt;
+  return policy::judge_again(*next->rules, running->target, server->address, false, true);
 }
 
 std::optional<policy::denial> connection::judge_head(std::string_view head, bool by_decider) {
@@ -141,6 +160,9 @@ std::optional<policy::denial> connection::judge_head(std::string_view head, bool
   auto judged = judge_request(*this, head, now, by_decider);
   if (std::holds_alternative<policy::permit>(judged))
     return std::nullopt;
+  auto* error = std::get_if<caf::error>(&judged);
+  if (error && code_of(*error) == errc::head_too_large)
+    return std::nullopt; // it came while the limit was another
   auto* denial = std::get_if<policy::denial>(&judged);
   auto why = denial ? std::move(*denial) : not_judged();
   why.passed = nullptr; // its host passed when it came

@@ -91,6 +91,9 @@ public:
   void begin(std::unique_ptr<http2_stream> stream);
 
   [[nodiscard]] connection_info describe() const;
+  /// Judges the tunnel that requests come in, by a new policy, and takes over what admits it now.
+  /// @pre `inside`
+  [[nodiscard]] std::optional<policy::denial> judge_inside(const snapshot_ptr& next);
   /// Holds something that a new policy may refuse.
   [[nodiscard]] bool is_open_to_judgement() const noexcept { return tunnelling || running; }
   [[nodiscard]] const config::timeouts& timeouts() const noexcept {
@@ -123,8 +126,9 @@ public:
   std::unique_ptr<association> udp; ///< Of a UDP ASSOCIATE.
   /// Upstreams that the client has logged in to: its streams share them, nobody else does.
   std::shared_ptr<login_connections> logins;
-  exchange* running =
-    nullptr;        ///< Inside a tunnel: the request that has been sent, until it is over.
+  /// The request that has been sent, until it is over: one inside a tunnel, or one with a body,
+  /// which may be as open as a tunnel.
+  exchange* running = nullptr;
   std::string user; ///< Who the client showed to be; "" when nobody asked. HTTP: by this request.
   config_ptr vouched_by; ///< Where the password stood that `user` showed; null when nobody asked.
   const client_address from;
@@ -138,6 +142,7 @@ public:
   uint32_t dns_ms = 0;     ///< Of the last look-up.
   uint32_t connect_ms = 0; ///< Of the last dial.
   bool tunnelling = false;
+  bool wary = false; ///< A tunnel that `inspect` could not read: no HTTP may come out of it.
   bool draining = false;
   bool reset = false;  ///< Close with a reset: what the client has must not look whole.
   bool linger = false; ///< Our last bytes may still be on their way: close in steps.
@@ -153,6 +158,8 @@ private:
   static void flow_done(void* self) noexcept;
   /// Whether what is open may go on under a new policy; @returns the denial when not.
   [[nodiscard]] std::optional<policy::denial> judge_open(const snapshot_ptr& next);
+  /// The same for the request that is under way.
+  [[nodiscard]] std::optional<policy::denial> judge_running(const snapshot_ptr& next);
   /// The same for a request that was read, by its head.
   [[nodiscard]] std::optional<policy::denial> judge_head(std::string_view head, bool by_decider);
   void log_end() const;

@@ -355,7 +355,7 @@ std::unique_ptr<upstream> take_ready(connection& c, const exchange& x) {
     return nullptr;
   auto key = key_of(x);
   if (c.logins)
-    if (auto own = c.logins->take(key, x.under->generation, c.wakes))
+    if (auto own = c.logins->take(key, c.user, c.wakes))
       return own;
   return x.logs_in ? c.shard.pool.take(key, c.wakes) : take_kept(c, key);
 }
@@ -375,8 +375,8 @@ void keep_upstream(connection& c, std::unique_ptr<upstream> served) {
     return;
   }
   if (!c.logins)
-    c.logins = std::make_shared<login_connections>();
-  c.logins->keep(std::move(served));
+    c.logins = std::make_shared<login_connections>(c.shard.pool);
+  c.logins->keep(std::move(served), c.user);
 }
 
 /// Hands a switched connection to its tunnel, unless a new policy refuses it.
@@ -422,8 +422,13 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
         co_return next;
       c.server = std::move(reached);
     }
+    if (c.client.dead()) { // nobody asks any more, or a new policy has closed the tunnel
+      c.end = ending::client_gone;
+      co_return after::close;
+    }
     transfer t{c, x, *c.server};
-    c.running = c.inside ? &x : nullptr; // a new policy judges it meanwhile
+    // A new policy judges meanwhile what is inside a tunnel, or may be as open as one.
+    c.running = c.inside || x.body != http1::framing::none ? &x : nullptr;
     auto s = co_await run_exchange(c, t);
     c.running = nullptr;
     if (s == step::retry && attempt == 0) {

@@ -223,6 +223,7 @@ task<caf::error> accept_tls(connection& c, const host& name) {
 task<after> go_on_unread(connection& c) {
   auto under = std::move(c.inside->under); // of the permit
   auto by = std::move(c.inside->tunnel);
+  c.wary = policy::is_read(rules_of(c), by.to());
   c.inside.reset();
   c.server = std::move(c.ahead);
   if (!c.server) { // the pool had one, of a server that is spoken to in TLS

@@ -132,6 +132,9 @@ std::optional<policy::denial> judge_anew(connection& c, exchange& x, policy::per
     return std::nullopt;
   if (auto denial = judge_user(*c.shard.policy, c))
     return denial;
+  if (c.inside)
+    if (auto denial = c.judge_inside(c.shard.policy))
+      return denial;
   auto by_decider = permit.source() == policy::source::decider;
   exchange now;
   now.target = x.target;

@@ -1,8 +1,12 @@
+#include <algorithm>
+#include <array>
+
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
 #include "actors/intercept.hpp"
 #include "actors/pump.hpp"
 #include "actors/upstream_name.hpp"
+#include "protocols/ascii.hpp"
 
 namespace proxy {
 
@@ -97,12 +101,74 @@ task<after> open_tunnel(connection& c, exchange& x, policy::permit permit) {
   co_return next;
 }
 
+namespace {
+
+/// Whether bytes may be the beginning of an HTTP response.
+bool may_be_response(std::string_view bytes) noexcept {
+  static constexpr std::string_view protocol = "HTTP/";
+  auto size = std::min(bytes.size(), protocol.size());
+  return ascii::equals_ignoring_case(bytes.substr(0, size), protocol.substr(0, size));
+}
+
+/// Relays until the server of a tunnel that could not be read has begun to answer. Whatever the
+/// client said first, an answer in HTTP tells that it was a request, which only this server takes
+/// for one.
+/// @returns false when the tunnel is to end.
+task<bool> hear_answer(connection& c, direction& up, direction& down) {
+  constexpr size_t enough = 5; // "HTTP/"
+  std::string begun;
+  for (;;) {
+    auto sent = up.run(c.shard.loop, c.client, c.server->io, false);
+    if (sent == direction::outcome::failed)
+      co_return true; // met again by who goes on
+    while (begun.size() < enough && c.server->io.may_read()) {
+      std::array<char, enough> buffer;
+      auto got = c.server->io.read(std::span{buffer}.first(enough - begun.size()));
+      if (got.blocked())
+        break;
+      if (got.ok())
+        begun.append(buffer.data(), got.size);
+      if (!got.ok() || !may_be_response(begun)) {
+        down.bytes.put_first(begun);
+        co_return true;
+      }
+    }
+    if (begun.size() == enough) {
+      auto why = policy::judge_unreadable(*c.shard.policy->rules, c.admitted->to, true);
+      if (!why) { // the policy of now reads no such tunnel
+        down.bytes.put_first(begun);
+        co_return true;
+      }
+      (void)c.shard.refused(*why, c.admitted->to, c);
+      c.end = ending::refused;
+      c.reset = true;
+      co_return false;
+    }
+    if (sent == direction::outcome::again) {
+      co_await c.wakes.next_turn();
+      continue;
+    }
+    auto in_time = co_await c.wakes.until(c.in(c.timeouts().idle));
+    if (!in_time) {
+      c.end = ending::idle;
+      co_return false;
+    }
+  }
+}
+
+} // namespace
+
 task<> relay(connection& c) {
   direction up, down;
   up.bytes.put_first(c.pending);
   down.bytes.put_first(c.first_down);
   std::string{}.swap(c.pending);
   std::string{}.swap(c.first_down);
+  if (c.wary) {
+    auto fine = co_await hear_answer(c, up, down);
+    if (!fine)
+      co_return;
+  }
   auto count = [&, up_before = uint64_t{0}, down_before = uint64_t{0}]() mutable {
     c.bytes_up += up.bytes.moved() - std::exchange(up_before, up.bytes.moved());
     c.bytes_down += down.bytes.moved() - std::exchange(down_before, down.bytes.moved());

@@ -159,30 +159,61 @@ void upstream_pool::clear() {
   idle_.clear();
   shared_.clear();
   speaks_.clear();
+  for (auto* one : logins_)
+    one->idle_.clear();
 }
 
-std::unique_ptr<upstream> login_connections::take(const upstream_key& key, uint64_t generation,
+login_connections::login_connections(upstream_pool& beside) : pool_(beside) {
+  pool_.logins_.push_back(this);
+}
+
+login_connections::~login_connections() { std::erase(pool_.logins_, this); }
+
+void login_connections::entry::fire() {
+  if (connection->io.raw.dead() || connection->io.has_unread())
+    std::erase_if(among->idle_, [this](const auto& e) { return e.get() == this; }); // destroys this
+}
+
+std::unique_ptr<upstream> login_connections::take(const upstream_key& key, std::string_view user,
                                                   ready_handler& wakes) {
-  std::erase_if(idle_, [&](const auto& u) {
-    return u->generation != generation || u->io.raw.dead() || u->io.has_unread();
-  });
-  auto at = std::ranges::find_if(idle_, [&](const auto& u) { return u->key == key; });
+  auto at = std::ranges::find_if(
+    idle_, [&](const auto& e) { return e->user == user && e->connection->key == key; });
   if (at == idle_.end())
     return nullptr;
-  auto taken = std::move(*at);
+  auto taken = std::move((*at)->connection);
   idle_.erase(at);
   taken->io.belong_to(&wakes);
   taken->reused = true;
   return taken;
 }
 
-void login_connections::keep(std::unique_ptr<upstream> idle) {
-  if (!idle->io.raw.is_open() || idle->io.has_unread())
+void login_connections::keep(std::unique_ptr<upstream> idle, std::string user) {
+  if (idle->generation != pool_.generation_ || !idle->io.raw.is_open() || idle->io.has_unread())
     return;
-  idle->io.belong_to(nullptr);
   if (idle_.size() >= max_kept)
     idle_.erase(idle_.begin());
-  idle_.push_back(std::move(idle));
+  if (pool_.logins_kept() >= pool_.max_)
+    return;
+  auto made = std::make_unique<entry>();
+  made->among = this;
+  made->since = pool_.loop_.now();
+  made->user = std::move(user);
+  idle->io.belong_to(made.get());
+  made->connection = std::move(idle);
+  idle_.push_back(std::move(made));
+  if (!pool_.linked())
+    pool_.loop_.arm(pool_, pool_.loop_.now() + pool_.idle_time_);
+}
+
+void login_connections::sweep(steady_time before) {
+  std::erase_if(idle_, [&](const auto& e) { return e->since <= before; });
+}
+
+size_t upstream_pool::logins_kept() const noexcept {
+  size_t sum = 0;
+  for (const auto* one : logins_)
+    sum += one->size();
+  return sum;
 }
 
 void upstream_pool::sweep(steady_time before) {
@@ -196,9 +227,11 @@ void upstream_pool::on_timer() {
   while (!idle_.empty() && idle_.front()->idle_until_ <= loop_.now())
     (void)remove(*idle_.front());
   sweep(loop_.now() - idle_time_);
+  for (auto* one : logins_)
+    one->sweep(loop_.now() - idle_time_);
   if (!idle_.empty())
     loop_.arm(*this, idle_.front()->idle_until_);
-  else if (!shared_.empty())
+  else if (!shared_.empty() || logins_kept() > 0)
     loop_.arm(*this, loop_.now() + idle_time_ / 2);
 }
 

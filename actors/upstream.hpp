@@ -112,7 +112,12 @@ private:
   /// Takes a connection out of the index and the list.
   std::unique_ptr<upstream> remove(upstream& u);
 
+  friend class login_connections;
+  /// How many connections are kept for one client each.
+  [[nodiscard]] size_t logins_kept() const noexcept;
+
   event_loop& loop_;
+  std::vector<class login_connections*> logins_;
   uint64_t generation_ = 0;
   uint64_t max_ = 0;
   uint64_t max_per_key_ = 0;
@@ -128,18 +133,37 @@ private:
 /// for a connection, RFC 4559 §6). They serve this client again and end with it.
 class login_connections {
 public:
-  /// One for `key` that was vetted under this generation, its events going to `wakes`; nullptr for
-  /// none.
-  [[nodiscard]] std::unique_ptr<upstream> take(const upstream_key& key, uint64_t generation,
+  explicit login_connections(upstream_pool& beside);
+  login_connections(const login_connections&) = delete;
+  ~login_connections();
+
+  /// One for `key` that this user of ours has used, its events going to `wakes`; nullptr for none.
+  [[nodiscard]] std::unique_ptr<upstream> take(const upstream_key& key, std::string_view user,
                                                ready_handler& wakes);
-  /// Keeps a connection on which nothing is outstanding.
-  void keep(std::unique_ptr<upstream> idle);
+  /// Keeps a connection on which nothing is outstanding, or closes it: one of an older policy, or
+  /// one too many for the pool.
+  /// @param user  Who the client showed to be with us; "" when nobody asked.
+  void keep(std::unique_ptr<upstream> idle, std::string user);
+
+  [[nodiscard]] size_t size() const noexcept { return idle_.size(); }
 
   /// The oldest makes room.
   static constexpr size_t max_kept = 8;
 
 private:
-  std::vector<std::unique_ptr<upstream>> idle_; ///< Oldest first.
+  friend class upstream_pool;
+  /// Drops a connection as soon as its upstream ends it, or says what nobody asked for.
+  struct entry final : ready_handler {
+    void fire() override;
+    login_connections* among = nullptr;
+    std::unique_ptr<upstream> connection;
+    std::string user;
+    steady_time since;
+  };
+  void sweep(steady_time before);
+
+  upstream_pool& pool_;
+  std::vector<std::unique_ptr<entry>> idle_; ///< Oldest first.
 };
 
 /// A stream of a link to an upstream, whose news go to `wakes`; nullptr when it has no room.

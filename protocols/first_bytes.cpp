@@ -79,15 +79,27 @@ bool is_known_method(std::string_view method) noexcept {
   return std::ranges::find(known, method) != known.end();
 }
 
-/// Whether a line of a known method is a request of HTTP/0.9, which names no version.
-bool is_simple_request(std::string_view target) noexcept {
-  return target.starts_with('/') || target.starts_with("http:") || target.starts_with("https:");
+/// Whether what stands behind the first word may be the target of a request. Some servers take any
+/// method and any version, or none at all as HTTP/0.9 has it.
+bool is_target(std::string_view text) noexcept {
+  auto scheme = text.substr(0, text.find("://"));
+  auto has_scheme =
+    scheme.size() < text.size() && !scheme.empty() && std::ranges::all_of(scheme, [](char c) {
+      return (lower(c) >= 'a' && lower(c) <= 'z') || c == '+' || c == '-' || c == '.' ||
+             (c >= '0' && c <= '9');
+    });
+  return text.starts_with('/') || has_scheme;
+}
+
+/// Git's own protocol begins with a length in four digits: `0032git-upload-pack /a.git`.
+bool is_git(std::string_view word) noexcept {
+  return word.size() > 4 && word.substr(4).starts_with("git-");
 }
 
 /// Where a line of an unknown method ceases to be a request line; its size when it does not.
 size_t find_break(std::string_view method, std::string_view line) noexcept {
   auto breaks = [&](size_t at) {
-    return at < method.size() ? !http1::is_token_char(line[at])
+    return at < method.size() ? !http1::is_token_char(line[at]) && line[at] != '/'
                               : is_control(line[at]) && !is_blank(line[at]);
   };
   size_t at = 0;
@@ -111,7 +123,8 @@ first_bytes tell_line(std::string_view line, bool whole) noexcept {
   if (sound < line.size())
     return first_bytes::other;
   auto target = std::ranges::find_if_not(rest, is_blank) - rest.begin();
-  if (known && is_simple_request(rest.substr(static_cast<size_t>(target))))
+  rest.remove_prefix(static_cast<size_t>(target));
+  if ((is_target(rest) && !is_git(method)) || (known && rest.starts_with('*')))
     return first_bytes::http;
   return whole ? first_bytes::other : first_bytes::undecided;
 }
@@ -128,7 +141,9 @@ first_bytes tell(std::string_view in, bool over) noexcept {
   for (auto* ask : {tell_tls, tell_ssl2, tell_preface})
     if (auto what = ask(in); what != first_bytes::other)
       return what;
-  auto begin = std::ranges::find_if_not(in, [](char c) { return c == '\n' || is_blank(c); });
+  // Java's server trims what is no letter.
+  auto begin =
+    std::ranges::find_if_not(in, [](char c) { return c == '\n' || is_blank(c) || is_control(c); });
   auto line = in.substr(static_cast<size_t>(begin - in.begin()));
   if (line.empty())
     return over ? first_bytes::other : first_bytes::undecided;

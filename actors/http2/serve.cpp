@@ -40,7 +40,7 @@ task<> serve_streams(connection& c) {
   c.link = std::make_shared<http2_link>(c.shard.loop, c.client, c.wakes,
                                         limits_of(c.shard.config().limits));
   c.link->start();
-  c.logins = std::make_shared<login_connections>();
+  c.logins = std::make_shared<login_connections>(c.shard.pool);
   for (auto patient = true;;) {
     auto& session = c.link->session();
     while (auto* opened = session.accept())

@@ -154,7 +154,7 @@ struct library_calls {
   static int on_close(nghttp2_session* library, int32_t id, uint32_t error, void* user) {
     auto& me = self(user);
     if (auto* s = stream_of(library, id)) {
-      if (me.role_ == role::server && error != NGHTTP2_NO_ERROR && !s->end_sent_ && !s->ours_)
+      if (me.role_ == role::server && !s->end_sent_ && !s->ours_)
         me.count_reset();
       s->take_close(error);
       me.drop_if_over(*s);

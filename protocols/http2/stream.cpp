@@ -205,7 +205,9 @@ void stream::take_end() {
 
 void stream::take_close(uint32_t error) {
   closed_ = true;
-  reset_ = error != NGHTTP2_NO_ERROR || !in_.ended();
+  // A client may cut short with NO_ERROR, too: then our end was not sent.
+  reset_ = error != NGHTTP2_NO_ERROR || !in_.ended() ||
+           (session_.role_ == role::server && !end_sent_);
   refused_ |= error == NGHTTP2_REFUSED_STREAM;
   session_.tell(*this);
 }

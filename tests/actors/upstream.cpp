@@ -76,28 +76,45 @@ CAF_TEST(what a client may have logged in to is not kept for others) {
   CAF_CHECK_EQUAL(pool.size(), 0u);
 }
 
-CAF_TEST(a login serves its own target under its own policy while it lives) {
-  login_connections logins;
-  logins.keep(connected("a"));
-  CAF_CHECK(!logins.take({false, "b", 80, {}}, 0, handler));
-  auto taken = logins.take({false, "a", 80, {}}, 0, handler);
+CAF_TEST(a login serves its own target and user under its own policy while it lives) {
+  login_connections logins{pool};
+  logins.keep(connected("a"), "alice");
+  CAF_CHECK(!logins.take({false, "b", 80, {}}, "alice", handler));
+  CAF_CHECK(!logins.take({false, "a", 80, {}}, "bob", handler));
+  CAF_CHECK(!logins.take({false, "a", 80, {}}, "", handler));
+  auto taken = logins.take({false, "a", 80, {}}, "alice", handler);
   CAF_REQUIRE(taken != nullptr);
-  CAF_CHECK(!logins.take({false, "a", 80, {}}, 0, handler));
-  logins.keep(std::move(taken));
-  CAF_CHECK(!logins.take({false, "a", 80, {}}, 1, handler));
-  CAF_CHECK(!logins.take({false, "a", 80, {}}, 0, handler)); // the newer policy ended it
-  logins.keep(connected("a"));
+  CAF_CHECK(!logins.take({false, "a", 80, {}}, "alice", handler));
+  logins.keep(std::move(taken), "alice");
+  pool.begin_generation(1, limits, timeouts);
+  CAF_CHECK_EQUAL(logins.size(), 0u);
+  logins.keep(connected("a"), "alice"); // of generation 0
+  CAF_CHECK_EQUAL(logins.size(), 0u);
+  pool.begin_generation(0, limits, timeouts);
+  logins.keep(connected("a"), "alice");
+  CAF_CHECK_EQUAL(logins.size(), 1u);
   far.clear();
-  loop.turn(0ms);
-  CAF_CHECK(!logins.take({false, "a", 80, {}}, 0, handler)); // its upstream ended it
+  CAF_CHECK(run_until([&] { return logins.size() == 0; })); // its upstream ended it
+}
+
+CAF_TEST(logins are kept no longer and are no more than idle connections) {
+  login_connections some{pool}, others{pool};
+  for (int i = 0; i < 2; ++i) {
+    some.keep(connected("a"), "");
+    others.keep(connected("a"), "");
+  }
+  CAF_CHECK_EQUAL(some.size() + others.size(), 3u); // max_idle_upstreams
+  CAF_CHECK(run_until([&] { return some.size() + others.size() == 0; }));
 }
 
 CAF_TEST(the oldest login makes room) {
-  login_connections logins;
+  limits.max_idle_upstreams = 100;
+  pool.begin_generation(0, limits, timeouts);
+  login_connections logins{pool};
   for (size_t i = 0; i <= login_connections::max_kept; ++i)
-    logins.keep(connected(std::to_string(i)));
-  CAF_CHECK(!logins.take({false, "0", 80, {}}, 0, handler));
-  CAF_CHECK(logins.take({false, "1", 80, {}}, 0, handler) != nullptr);
+    logins.keep(connected(std::to_string(i)), "");
+  CAF_CHECK(!logins.take({false, "0", 80, {}}, "", handler));
+  CAF_CHECK(logins.take({false, "1", 80, {}}, "", handler) != nullptr);
 }
 
 CAF_TEST(limits hold for each origin and for all) {

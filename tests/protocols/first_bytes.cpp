@@ -88,6 +88,15 @@ CAF_TEST(what some server takes for HTTP is HTTP) {
          {"WHATEVER-IT-IS / HTTP/1.1\r\n"s, "http"},
          {"WHATEVER-IT-IS / HTTP/1.1\rHost: x\r\r"s, "http"}, // bare CR
          {"FOO caf\xc3\xa9 HTTP/9.9 and more\n"s, "http"},
+         {"GET * RTSP/1.0\r\n"s, "http"}, // Node's server takes these
+         {"GET HTTP://a.test/ RTSP/1.0\r\n"s, "http"},
+         {"DESCRIBE / RTSP/1.0\r\n"s, "http"},
+         {"SOURCE / ICE/1.0\r\n"s, "http"},
+         {"OPTIONS rtsp://a.test/ RTSP/1.0\r\n"s, "http"},
+         {"AB /x Z\r\n"s, "http"}, // Java's server takes these
+         {"get /key\r\n"s, "http"},
+         {"\x01GET / HTTP/1.1\r\n"s, "http"},
+         {"/GET / HTTP/1.1\r\n"s, "http"},
          {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"s, "http"},
          {"CONNECT a.test:443 HTTP/1.1\r\n"s, "http"},
          {std::string(max_undecided_bytes - 1, 'a'), "undecided"},
@@ -107,9 +116,8 @@ CAF_TEST(other protocols are known at once or by the end of their first line) {
          {"NICK a\r\nUSER a HTTP/1.1 x :y\r\n"s, "other"},
          {"CONNECT {\"verbose\":false}\r\n"s, "other"}, // NATS
          {"CONNECT\naccept-version:1.2\n"s, "other"},   // STOMP
-         {"OPTIONS rtsp://a.test/ RTSP/1.0\r\n"s, "other"},
          {"INVITE sip:a@a.test SIP/2.0\r\n"s, "other"},
-         {"get /key\r\n"s, "other"}, // memcached
+         {"get key\r\n"s, "other"}, // memcached
          {"*1\r\n$4\r\nPING\r\n"s, "other"},
          {"{\"id\":1}"s, "other"},
          {"<?xml"s, "other"},
