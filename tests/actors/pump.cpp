@@ -40,6 +40,13 @@ struct fixture : loop_fixture {
     return out;
   }
 
+  /// The same once it has got as much: what was written in several pieces may come in several.
+  std::string got(size_t size) {
+    std::string out;
+    (void)run_until([&] { return (out += got()).size() >= size; });
+    return out;
+  }
+
   idle_handler handler;
   decltype(tcp_pair().first) source;
   decltype(tcp_pair().first) sink;
@@ -81,22 +88,22 @@ CAF_TEST(chunks pass as they came and end at the last one) {
 
 CAF_TEST(trailers lose what they must not carry however they come) {
   std::string_view all = "3\r\nabc\r\n0\r\nA: b\r\nX-Proxy-Error: x\r\nC: d\r\n\r\nnext";
-  constexpr auto delivered = "3\r\nabc\r\n0\r\nA: b\r\nC: d\r\n\r\n";
+  constexpr std::string_view delivered = "3\r\nabc\r\n0\r\nA: b\r\nC: d\r\n\r\n";
   for (size_t cut = 0; cut < all.size() - 4; ++cut) {
     CAF_MESSAGE("cut at " << cut);
     pump p{pump::chunks{.decode = false, .trailers = {.of_response = true}}};
     CAF_CHECK_EQUAL(p.start(to, "", all.substr(0, cut)).taken, cut);
     source.send(all.substr(cut));
     CAF_CHECK(run_until([&] { return p.run(loop, from, to) == pump::status::finished; }));
-    CAF_CHECK_EQUAL(got(), delivered);
+    CAF_CHECK_EQUAL(got(delivered.size()), delivered);
     CAF_CHECK_EQUAL(p.take_excess(), "next");
-    CAF_CHECK_EQUAL(p.moved(), std::string_view{delivered}.size());
+    CAF_CHECK_EQUAL(p.moved(), delivered.size());
   }
   pump whole{pump::chunks{.decode = false, .trailers = {.of_response = true}}};
   auto begun = whole.start(to, "head ", all);
   CAF_CHECK(begun.what == pump::status::finished);
   CAF_CHECK_EQUAL(begun.taken, all.size() - 4);
-  CAF_CHECK_EQUAL(got(), std::string{"head "} + delivered);
+  CAF_CHECK_EQUAL(got(delivered.size() + 5), "head " + std::string{delivered});
 }
 
 CAF_TEST(a body without trailers ends as it came however it comes) {
@@ -106,7 +113,7 @@ CAF_TEST(a body without trailers ends as it came however it comes) {
     CAF_CHECK_EQUAL(p.start(to, "", all.substr(0, cut)).taken, cut);
     source.send(all.substr(cut));
     CAF_CHECK(run_until([&] { return p.run(loop, from, to) == pump::status::finished; }));
-    CAF_CHECK_EQUAL(got(), all);
+    CAF_CHECK_EQUAL(got(all.size()), all);
   }
 }
 
