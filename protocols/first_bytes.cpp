@@ -129,6 +129,15 @@ first_bytes tell_line(std::string_view line, bool whole) noexcept {
   return whole ? first_bytes::other : first_bytes::undecided;
 }
 
+/// Whether a request stands behind control characters, which Java's server trims.
+bool hides_request(std::string_view line) noexcept {
+  auto begin = std::ranges::find_if_not(line, is_control);
+  auto text = line.substr(static_cast<size_t>(begin - line.begin()));
+  auto end = std::ranges::find_if(text, is_blank);
+  return end != text.end() &&
+         is_known_method(text.substr(0, static_cast<size_t>(end - text.begin())));
+}
+
 /// The preface of PROXY protocol, version 2.
 first_bytes tell_preface(std::string_view in) noexcept {
   static constexpr auto signature = "\r\n\r\n\0\r\nQUIT\n"sv;
@@ -141,12 +150,12 @@ first_bytes tell(std::string_view in, bool over) noexcept {
   for (auto* ask : {tell_tls, tell_ssl2, tell_preface})
     if (auto what = ask(in); what != first_bytes::other)
       return what;
-  // Java's server trims what is no letter.
-  auto begin =
-    std::ranges::find_if_not(in, [](char c) { return c == '\n' || is_blank(c) || is_control(c); });
+  auto begin = std::ranges::find_if_not(in, [](char c) { return c == '\n' || is_blank(c); });
   auto line = in.substr(static_cast<size_t>(begin - in.begin()));
   if (line.empty())
     return over ? first_bytes::other : first_bytes::undecided;
+  if (is_control(line[0]))
+    return hides_request(line) ? first_bytes::http : first_bytes::other;
   auto end = line.find('\n');
   return tell_line(line.substr(0, end), over || end != std::string_view::npos);
 }
