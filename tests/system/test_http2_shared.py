@@ -2,7 +2,7 @@
 import struct
 import threading
 
-from http2_frames import DATA, END_HEADERS, END_STREAM, HEADERS, block, frame, reset, window
+from http2_frames import Code, DATA, END_HEADERS, END_STREAM, HEADERS, block, frame, reset, window
 from support import until
 from test_http2 import Http2
 
@@ -69,9 +69,9 @@ class SharedTest(Http2):
         self.assertEqual(self.bystander.ask().status, 200)
 
     def test_a_client_that_cuts_its_streams_short_is_sent_away(self):
-        for _ in range(3):
+        for code in (Code.CANCEL, Code.NO_ERROR, Code.CANCEL):
             wire = self.wire(self.proxy, self.far)
-            self.abuse(wire, reset)
+            self.abuse(wire, lambda number: reset(number, code))
             self.assertEqual(wire.outcome(), "goaway ENHANCE_YOUR_CALM")
         self.assertUnharmed()
 

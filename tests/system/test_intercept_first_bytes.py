@@ -283,6 +283,20 @@ class PlainTest(FirstBytes):
             self.assertRegex(answer, rb"^HTTP/1.1 (4\d\d|501|505) ", word[:40])
         self.assertEqual(greeter.heard, b"")
 
+    def test_out_of_an_unread_tunnel_comes_no_http(self):
+        """Whatever a server takes for a request: an answer in HTTP tells that it was one."""
+        for answer in (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret", b"http/1.0 200 OK\r\n\r\nsecret"):
+            def serve(sock, _, answer=answer):
+                for byte in answer:
+                    sock.sendall(bytes([byte]))
+                sock.recv(1)
+            origin = self.own(Scripted(serve=serve))
+            proxy = self.inspecting()
+            client = self.open(proxy, origin.port)
+            client.send(b"whatever it is\r\n\r\n")
+            self.assertNotIn(b"secret", client.rest())
+            self.assertEqual(self.reasons(proxy), ["mitm_required"])
+
     def test_after_http_nothing_but_http_comes(self):
         greeter = self.own(Greeter(b""))
         proxy = self.inspecting()

@@ -1,4 +1,5 @@
 """Logins that hold for a connection (NTLM, Negotiate): nobody else is ever that user."""
+import base64
 import re
 
 from http2_origin import Http2Origin
@@ -107,6 +108,21 @@ class PlainLoginTest(SystemTest):
         for value in ("Basic YTpi", "Bearer NTLM", 'Digest username="Negotiate"'):
             self.assertEqual(proxy.get(origin.url, fields=field(value)).status, 401)
         self.assertEqual(origin.connections, 1)
+
+
+class UsersTest(SystemTest):
+    def test_the_login_of_one_user_serves_no_other_on_the_same_connection(self):
+        def user(name):
+            return [("Proxy-Authorization", "Basic " + base64.b64encode(f"{name}:{name}-password".encode()).decode())]
+        origin = self.own(Logins())
+        proxy = self.start(allow=["127.0.0.1"], daemon={"workers": 1, "socks_users": {"alice": "env:A", "bob": "env:B"}},
+                           env={"A": "alice-password", "B": "bob-password"})
+        with proxy.client() as client:
+            for value in (None, "NTLM one", "NTLM alice"):
+                answer = client.request(origin.url, fields=user("alice") + field(value))
+            self.assertEqual(answer.text(), "page of alice")
+            self.assertEqual(client.request(origin.url, fields=user("bob")).text(), "page of nobody")
+            self.assertEqual(client.request(origin.url, fields=user("alice")).text(), "page of alice")
 
 
 class TunnelLoginTest(Intercepting):

@@ -3,10 +3,12 @@ is judged again with all that it was admitted by."""
 import base64
 import threading
 
+from client import Client
 from http2_origin import Http2Origin
 from name_server import NameServer
 from origins import Origin
-from support import SystemTest, until
+from socks_client import CONNECT, SUCCESS, SocksClient
+from support import until
 from test_http2 import Http2
 from test_intercept import Hooked
 
@@ -31,6 +33,17 @@ class LateOrigin(Http2Origin):
     def close(self):
         self.gate.set()
         super().close()
+
+
+class Cut:
+    def assertCut(self, client):
+        """Nothing more comes but the end, and that before the client loses patience."""
+        try:
+            self.assertEqual(client.rest().strip(b"\r\n"), b"")
+        except TimeoutError:
+            self.fail("the connection stays open")
+        except OSError:
+            pass  # a reset, or an end that TLS did not announce
 
 
 class SharedLinkTest(Http2):
@@ -120,6 +133,42 @@ class SharedLinkTest(Http2):
         self.assertEqual(wrong, [])
 
 
+    def test_a_stream_that_waits_is_judged_with_its_tunnel(self):
+        for change in ({"allow": ["other.test"]}, {"deny": ["far.test"]}):
+            with self.subTest(change):
+                gate, asked, armed = threading.Event(), threading.Event(), threading.Event()
+                self.addCleanup(gate.set)
+
+                def answer(*_):
+                    if armed.is_set():
+                        asked.set()
+                        gate.wait(10)
+                    return ["127.0.0.1"]
+                names = self.own(NameServer(answer))
+                origin = self.own(Origin(tls=self.authority.server("far.test")))
+                proxy = self.start(allow=["far.test"], network={"mode": "full", "mitm": INSPECT},
+                                   env={"SSL_CERT_FILE": self.authority.bundle},
+                                   daemon={**names.settings, "workers": 1, "timeouts": {"dns": "9s"}})
+                client = self.connect(proxy, origin, "far.test")
+                self.assertEqual(client.ask().status, 200)
+                armed.set()
+                client.request(path="/wait")  # takes the connection that is kept
+                until(lambda: len(origin.requests) == 2, "it is at the origin")
+                client.request(path="/late")
+                self.assertTrue(asked.wait(10))
+                proxy.configure(**change)
+                self.assertEqual(proxy.reload()[0], 200)
+                gate.set()
+                self.assertEqual(self.asked_after(proxy, origin), ["GET / HTTP/1.1", "GET /wait HTTP/1.1"])
+
+    def asked_after(self, proxy, origin):
+        """What has come to the origin once the proxy has had the time to send more."""
+        for _ in range(20):
+            proxy.admin("GET", "/health")
+        until(lambda: proxy.blocked()["total"] >= 2, "tunnel and stream are refused")
+        return origin.requests
+
+
 class WaitingTest(Hooked):
     """A request waits for the resolver while the policy changes."""
 
@@ -205,7 +254,7 @@ class WaitingTest(Hooked):
             self.assertEqual(self.plain.requests + self.far.requests, [])
 
 
-class OpenTest(Hooked):
+class OpenTest(Cut, Hooked):
     """A WebSocket is open, or a response is on its way, while the policy changes."""
 
     def begin(self, hooks):
@@ -273,6 +322,54 @@ class OpenTest(Hooked):
         self.reload(proxy, [PUBLIC])
         self.assertTrue(client.closed())
         self.assertEqual(proxy.blocked()["blocked"][-1]["reason"], "mitm_hook_denied")
+
+
+    def uploads(self, proxy):
+        """Requests whose bodies are open: inside a tunnel, by https in absolute form, and in the clear."""
+        def begin(client, target, port):
+            client.send(f"POST {target} HTTP/1.1\r\nHost: localhost:{port}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+            told = b""
+            while b"hello" not in told:
+                byte = client.read(1)
+                self.assertTrue(byte, told)
+                told += byte
+            return client
+        return [begin(self.tunnel(proxy), "/chat", self.origin.port),
+                begin(self.own(proxy.client()), self.origin.at("localhost", "/chat"), self.origin.port),
+                begin(self.own(proxy.client()), self.plain.at("localhost", "/chat"), self.plain.port)]
+
+    def test_open_uploads_end_when_their_host_address_or_method_is_refused(self):
+        for change in ({"deny": ["localhost"]}, {"deny": ["127.0.0.0/8", "::1"]}, {"network": {"mode": "limited"}}):
+            with self.subTest(change):
+                proxy = self.begin([])
+                proxy.configure(allow=["localhost", "127.0.0.1"])
+                clients = self.uploads(proxy)
+                self.reload(proxy, [], **change)
+                for client in clients:
+                    with self.subTest(clients.index(client)):
+                        self.assertCut(client)
+
+    def test_a_request_under_way_outlives_a_smaller_limit_on_heads(self):
+        proxy = self.begin([])
+        client = self.tunnel(proxy)
+        client.send(f"GET /wait HTTP/1.1\r\nHost: localhost:{self.origin.port}\r\nX-Long: {'x' * 3000}\r\n\r\n")
+        until(lambda: self.origin.requests, "the request is at the origin")
+        self.reload(proxy, [], daemon={"limits": {"max_head_bytes": 1024}})
+        self.origin.release.set()
+        self.assertEqual(client.response().status, 200)
+
+
+class SocksTest(Cut, Hooked):
+    def test_a_websocket_inside_a_socks_tunnel_ends_with_socks(self):
+        proxy = self.intercepting("full", INSPECT, network={"enable_socks5": True, "socks_url": "socks5://127.0.0.1:0"})
+        socks = self.own(SocksClient(proxy.address("socks")))
+        self.assertEqual(socks.greet(), 0)
+        self.assertEqual(socks.ask(CONNECT, "localhost", self.origin.port)[0], SUCCESS)
+        client = self.own(Client(sock=self.trust(proxy).wrap_socket(socks.sock, server_hostname="localhost")))
+        self.assertEqual(self.ask(client, path="/upgrade", fields=WEBSOCKET).status, 101)
+        proxy.configure(network={"enable_socks5": False})
+        self.assertEqual(proxy.reload()[0], 200)
+        self.assertCut(client)
 
 
 class StreamsTest(Http2):
