@@ -5,17 +5,12 @@
 #include <new>
 #include <random>
 
+#include "actors/mix.hpp"
 #include "policy/ip_class.hpp"
 
 namespace proxy {
 
 namespace {
-
-uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
 
 std::atomic_ref<uint64_t> shared(uint64_t& slot) { return std::atomic_ref<uint64_t>{slot}; }
 

@@ -5,18 +5,12 @@
 
 #include "actors/answers.hpp"
 #include "actors/connection.hpp"
+#include "actors/mix.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {
 
 namespace {
-
-/// A bijection on 64 bits, so that counted ids neither repeat nor tell how many there were.
-uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
 
 uint64_t random_seed() {
   std::random_device device;

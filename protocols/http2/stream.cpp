@@ -206,8 +206,8 @@ void stream::take_end() {
 void stream::take_close(uint32_t error) {
   closed_ = true;
   // A client may cut short with NO_ERROR, too: then our end was not sent.
-  reset_ = error != NGHTTP2_NO_ERROR || !in_.ended() ||
-           (session_.role_ == role::server && !end_sent_);
+  reset_ =
+    error != NGHTTP2_NO_ERROR || !in_.ended() || (session_.role_ == role::server && !end_sent_);
   refused_ |= error == NGHTTP2_REFUSED_STREAM;
   session_.tell(*this);
 }

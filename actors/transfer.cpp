@@ -1,0 +1,242 @@
+#include "actors/transfer.hpp"
+
+#include "actors/answers.hpp"
+#include "actors/http2/dial.hpp"
+#include "actors/upstream_name.hpp"
+#include "protocols/http1/decode.hpp"
+#include "protocols/http1/login.hpp"
+#include "protocols/http1/rewrite.hpp"
+#include "protocols/http1/upgrade.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// One read of a response head: what it holds of the body is copied, the rest may be spliced.
+constexpr size_t head_read_size = 16 * 1024;
+
+/// 1xx responses before the final one. Beyond it: 502.
+constexpr int max_interim_heads = 32;
+
+/// For Via; "" leaves it to the head.
+std::string_view version_of(const upstream& u) { return u.io.is_stream() ? "2.0" : ""; }
+
+} // namespace
+
+step transfer::begin() {
+  auto early = x_.body == http1::framing::none ? std::string_view{} : std::string_view{c_.pending};
+  auto begun = up_.start(u_.io, x_.head, early);
+  if (begun.what == pump::status::malformed)
+    return fail(errc::malformed, context_of(up_.framing_error()));
+  c_.pending.erase(0, begun.taken);
+  if (begun.what == pump::status::sink_failed)
+    return upstream_failed("the connection broke while the request was sent");
+  return step::wait;
+}
+
+step transfer::advance() {
+  if (c_.client.dead())
+    return step::client_gone;
+  auto again = false;
+  if (!up_over_ && !up_.finished()) {
+    auto s = move_up();
+    if (s != step::wait && s != step::again)
+      return s;
+    again = s == step::again;
+  }
+  auto s = down_ ? move_down() : read_response();
+  return s == step::wait && again ? step::again : s;
+}
+
+step transfer::move_up() {
+  switch (up_.run(c_.shard.loop, c_.client, u_.io)) {
+    case pump::status::busy: return step::again;
+    case pump::status::blocked: return step::wait;
+    case pump::status::finished: {
+      auto excess = up_.take_excess();
+      c_.pending.append(excess);
+      return step::wait;
+    }
+    case pump::status::malformed: return fail(errc::malformed, context_of(up_.framing_error()));
+    case pump::status::source_ended:
+    case pump::status::source_failed: return step::client_gone;
+    case pump::status::sink_failed:
+      // An upstream may answer and close without reading the body: its answer counts.
+      up_over_ = true;
+      return step::wait;
+  }
+  return step::wait;
+}
+
+step transfer::upstream_failed(const std::string& how) {
+  // RFC 9110 §9.2.2: a kept connection may have been closed while idle; what was idempotent and
+  // whole can be sent again.
+  auto whole = x_.body != http1::framing::chunked && x_.content_length == 0;
+  auto untouched = u_.io.is_stream() && u_.io.stream()->is_refused();
+  if (!got_bytes_ && whole && ((u_.reused && x_.idempotent) || untouched))
+    return step::retry;
+  return fail(errc::bad_response, how);
+}
+
+step transfer::read_response() {
+  while (u_.io.may_read()) {
+    auto buffer = c_.shard.loop.scratch().first(head_read_size);
+    auto got = u_.io.read(buffer);
+    if (got.blocked())
+      break;
+    if (!got.ok())
+      return upstream_failed(got_bytes_ ? "the upstream closed within the response head"
+                                        : "the upstream closed without a response");
+    got_bytes_ = true;
+    std::string_view bytes{buffer.data(), got.size};
+    if (!head_.empty()) {
+      head_.append(bytes);
+      bytes = head_;
+    }
+    auto s = settle_head(bytes);
+    if (s != step::wait || down_)
+      return s;
+  }
+  return step::wait;
+}
+
+/// Handles every response head in `bytes`: interim ones are passed on, the final one begins the
+/// body.
+step transfer::settle_head(std::string_view bytes) {
+  auto& res = c_.shard.response;
+  const auto& config = c_.shard.config();
+  http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
+  for (;;) {
+    auto end = http1::find_head_end(bytes, scanned_);
+    if (end.value_or(bytes.size()) > limits.max_bytes)
+      return fail(errc::bad_response,
+                  "response head longer than " + std::to_string(limits.max_bytes) + " bytes");
+    if (!end) {
+      scanned_ = bytes.size();
+      head_ = std::string{bytes}; // a copy first: `bytes` may be a view of it
+      return step::wait;
+    }
+    scanned_ = 0;
+    if (auto err = http1::decode_response(bytes.substr(0, *end), limits, x_.to_head, false, res))
+      return fail(errc::bad_response, context_of(err));
+    auto rest = bytes.substr(*end);
+    auto switches = res.status == 101 && x_.upgrade && http1::takes_offer(res, x_.offered);
+    if (switches && c_.is_stream &&
+        !c_.client.stream()->is_answered_by(res.find("sec-websocket-accept").value_or("")))
+      return fail(errc::bad_response, "101 that does not answer the handshake");
+    // As the answer to an extended CONNECT it would mean that the protocol was switched.
+    if (c_.is_stream && x_.upgrade && res.status >= 200 && res.status < 300)
+      return fail(errc::bad_response, "the upstream does not switch the protocol");
+    if (res.status == 101 && !switches)
+      return fail(errc::bad_response, "101 to a protocol that was not offered");
+    // The client knows nothing of that proxy, and has no credentials for it.
+    if (res.status == 407 && x_.via && !needs_tunnel(x_))
+      return fail(errc::bad_response, asks_for_credentials(*x_.via));
+    if (res.status >= 200 || switches)
+      return begin_body(rest);
+    if (++interim_heads_ > max_interim_heads)
+      return fail(errc::bad_response, "too many interim responses");
+    if (!x_.client_1_0) {
+      std::string interim;
+      http1::rewrite_response(res, {.via = pseudonym_of(c_), .received = version_of(u_)}, false,
+                              interim);
+      auto sent = c_.client.write(interim);
+      // Interim responses are optional: one that does not fit at once is dropped whole, never cut.
+      // (Under TLS it is sealed by then and can no longer be dropped.)
+      if (sent.failed() || (sent.size < interim.size() && (sent.ok() || c_.client.is_tls())))
+        return step::client_gone;
+    }
+    bytes = rest;
+  }
+}
+
+step transfer::begin_body(std::string_view rest) {
+  auto& res = c_.shard.response;
+  auto& out = c_.shard.loop.out();
+  auto switches = res.status == 101;
+  status_ = res.status;
+  u_.logged_in |= x_.logs_in || (res.status == 401 && http1::has_connection_login(res));
+  auto body = res.body;
+  auto dechunk = body == http1::framing::chunked && x_.client_1_0;
+  if (switches || body == http1::framing::until_close)
+    down_.emplace(pump::until_end{});
+  else if (body == http1::framing::chunked)
+    down_.emplace(pump::chunks{.decode = dechunk, .trailers = {.of_response = true}});
+  else
+    down_.emplace(pump::length{body == http1::framing::length ? res.content_length : 0});
+  dechunked_ = dechunk;
+  if (dechunk)
+    res.body = http1::framing::until_close;
+  // A request body that is still coming may never end: such a connection is not promised to go on.
+  keep_client_ =
+    x_.keep_alive && !c_.draining && res.body != http1::framing::until_close && up_.finished();
+  reusable_ = res.keep_alive && body != http1::framing::until_close && !switches;
+  out.clear();
+  http1::rewrite_options options{.via = pseudonym_of(c_),
+                                 .keep_upgrade = switches,
+                                 .close = !keep_client_ && !switches,
+                                 .received = version_of(u_)};
+  http1::rewrite_response(res, options, x_.client_1_0, out);
+  head_size_ = out.size();
+  if (switches) {
+    c_.first_down.assign(out).append(rest);
+    return step::tunnel;
+  }
+  auto begun = down_->start(c_.client, out, rest);
+  if (begun.what == pump::status::malformed)
+    return fail(errc::bad_response,
+                context_of(down_->framing_error())); // nothing of it has gone out yet
+  begun_ = true;
+  if (begun.what == pump::status::sink_failed)
+    return step::client_gone;
+  if (begun.taken < rest.size())
+    reusable_ = false;       // bytes that nobody asked for
+  std::string{}.swap(head_); // `rest` may have been a view of it
+  return begun.what == pump::status::finished ? step::complete : move_down();
+}
+
+step transfer::move_down() {
+  switch (down_->run(c_.shard.loop, u_.io, c_.client)) {
+    case pump::status::busy: return step::again;
+    case pump::status::blocked: return step::wait;
+    case pump::status::finished:
+      if (!down_->take_excess().empty())
+        reusable_ = false;
+      return step::complete;
+    case pump::status::source_ended:
+      // Only a body that is delimited by the end of the connection may end with it.
+      if (down_->ends_with_source())
+        return step::complete;
+      return fail(errc::bad_response, "the response was cut short");
+    case pump::status::source_failed:
+      return fail(errc::bad_response, "the connection broke within the response");
+    case pump::status::malformed:
+      return fail(errc::bad_response, context_of(down_->framing_error()));
+    case pump::status::sink_failed: return step::client_gone;
+  }
+  return step::wait;
+}
+
+task<step> run_exchange(connection& c, transfer& t) {
+  auto deadline = c.in(c.timeouts().response);
+  auto s = t.begin();
+  while (s == step::wait || s == step::again) {
+    s = t.advance();
+    if (s == step::again) {
+      co_await c.wakes.next_turn();
+      deadline = c.in(c.timeouts().idle);
+    } else if (s == step::wait) {
+      // Once bytes move in either direction, silence is what counts.
+      if (t.progressed())
+        deadline =
+          c.in(t.response_begun() || !t.request_sent() ? c.timeouts().idle : c.timeouts().response);
+      c.holds(t.held());
+      auto in_time = co_await c.wakes.until(deadline);
+      if (!in_time)
+        co_return t.timed_out();
+    }
+  }
+  co_return s;
+}
+
+} // namespace proxy

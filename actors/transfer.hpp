@@ -1,0 +1,121 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "actors/flows.hpp"
+#include "actors/intercept.hpp"
+#include "actors/pump.hpp"
+
+namespace proxy {
+
+/// What a step of an exchange came to.
+enum class step : uint8_t {
+  wait,     ///< Nothing to do before an end is ready.
+  again,    ///< There is more to do, after others had their turn.
+  complete, ///< The response is delivered.
+  tunnel,   ///< 101: the protocol was switched.
+  retry,    ///< The reused connection was dead: the request never got anywhere.
+  fault,    ///< The client is owed an answer: `error`.
+  broken,   ///< The response has begun and cannot be completed.
+  client_gone,
+};
+
+/// One request and its response, moving between two transports in both directions at once.
+class transfer {
+public:
+  transfer(connection& c, exchange& x, upstream& u) : c_(c), x_(x), u_(u), up_(make_up(x)) {}
+
+  /// Begins: sends the head with what of the body has come with it.
+  [[nodiscard]] step begin();
+  /// Moves what can be moved.
+  [[nodiscard]] step advance();
+
+  [[nodiscard]] bool response_begun() const noexcept { return begun_; }
+  /// Both sides may serve another exchange.
+  [[nodiscard]] bool upstream_reusable() const noexcept { return reusable_ && up_.finished(); }
+  [[nodiscard]] bool client_reusable() const noexcept { return keep_client_ && up_.finished(); }
+  [[nodiscard]] bool request_sent() const noexcept { return up_over_ || up_.finished(); }
+  /// Whether bytes moved since the last call.
+  [[nodiscard]] bool progressed() noexcept {
+    auto moved = up_.moved() + (down_ ? down_->moved() : 0);
+    return std::exchange(seen_, moved) != moved;
+  }
+  [[nodiscard]] step timed_out() {
+    // Whoever owes the next byte is the one that is late.
+    if (!request_sent() && !up_.holds_bytes() && !x_.expects_continue)
+      return fail(errc::request_timeout, "the request body did not arrive in time");
+    // A connection that has gone silent must not take more streams.
+    if (u_.io.is_stream())
+      u_.io.stream()->link().session().drain();
+    return fail(errc::response_timeout, "no response from the upstream in time");
+  }
+  [[nodiscard]] caf::error take_error() { return std::move(error_); }
+  /// What the client has of the response does not tell that it is cut short.
+  [[nodiscard]] bool cut_looks_whole() const noexcept {
+    return down_ && (down_->ends_with_source() || dechunked_);
+  }
+  /// Of the final response; 0 before it.
+  [[nodiscard]] uint16_t status() const noexcept { return status_; }
+  [[nodiscard]] exchange_size size() const noexcept {
+    auto body = [](const pump& p, size_t head) {
+      return p.chunk_data().value_or(p.moved() > head ? p.moved() - head : 0);
+    };
+    return {body(up_, x_.head.size()), down_ ? body(*down_, head_size_) : 0};
+  }
+  /// Bytes in its buffers, and in those of the request it serves.
+  [[nodiscard]] size_t held() const noexcept {
+    return up_.held() + (down_ ? down_->held() : 0) + head_.capacity() + x_.head.capacity() +
+           x_.received.capacity() + c_.pending.capacity();
+  }
+  void count() const {
+    c_.bytes_up += up_.moved();
+    if (down_)
+      c_.bytes_down += down_->moved();
+  }
+
+private:
+  static pump make_up(const exchange& x) {
+    if (x.body == http1::framing::chunked)
+      return pump{
+        pump::chunks{.decode = false, .trailers = {.of_response = false, .strip = x.held_back}}};
+    return pump{pump::length{x.body == http1::framing::length ? x.content_length : 0}};
+  }
+
+  [[nodiscard]] step move_up();
+  [[nodiscard]] step read_response();
+  [[nodiscard]] step settle_head(std::string_view bytes);
+  [[nodiscard]] step begin_body(std::string_view rest);
+  [[nodiscard]] step move_down();
+  [[nodiscard]] step upstream_failed(const std::string& how);
+  [[nodiscard]] step fail(errc code, std::string context) {
+    error_ = caf::make_error(code, std::move(context));
+    return begun_ ? step::broken : step::fault;
+  }
+
+  connection& c_;
+  exchange& x_;
+  upstream& u_;
+  pump up_;
+  std::optional<pump> down_;
+  std::string head_; ///< A response head that came in pieces.
+  size_t scanned_ = 0;
+  uint64_t seen_ = 0;
+  int interim_heads_ = 0;
+  uint16_t status_ = 0;
+  size_t head_size_ = 0;   ///< Of the response as it was sent.
+  bool got_bytes_ = false; ///< Something of a response has come.
+  bool begun_ = false;     ///< Something of the response went to the client.
+  bool up_over_ = false;   ///< The upstream takes no more of the request.
+  bool dechunked_ = false; ///< The client sees no framing of the body.
+  bool reusable_ = false;
+  bool keep_client_ = false;
+  caf::error error_;
+};
+
+/// Runs one exchange on one upstream connection. @returns how it ended; `transfer::take_error` is
+/// set for faults.
+task<step> run_exchange(connection& c, transfer& t);
+
+} // namespace proxy
