@@ -287,9 +287,10 @@ verdict judge_request(connection& c, std::string_view head, exchange& x, bool by
   take_over(req, x);
   if (auto err = check_loop(c, &req))
     return err;
-  x.received = head;
-  if (c.inside)
+  if (c.inside) {
+    x.received = head;
     return judge_inside(c, req, x);
+  }
   auto connect = req.method == "CONNECT";
   if (connect)
     x.target.protocol = policy::protocol::https_connect;
@@ -311,6 +312,7 @@ verdict judge_request(connection& c, std::string_view head, exchange& x, bool by
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   auto permit = std::get<policy::permit>(std::move(judged));
+  x.received = head;
   if (!connect)
     return prepare(c, req, target, x, std::move(permit));
   x.under = c.shard.policy;
