@@ -34,7 +34,8 @@ void event_loop::wake_source::on_ready() {
 
 event_loop::event_loop(caf::actor_system& system, std::unique_ptr<poller> how)
   : caf::execution_unit(&system), poller_(std::move(how)), events_(256),
-    now_(std::chrono::steady_clock::now()), wheel_(now_), scratch_(new char[scratch_size]) {
+    now_(std::chrono::steady_clock::now()), wheel_(now_),
+    scratch_(new (page_memory::border) char[scratch_size]) {
 #ifdef __linux__
   wake_.fd = wake_.write_fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 #else

@@ -5,6 +5,7 @@
 #include <caf/execution_unit.hpp>
 #include <caf/resumable.hpp>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -97,7 +98,12 @@ private:
   steady_time now_;
   timer_wheel wheel_;
   std::atomic<bool> stopping_ = false;
-  std::unique_ptr<char[]> scratch_;
+  /// On page borders: the kernel copies out of it, and does so slower from anywhere else.
+  struct page_memory {
+    static constexpr std::align_val_t border{4096};
+    void operator()(char* p) const noexcept { ::operator delete[](p, border); }
+  };
+  std::unique_ptr<char[], page_memory> scratch_;
   std::string out_;
   pipe_pool pipes_;
   memory_account memory_;
