@@ -89,11 +89,21 @@ class MemoryTest(Http2):
         stuck = self.connect(proxy, origin, reading=False)
         for _ in range(100):
             stuck.request("GET", f"/bytes/{1 << 20}")
-        until(lambda: self.metric(proxy, "requests_refused_total") > 0 or self.held(proxy) > 2.9 * (1 << 20), "memory runs short")
-        self.assertFull(patient.ask())
-        client, answer = proxy.connect(f"localhost:{origin.port}")
-        self.own(client)
-        self.assertFull(answer)
+
+        # What the stuck client's window takes is given back now and then, so room comes and goes for a while.
+        def refused(ask):
+            answer = ask()
+            if answer.status == 503:
+                self.assertFull(answer)
+            return answer.status == 503
+
+        def tunnel():
+            client, answer = proxy.connect(f"localhost:{origin.port}")
+            client.close()
+            return answer
+
+        until(lambda: refused(patient.ask), "a stream is told so")
+        until(lambda: refused(tunnel), "a tunnel is told so")
         stuck.close()
         until(lambda: self.held(proxy) < 1 << 20, "all is given back")
         self.assertEqual(patient.ask().status, 200)
