@@ -23,6 +23,23 @@ void append_sf_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+/// What of a text stands in a status line (RFC 9112 §4 allows more than clients print).
+void append_printable(std::string& out, std::string_view text) {
+  for (auto c : text)
+    out += c >= 0x20 && c < 0x7f ? c : '?';
+}
+
+/// Appends no more than `size` bytes; a text that is cut says so.
+void append_cut(std::string& out, std::string_view text, size_t size) {
+  static constexpr std::string_view dots = "...";
+  if (text.size() <= size) {
+    append_printable(out, text);
+    return;
+  }
+  append_printable(out, text.substr(0, size - dots.size()));
+  out += dots;
+}
+
 /// Length of the UTF-8 sequence at the start of `text`, 0 when it is none.
 size_t utf8_length(std::string_view text) {
   auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -100,7 +117,7 @@ void append_response(std::string& out, uint16_t status, std::string_view content
   out += "HTTP/1.1 ";
   append_number(out, status);
   out += ' ';
-  out += status_phrase(status);
+  out += options.phrase.empty() ? status_phrase(status) : options.phrase;
   out += "\r\ncontent-type: ";
   out += content_type;
   out += "\r\ncontent-length: ";
@@ -121,8 +138,33 @@ void append_response(std::string& out, uint16_t status, std::string_view content
     out += body;
 }
 
+std::string refusal_phrase(const policy::denial& why, const policy::target& what) {
+  constexpr size_t longest_reason = 60; // a decider's words; the name has to fit beside them
+  const auto& look = policy::refusal_of(why.reason);
+  std::string out;
+  out.reserve(max_phrase_size);
+  // Without the header no policy has decided: the standard phrase tells more.
+  if (look.x_proxy_error.empty())
+    out += status_phrase(look.status);
+  else
+    out += "Blocked by policy";
+  if (why.reason == policy::reason::client_required)
+    return out; // says it already
+  out += ": ";
+  append_cut(out, policy::reason_text(why), longest_reason);
+  const auto& host = what.host.text();
+  if (!host.empty()) {
+    out += ' ';
+    append_cut(out, host, max_phrase_size - out.size());
+  }
+  return out;
+}
+
 void append_refusal(std::string& out, const policy::denial& why, const policy::target& what,
-                    const answer_options& options) {
+                    const answer_options& for_all) {
+  auto phrase = refusal_phrase(why, what);
+  auto options = for_all;
+  options.phrase = phrase;
   const auto& look = policy::refusal_of(why.reason);
   auto reason = policy::reason_text(why);
   auto rule = why.rule ? std::string_view{why.rule->text} : std::string_view{};
@@ -198,8 +240,6 @@ void append_fault(std::string& out, errc code, std::string_view cause,
     append_sf_string(fields, cause);
   }
   fields += "\r\n";
-  if (look.http_status == 502 || look.http_status == 504)
-    (fields += "x-proxy-error: ").append(look.proxy_status).append("\r\n");
   if (code == errc::unsupported_method)
     fields += "allow: GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE\r\n";
   if (code == errc::overloaded || code == errc::policy_changed)

@@ -33,8 +33,6 @@ void set_fault(explanation& e, const caf::error& why) {
   e.reason = to_string(code);
   e.source.clear(); // no policy says so
   e.status = look.http_status;
-  if (e.status == 502 || e.status == 504)
-    e.x_proxy_error = look.proxy_status;
   if (e.status == 0)
     return;
   append_fault(e.response, code, context_of(why), {.request_id = {}, .close = false});

@@ -42,7 +42,7 @@ CAF_TEST(a refused request is told why in json) {
   why.reason = policy::reason::denied;
   why.rule = &rule;
   auto response = refusal(why, policy::protocol::http);
-  CAF_CHECK(response.rfind("HTTP/1.1 403 Forbidden\r\n", 0) == 0);
+  CAF_CHECK(response.starts_with("HTTP/1.1 403 Blocked by policy: denied evil.example\r\n"));
   CAF_CHECK(has(response, "x-proxy-error: blocked-by-denylist\r\n"));
   CAF_CHECK(has(response, "cache-control: no-store\r\n"));
   CAF_CHECK(has(response, "x-request-id: id\r\n"));
@@ -102,6 +102,59 @@ CAF_TEST(who asks is asked who it is) {
   }
   why.reason = policy::reason::denied;
   CAF_CHECK(!has(refusal(why, policy::protocol::http), "proxy-authenticate"));
+}
+
+CAF_TEST(the reason phrase names the refusal) {
+  struct row {
+    policy::reason reason;
+    std::string words, host, phrase;
+  };
+  std::string long_label(60, 'a');
+  auto long_host = long_label + '.' + long_label + '.' + long_label + ".example";
+  for (const auto& [reason, words, host, phrase] : std::initializer_list<row>{
+         {policy::reason::not_allowed, "", "evil.example",
+          "403 Blocked by policy: not_allowed evil.example"},
+         {policy::reason::not_allowed_local, "", "::1",
+          "403 Blocked by policy: not_allowed_local ::1"},
+         {policy::reason::policy_denied, "ask\r\nthe \xc3\xa9 team\x7f", "evil.example",
+          "403 Blocked by policy: ask??the ?? team? evil.example"},
+         {policy::reason::policy_denied, std::string(500, 'w'), "evil.example",
+          "403 Blocked by policy: " + std::string(57, 'w') + "... evil.example"},
+         {policy::reason::denied, "", long_host,
+          "403 Blocked by policy: denied " + long_host.substr(0, 91) + "..."},
+         {policy::reason::proxy_disabled, "", "evil.example",
+          "503 Service Unavailable: proxy_disabled evil.example"},
+         {policy::reason::unix_socket_unsupported, "", "unix-socket",
+          "501 Not Implemented: unix_socket_unsupported unix-socket"},
+         {policy::reason::client_required, "", "evil.example", "407 Proxy Authentication Required"},
+       }) {
+    policy::denial why;
+    why.reason = reason;
+    why.words = words;
+    for (auto protocol : {policy::protocol::http, policy::protocol::https_connect}) {
+      auto what = target_of(protocol);
+      what.host = *proxy::host::parse(host);
+      std::string out;
+      append_refusal(out, why, what, {.request_id = "id"});
+      auto line = out.substr(0, out.find("\r\n"));
+      CAF_CHECK_EQUAL(line, "HTTP/1.1 " + phrase);
+      CAF_CHECK(line.size() <= std::string_view{"HTTP/1.1 403 "}.size() + max_phrase_size);
+    }
+  }
+}
+
+CAF_TEST(only what a policy refuses has a header that says so) {
+  // Who finds the header knows that trying again, or elsewhere, is of no use.
+  for (const auto& row : outcomes) {
+    if (row.http_status == 0)
+      continue;
+    std::string out;
+    append_fault(out, row.code, "cause", {.request_id = "id"});
+    CAF_MESSAGE(out);
+    CAF_CHECK(!has(out, "x-proxy-error"));
+    CAF_CHECK(has(out, "proxy-status: codex-network-proxy; error=" + std::string{row.proxy_status} +
+                         "; details=\"cause\"\r\n"));
+  }
 }
 
 CAF_TEST(a deciders words cannot break out of the head or the body) {

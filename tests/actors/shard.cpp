@@ -48,7 +48,7 @@ CAF_TEST(a request is judged by the generation that was installed last) {
   CAF_CHECK_EQUAL(install("enabled = true\n"), 0u);
   auto c = client();
   c.send(get("http://" + one.authority() + '/'));
-  CAF_CHECK(hears(c, "403 Forbidden"));
+  CAF_CHECK(hears(c, "403 Blocked by policy: "));
   CAF_CHECK_EQUAL(install(allowing({&one})), 0u);
   c.text.clear();
   c.send(get("http://" + one.authority() + '/'));
@@ -112,7 +112,7 @@ CAF_TEST(a drain is answered when the last connection has left) {
   auto busy = tunnel(one);
   auto idle = client();
   idle.send(get("http://refused.example/"));
-  CAF_CHECK(hears(idle, "403 Forbidden"));
+  CAF_CHECK(hears(idle, "403 Blocked by policy: "));
   auto admin = connect(port_of(endpoint::admin));
   admin.send(health);
   CAF_CHECK(hears(admin, "\r\n\r\nok"));
@@ -161,7 +161,7 @@ CAF_TEST(a connection that another shard accepted is served) {
   caf::anon_send(shard, atom::adopt_v, handed_over.release(), endpoint::http,
                  *ip_address::parse("192.0.2.7"), uint16_t{4711});
   c.send(get("http://refused.example/"));
-  CAF_CHECK(hears(c, "403 Forbidden"));
+  CAF_CHECK(hears(c, "403 Blocked by policy: "));
   auto refused = answer<blocked_page>(atom::blocked_v);
   CAF_REQUIRE_EQUAL(refused.entries.size(), 1u);
   CAF_CHECK_EQUAL(refused.entries[0].client, "192.0.2.7:4711");
@@ -196,7 +196,7 @@ CAF_TEST(a shard with many more connections than another hands new ones over) {
   CAF_CHECK(process->connections[1].load() > 0);
   CAF_CHECK(process->connections[0].load() > 64);
   clients.back().send(get("http://refused.example/"));
-  CAF_CHECK(hears(clients.back(), "403 Forbidden"));
+  CAF_CHECK(hears(clients.back(), "403 Blocked by policy: "));
 }
 
 CAF_TEST(an abort ends every connection with a reset) {

@@ -79,7 +79,7 @@ class ClientsTest(SystemTest):
         self.assertIn("x-proxy-error: blocked-by-allowlist", refused.stderr.lower())
         refused = self.tool("wget", "-O-", "--tries=1", self.https.at("refused.test"))
         self.assertNotEqual(refused.returncode, 0)
-        self.assertIn("Forbidden", refused.stderr, "of a refused tunnel wget shows the reason phrase alone")
+        self.assertIn("Blocked by policy: not_allowed refused.test", refused.stderr, "of a refused tunnel wget shows the reason phrase alone")
 
     def check_fetcher(self, *command):
         """A command that prints status, x-proxy-error and body of the URL it is given."""
@@ -92,7 +92,7 @@ class ClientsTest(SystemTest):
         self.assertTrue(refused.stdout.startswith("403 blocked-by-allowlist"), refused.stdout + refused.stderr)
         self.assertIn("Domain not in allowlist.", refused.stdout)
         tunnel = self.tool(*command, self.https.at("refused.test"))
-        self.assertRegex(tunnel.stdout + tunnel.stderr, "403|Forbidden")  # Go shows the reason phrase alone
+        self.assertRegex(tunnel.stdout + tunnel.stderr, "403|Blocked by policy: not_allowed refused.test")  # Go shows the phrase alone
 
     def test_python_urllib(self):
         self.check_fetcher(sys.executable, "-c", PYTHON_URLLIB)
@@ -197,7 +197,7 @@ class ClientsTest(SystemTest):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertTrue(glob.glob(os.path.join(self.tmp, "tiny_1_*.deb")), os.listdir(self.tmp))
         refused = self.apt("refused.test", "update")
-        self.assertRegex(refused.stdout + refused.stderr, r"403 +Forbidden")
+        self.assertRegex(refused.stdout + refused.stderr, r"403 +Blocked by policy: not_allowed refused.test")
 
     def apt(self, host, *args):
         """apt-get with every folder of its own, so that the machine's packages stay out of it."""
