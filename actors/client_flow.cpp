@@ -48,6 +48,8 @@ task<after> serve_requests(connection& c) {
     if (head.status == head_status::socks)
       co_return after::socks;
     exchange x;
+    x.head = c.shard.texts.take();
+    x.received = c.shard.texts.take();
     ++c.shard.counters.requests_total;
     ++c.requests;
     if (head.status == head_status::complete && is_short_of_memory(c)) {
@@ -58,6 +60,8 @@ task<after> serve_requests(connection& c) {
                                                   : verdict{std::move(head.error)};
     std::string{}.swap(head.store); // `x` has what of it is needed
     auto next = co_await serve(c, x, v);
+    c.shard.texts.give_back(std::move(x.head));
+    c.shard.texts.give_back(std::move(x.received));
     if (next != after::next_request)
       co_return next;
   }

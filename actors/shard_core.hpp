@@ -18,6 +18,7 @@
 #include "actors/policy_store.hpp"
 #include "actors/resolver.hpp"
 #include "actors/shard.hpp"
+#include "actors/spare_texts.hpp"
 #include "actors/upstream.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/path.hpp"
@@ -93,6 +94,8 @@ public:
   http1::response response;         ///< Scratch, valid until the next suspension.
   http1::request_path path;         ///< Scratch, valid until the next suspension.
   std::vector<http1::field> fields; ///< Scratch, valid until the next suspension.
+
+  spare_texts texts;                ///< For the heads of requests.
 
   /// What UDP associations receive with and send with, empty between two of them. The buffer is
   /// made when the first association needs it.

@@ -1,6 +1,7 @@
 #include "policy/ip_class.hpp"
 
 #include <algorithm>
+#include <array>
 #include <span>
 
 namespace proxy::policy {
@@ -114,7 +115,7 @@ words words_of(const ip_address& address) {
 }
 
 /// Whether the first `bits` bits agree.
-bool same_prefix(words a, words b, unsigned bits) {
+constexpr bool same_prefix(words a, words b, unsigned bits) {
   if (bits == 0)
     return true;
   if (bits <= 64)
@@ -127,13 +128,34 @@ std::span<const block> blocks_of(bool v4) {
 }
 
 /// The class of the most specific block around a prefix.
-ip_class class_of(std::span<const block> blocks, words base, unsigned bits) {
+constexpr ip_class class_of(std::span<const block> blocks, words base, unsigned bits) {
   const block* best = &blocks.front();
   for (auto& candidate : blocks)
     if (candidate.bits <= bits && candidate.bits >= best->bits &&
         same_prefix(candidate.base, base, candidate.bits))
       best = &candidate;
   return best->kind;
+}
+
+/// The class of every v4 address that begins with an octet; nullopt where they differ.
+constexpr auto classes_by_octet = [] {
+  std::array<std::optional<ip_class>, 256> out;
+  for (uint32_t octet = 0; octet < out.size(); ++octet) {
+    words base{uint64_t{octet} << 56, 0};
+    auto whole = true;
+    for (const auto& b : v4_blocks)
+      whole = whole && (b.bits <= 8 || !same_prefix(b.base, base, 8));
+    if (whole)
+      out[octet] = class_of(v4_blocks, base, 8);
+  }
+  return out;
+}();
+
+/// Asked for every request: most addresses are told by their first octet.
+ip_class class_of_v4(uint32_t address) {
+  if (auto kind = classes_by_octet[address >> 24])
+    return *kind;
+  return class_of(v4_blocks, {uint64_t{address} << 32, 0}, 32);
 }
 
 /// Whether nothing of a prefix is global: halves it for as long as a block lies inside, so the
@@ -248,10 +270,12 @@ bool is_metadata(const ip_address& address) noexcept {
 ip_class classify(const ip_address& address) noexcept {
   if (is_metadata(address))
     return ip_class::metadata;
+  if (address.is_v4())
+    return class_of_v4(address.low32());
   if (auto carried = embedded_v4(address))
-    if (auto inner = class_of(v4_blocks, words_of(*carried), 32); inner != ip_class::global)
+    if (auto inner = class_of_v4(carried->low32()); inner != ip_class::global)
       return inner;
-  return class_of(blocks_of(address.is_v4()), words_of(address), address.is_v4() ? 32 : 128);
+  return class_of(v6_blocks, words_of(address), 128);
 }
 
 bool is_non_public(const ip_address& address) noexcept {
