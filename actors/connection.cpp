@@ -38,9 +38,9 @@ std::string_view to_string(ending e) noexcept {
 
 connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint what,
                        client_address whence)
-  : super(cfg), shard(owner), wakes(owner.loop), held(owner.loop.memory()), from(whence),
-    serves(what), id(owner.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)),
-    began_(owner.loop.now()) {}
+  : super(cfg), shard(owner), wakes(owner.loop), held(owner.loop.memory()),
+    id(owner.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)), from(whence),
+    serves(what), began_(owner.loop.now()) {}
 
 connection::~connection() = default;
 
@@ -121,8 +121,8 @@ std::optional<policy::denial> connection::judge_open(const snapshot_ptr& next) {
       if (auto why = judge_head(admitted->head, admitted->by_decider))
         return why;
   }
-  if (vouched_by)
-    vouched_by = next->config;
+  if (known_as)
+    known_as = std::make_shared<const identity>(identity{known_as->user, next->config});
   if (udp)
     udp->judge_again();
   if (inside)
@@ -224,7 +224,7 @@ void connection::log_end() const {
     "msg=connection id={} client={}{} protocol={} target={}:{} rule=\"{}\" "
     "requests={} bytes_up={} bytes_down={} "
     "dns_ms={} connect_ms={} ms={} end={}",
-    id, from.str(), user_field(user), admitted ? policy::to_string(admitted->to.protocol) : "-",
+    id, from.str(), user_field(user()), admitted ? policy::to_string(admitted->to.protocol) : "-",
     admitted ? admitted->to.host.in_url() : "-", admitted ? admitted->to.port : 0, rule, requests,
     bytes_up + (link ? link->moved.bytes_up : 0), bytes_down + (link ? link->moved.bytes_down : 0),
     dns_ms, connect_ms, age.count(), to_string(end));
@@ -234,7 +234,7 @@ connection_info connection::describe() const {
   connection_info info;
   info.id = id;
   info.client = from.str();
-  info.user = user;
+  info.user = user();
   info.state = udp          ? "association"
                : is_stream  ? (tunnelling ? "tunnel" : "stream")
                : inside     ? "intercepted"

@@ -34,6 +34,12 @@ struct client_address {
   [[nodiscard]] std::string str() const;
 };
 
+/// Who a client showed to be.
+struct identity {
+  std::string user;
+  config_ptr vouched_by; ///< Where the password stood that it showed.
+};
+
 /// A tunnel whose requests are read and judged one by one.
 struct interception {
   interception(policy::permit by, snapshot_ptr judged_under)
@@ -91,6 +97,10 @@ public:
   void begin(std::unique_ptr<http2_stream> stream);
 
   [[nodiscard]] connection_info describe() const;
+  /// Who the client showed to be; "" when nobody asked.
+  [[nodiscard]] std::string_view user() const noexcept {
+    return known_as ? std::string_view{known_as->user} : std::string_view{};
+  }
   /// Judges the tunnel that requests come in, by a new policy, and takes over what admits it now.
   /// @pre `inside`
   [[nodiscard]] std::optional<policy::denial> judge_inside(const snapshot_ptr& next);
@@ -129,18 +139,17 @@ public:
   /// The request that has been sent, until it is over: one inside a tunnel, or one with a body,
   /// which may be as open as a tunnel.
   exchange* running = nullptr;
-  std::string user; ///< Who the client showed to be; "" when nobody asked. HTTP: by this request.
-  config_ptr vouched_by; ///< Where the password stood that `user` showed; null when nobody asked.
-  const client_address from;
-  const endpoint serves;
+  std::shared_ptr<const identity> known_as; ///< Null when nobody asked. HTTP: by this request.
   const uint64_t id;
-  bool is_stream = false;    ///< Of another connection, which is the one that counts.
-  bool dialled_here = false; ///< This process is its other end: nothing it asks for is served.
   uint64_t bytes_up = 0;
   uint64_t bytes_down = 0;
   uint32_t requests = 0;
   uint32_t dns_ms = 0;     ///< Of the last look-up.
   uint32_t connect_ms = 0; ///< Of the last dial.
+  const client_address from;
+  const endpoint serves;
+  bool is_stream = false;    ///< Of another connection, which is the one that counts.
+  bool dialled_here = false; ///< This process is its other end: nothing it asks for is served.
   bool tunnelling = false;
   bool wary = false; ///< A tunnel that `inspect` could not read: no HTTP may come out of it.
   bool draining = false;

@@ -15,7 +15,7 @@ std::unique_ptr<upstream> take_ready(connection& c, const exchange& x) {
     return nullptr;
   auto key = key_of(x);
   if (c.logins)
-    if (auto own = c.logins->take(key, c.user, c.wakes))
+    if (auto own = c.logins->take(key, c.user(), c.wakes))
       return own;
   return x.logs_in ? c.shard.pool.take(key, c.wakes) : take_kept(c, key);
 }
@@ -36,7 +36,7 @@ void keep_upstream(connection& c, std::unique_ptr<upstream> served) {
   }
   if (!c.logins)
     c.logins = std::make_shared<login_connections>(c.shard.pool);
-  c.logins->keep(std::move(served), c.user);
+  c.logins->keep(std::move(served), std::string{c.user()});
 }
 
 /// Hands a switched connection to its tunnel, unless a new policy refuses it.

@@ -273,7 +273,7 @@ void log_exchange(const connection& c, const exchange& x, uint16_t status, excha
                      "request_truncated={} response_bytes={} response_truncated={} client={}{}",
                      x.target.host.text(), x.target.port, x.target.method, path_of(x.received),
                      status, size.request, size.request > limit, size.response,
-                     size.response > limit, c.from.str(), user_field(c.user));
+                     size.response > limit, c.from.str(), user_field(c.user()));
 }
 
 after intercept(connection& c, exchange& x, policy::permit permit,

@@ -229,13 +229,14 @@ namespace {
 /// Finds out who asks, where that has to be said (RFC 9110 §11.7), and takes nobody for the one
 /// who asked before. The target is read for the record alone.
 std::optional<policy::denial> identify(connection& c, const http1::request& req, exchange& x) {
-  c.user.clear();
-  c.vouched_by.reset();
+  c.known_as.reset();
   if (c.shard.config().socks_users.empty())
     return std::nullopt;
-  auto shown = read_login(req, c.shard.config(), c.user);
+  std::string user;
+  auto shown = read_login(req, c.shard.config(), user);
   if (shown == login::right) {
-    c.vouched_by = c.shard.policy->config;
+    c.known_as =
+      std::make_shared<const identity>(identity{std::move(user), c.shard.policy->config});
     return std::nullopt;
   }
   x.wrong_login = shown == login::wrong;

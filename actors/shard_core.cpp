@@ -94,7 +94,7 @@ void shard_core::admitted(const policy::permit& by, const connection& of) {
   event.port = by.to().port;
   event.method = record_of_method(by.to().method);
   event.client = of.from.str();
-  event.user = of.user;
+  event.user = of.user();
   event.request_id = new_request_id();
   event.rule = by.rule() ? by.rule()->text : "";
   event.generation = policy->generation;
@@ -116,7 +116,7 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
   entry.method = record_of_method(what.method);
   entry.mode = policy->rules->mode;
   entry.client = of.from.str();
-  entry.user = of.user;
+  entry.user = of.user();
   entry.rule = why.rule ? why.rule->text : "";
   entry.request_id = new_request_id();
   if (log().should_log(spdlog::level::info))

@@ -88,10 +88,9 @@ task<bool> authenticate(connection& c, steady_time deadline) {
   auto shown = co_await read_message(c, socks5::decode_credentials, deadline);
   // Of now: the users may be others than when the greeting came.
   auto known = shown && is_user(c.shard.config(), shown->value.user, shown->value.password);
-  if (known) {
-    c.user = shown->value.user;
-    c.vouched_by = c.shard.policy->config;
-  }
+  if (known)
+    c.known_as =
+      std::make_shared<const identity>(identity{shown->value.user, c.shard.policy->config});
   if (shown) {
     OPENSSL_cleanse(c.pending.data(), shown->size);
     take(c, shown->size);

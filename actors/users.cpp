@@ -83,10 +83,10 @@ policy::denial client_required() {
 
 std::optional<policy::denial> judge_user(const snapshot& in_force, const connection& c) {
   const auto& config = *in_force.config;
-  if (config.socks_users.empty() || c.vouched_by == in_force.config)
+  if (config.socks_users.empty() || (c.known_as && c.known_as->vouched_by == in_force.config))
     return std::nullopt;
-  const auto* then = c.vouched_by ? find_user(*c.vouched_by, c.user) : nullptr;
-  const auto* now = find_user(config, c.user);
+  const auto* then = c.known_as ? find_user(*c.known_as->vouched_by, c.user()) : nullptr;
+  const auto* now = find_user(config, c.user());
   if (then && now && then->password == now->password)
     return std::nullopt;
   return client_required();

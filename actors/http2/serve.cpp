@@ -12,8 +12,7 @@ void spawn_stream(connection& c, http2::stream& of) {
   auto made = c.shard.loop.system().spawn_impl<connection, caf::hidden + caf::lazy_init>(
     cfg, c.shard, c.serves, c.from);
   auto& child = *static_cast<connection*>(caf::actor_cast<caf::abstract_actor*>(made));
-  child.user = c.user;
-  child.vouched_by = c.vouched_by;
+  child.known_as = c.known_as;
   child.draining = c.draining;
   child.inside = std::make_unique<interception>(*c.inside);
   child.ahead = std::move(c.ahead);
