@@ -105,7 +105,6 @@ task<bool> send_reply(connection& c, const admin::request& req, const admin::rep
   answer_options options;
   options.head_only = req.method == "HEAD";
   options.close = close;
-  options.keep_alive_1_0 = req.http_1_0;
   std::string out;
   append_response(out, what.status, what.content_type, what.body, what.fields, options);
   auto sent = co_await send_to_client(c, out);

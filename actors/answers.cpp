@@ -131,8 +131,6 @@ void append_response(std::string& out, uint16_t status, std::string_view content
   out += extra_fields;
   if (options.close)
     out += "connection: close\r\n";
-  else if (options.keep_alive_1_0)
-    out += "connection: keep-alive\r\n";
   out += "\r\n";
   if (!options.head_only)
     out += body;

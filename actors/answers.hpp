@@ -15,10 +15,9 @@ inline constexpr std::string_view product = "codex-network-proxy";
 /// What our own responses say beside the verdict.
 struct answer_options {
   std::string_view request_id;
-  bool head_only = false; ///< The request was HEAD: no body.
-  bool close = true;      ///< Add Connection: close.
-  bool keep_alive_1_0 = false;
-  std::string_view phrase; ///< Beside the status; "" for the standard one.
+  bool head_only = false;    ///< The request was HEAD: no body.
+  bool close = true;         ///< Add Connection: close.
+  std::string_view phrase{}; ///< Beside the status; "" for the standard one.
 };
 
 /// Longest reason phrase in bytes. Clients show it in one line, some cut it or reject longer ones.

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "actors/loop/tcp_options.hpp"
 #include "actors/sockaddr.hpp"
 
 namespace proxy {
@@ -35,6 +36,7 @@ caf::error bind_ip(bound_listener& l) {
   ::setsockopt(l.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   // Accepted sockets inherit this, which saves a call for each.
   ::setsockopt(l.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  probe_when_idle(l.fd); // so is this
   if (name.family() == AF_INET6)
     ::setsockopt(l.fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
   if (::bind(l.fd, name.get(), name.size) != 0)

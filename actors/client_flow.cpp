@@ -110,7 +110,7 @@ task<> turn_away(connection& c) {
   exchange x;
   auto why = c.shard.loop.memory().is_full()
                ? out_of_memory(c)
-               : caf::make_error(errc::overloaded, std::string{"too many connections"});
+               : caf::make_error(errc::overloaded, "too many connections: " + c.limit_met());
   co_await fault(c, x, why);
   co_await close_in_steps(c);
 }

@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include "actors/flows.hpp"
+#include "actors/http2/link.hpp"
 #include "actors/pump.hpp"
+#include "actors/setting_text.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/socks5/bytes.hpp"
 
@@ -36,8 +38,11 @@ bool settle(connection& c, std::string_view bytes, size_t& scanned, received_hea
   auto limit = c.shard.config().limits.max_head_bytes;
   if (end.value_or(bytes.size()) > limit) {
     out.status = head_status::failed;
-    out.error = caf::make_error(errc::head_too_large,
-                                "request head longer than " + std::to_string(limit) + " bytes");
+    // What has come before the first line end says which part it was.
+    auto line_too_long = bytes.substr(0, limit).find('\n') == std::string_view::npos;
+    out.error =
+      caf::make_error(errc::head_too_large, "request " + http1::head_too_long(limit) +
+                                              (line_too_long ? ", by its request line alone" : ""));
     return true;
   }
   if (!end)
@@ -51,7 +56,15 @@ bool settle(connection& c, std::string_view bytes, size_t& scanned, received_hea
 
 caf::error out_of_memory(connection& c) {
   ++c.shard.counters.requests_refused;
-  return caf::make_error(errc::overloaded, std::string{"too little memory"});
+  if (!c.shard.loop.memory().is_full())
+    return caf::make_error(errc::overloaded, "too little memory: the streams of this connection "
+                                             "hold more than " +
+                                               config::size_text(http2_link::max_held));
+  auto limit = c.shard.config().limits.memory;
+  return caf::make_error(errc::overloaded,
+                         "too little memory: the buffers of all connections hold limits.memory = " +
+                           (limit > 0 ? config::size_text(limit)
+                                      : std::string{"0, a quarter of what the process may use"}));
 }
 
 task<> read_head(connection& c, received_head& out) {
@@ -84,8 +97,9 @@ task<> read_head(connection& c, received_head& out) {
         co_return; // silence before the first byte is no request: no answer
       }
       out.status = head_status::failed;
-      out.error = caf::make_error(errc::request_timeout,
-                                  std::string{"the request head did not arrive in time"});
+      out.error =
+        caf::make_error(errc::request_timeout, "the request head did not arrive within " +
+                                                 setting_text("timeouts.head", c.timeouts().head));
       co_return;
     }
     auto buffer = c.shard.loop.scratch().first(head_read_size);

@@ -80,6 +80,38 @@ tls::authority_ptr find_ca(const config::proxy_config& config, missing_ca missin
   return nullptr;
 }
 
+/// The certificates for upstreams that ask for one, with a problem for each that cannot be used.
+client_identities load_identities(const config::proxy_config& config, const config::sources& from,
+                                  std::vector<config::problem>& problems) {
+  client_identities out;
+  const auto& all = config.client_certificates;
+  if (all.empty() || from.secrets != config::secrets_wanted::all)
+    return out;
+  if (from.before_secrets)
+    from.before_secrets();
+  for (const auto& one : all) {
+    auto hosts = compile_patterns(one.hosts, one.where.text + ".hosts", problems);
+    auto identity = tls::client_identity::load(one.cert, one.key);
+    auto told = [&](std::string message) -> config::problem& {
+      auto p = problem_of(one.where.text, std::move(message));
+      p.file = one.where.file;
+      p.line = one.where.line;
+      p.column = one.where.column;
+      return problems.emplace_back(std::move(p));
+    };
+    if (!identity) {
+      told(context_of(identity.error()));
+      continue;
+    }
+    if (auto when = (*identity)->expired_by(std::chrono::system_clock::now()); !when.empty())
+      told("the client certificate " + one.cert + " expired on " + when).level =
+        config::problem::severity::warning;
+    if (hosts)
+      out.add(std::move(hosts), std::move(*identity));
+  }
+  return out;
+}
+
 /// Where the listeners of a configuration would stand.
 std::vector<policy::socket_address> configured_listeners(const config::proxy_config& config) {
   std::vector<policy::socket_address> out;
@@ -154,6 +186,7 @@ std::optional<draft> compile(config::proxy_config config, const config::sources&
   if (config.mitm.enabled && from.before_secrets)
     from.before_secrets(); // the CA has a key
   out.ca = find_ca(config, missing, problems);
+  out.identities = load_identities(config, from, problems);
   auto trust = tls::client_context::make(
     {environment(from, "SSL_CERT_FILE"), environment(from, "SSL_CERT_DIR"), out.ca});
   if (!trust)
@@ -175,6 +208,7 @@ snapshot_ptr complete(draft what, std::vector<policy::socket_address> own_listen
   out->config = std::move(what.config);
   out->rules = std::move(what.rules);
   out->trust = std::move(what.trust);
+  out->identities = std::move(what.identities);
   out->ca = std::move(what.ca);
   return out;
 }

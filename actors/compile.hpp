@@ -20,14 +20,16 @@ struct draft {
   config_ptr config;                                ///< Never null.
   std::shared_ptr<policy::rules> rules;             ///< Never null; knows no listeners yet.
   std::shared_ptr<const tls::client_context> trust; ///< Never null.
-  tls::authority_ptr ca;                            ///< Null without `mitm`.
+  client_identities identities;
+  tls::authority_ptr ca; ///< Null without `mitm`.
 };
 
 /// Whether a CA that is on no disk yet is made.
 enum class missing_ca : uint8_t { make, ignore };
 
-/// Compiles the rules and reads the CA and the roots of trust. Reads the environment, the files
-/// that it names, and the machine's addresses; changes nothing but what `missing` says.
+/// Compiles the rules and reads the CA, the certificates for upstreams and the roots of trust.
+/// Reads the environment, the files that it names, and the machine's addresses; changes nothing but
+/// what `missing` says.
 /// @param from      Where `config` was loaded from: for the environment.
 /// @param problems  What is wrong is appended.
 /// @returns nothing when a problem, of before or new, is an error.

@@ -4,6 +4,7 @@
 
 #include "actors/association.hpp"
 #include "actors/flows.hpp"
+#include "actors/setting_text.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {
@@ -51,6 +52,14 @@ bool connection::over_limit() const {
   auto per_client = limits.max_connections_per_client;
   return shard.process->total_connections() > limits.max_connections ||
          (per_client > 0 && !from.unix_socket && shard.clients_of(from.ip) > per_client);
+}
+
+std::string connection::limit_met() const {
+  const auto& limits = shard.config().limits;
+  return shard.process->total_connections() > limits.max_connections ||
+             limits.max_connections_per_client == 0
+           ? setting_text("limits.max_connections", limits.max_connections)
+           : setting_text("limits.max_connections_per_client", limits.max_connections_per_client);
 }
 
 void connection::begin(int descriptor) {

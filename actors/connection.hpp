@@ -157,6 +157,9 @@ public:
   bool linger = false; ///< Our last bytes may still be on their way: close in steps.
   ending end = ending::done;
 
+  /// Which limit on connections is met, with its value. @pre one is
+  [[nodiscard]] std::string limit_met() const;
+
 private:
   friend class shard_core;
   behavior_type make_behavior() override;
@@ -173,7 +176,6 @@ private:
   [[nodiscard]] std::optional<policy::denial> judge_head(std::string_view head, bool by_decider);
   void log_end() const;
   [[nodiscard]] bool over_limit() const;
-
   caf::strong_actor_ptr self_;
   size_t place_ = 0; ///< In the shard's list.
   steady_time began_;

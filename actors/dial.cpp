@@ -10,6 +10,8 @@
 
 #include "actors/dial.hpp"
 #include "actors/loop/local_address.hpp"
+#include "actors/loop/tcp_options.hpp"
+#include "actors/setting_text.hpp"
 
 namespace proxy {
 
@@ -37,9 +39,15 @@ std::vector<ip_address> interleave(std::span<const ip_address> in) {
   return out;
 }
 
+std::string connect_limit(const connection& c) {
+  return setting_text("timeouts.connect", c.timeouts().connect);
+}
+
 caf::error to_error(int error, const ip_address& address, uint16_t port) {
   auto where = address.is_v4() ? address.str() : '[' + address.str() + ']';
   auto text = where + ':' + std::to_string(port) + ": " + std::strerror(error);
+  if (error == ETIMEDOUT)
+    text += " (by the system's own limit, before timeouts.connect)";
   auto code = error == ETIMEDOUT                            ? errc::connection_timeout
               : error == ENETUNREACH || error == ENETDOWN   ? errc::network_unreachable
               : error == EHOSTUNREACH || error == EHOSTDOWN ? errc::host_unreachable
@@ -64,6 +72,7 @@ int begin_connect(connection& c, upstream& to, uint16_t port) {
     return errno;
   int one = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  probe_when_idle(fd);
   if (::connect(fd, name.get(), name.size) != 0 && errno != EINPROGRESS) {
     auto error = errno;
     ::close(fd);
@@ -109,7 +118,8 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const 
                                                            uint16_t port, steady_time deadline) {
   auto order = to.size() == 1 ? std::vector<ip_address>{to[0]} : interleave(to);
   std::vector<attempt> attempts;
-  auto last = caf::make_error(errc::connection_timeout, std::string{"no address answered in time"});
+  auto last =
+    caf::make_error(errc::connection_timeout, "no address answered within " + connect_limit(c));
   for (size_t next = 0;;) {
     auto pending =
       std::any_of(attempts.begin(), attempts.end(), [](const attempt& a) { return !a.failed; });
@@ -142,8 +152,16 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const 
     }
     if (c.shard.loop.now() >= deadline)
       co_return caf::make_error(errc::connection_timeout,
-                                "no answer from " + order[0].str() + " in time");
+                                "no answer from " + order[0].str() + " within " + connect_limit(c));
   }
+}
+
+caf::error look_up_error(const connection& c, const host& name, caf::error why) {
+  if (code_of(why) != errc::dns_timeout && code_of(why) != errc::cancelled)
+    return why;
+  auto text = code_of(why) == errc::cancelled ? name.text() : context_of(why);
+  return caf::make_error(errc::dns_timeout,
+                         text + " (" + setting_text("timeouts.dns", c.timeouts().dns) + ")");
 }
 
 task<caf::error> wait_dialling(connection& c, const exchange& x, steady_time deadline,
@@ -158,7 +176,10 @@ task<caf::error> wait_dialling(connection& c, const exchange& x, steady_time dea
 
 task<caf::error> secure(connection& c, const exchange& x, upstream& u, const host& name,
                         uint16_t port, tls::alpn offer) {
-  tls::client_options options{.offer = offer, .cache = &c.shard.tls_sessions, .port = port};
+  tls::client_options options{.offer = offer,
+                              .identity = c.shard.policy->identities.find(name, port),
+                              .cache = &c.shard.tls_sessions,
+                              .port = port};
   auto session =
     c.shard.policy->trust ? u.io.begin_tls(*c.shard.policy->trust, name, options) : nullptr;
   if (!session)
@@ -171,7 +192,13 @@ task<caf::error> secure(connection& c, const exchange& x, upstream& u, const hos
       case tls::step::want_write: u.io.raw.met_write_block(); break;
       default: co_return tls::handshake_error(*session);
     }
-    if (auto err = co_await wait_dialling(c, x, deadline, "the TLS handshake took too long"))
+    auto err = co_await wait_dialling(c, x, deadline, {});
+    if (err && code_of(err) == errc::connection_timeout)
+      co_return caf::make_error(
+        errc::connection_timeout,
+        "the TLS handshake with " + name.text() + " took longer than " +
+          setting_text("timeouts.tls_handshake", c.timeouts().tls_handshake));
+    if (err)
       co_return std::move(err);
   }
 }

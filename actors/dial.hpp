@@ -18,6 +18,9 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const 
                                                            std::span<const ip_address> to,
                                                            uint16_t port, steady_time deadline);
 
+/// What looking up a name has failed with; one that took too long names the setting.
+[[nodiscard]] caf::error look_up_error(const connection& c, const host& name, caf::error why);
+
 /// Waits for news of what is dialled.
 /// @returns nothing, errc::connection_timeout (context: `late`), errc::policy_changed, or
 ///          errc::cancelled when the client has gone.

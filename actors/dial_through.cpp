@@ -1,6 +1,7 @@
 #include "actors/dial.hpp"
 #include "actors/http2/dial.hpp"
 #include "actors/loop/ask.hpp"
+#include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
 #include "protocols/http1/decode.hpp"
 
@@ -16,8 +17,12 @@ task<caf::expected<std::vector<ip_address>>> addresses_of(connection& c, const h
   auto answer =
     co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v, name.text());
   if (!answer)
-    co_return std::move(answer.error());
+    co_return look_up_error(c, name, std::move(answer.error()));
   co_return std::move(answer->addresses);
+}
+
+std::string connect_limit(const connection& c) {
+  return setting_text("timeouts.connect", c.timeouts().connect);
 }
 
 caf::error bad(const upstream_proxy_name& name, const std::string& what) {
@@ -50,7 +55,7 @@ std::string connect_request(const connection& c, const exchange& x) {
 
 task<caf::error> send_request(connection& c, upstream& u, const exchange& x, steady_time deadline) {
   upstream_proxy_name name{*x.via};
-  auto late = "upstream proxy " + name.text + " takes no request";
+  auto late = "upstream proxy " + name.text + " took no request within " + connect_limit(c);
   auto request = connect_request(c, x);
   while (!request.empty()) {
     auto sent = u.io.write(request);
@@ -70,7 +75,7 @@ task<caf::error> send_request(connection& c, upstream& u, const exchange& x, ste
 task<caf::error> read_answer(connection& c, upstream& u, const exchange& x, steady_time deadline,
                              std::string& head) {
   upstream_proxy_name name{*x.via};
-  auto late = "upstream proxy " + name.text + " does not answer";
+  auto late = "upstream proxy " + name.text + " did not answer within " + connect_limit(c);
   head.clear();
   for (;;) {
     char byte = 0;
@@ -110,7 +115,7 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
     if (err)
       co_return bad(name, context_of(err));
     if (res.status == 407)
-      co_return caf::make_error(errc::bad_response, asks_for_credentials(*x.via));
+      co_return caf::make_error(errc::upstream_proxy_login, asks_for_credentials(*x.via));
     if (res.status > 299 || res.status == 101)
       co_return bad(name, "answered " + std::to_string(res.status) + " to CONNECT");
     if (res.status >= 200)

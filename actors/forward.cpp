@@ -61,9 +61,11 @@ task<after> begin_switched(connection& c, exchange& x, policy::permit& permit) {
 task<after> forward(connection& c, exchange& x, policy::permit permit) {
   if (c.shard.config().log.access && !c.inside)
     c.admitted = describe_admission(permit);
-  for (auto attempt = 0;; ++attempt) {
+  auto retried = false;
+  auto over_http1 = false;
+  for (;;) {
     auto next = after::close;
-    if (attempt == 0) {
+    if (!retried && !over_http1) {
       c.server = take_ready(c, x);
       if (!c.server && may_share(c, x)) {
         auto key = key_of(x);
@@ -91,7 +93,9 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
     c.running = c.inside || x.body != http1::framing::none ? &x : nullptr;
     auto s = co_await run_exchange(c, t);
     c.running = nullptr;
-    if (s == step::retry && attempt == 0) {
+    if ((s == step::retry && !std::exchange(retried, true)) ||
+        (s == step::over_http1 && !std::exchange(over_http1, true))) {
+      t.put_back();
       c.server.reset();
       continue;
     }
@@ -102,16 +106,13 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
       co_return co_await begin_switched(c, x, permit);
     auto upstream_ok = s == step::complete && t.upstream_reusable();
     auto client_ok = s == step::complete && t.client_reusable();
+    if (auto code = t.end_code(); code && s == step::broken && c.is_stream)
+      c.client.stream()->pass_on(*code);
     if (upstream_ok)
       keep_upstream(c, std::move(c.server));
     c.server.reset();
-    if (s == step::fault || s == step::retry) {
-      auto why = t.take_error();
-      if (!why)
-        why = caf::make_error(errc::bad_response,
-                              std::string{"the upstream closed without a response"});
-      co_return co_await fault(c, x, why);
-    }
+    if (s == step::fault || s == step::retry || s == step::over_http1)
+      co_return co_await fault(c, x, t.take_error());
     if (s == step::complete) {
       // An unfinished upload: our response must not be reset away by the rest of it.
       c.linger = !client_ok;

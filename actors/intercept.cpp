@@ -1,6 +1,7 @@
 #include "actors/intercept.hpp"
 
 #include "actors/loop/ask.hpp"
+#include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
 #include "policy/inner.hpp"
@@ -214,8 +215,10 @@ task<caf::error> accept_tls(connection& c, const host& name) {
                                 std::string{"the client closed within the handshake"});
     auto in_time = co_await c.wakes.until(deadline);
     if (!in_time)
-      co_return caf::make_error(errc::request_timeout,
-                                std::string{"the client's TLS handshake took too long"});
+      co_return caf::make_error(
+        errc::request_timeout,
+        "the client's TLS handshake took longer than " +
+          setting_text("timeouts.tls_handshake", c.timeouts().tls_handshake));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/client_identities.hpp"
 #include "config/load.hpp"
 #include "config/proxy_config.hpp"
 #include "policy/evaluate.hpp"
@@ -22,10 +23,6 @@
 
 namespace proxy {
 
-namespace tls {
-class client_context;
-}
-
 using config_ptr = std::shared_ptr<const config::proxy_config>;
 
 /// Everything that shards and connections go by, in one immutable piece.
@@ -35,8 +32,9 @@ struct snapshot {
   policy::rules_ptr rules;            ///< Never null.
   policy::upstream_proxies upstreams; ///< Proxies of the environment that ours goes through.
   std::shared_ptr<const tls::client_context>
-    trust;               ///< For https:// targets; null before the first load.
-  tls::authority_ptr ca; ///< Vouches for intercepted hosts; null without `mitm`.
+    trust;                      ///< For https:// targets; null before the first load.
+  client_identities identities; ///< What upstreams that ask are shown.
+  tls::authority_ptr ca;        ///< Vouches for intercepted hosts; null without `mitm`.
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;
 

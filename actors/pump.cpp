@@ -32,6 +32,7 @@ pump::started pump::start(transport& to, std::string_view head, std::string_view
   } else if (left_ != unlimited) {
     left_ -= taken;
   }
+  copy(rest.substr(0, taken));
   auto sent = to.write(head, body);
   if (sent.failed()) {
     error_ = sent.error;
@@ -80,8 +81,9 @@ std::optional<std::string_view> pump::follow(std::string_view bytes) {
   auto data = bytes.substr(0, used - of_trailers);
   if (!decoder_->done())
     return data;
-  if (decoder_->trailer_size() == of_trailers && decoder_->trailers().empty())
-    return bytes.substr(0, used); // the usual end: no trailers, and all of it in one read
+  constexpr size_t no_trailers = 2; // the empty line
+  if (decoder_->trailer_size() == no_trailers && of_trailers == no_trailers)
+    return bytes.substr(0, used); // the usual end, and all of it in one read
   decoded_.assign(data);
   http1::rewrite_trailers(decoder_->trailers(), trailers_, decoded_);
   decoded_ += "\r\n";
@@ -163,10 +165,13 @@ pump::status pump::copy_once(event_loop& loop, transport& from, transport& to) {
     bytes = bytes.substr(0, mine);
     left_ -= mine;
   }
-  if (decoder_) {
+  if (!decoder_) {
+    copy(bytes);
+  } else {
     auto deliver = follow(bytes);
     if (!deliver)
       return status::malformed;
+    copy(bytes.substr(0, bytes.size() - excess_.size()));
     bytes = *deliver;
     if (bytes.empty())
       return status::busy;

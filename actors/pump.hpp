@@ -43,7 +43,8 @@ public:
   explicit pump(length all) noexcept : left_(all.bytes) {}
   explicit pump(chunks how)
     : left_(unlimited), decode_(how.decode), trailers_(std::move(how.trailers)) {
-    decoder_.emplace();
+    decoder_.emplace(trailers_.of_response ? http1::chunk_rules::lenient
+                                           : http1::chunk_rules::strict);
   }
   pump(const pump&) = delete;
   pump& operator=(const pump&) = delete;
@@ -51,6 +52,18 @@ public:
 
   /// Bytes of ours that go first and are no part of the stream: a message head.
   void put_first(std::string_view bytes) { held_.append(bytes); }
+
+  /// Keeps a copy of what of the stream is read, as long as it is not larger than this, so that it
+  /// can be sent again.
+  void keep_copy(size_t most) { most_copied_ = most; }
+  /// The copy; nullopt when there is none, or the stream has become larger. There is none then.
+  [[nodiscard]] std::optional<std::string> take_copy() noexcept {
+    return most_copied_ > 0 ? std::optional{std::move(copy_)} : std::nullopt;
+  }
+  void drop_copy() noexcept {
+    most_copied_ = 0;
+    std::string{}.swap(copy_);
+  }
 
   /// Begins: sends `head` (no part of the stream) and what of `rest`, read elsewhere, belongs to
   /// the stream, in one call. What the receiver does not take is held.
@@ -79,7 +92,7 @@ public:
   [[nodiscard]] std::string take_excess() noexcept { return std::move(excess_); }
   /// Bytes in buffers of its own.
   [[nodiscard]] size_t held() const noexcept {
-    return held_.capacity() + excess_.capacity() + decoded_.capacity();
+    return held_.capacity() + excess_.capacity() + decoded_.capacity() + copy_.capacity();
   }
   /// Waits for the receiver (not for the sender).
   [[nodiscard]] bool holds_bytes() const noexcept { return held_.size() > sent_ || in_pipe_ > 0; }
@@ -94,6 +107,13 @@ private:
   /// Follows chunked framing. A trailer section is held back until it is whole.
   /// @returns what of `bytes` is to be delivered; nullopt: malformed.
   [[nodiscard]] std::optional<std::string_view> follow(std::string_view bytes);
+  /// Adds what was read to the copy, if one is kept.
+  void copy(std::string_view bytes) {
+    if (most_copied_ > 0 && copy_.size() + bytes.size() > most_copied_)
+      drop_copy();
+    else if (most_copied_ > 0)
+      copy_ += bytes;
+  }
 
   uint64_t left_;      ///< Still to be read from the sender.
   uint64_t moved_ = 0; ///< Delivered.
@@ -108,6 +128,8 @@ private:
   http1::trailer_rules trailers_;
   std::string decoded_; ///< What to deliver of the last read, where it is not what came.
   std::string excess_;
+  std::string copy_;
+  size_t most_copied_ = 0; ///< 0: nothing is kept.
   caf::error framing_error_;
 };
 

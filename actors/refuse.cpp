@@ -39,10 +39,7 @@ task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
   if (x.wrong_login)
     co_await hold_back(c);
   auto keep = may_keep(c, x);
-  answer_options options{.request_id = request_id,
-                         .head_only = x.to_head,
-                         .close = !keep,
-                         .keep_alive_1_0 = x.client_1_0};
+  answer_options options{.request_id = request_id, .head_only = x.to_head, .close = !keep};
   auto& out = c.shard.loop.out();
   out.clear();
   if (is_socks(x))
@@ -72,8 +69,8 @@ task<after> fault(connection& c, exchange& x, const caf::error& why) {
   if (outcome_of(code).http_status == 0)
     co_return after::close;
   // What a malformed request left behind cannot be told from the start of another one.
-  auto ours =
-    code == errc::malformed || code == errc::head_too_large || code == errc::request_timeout;
+  auto ours = code == errc::malformed || code == errc::not_implemented ||
+              code == errc::head_too_large || code == errc::request_timeout;
   auto keep = !ours && may_keep(c, x);
   auto request_id = c.shard.new_request_id();
   auto cause = context_of(why);
@@ -81,10 +78,7 @@ task<after> fault(connection& c, exchange& x, const caf::error& why) {
     c.shard.log().debug("msg=fault error={} cause=\"{}\" host={} port={} client={} request_id={}",
                         to_string(code), cause, x.target.host.text(), x.target.port, c.from.str(),
                         request_id);
-  answer_options options{.request_id = request_id,
-                         .head_only = x.to_head,
-                         .close = !keep,
-                         .keep_alive_1_0 = x.client_1_0};
+  answer_options options{.request_id = request_id, .head_only = x.to_head, .close = !keep};
   auto& out = c.shard.loop.out();
   out.clear();
   if (is_socks(x))

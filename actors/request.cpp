@@ -34,8 +34,7 @@ bool ends_here(const http1::request& req) {
 own_answer answer_here(const connection& c, const http1::request& req, const exchange& x,
                        policy::permit permit) {
   own_answer answer{std::move(permit), {}};
-  answer_options options{
-    .request_id = {}, .head_only = false, .close = !may_keep(c, x), .keep_alive_1_0 = x.client_1_0};
+  answer_options options{.request_id = {}, .head_only = false, .close = !may_keep(c, x)};
   // TRACE would reflect fields that are none of the script's business: the request line is enough.
   auto line = std::string{req.method} + ' ' + std::string{req.target} + " HTTP/1.1\r\n";
   auto trace = req.method == "TRACE";

@@ -34,9 +34,7 @@ task<caf::expected<std::vector<ip_address>>> look_up(connection& c, const host& 
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
   if (answer)
     co_return std::move(answer->addresses);
-  co_return code_of(answer.error()) == errc::cancelled
-    ? caf::make_error(errc::dns_timeout, name.text())
-    : std::move(answer.error());
+  co_return look_up_error(c, name, std::move(answer.error()));
 }
 
 /// Takes the connection that was made when the tunnel was asked for, and puts TLS on it where the
@@ -115,6 +113,11 @@ task<reached> reach_speaking(connection& c, exchange& x, policy::permit& permit)
     auto only_h1 = offer == tls::alpn::h2;
     c.shard.pool.note(key_of(x), only_h1 ? origin_protocol::http1 : origin_protocol::http2);
     got = co_await reach_offering(c, x, permit, only_h1 ? tls::alpn::http1 : tls::alpn::h2);
+  } else if (offer != tls::alpn::http1 && code_of(got.error) == errc::http1_required) {
+    c.shard.pool.note(key_of(x), origin_protocol::http1);
+    auto again = co_await reach_offering(c, x, permit, tls::alpn::http1);
+    if (code_of(again.error) != errc::no_common_protocol) // that would not say why
+      got = std::move(again);
   }
   co_return got;
 }

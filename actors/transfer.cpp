@@ -2,6 +2,7 @@
 
 #include "actors/answers.hpp"
 #include "actors/http2/dial.hpp"
+#include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/login.hpp"
@@ -18,6 +19,8 @@ constexpr size_t head_read_size = 16 * 1024;
 /// 1xx responses before the final one. Beyond it: 502.
 constexpr int max_interim_heads = 32;
 
+constexpr const char* broken_on_the_way = "the connection broke while the request was sent";
+
 /// For Via; "" leaves it to the head.
 std::string_view version_of(const upstream& u) { return u.io.is_stream() ? "2.0" : ""; }
 
@@ -30,8 +33,17 @@ step transfer::begin() {
     return fail(errc::malformed, context_of(up_.framing_error()));
   c_.pending.erase(0, begun.taken);
   if (begun.what == pump::status::sink_failed)
-    return upstream_failed("the connection broke while the request was sent");
+    return u_.reused ? upstream_failed(broken_on_the_way) : read_last_words();
   return step::wait;
+}
+
+/// An upstream that takes no more may have said why: its answer, or an alert, counts.
+step transfer::read_last_words() {
+  up_over_ = true;
+  auto s = read_response();
+  if (s != step::wait || down_)
+    return s;
+  return upstream_failed(broken_on_the_way);
 }
 
 step transfer::advance() {
@@ -68,14 +80,50 @@ step transfer::move_up() {
   return step::wait;
 }
 
-step transfer::upstream_failed(const std::string& how) {
+bool transfer::is_whole() noexcept {
+  if (!copy_)
+    copy_ = up_.take_copy();
+  return copy_ || (x_.body != http1::framing::chunked && x_.content_length == 0);
+}
+
+void transfer::put_back() {
+  if (copy_)
+    c_.pending.insert(0, *copy_ + up_.take_excess());
+}
+
+step transfer::upstream_failed(std::string how) {
+  auto* stream = u_.io.stream();
+  auto code = errc::bad_response;
+  if (auto words = u_.io.end_words(got_bytes_ || u_.reused); !words.empty()) {
+    how = std::move(words);
+    auto of_tls = !stream || !stream->link().tls_fault().empty();
+    code = of_tls ? errc::tls_handshake : code;
+  }
+  auto failed = fail(code, std::move(how));
+  auto wants_http1 = stream && stream->wants_http1();
+  if (wants_http1)
+    c_.shard.pool.note(u_.key, origin_protocol::http1);
+  if (got_bytes_ || begun_)
+    return failed;
+  // RFC 9113 §7, §8.7: nothing was done with the request.
+  if (wants_http1 && is_whole())
+    return step::over_http1;
+  if (stream && stream->is_refused() && is_whole())
+    return step::retry;
   // RFC 9110 §9.2.2: a kept connection may have been closed while idle; what was idempotent and
   // whole can be sent again.
   auto whole = x_.body != http1::framing::chunked && x_.content_length == 0;
-  auto untouched = u_.io.is_stream() && u_.io.stream()->is_refused();
-  if (!got_bytes_ && whole && ((u_.reused && x_.idempotent) || untouched))
-    return step::retry;
-  return fail(errc::bad_response, how);
+  return whole && u_.reused && x_.idempotent ? step::retry : failed;
+}
+
+step transfer::timed_out(const std::string& limit) {
+  // Whoever owes the next byte is the one that is late.
+  if (!request_sent() && !up_.holds_bytes() && !x_.expects_continue)
+    return fail(errc::request_timeout, "the request body paused for longer than " + limit);
+  // A connection that has gone silent must not take more streams.
+  if (u_.io.is_stream())
+    u_.io.stream()->link().session().drain();
+  return fail(errc::response_timeout, "no response from the upstream within " + limit);
 }
 
 step transfer::read_response() {
@@ -88,6 +136,7 @@ step transfer::read_response() {
       return upstream_failed(got_bytes_ ? "the upstream closed within the response head"
                                         : "the upstream closed without a response");
     got_bytes_ = true;
+    up_.drop_copy();
     std::string_view bytes{buffer.data(), got.size};
     if (!head_.empty()) {
       head_.append(bytes);
@@ -109,8 +158,7 @@ step transfer::settle_head(std::string_view bytes) {
   for (;;) {
     auto end = http1::find_head_end(bytes, scanned_);
     if (end.value_or(bytes.size()) > limits.max_bytes)
-      return fail(errc::bad_response,
-                  "response head longer than " + std::to_string(limits.max_bytes) + " bytes");
+      return fail(errc::bad_response, "response " + http1::head_too_long(limits.max_bytes));
     if (!end) {
       scanned_ = bytes.size();
       head_ = std::string{bytes}; // a copy first: `bytes` may be a view of it
@@ -131,15 +179,15 @@ step transfer::settle_head(std::string_view bytes) {
       return fail(errc::bad_response, "101 to a protocol that was not offered");
     // The client knows nothing of that proxy, and has no credentials for it.
     if (res.status == 407 && x_.via && !needs_tunnel(x_))
-      return fail(errc::bad_response, asks_for_credentials(*x_.via));
+      return fail(errc::upstream_proxy_login, asks_for_credentials(*x_.via));
     if (res.status >= 200 || switches)
       return begin_body(rest);
     if (++interim_heads_ > max_interim_heads)
-      return fail(errc::bad_response, "too many interim responses");
+      return fail(errc::bad_response,
+                  "more than " + std::to_string(max_interim_heads) + " interim responses");
     if (!x_.client_1_0) {
       std::string interim;
-      http1::rewrite_response(res, {.via = pseudonym_of(c_), .received = version_of(u_)}, false,
-                              interim);
+      http1::rewrite_response(res, {.via = pseudonym_of(c_), .received = version_of(u_)}, interim);
       auto sent = c_.client.write(interim);
       // Interim responses are optional: one that does not fit at once is dropped whole, never cut.
       // (Under TLS it is sealed by then and can no longer be dropped.)
@@ -176,7 +224,7 @@ step transfer::begin_body(std::string_view rest) {
                                  .keep_upgrade = switches,
                                  .close = !keep_client_ && !switches,
                                  .received = version_of(u_)};
-  http1::rewrite_response(res, options, x_.client_1_0, out);
+  http1::rewrite_response(res, options, out);
   head_size_ = out.size();
   if (switches) {
     c_.first_down.assign(out).append(rest);
@@ -218,22 +266,30 @@ step transfer::move_down() {
 }
 
 task<step> run_exchange(connection& c, transfer& t) {
-  auto deadline = c.in(c.timeouts().response);
+  const auto& timeouts = c.timeouts();
+  auto deadline = c.in(timeouts.response);
+  auto is_idle = false; // which of the two is running
+  auto wait_for = [&](bool idle) {
+    is_idle = idle;
+    deadline = c.in(idle ? timeouts.idle : timeouts.response);
+  };
   auto s = t.begin();
   while (s == step::wait || s == step::again) {
     s = t.advance();
     if (s == step::again) {
       co_await c.wakes.next_turn();
-      deadline = c.in(c.timeouts().idle);
+      wait_for(true);
     } else if (s == step::wait) {
       // Once bytes move in either direction, silence is what counts.
-      if (t.progressed())
-        deadline =
-          c.in(t.response_begun() || !t.request_sent() ? c.timeouts().idle : c.timeouts().response);
+      auto moved = t.progressed();
+      auto heard = t.heard();
+      if (moved || heard)
+        wait_for(t.response_begun() || !t.request_sent());
       c.holds(t.held());
       auto in_time = co_await c.wakes.until(deadline);
       if (!in_time)
-        co_return t.timed_out();
+        co_return t.timed_out(is_idle ? setting_text("timeouts.idle", c.timeouts().idle)
+                                      : setting_text("timeouts.response", c.timeouts().response));
     }
   }
   co_return s;

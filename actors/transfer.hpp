@@ -12,20 +12,25 @@ namespace proxy {
 
 /// What a step of an exchange came to.
 enum class step : uint8_t {
-  wait,     ///< Nothing to do before an end is ready.
-  again,    ///< There is more to do, after others had their turn.
-  complete, ///< The response is delivered.
-  tunnel,   ///< 101: the protocol was switched.
-  retry,    ///< The reused connection was dead: the request never got anywhere.
-  fault,    ///< The client is owed an answer: `error`.
-  broken,   ///< The response has begun and cannot be completed.
+  wait,       ///< Nothing to do before an end is ready.
+  again,      ///< There is more to do, after others had their turn.
+  complete,   ///< The response is delivered.
+  tunnel,     ///< 101: the protocol was switched.
+  retry,      ///< The reused connection was dead: the request never got anywhere.
+  over_http1, ///< The same on a connection of its own: the upstream wants HTTP/1.1.
+  fault,      ///< The client is owed an answer: `error`.
+  broken,     ///< The response has begun and cannot be completed.
   client_gone,
 };
 
 /// One request and its response, moving between two transports in both directions at once.
 class transfer {
 public:
-  transfer(connection& c, exchange& x, upstream& u) : c_(c), x_(x), u_(u), up_(make_up(x)) {}
+  transfer(connection& c, exchange& x, upstream& u) : c_(c), x_(x), u_(u), up_(make_up(x)) {
+    // Only a stream can be refused after it has taken a part of the body.
+    if (u.io.is_stream() && x.body != http1::framing::none)
+      up_.keep_copy(max_copy);
+  }
 
   /// Begins: sends the head with what of the body has come with it.
   [[nodiscard]] step begin();
@@ -42,14 +47,17 @@ public:
     auto moved = up_.moved() + (down_ ? down_->moved() : 0);
     return std::exchange(seen_, moved) != moved;
   }
-  [[nodiscard]] step timed_out() {
-    // Whoever owes the next byte is the one that is late.
-    if (!request_sent() && !up_.holds_bytes() && !x_.expects_continue)
-      return fail(errc::request_timeout, "the request body did not arrive in time");
-    // A connection that has gone silent must not take more streams.
-    if (u_.io.is_stream())
-      u_.io.stream()->link().session().drain();
-    return fail(errc::response_timeout, "no response from the upstream in time");
+  /// Whether an interim response came since the last call.
+  [[nodiscard]] bool heard() noexcept {
+    return std::exchange(heard_, interim_heads_) != interim_heads_;
+  }
+  /// @param limit  The setting that was met, with its value.
+  [[nodiscard]] step timed_out(const std::string& limit);
+  /// Gives back what was read of the request body, so that it can be sent again.
+  void put_back();
+  /// The code that an upstream's stream was cut short with.
+  [[nodiscard]] std::optional<uint32_t> end_code() const noexcept {
+    return u_.io.is_stream() ? u_.io.stream()->end_code() : std::nullopt;
   }
   [[nodiscard]] caf::error take_error() { return std::move(error_); }
   /// What the client has of the response does not tell that it is cut short.
@@ -76,6 +84,9 @@ public:
   }
 
 private:
+  /// Of a request body, kept as long as it may have to be sent again.
+  static constexpr size_t max_copy = 64 * 1024;
+
   static pump make_up(const exchange& x) {
     if (x.body == http1::framing::chunked)
       return pump{
@@ -85,10 +96,13 @@ private:
 
   [[nodiscard]] step move_up();
   [[nodiscard]] step read_response();
+  [[nodiscard]] step read_last_words();
   [[nodiscard]] step settle_head(std::string_view bytes);
   [[nodiscard]] step begin_body(std::string_view rest);
   [[nodiscard]] step move_down();
-  [[nodiscard]] step upstream_failed(const std::string& how);
+  [[nodiscard]] step upstream_failed(std::string how);
+  /// Whether all of the request can be sent once more.
+  [[nodiscard]] bool is_whole() noexcept;
   [[nodiscard]] step fail(errc code, std::string context) {
     error_ = caf::make_error(code, std::move(context));
     return begun_ ? step::broken : step::fault;
@@ -99,10 +113,12 @@ private:
   upstream& u_;
   pump up_;
   std::optional<pump> down_;
-  std::string head_; ///< A response head that came in pieces.
+  std::optional<std::string> copy_; ///< Of what was read of the body, once it is to be sent again.
+  std::string head_;                ///< A response head that came in pieces.
   size_t scanned_ = 0;
   uint64_t seen_ = 0;
   int interim_heads_ = 0;
+  int heard_ = 0; ///< As `interim_heads_` was at the last look.
   uint16_t status_ = 0;
   size_t head_size_ = 0;   ///< Of the response as it was sent.
   bool got_bytes_ = false; ///< Something of a response has come.

@@ -91,6 +91,12 @@ io_result transport::write_tls(std::string_view bytes) noexcept {
   return of(what, EPIPE);
 }
 
+std::string transport::end_words(bool served) const {
+  if (stream_)
+    return stream_->end_words();
+  return tls_ ? tls::end_words(*tls_, served) : std::string{};
+}
+
 void transport::shutdown_write() noexcept {
   if (stream_) {
     stream_->finish();

@@ -72,6 +72,10 @@ public:
   /// Both parts in one call where the transport can.
   [[nodiscard]] io_result write(std::string_view first, std::string_view second) noexcept;
 
+  /// Of an upstream: why TLS, or a stream, has ended, when that says more than that it has; "".
+  /// @param served  As for `tls::end_words`.
+  [[nodiscard]] std::string end_words(bool served) const;
+
   /// Sends the end of stream (TLS: close_notify before it).
   void shutdown_write() noexcept;
   void close() noexcept;

@@ -84,6 +84,12 @@ struct json_writer {
       result.push_back(hook_json(hook));
     return result;
   }
+  ordered_json operator()(const std::vector<client_certificate>* value) const {
+    auto result = ordered_json::array();
+    for (const auto& one : *value)
+      result.push_back({{"hosts", (*this)(&one.hosts)}, {"cert", one.cert}, {"key", one.key}});
+    return result;
+  }
   ordered_json operator()(const std::vector<policy::rule>* value) const {
     auto result = ordered_json::array();
     for (const auto& rule : *value)

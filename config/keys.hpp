@@ -22,16 +22,17 @@ enum class scope : uint8_t {
 /// What a value means beyond its type.
 enum class form : uint8_t {
   plain,
-  bytes,      ///< An integer that may be written "64KiB".
-  word,       ///< One of `key::words`.
-  path,       ///< A file; relative ones start at the directory of the configuration file.
-  output,     ///< "none", "stderr" or "file:PATH".
-  servers,    ///< List of addresses with optional ports.
-  sockets,    ///< List of absolute paths.
-  domain_map, ///< Pattern -> allow, deny or none.
-  socket_map, ///< Absolute path -> allow, deny or none.
-  hooks,      ///< Array of tables.
-  users,      ///< Name -> "env:NAME" or "file:PATH".
+  bytes,        ///< An integer that may be written "64KiB".
+  word,         ///< One of `key::words`.
+  path,         ///< A file; relative ones start at the directory of the configuration file.
+  output,       ///< "none", "stderr" or "file:PATH".
+  servers,      ///< List of addresses with optional ports.
+  sockets,      ///< List of absolute paths.
+  domain_map,   ///< Pattern -> allow, deny or none.
+  socket_map,   ///< Absolute path -> allow, deny or none.
+  hooks,        ///< Array of tables.
+  certificates, ///< Array of tables.
+  users,        ///< Name -> "env:NAME" or "file:PATH".
 };
 
 /// The member of a `proxy_config` that holds a key's value; monostate for those merged into another
@@ -39,7 +40,8 @@ enum class form : uint8_t {
 using value_ref =
   std::variant<std::monostate, bool*, uint64_t*, milliseconds*, std::string*, policy::mode*,
                std::vector<std::string>*, std::vector<policy::rule>*, std::vector<socks_user>*,
-               std::vector<policy::mitm_hook>*, listen_address*, std::optional<listen_address>*>;
+               std::vector<policy::mitm_hook>*, std::vector<client_certificate>*, listen_address*,
+               std::optional<listen_address>*>;
 
 /// One key. The loader, unknown-key hints, `--help`, GET /config, `changed` and proxy.toml follow
 /// from it.
@@ -86,6 +88,7 @@ inline constexpr std::array keys{
   key{scope::policy, "unix_sockets", nowhere, "the same as a map: path = \"allow\", \"deny\" or \"none\"", form::socket_map},
   key{scope::network, "dangerously_allow_all_unix_sockets", at<&proxy_config::dangerously_allow_all_unix_sockets>, "let every unix socket be reached (macOS)"},
   key{scope::network, "mitm_hooks", at<&proxy_config::mitm_hooks>, "which requests to a host may pass, and which headers they lose and get; needs mitm", form::hooks},
+  key{scope::network, "client_certificates", at<&proxy_config::client_certificates>, "what is shown to upstreams that ask for a client certificate, where the proxy makes the TLS connection: {hosts, cert, key} with host patterns and PEM files; the first that fits", form::certificates},
   key{scope::network, "mitm.enabled", at<&proxy_config::mitm, &mitm::enabled>, "intercept TLS where mode, hooks or inspect ask for it; mitm = true says the same"},
   key{scope::network, "mitm.inspect", at<&proxy_config::mitm, &mitm::inspect>, "intercept every tunnel and log the sizes of bodies"},
   key{scope::network, "mitm.max_body_bytes", at<&proxy_config::mitm, &mitm::max_body_bytes>, "how much of a body is counted before it is called truncated", form::bytes, 0, 1024 * bound::mib},
@@ -103,7 +106,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "socks_users", at<&proxy_config::socks_users>, "who may use the proxy, over HTTP and SOCKS5, and where the password is: name = \"env:NAME\" or \"file:PATH\"; none: anybody", form::users},
 
   key{scope::daemon, "limits.max_head_bytes", at<&proxy_config::limits, &limits::max_head_bytes>, "longest request or response head, start line included", form::bytes, bound::kib, bound::mib},
-  key{scope::daemon, "limits.max_header_fields", at<&proxy_config::limits, &limits::max_header_fields>, "most field lines in a head", form::plain, 1, 10'000},
+  key{scope::daemon, "limits.max_header_fields", at<&proxy_config::limits, &limits::max_header_fields>, "most field lines in a head; cookies of HTTP/2 are one", form::plain, 1, 10'000},
   key{scope::daemon, "limits.max_connections", at<&proxy_config::limits, &limits::max_connections>, "most client connections at once; beyond it 503", form::plain, 1, 10 * bound::million},
   key{scope::daemon, "limits.max_connections_per_client", at<&proxy_config::limits, &limits::max_connections_per_client>, "most connections of one client address; 0 is unbounded", form::plain, 0, 10 * bound::million},
   key{scope::daemon, "limits.max_idle_upstreams", at<&proxy_config::limits, &limits::max_idle_upstreams>, "idle upstream connections each worker keeps for reuse", form::plain, 0, bound::million},
@@ -117,7 +120,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "timeouts.keep_alive", at<&proxy_config::timeouts, &timeouts::keep_alive>, "idle client connection between requests", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.dns", at<&proxy_config::timeouts, &timeouts::dns>, "one name, all servers and retries; beyond it 504", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.connect", at<&proxy_config::timeouts, &timeouts::connect>, "all dial attempts for one request together; beyond it 504", form::plain, bound::one_ms, bound::day},
-  key{scope::daemon, "timeouts.response", at<&proxy_config::timeouts, &timeouts::response>, "request sent to first byte of its response; beyond it 504", form::plain, bound::one_ms, bound::day},
+  key{scope::daemon, "timeouts.response", at<&proxy_config::timeouts, &timeouts::response>, "request sent, or interim response, to the next response head; beyond it 504", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.idle", at<&proxy_config::timeouts, &timeouts::idle>, "longest silence of a tunnel or body, both directions together", form::plain, bound::one_ms, bound::week},
   key{scope::daemon, "timeouts.upstream_idle", at<&proxy_config::timeouts, &timeouts::upstream_idle>, "how long an unused upstream connection is kept", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.tls_handshake", at<&proxy_config::timeouts, &timeouts::tls_handshake>, "TLS handshake with an upstream", form::plain, bound::one_ms, bound::day},

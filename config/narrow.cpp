@@ -63,6 +63,7 @@ public:
     check_sockets();
     check_hooks();
     check_users();
+    check_certificates();
   }
 
 private:
@@ -141,6 +142,14 @@ private:
 
   /// Hooks refuse what they do not list, so more of them for a host let more pass: those of a
   /// managed host stay as they are.
+  /// Who the managed layer says we are is not for others to change.
+  void check_certificates() {
+    const auto& bound = managed_.config.client_certificates;
+    if (managed_.has("client_certificates") && bound != effective_.config.client_certificates)
+      refuse(effective_.where("client_certificates"), shown("client_certificates"), "others",
+             "the managed ones", out_);
+  }
+
   void check_hooks() {
     auto of = [](const settings& from, const host& h) {
       std::vector<policy::mitm_hook> result;

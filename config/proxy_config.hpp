@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -29,8 +30,8 @@ struct limits {
   /// Longest request or response head, start line included, in bytes. Beyond it: 431 (502 for
   /// responses).
   uint64_t max_head_bytes = 64 * 1024;
-  /// Most field lines in a head.
-  uint64_t max_header_fields = 200;
+  /// Most field lines in a head; cookies that came in pieces are one. Beyond it: as above.
+  uint64_t max_header_fields = 256;
   /// Most client connections at once, over all workers. Beyond it: 503 + Retry-After.
   uint64_t max_connections = 100'000;
   /// Most connections of one client address; 0 is unbounded.
@@ -56,7 +57,7 @@ struct timeouts {
   milliseconds keep_alive = 75s; ///< Idle client connection between requests.
   milliseconds dns = 5s;         ///< One name, all servers and retries.
   milliseconds connect = 10s;    ///< All dial attempts for one request together.
-  milliseconds response = 120s;  ///< Request sent to first byte of the response.
+  milliseconds response = 10min; ///< Request sent, or interim response, to the next response head.
   milliseconds idle = 15min;     ///< Longest silence of a tunnel or body, both directions together.
   milliseconds upstream_idle = 30s; ///< How long an unused upstream connection is kept.
   milliseconds tls_handshake = 10s; ///< With an upstream, for https:// targets.
@@ -110,6 +111,19 @@ struct socks_user {
   friend bool operator==(const socks_user&, const socks_user&) = default;
 };
 
+/// A certificate for upstreams that ask who we are (mTLS), and which ones it is for.
+struct client_certificate {
+  std::vector<policy::rule> hosts; ///< Patterns, each with an optional port.
+  std::string cert;                ///< PEM: its own first, then those that lead to its root.
+  std::string key;                 ///< PEM, readable by us alone.
+  policy::rule where;              ///< For messages; no part of the value.
+
+  friend bool operator==(const client_certificate& a, const client_certificate& b) {
+    return a.cert == b.cert && a.key == b.key &&
+           std::ranges::equal(a.hosts, b.hosts, {}, &policy::rule::text, &policy::rule::text);
+  }
+};
+
 /// The effective configuration: all layers merged, validated, addresses clamped.
 struct proxy_config {
   // What the policy says (SPEC: newer or older layout).
@@ -126,6 +140,7 @@ struct proxy_config {
   std::vector<policy::rule> denied_domains;
   std::vector<std::string> allow_unix_sockets;
   std::vector<policy::mitm_hook> mitm_hooks; ///< With their secrets, which print as redacted.
+  std::vector<client_certificate> client_certificates; ///< The first that fits is shown.
   config::mitm mitm;
 
   // Where it listens, after clamping.

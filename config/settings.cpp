@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 
+#include "config/client_certificates.hpp"
 #include "config/hooks.hpp"
 #include "config/text.hpp"
 #include "config/value.hpp"
@@ -93,6 +94,10 @@ private:
       case form::hooks:
         into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
         into_.config.mitm_hooks = read_hooks(from_, node, name_, out_);
+        return;
+      case form::certificates:
+        into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
+        into_.config.client_certificates = read_client_certificates(from_, node, name_, out_);
         return;
       default: break;
     }

@@ -167,6 +167,7 @@ struct value_reader {
   std::string operator()(std::vector<policy::rule>*) const { return {}; }
   std::string operator()(std::vector<socks_user>*) const { return {}; }
   std::string operator()(std::vector<policy::mitm_hook>*) const { return {}; }
+  std::string operator()(std::vector<client_certificate>*) const { return {}; }
   std::string operator()(std::monostate) const { return {}; }
 
   std::string absolute(const std::string& path) const {
@@ -233,8 +234,9 @@ std::string value_text(const key& k, proxy_config& from) {
       return map_text(*value);
     else if constexpr (std::is_same_v<type, std::vector<policy::rule>*>)
       return list_text(*value, [](const policy::rule& r) { return r.text; });
-    else if constexpr (std::is_same_v<type, std::vector<policy::mitm_hook>*>)
-      return "[]"; // asked for defaults alone: hooks do not go on one line
+    else if constexpr (std::is_same_v<type, std::vector<policy::mitm_hook>*> ||
+                       std::is_same_v<type, std::vector<client_certificate>*>)
+      return "[]"; // asked for defaults alone: tables do not go on one line
     else
       return list_text(*value, [](const std::string& s) { return s; });
   };
@@ -261,7 +263,8 @@ std::string type_text(const key& k) {
       return "address";
     else if constexpr (std::is_same_v<type, std::vector<policy::rule>*>)
       return "list of patterns";
-    else if constexpr (std::is_same_v<type, std::vector<policy::mitm_hook>*>)
+    else if constexpr (std::is_same_v<type, std::vector<policy::mitm_hook>*> ||
+                       std::is_same_v<type, std::vector<client_certificate>*>)
       return "list of tables";
     else if constexpr (std::is_same_v<type, std::vector<std::string>*>)
       return "list of strings";

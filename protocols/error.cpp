@@ -17,6 +17,7 @@ std::string to_string(errc code) {
     case errc::unsupported_command: return "unsupported_command";
     case errc::unsupported_address_type: return "unsupported_address_type";
     case errc::unsupported_method: return "unsupported_method";
+    case errc::not_implemented: return "not_implemented";
     case errc::head_too_large: return "head_too_large";
     case errc::request_timeout: return "request_timeout";
     case errc::overloaded: return "overloaded";
@@ -30,6 +31,8 @@ std::string to_string(errc code) {
     case errc::tls_certificate: return "tls_certificate_error";
     case errc::tls_handshake: return "tls_handshake_error";
     case errc::no_common_protocol: return "no_common_protocol";
+    case errc::http1_required: return "http_1_1_required";
+    case errc::upstream_proxy_login: return "proxy_authentication_required";
     case errc::misdirected: return "misdirected_request";
     case errc::loop_detected: return "loop_detected";
     case errc::bad_response: return "http_protocol_error";

@@ -21,6 +21,8 @@ enum class errc : uint8_t {
   unsupported_address_type,
   /// A method that makes no sense where it was asked for. Context: what does.
   unsupported_method,
+  /// A method that nobody has. Context: why.
+  not_implemented,
   /// A request head is longer than `limits.max_head_bytes` or has too many fields.
   head_too_large,
   /// The client did not finish its request head in time.
@@ -46,6 +48,10 @@ enum class errc : uint8_t {
   tls_handshake,
   /// The upstream speaks none of the protocols that were offered in the TLS handshake.
   no_common_protocol,
+  /// The upstream wants the request over HTTP/1.1 (RFC 9113 §7, HTTP_1_1_REQUIRED).
+  http1_required,
+  /// The upstream proxy wants credentials, or others. Context: which proxy.
+  upstream_proxy_login,
   /// A request inside a tunnel, or the handshake that opened it, names another host than the tunnel
   /// leads to. Context: both names.
   misdirected,
@@ -81,6 +87,7 @@ inline constexpr outcome outcomes[] = {
   {errc::unsupported_command, 400, "http_request_error", 0x07},
   {errc::unsupported_address_type, 400, "http_request_error", 0x08},
   {errc::unsupported_method, 405, "http_request_error", 0x01},
+  {errc::not_implemented, 501, "http_request_error", 0x01},
   {errc::head_too_large, 431, "http_request_error", 0x01},
   {errc::request_timeout, 408, "http_request_error", 0x01},
   {errc::overloaded, 503, "connection_limit_reached", 0x01},
@@ -94,6 +101,8 @@ inline constexpr outcome outcomes[] = {
   {errc::tls_certificate, 502, "tls_certificate_error", 0x01},
   {errc::tls_handshake, 502, "tls_protocol_error", 0x01},
   {errc::no_common_protocol, 502, "tls_protocol_error", 0x01},
+  {errc::http1_required, 502, "http_protocol_error", 0x01},
+  {errc::upstream_proxy_login, 502, "proxy_authentication_required", 0x01},
   {errc::misdirected, 421, "http_request_error", 0x01},
   {errc::loop_detected, 508, "proxy_loop_detected", 0x01},
   {errc::bad_response, 502, "http_protocol_error", 0x01},

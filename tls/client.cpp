@@ -70,6 +70,7 @@ caf::expected<std::shared_ptr<const client_context>> client_context::make(const 
   if (!context || !set_common(*context) || SSL_CTX_set_cipher_list(context, tls12_suites) != 1)
     return failure("cannot make a TLS context");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, on_verify);
+  SSL_CTX_set_cert_cb(context, on_certificate_request, nullptr);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, on_new_session);
   if (auto err = load(context, from))
@@ -110,9 +111,16 @@ ssl_ptr client_context::bound_session(const host& name, const client_options& op
   what->offer = options.offer;
   what->cache = options.cache;
   what->excluded = excluded_.get();
+  if (options.identity) {
+    what->shown = options.identity->name();
+    if (!options.identity->use_in(*ssl))
+      return nullptr;
+  }
   if (options.cache) {
     what->cache_name =
       std::to_string(id_) + ' ' + name.in_url() + ':' + std::to_string(options.port);
+    if (options.identity)
+      what->cache_name += " as " + std::to_string(options.identity->id());
     if (auto earlier = options.cache->take(what->cache_name))
       SSL_set_session(ssl.get(), earlier.get());
   }
@@ -144,8 +152,16 @@ caf::error handshake_error(ssl_st& ssl) {
   auto code = ERR_peek_last_error();
   auto refused = ERR_GET_LIB(code) == ERR_LIB_SSL &&
                  ERR_GET_REASON(code) == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL;
+  auto about_us = whose && !refused ? certificate_words(*whose) : std::string{};
+  if (!about_us.empty())
+    ERR_clear_error();
   return caf::make_error(refused ? errc::no_common_protocol : errc::tls_handshake,
-                         handshake_words("the upstream"));
+                         about_us.empty() ? handshake_words("the upstream") : about_us);
+}
+
+std::string end_words(const ssl_st& ssl, bool served) {
+  const auto* whose = peer_of(ssl);
+  return whose && (whose->alerted || !served) ? whose->ended : std::string{};
 }
 
 } // namespace proxy::tls

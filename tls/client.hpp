@@ -1,8 +1,10 @@
 #pragma once
 
 #include <caf/expected.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "protocols/error.hpp"
 #include "protocols/host.hpp"
@@ -11,6 +13,8 @@
 #include "tls/session_cache.hpp"
 
 struct ssl_ctx_st;
+struct x509_st;
+struct evp_pkey_st;
 
 namespace proxy::tls {
 
@@ -22,9 +26,41 @@ struct trust {
   authority_ptr excluded = nullptr;
 };
 
+/// A certificate for upstreams that ask who we are, and its key. Immutable, shared between threads.
+class client_identity {
+public:
+  /// Reads both files: PEM, the certificate first, then those that lead to its root. The key has to
+  /// be as private as that of the CA, but may be a link to where a secret store keeps it.
+  /// @returns errc::invalid_config with the file and what to do about it: also when the two do not
+  ///          belong together.
+  [[nodiscard]] static caf::expected<std::shared_ptr<const client_identity>>
+  load(const std::string& certificate, const std::string& key);
+  ~client_identity();
+  client_identity(const client_identity&) = delete;
+
+  /// The file of the certificate, for messages.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// Never used twice: a session that was made for one is not resumed for another.
+  [[nodiscard]] uint64_t id() const noexcept { return id_; }
+  /// "2026-11-22 02:50:51 UTC" when its time is over by then; "" else.
+  [[nodiscard]] std::string expired_by(std::chrono::system_clock::time_point now) const;
+  /// Shows it in a session. @returns false when memory has run out.
+  [[nodiscard]] bool use_in(ssl_st& session) const;
+
+private:
+  client_identity() = default;
+  std::string name_;
+  uint64_t id_ = 0;
+  std::vector<x509_st*> chain_; ///< Its own first.
+  evp_pkey_st* key_ = nullptr;
+};
+using client_identity_ptr = std::shared_ptr<const client_identity>;
+
 /// What differs between one session and the next.
 struct client_options {
   alpn offer = alpn::http1;
+  /// Shown to an upstream that asks for one; nullptr for none. Outlives the handshake.
+  const client_identity* identity = nullptr;
   /// Resumes a session from here, and leaves new ones here. Outlives the session; nullptr for none.
   session_cache* cache = nullptr;
   uint16_t port = 443;     ///< Sessions of other ports are another service's.
@@ -64,5 +100,10 @@ private:
 /// words, subject and issuer; errc::no_common_protocol when nothing offered is spoken there; else
 /// errc::tls_handshake.
 [[nodiscard]] caf::error handshake_error(ssl_st& ssl);
+/// Why a session whose handshake is done has ended, after a `read` that failed: the upstream's
+/// alert, or that it wants a certificate of ours (in TLS 1.3 it says so only then). "" for a plain
+/// end.
+/// @param served  It has answered before, so that hanging up alone is no comment on who we are.
+[[nodiscard]] std::string end_words(const ssl_st& ssl, bool served);
 
 } // namespace proxy::tls

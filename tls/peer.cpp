@@ -61,6 +61,31 @@ std::string names_in(X509& certificate) {
   return list.empty() ? "nothing" : list;
 }
 
+/// RFC 8446 §6.2; OpenSSL names it where it knows TLS 1.3.
+constexpr int certificate_required = SSL_AD_CERTIFICATE_REQUIRED;
+
+/// OpenSSL 3.0 has no words for those of TLS 1.3.
+std::string text_of_alert(int alert) {
+  return alert == certificate_required ? "certificate required" : SSL_alert_desc_string_long(alert);
+}
+
+/// Whether an alert may be about the certificate that the other end was shown.
+bool is_about_certificate(int alert) noexcept {
+  switch (alert) {
+    case SSL_AD_HANDSHAKE_FAILURE:
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_DECRYPT_ERROR:
+    case certificate_required: return true;
+    default: return false;
+  }
+}
+
 /// What is wrong, for somebody who does not know OpenSSL.
 std::string words_of(int code, X509& certificate, const host& name) {
   switch (code) {
@@ -97,6 +122,37 @@ bool attach(ssl_st& ssl, std::unique_ptr<peer> what) {
 
 peer* peer_of(const ssl_st& ssl) noexcept {
   return static_cast<peer*>(SSL_get_ex_data(&ssl, peer_index()));
+}
+
+int on_certificate_request(ssl_st* ssl, void*) {
+  if (auto* whose = peer_of(*ssl))
+    whose->asked = true;
+  return 1;
+}
+
+std::string certificate_words(const peer& whose) {
+  auto alert = newest_alert();
+  if (!alert && !has_hung_up())
+    return {};
+  auto said =
+    alert ? " (alert: " + text_of_alert(*alert) + ")" : std::string{" and closed the connection"};
+  if (whose.shown.empty() && (whose.asked || alert == certificate_required))
+    return "the upstream asks for a client certificate, and client_certificates has none for " +
+           whose.name.text() + said;
+  if (whose.asked && alert && is_about_certificate(*alert))
+    return "the upstream does not take the client certificate " + whose.shown + said;
+  return {};
+}
+
+void note_end(const ssl_st& ssl) {
+  auto* whose = peer_of(ssl);
+  if (!whose || !whose->ended.empty())
+    return;
+  whose->ended = certificate_words(*whose);
+  auto alert = newest_alert();
+  whose->alerted = alert.has_value();
+  if (alert && whose->ended.empty())
+    whose->ended = "the upstream ended the connection with a TLS alert: " + text_of_alert(*alert);
 }
 
 int on_verify(int good, X509_STORE_CTX* chain) {

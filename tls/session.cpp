@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 
+#include "tls/peer.hpp"
 #include "tls/ssl.hpp"
 
 namespace proxy::tls {
@@ -61,6 +62,8 @@ step read(ssl_st& ssl, char* into, size_t room, size_t& size) noexcept {
     size += got;
   } while (what == step::done && size < room && has_pending(ssl));
   ask_socket_until_short(ssl, false);
+  if (what == step::failed || what == step::end)
+    note_end(ssl);
   return what;
 }
 
@@ -148,6 +151,14 @@ std::string handshake_words(std::string_view peer) {
     case SSL_R_EXCESSIVE_MESSAGE_SIZE: return who + " sent a message that is too large";
     default: return "handshake with " + who + " failed: " + words;
   }
+}
+
+std::optional<int> newest_alert() noexcept {
+  auto code = ERR_peek_last_error();
+  auto reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
+  if (reason < SSL_AD_REASON_OFFSET)
+    return std::nullopt;
+  return reason - SSL_AD_REASON_OFFSET;
 }
 
 bool has_hung_up() noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <openssl/ssl.h>
+#include <optional>
 
 #include "tls/openssl.hpp"
 #include "tls/session.hpp"
@@ -23,6 +24,9 @@ void enable_kernel_tls(ssl_st& ssl) noexcept;
 /// queue.
 /// @param peer  What the other end is called: "the client", "the upstream".
 [[nodiscard]] std::string handshake_words(std::string_view peer);
+
+/// The alert in the newest entry of the error queue that the other end has sent.
+[[nodiscard]] std::optional<int> newest_alert() noexcept;
 
 /// Whether the newest entry of the error queue says that the other end hung up.
 [[nodiscard]] bool has_hung_up() noexcept;

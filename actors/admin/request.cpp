@@ -136,7 +136,6 @@ caf::expected<request> read_request(std::string_view head, const http1::head_lim
   out.body = scratch.body;
   out.content_length = scratch.content_length;
   out.keep_alive = scratch.keep_alive;
-  out.http_1_0 = scratch.http_1_0;
   out.expects_continue = scratch.expect_continue;
   return out;
 }

@@ -46,7 +46,6 @@ struct request {
   http1::framing body = http1::framing::none;
   uint64_t content_length = 0;
   bool keep_alive = false;
-  bool http_1_0 = false;
   bool expects_continue = false;
 };
 

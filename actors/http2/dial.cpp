@@ -3,6 +3,7 @@
 #include "actors/dial.hpp"
 #include "actors/http2/link.hpp"
 #include "actors/http2/stream.hpp"
+#include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
 
 namespace proxy {
@@ -16,6 +17,15 @@ struct listening {
   ~listening() { link.belong_to(nullptr); }
   http2_link& link;
 };
+
+/// Why nothing came of a new link, in its own words where it has some.
+caf::error why_over(http2_link& link, std::string otherwise) {
+  if (!link.tls_fault().empty())
+    return caf::make_error(errc::tls_handshake, link.tls_fault());
+  auto words = link.session().end_words();
+  return caf::make_error(link.session().wants_http1() ? errc::http1_required : errc::bad_response,
+                         words.empty() ? std::move(otherwise) : std::move(words));
+}
 
 /// Whose window a stream of an upstream shares in.
 void read_for_client(connection& c, upstream& opened) {
@@ -41,11 +51,13 @@ upstream_key key_of(const exchange& x) {
 tls::alpn protocols_for(const connection& c, const exchange& x) {
   if (!x.target.tls())
     return tls::alpn::http1;
-  if (c.shard.pool.speaks(key_of(x)) == origin_protocol::http2)
+  auto known = c.shard.pool.speaks(key_of(x));
+  if (known == origin_protocol::http2)
     return tls::alpn::h2;
   // A WebSocket needs a connection of its own, as nearly every server has it, and so does a login
   // that holds for a connection.
-  return c.is_stream && !x.upgrade && !x.logs_in ? tls::alpn::either : tls::alpn::http1;
+  auto may_share = c.is_stream && !x.upgrade && !x.logs_in && known != origin_protocol::http1;
+  return may_share ? tls::alpn::either : tls::alpn::http1;
 }
 
 task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, const exchange& x,
@@ -65,11 +77,10 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, co
     auto deadline = c.in(c.timeouts().tls_handshake);
     while (!session.is_ready()) {
       if (link->is_over())
-        co_return caf::make_error(errc::bad_response,
-                                  "the upstream agreed on HTTP/2 and did not speak it" +
-                                    (session.fault().empty() ? "" : ": " + session.fault()));
-      if (auto err =
-            co_await wait_dialling(c, x, deadline, "the upstream does not speak HTTP/2 in time"))
+        co_return why_over(*link, "the upstream agreed on HTTP/2 and did not speak it");
+      auto late = "the upstream, which has agreed on HTTP/2, did not speak it within " +
+                  setting_text("timeouts.tls_handshake", c.timeouts().tls_handshake);
+      if (auto err = co_await wait_dialling(c, x, deadline, late))
         co_return std::move(err);
     }
   }
@@ -78,8 +89,7 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, co
       errc::bad_response, std::string{"the upstream speaks HTTP/2 only, and no WebSocket over it"});
   auto opened = open_stream(link, c.wakes);
   if (!opened)
-    co_return caf::make_error(errc::bad_response,
-                              std::string{"the upstream takes no stream on a new connection"});
+    co_return why_over(*link, "the upstream takes no stream on a new connection");
   read_for_client(c, *opened);
   if (!x.logs_in) // who logs in on a connection has it alone
     c.shard.pool.share(std::move(link));
@@ -121,7 +131,8 @@ task<> wait_for_dialling(connection& c, const upstream_key& key) {
 
 std::unique_ptr<upstream> take_kept(connection& c, const upstream_key& key) {
   auto& pool = c.shard.pool;
-  if (key.tls && (c.is_stream || pool.speaks(key) == origin_protocol::http2))
+  auto known = key.tls ? pool.speaks(key) : origin_protocol::http1;
+  if (known == origin_protocol::http2 || (c.is_stream && known == origin_protocol::unknown))
     if (auto opened = pool.take_stream(key, c.wakes)) {
       read_for_client(c, *opened);
       return opened;

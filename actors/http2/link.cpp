@@ -13,8 +13,6 @@ constexpr size_t read_size = 64 * 1024;
 constexpr size_t write_size = 64 * 1024;
 /// Reads before others of the loop have their turn.
 constexpr int reads_per_turn = 16;
-/// What streams of a client may hold before it gets no new ones.
-constexpr size_t max_held = 8 * 1024 * 1024;
 /// What a session costs by itself, its field tables too.
 constexpr size_t session_cost = 24 * 1024;
 /// Streams that a client may cut short, each second, beyond those it may in one go.
@@ -118,7 +116,9 @@ void http2_link::send() {
     if (written.blocked())
       return;
     if (!written.ok()) {
-      lose();
+      receive(); // what the peer had to say before it hung up
+      if (io_)
+        lose();
       return;
     }
     moved_at_ = loop_.now();
@@ -132,6 +132,8 @@ void http2_link::send() {
 
 void http2_link::lose() {
   auto* gone = std::exchange(io_, nullptr);
+  if (carrier_)
+    tls_fault_ = gone->end_words(session_.is_ready());
   session_.lose();
   if (carrier_)
     gone->close();

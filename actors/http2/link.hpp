@@ -44,6 +44,8 @@ public:
   [[nodiscard]] http2::session& session() noexcept { return session_; }
   /// Nothing more will come or go.
   [[nodiscard]] bool is_over() const noexcept;
+  /// Why the TLS below has ended, when that says more than that it has; "".
+  [[nodiscard]] const std::string& tls_fault() const noexcept { return tls_fault_; }
   /// When the peer last took something that waited to be sent; now, if nothing waits.
   [[nodiscard]] steady_time moved_at() const noexcept;
   /// Since when there are no streams; nullopt while there are some.
@@ -64,6 +66,7 @@ public:
   size_t held_by_requests = 0;
   /// A client's streams hold so much that no new one is served.
   [[nodiscard]] bool is_full() const noexcept;
+  static constexpr size_t max_held = 8 * 1024 * 1024;
 
   /// By how much the windows of streams have grown for the sake of this connection: of a client, or
   /// of an upstream.
@@ -86,6 +89,7 @@ private:
   transport* io_; ///< nullptr once it is gone.
   ready_handler* owner_ = nullptr;
   http2::session session_;
+  std::string tls_fault_;
   std::string out_; ///< From `sent_` on it waits.
   size_t sent_ = 0;
   steady_time moved_at_;

@@ -29,6 +29,10 @@ io_result http2_stream::read(std::span<char> into) {
   return {io_result::status::would_block, 0, 0};
 }
 
+std::string http2_stream::end_words() const {
+  return link_->tls_fault().empty() ? stream_.end_words() : link_->tls_fault();
+}
+
 void http2_stream::grow_window() {
   auto more = stream_.window();
   if (link_->grown + more > http2_link::max_grown_for_upstream ||

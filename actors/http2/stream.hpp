@@ -33,6 +33,15 @@ public:
   /// The peer did nothing with the request.
   [[nodiscard]] bool is_refused() const noexcept { return stream_.is_refused(); }
 
+  /// Of an upstream: it wants the request over HTTP/1.1.
+  [[nodiscard]] bool wants_http1() const noexcept { return stream_.wants_http1(); }
+  /// Of an upstream: why it has cut the stream short; "" when it did not say.
+  [[nodiscard]] std::string end_words() const;
+  /// The code that the peer has cut it short with.
+  [[nodiscard]] std::optional<uint32_t> end_code() const noexcept { return stream_.end_code(); }
+  /// Of a client: if it is cut short, then because an upstream did with this code.
+  void pass_on(uint32_t end_code) noexcept { stream_.pass_on(end_code); }
+
   [[nodiscard]] io_result read(std::span<char> into);
   [[nodiscard]] io_result write(std::string_view bytes);
   /// Sends the end of stream, where the message has no end of its own.

@@ -10,6 +10,8 @@ namespace proxy::http1 {
 namespace {
 
 constexpr size_t max_size_digits = 16;
+/// With zeros before it.
+constexpr size_t max_padded_digits = 256;
 constexpr size_t max_extension_bytes = 1024;
 
 /// Fields that a trailer section must not carry: whoever merges trailers into the head would frame,
@@ -64,6 +66,7 @@ void chunked_decoder::skip(uint64_t n) noexcept {
 const char* chunked_decoder::step(std::string_view& in) {
   switch (state_) {
     case state::size: return take_size(in);
+    case state::blanks: return take_blanks(in);
     case state::extension: return take_extension(in);
     case state::size_lf: return expect('\n', left_ > 0 ? state::data : state::trailer, in);
     case state::data: {
@@ -99,17 +102,35 @@ const char* chunked_decoder::take_size(std::string_view& in) {
   for (; !in.empty(); in.remove_prefix(1)) {
     auto digit = ascii::digit_value(in.front());
     if (digit > 15) {
-      if (line_bytes_ == 0 || (in.front() != '\r' && in.front() != ';'))
+      if (line_bytes_ == 0)
         return "bad chunk size";
-      state_ = in.front() == '\r' ? state::size_lf : state::extension;
       line_bytes_ = 0;
+      state_ = state::blanks;
+      return take_blanks(in);
+    }
+    // The result stays a positive number for parsers that count in signed 64 bits too.
+    auto most = rules_ == chunk_rules::lenient ? max_padded_digits : max_size_digits;
+    if (++line_bytes_ > most || left_ >> 59 != 0)
+      return "chunk size too large";
+    left_ = left_ << 4 | digit;
+  }
+  return nullptr;
+}
+
+/// Blanks belong to the extension that follows them (RFC 9112 §7.1.1). Without one they are
+/// nobody's: some servers pad sizes with them.
+const char* chunked_decoder::take_blanks(std::string_view& in) {
+  for (; !in.empty(); in.remove_prefix(1)) {
+    auto c = in.front();
+    if (c == ';' || (c == '\r' && (line_bytes_ == 0 || rules_ == chunk_rules::lenient))) {
+      state_ = c == '\r' ? state::size_lf : state::extension;
       in.remove_prefix(1);
       return nullptr;
     }
-    // The result stays a positive number for parsers that count in signed 64 bits too.
-    if (++line_bytes_ > max_size_digits || left_ >> 59 != 0)
-      return "chunk size too large";
-    left_ = left_ << 4 | digit;
+    if (c != ' ' && c != '\t')
+      return "bad chunk size";
+    if (++line_bytes_ > max_extension_bytes)
+      return "too many blanks behind a chunk size";
   }
   return nullptr;
 }
@@ -150,10 +171,14 @@ const char* chunked_decoder::end_trailer_line() {
   field f;
   if (auto wrong = split_field_line(line, f))
     return wrong;
-  if (!may_be_trailer(f.name))
+  if (may_be_trailer(f.name)) {
+    trailer_ += "\r\n";
+    line_start_ = trailer_.size();
+  } else if (rules_ == chunk_rules::lenient) {
+    trailer_.resize(line_start_);
+  } else {
     return "field that may not stand in a trailer";
-  trailer_ += "\r\n";
-  line_start_ = trailer_.size();
+  }
   state_ = state::trailer;
   return nullptr;
 }

@@ -13,6 +13,10 @@ namespace {
 /// Empty lines before a request that are taken for slack of the one before (RFC 9112 §2.2).
 constexpr std::string_view empty_lines = "\r\n\r\n\r\n\r\n";
 
+/// Of a method. The longest that anybody registered has 17 (RFC 9110 §18.2).
+constexpr size_t max_method_bytes = 64;
+constexpr const char* method_too_long = "method longer than 64 bytes";
+
 size_t count_leading_line_ends(std::string_view in) noexcept {
   auto end = in.find_first_not_of("\r\n");
   return end == std::string_view::npos ? in.size() : end;
@@ -25,8 +29,9 @@ public:
   head_reader(std::string_view in, const head_limits& limits) noexcept : in_(in), limits_(limits) {}
 
   const char* check_size() noexcept {
-    too_large_ = in_.size() > limits_.max_bytes;
-    return too_large_ ? "head too long" : nullptr;
+    if (in_.size() > limits_.max_bytes)
+      met_ = limit::bytes;
+    return met_ == limit::none ? nullptr : "head too long";
   }
 
   const char* skip_empty_lines() noexcept {
@@ -56,9 +61,10 @@ public:
         return wrong;
       if (line.empty())
         return at_ == in_.size() ? nullptr : "bytes behind the head";
-      too_large_ = out.fields.size() == limits_.max_fields;
-      if (too_large_)
+      if (out.fields.size() == limits_.max_fields) {
+        met_ = limit::fields;
         return "too many fields";
+      }
       auto& f = out.fields.emplace_back();
       if (auto wrong = split_field_line(line, f))
         return wrong;
@@ -71,8 +77,11 @@ public:
   [[nodiscard]] caf::error error(const char* wrong, errc fault, errc too_large) const {
     if (!wrong)
       return {};
-    return caf::make_error(too_large_ ? too_large : fault,
-                           std::string{wrong} + " at byte " + std::to_string(line_start_));
+    if (met_ == limit::bytes)
+      return caf::make_error(too_large, head_too_long(limits_.max_bytes));
+    if (met_ == limit::fields)
+      return caf::make_error(too_large, too_many_fields(limits_.max_fields));
+    return caf::make_error(fault, std::string{wrong} + " at byte " + std::to_string(line_start_));
   }
 
 private:
@@ -80,7 +89,8 @@ private:
   const head_limits& limits_;
   size_t at_ = 0;
   size_t line_start_ = 0;
-  bool too_large_ = false; ///< A limit was the fault.
+  enum class limit : uint8_t { none, bytes, fields };
+  limit met_ = limit::none; ///< Was the fault.
 };
 
 /// @returns whether `text` names a version that is served, and sets `out.http_1_0`.
@@ -95,6 +105,8 @@ const char* read_request_line(std::string_view line, request& out) noexcept {
   if (method_end == version_start)
     return "request line without three parts";
   out.method = line.substr(0, method_end);
+  if (out.method.size() > max_method_bytes)
+    return method_too_long;
   out.target = line.substr(method_end + 1, version_start - method_end - 1);
   if (out.method.empty() || !std::ranges::all_of(out.method, is_token_char))
     return "bad method";
@@ -120,7 +132,7 @@ const char* read_status_line(std::string_view line, response& out) noexcept {
 
 /// Sets what both kinds of message take from their fields.
 const char* conclude(const summary& facts, head& out) noexcept {
-  if (facts.codings > 0) {
+  if (facts.coding_fields > 0) {
     if (facts.lengths > 0)
       return "Content-Length beside Transfer-Encoding";
     // HTTP/1.0 knows no transfer codings: the sender and those between may see another body (RFC
@@ -160,7 +172,10 @@ const char* read_request(head_reader& reader, request& out) {
     return "more than one Host";
   if (facts.hosts == 0 && !out.http_1_0)
     return "missing Host";
-  return conclude(facts, out);
+  auto wrong = conclude(facts, out);
+  // What such a client means by keep-alive is not what a proxy could keep (RFC 9112 §C.2.2).
+  out.keep_alive &= !out.http_1_0;
+  return wrong;
 }
 
 const char* read_response(head_reader& reader, response& out) {
@@ -173,12 +188,21 @@ const char* read_response(head_reader& reader, response& out) {
   if (auto wrong = read_status_line(line, out))
     return wrong;
   summary facts;
+  facts.lenient = true;
   if (auto wrong = reader.read_fields(out, facts))
     return wrong;
   return conclude(facts, out);
 }
 
 } // namespace
+
+std::string head_too_long(size_t max_bytes) {
+  return "head longer than limits.max_head_bytes = " + std::to_string(max_bytes);
+}
+
+std::string too_many_fields(size_t max_fields) {
+  return "more fields than limits.max_header_fields = " + std::to_string(max_fields);
+}
 
 std::optional<size_t> find_head_end(std::string_view in, size_t from) noexcept {
   auto start = count_leading_line_ends(in);
@@ -210,7 +234,10 @@ bool may_be_request(std::string_view in) noexcept {
 
 caf::error decode_request(std::string_view head, const head_limits& limits, request& out) {
   head_reader reader{head, limits};
-  return reader.error(read_request(reader, out), errc::malformed, errc::head_too_large);
+  const auto* wrong = read_request(reader, out);
+  if (wrong == method_too_long)
+    return caf::make_error(errc::not_implemented, std::string{wrong});
+  return reader.error(wrong, errc::malformed, errc::head_too_large);
 }
 
 caf::error decode_response(std::string_view head, const head_limits& limits, bool to_head,

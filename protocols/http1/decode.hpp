@@ -3,6 +3,7 @@
 #include <caf/error.hpp>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "protocols/error.hpp"
@@ -13,8 +14,12 @@ namespace proxy::http1 {
 /// Bounds on a head.
 struct head_limits {
   size_t max_bytes = 64 * 1024; ///< Start line included.
-  size_t max_fields = 200;
+  size_t max_fields = 256;
 };
+
+/// How the limits are named to whoever met them.
+[[nodiscard]] std::string head_too_long(size_t max_bytes);
+[[nodiscard]] std::string too_many_fields(size_t max_fields);
 
 /// The end of a head: offset just behind the empty line, found without parsing, so that a head that
 /// arrives in many pieces is parsed once.
@@ -31,12 +36,15 @@ struct head_limits {
 /// no control characters, no differing Content-Lengths, no Content-Length beside Transfer-Encoding,
 /// no transfer coding but a final `chunked`, exactly one Host with HTTP/1.1, HTTP/1.0 or 1.1 only.
 /// Leading empty lines (RFC 9112 §2.2) are allowed.
-/// @returns no error and `out` filled, errc::malformed (context: what and at which byte), or
-///          errc::head_too_large (too many fields, or longer than max_bytes).
+/// An HTTP/1.0 client is never kept, whatever it asks.
+/// @returns no error and `out` filled, errc::malformed (context: what and at which byte),
+///          errc::head_too_large (context: the limit), or errc::not_implemented (a method of more
+///          than 64 bytes).
 [[nodiscard]] caf::error decode_request(std::string_view head, const head_limits& limits,
                                         request& out);
 
-/// Decodes one whole response head. Same strictness; errors are errc::bad_response.
+/// Decodes one whole response head. Same strictness, but for empty elements in Transfer-Encoding
+/// and one length said twice; errors are errc::bad_response.
 /// @param to_head    The request was HEAD: no body follows whatever the fields say.
 /// @param to_connect The request was CONNECT: a 2xx has no body.
 [[nodiscard]] caf::error decode_response(std::string_view head, const head_limits& limits,

@@ -240,6 +240,8 @@ void append_fields(const head& h, const rewrite_options& options, direction whic
       continue; // equal ones were let through by the decoder; one is enough
     if (how == treatment::max_forwards && count_hops)
       append_max_forwards(out, f);
+    else if (how == treatment::content_length && f.value.find(',') != std::string_view::npos)
+      append_field(out, f.name, std::to_string(h.content_length)); // said more than once in a line
     else if (how == treatment::proxy_status)
       append_proxy_status(out, f);
     else
@@ -362,8 +364,7 @@ void rewrite_request_for_proxy(const request& req, const request_target& target,
   append_rest(req, target, options, proxy_authorization, out);
 }
 
-void rewrite_response(const response& res, const rewrite_options& options, bool client_http_1_0,
-                      std::string& out) {
+void rewrite_response(const response& res, const rewrite_options& options, std::string& out) {
   reserve_for(res, res.reason.size(), out);
   out.append("HTTP/1.1 ")
     .append(std::to_string(res.status))
@@ -380,9 +381,7 @@ void rewrite_response(const response& res, const rewrite_options& options, bool 
   if (upgrade)
     append_field(out, "Upgrade", res.upgrade);
   // An interim response says nothing about what follows the final one.
-  append_connection(out, {options.close && !interim ? "close" : "",
-                          client_http_1_0 && !options.close && !interim ? "keep-alive" : "",
-                          upgrade ? "upgrade" : ""});
+  append_connection(out, {options.close && !interim ? "close" : "", upgrade ? "upgrade" : ""});
   out.append("\r\n");
 }
 

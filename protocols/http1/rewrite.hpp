@@ -26,10 +26,10 @@ struct request_target {
 /// Takes the target of `req` apart and compares it with Host: a Host that names another host or
 /// port is errc::malformed "Host header does not match request target" (an explicit default port
 /// equals an absent one). CONNECT takes only authority-form with a port; other methods
-/// absolute-form with scheme http, https, ws or wss, or origin-form (then Host decides), `*` with
-/// OPTIONS only. A target without a scheme counts port 80 as its default; see `explicit_port`. Host
-/// without a port agrees with any port of a CONNECT target, which has no default. Userinfo,
-/// fragments, spaces, control and non-ASCII bytes are errc::malformed.
+/// absolute-form with scheme http or https (any other is refused by its name), or origin-form (then
+/// Host decides), `*` with OPTIONS only. A target without a scheme counts port 80 as its default;
+/// see `explicit_port`. Host without a port agrees with any port of a CONNECT target, which has no
+/// default. Userinfo, fragments, spaces, control and non-ASCII bytes are errc::malformed.
 [[nodiscard]] caf::error parse_target(const request& req, request_target& out);
 
 /// Appends the fields that `rewrite_request` passes on as they are: not what belongs to the
@@ -66,11 +66,10 @@ void rewrite_request(const request& req, const request_target& target,
 
 /// Appends the head to send to the client: the same hygiene; what only we may say of a response is
 /// removed: `x-proxy-error`, `x-request-id`, Proxy-Status members in our name; `Connection: close`
-/// or, for HTTP/1.0 clients, keep-alive is added, to final responses. The caller sets `close` for
-/// an HTTP/1.0 client that did not ask to be kept and for a body that ends with the connection, and
-/// takes the chunks off before an HTTP/1.0 client (set `body` accordingly).
-void rewrite_response(const response& res, const rewrite_options& options, bool client_http_1_0,
-                      std::string& out);
+/// is added to final responses. The caller sets `close` for an HTTP/1.0 client and for a body that
+/// ends with the connection, and takes the chunks off before an HTTP/1.0 client (set `body`
+/// accordingly).
+void rewrite_response(const response& res, const rewrite_options& options, std::string& out);
 
 /// What a trailer section loses on its way.
 struct trailer_rules {

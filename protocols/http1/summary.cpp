@@ -26,15 +26,32 @@ const char* summary::add(const field& f) {
         return add_length(f.value);
       break;
     case 17:
-      if (is("transfer-encoding"))
-        chunked = codings++ == 0 && ascii::equals_ignoring_case(f.value, "chunked");
+      if (is("transfer-encoding") && ++coding_fields)
+        lenient ? for_each_element(f.value, [this](std::string_view one) { add_coding(one); })
+                : add_coding(f.value);
       break;
     default: break;
   }
   return nullptr;
 }
 
+void summary::add_coding(std::string_view value) {
+  chunked = codings++ == 0 && ascii::equals_ignoring_case(value, "chunked");
+}
+
 const char* summary::add_length(std::string_view value) {
+  if (!lenient || value.find(',') == std::string_view::npos)
+    return add_one_length(value);
+  const char* wrong = nullptr;
+  auto before = lengths;
+  for_each_element(value, [&](std::string_view one) {
+    if (!wrong)
+      wrong = add_one_length(one);
+  });
+  return wrong || lengths > before ? wrong : "bad Content-Length";
+}
+
+const char* summary::add_one_length(std::string_view value) {
   auto number = parse_content_length(value);
   if (!number)
     return "bad Content-Length";
@@ -51,7 +68,8 @@ const char* summary::add_connection(std::string_view value) {
     keep_alive |= ascii::equals_ignoring_case(option, "keep-alive");
     upgrade |= ascii::equals_ignoring_case(option, "upgrade");
   });
-  return options > max_connection_options ? "too many Connection options" : nullptr;
+  static_assert(max_connection_options == 32);
+  return options > max_connection_options ? "more than 32 Connection options" : nullptr;
 }
 
 } // namespace proxy::http1

@@ -13,17 +13,17 @@ caf::error malformed(std::string_view what) {
   return caf::make_error(errc::malformed, std::string{what});
 }
 
+/// Of a scheme that is refused by name.
+constexpr size_t max_shown_scheme = 32;
+
 struct scheme {
   std::string_view prefix;
   bool https;
 };
 
-/// WebSocket URIs name the transport as http and https do (RFC 6455 §3).
 constexpr scheme schemes[] = {
   {"http://", false},
   {"https://", true},
-  {"ws://", false},
-  {"wss://", true},
 };
 
 const scheme* scheme_of(std::string_view target) noexcept {
@@ -31,6 +31,20 @@ const scheme* scheme_of(std::string_view target) noexcept {
     if (ascii::equals_ignoring_case(target.substr(0, s.prefix.size()), s.prefix))
       return &s;
   return nullptr;
+}
+
+/// The scheme of a URI that is none of those; "" when it is no URI. `host:80` is none.
+std::string_view foreign_scheme(std::string_view target) noexcept {
+  auto colon = target.find(':');
+  if (colon == std::string_view::npos || !ascii::is_alpha(target[0]))
+    return {};
+  auto name = target.substr(0, colon);
+  auto behind = target.substr(colon + 1);
+  auto fits = std::ranges::all_of(name, [](char c) {
+    return ascii::is_alpha(c) || ascii::is_digit(c) || c == '+' || c == '-' || c == '.';
+  });
+  auto is_port = behind.empty() || ascii::is_digit(behind[0]);
+  return fits && (behind.starts_with("//") || !is_port) ? name : std::string_view{};
 }
 
 uint16_t default_port(bool https) noexcept { return https ? 443 : 80; }
@@ -115,6 +129,10 @@ caf::error parse_target(const request& req, request_target& out) {
     return parse_by_host(req, request_target::form::origin, out);
   if (req.target == "*" && req.method == "OPTIONS")
     return parse_by_host(req, request_target::form::asterisk, out);
+  if (auto name = foreign_scheme(req.target); !name.empty())
+    return malformed("the request target is a URI of the scheme " +
+                     std::string{name.substr(0, max_shown_scheme)} +
+                     ", and this proxy serves http and https");
   return malformed("request target of unknown form");
 }
 

@@ -30,10 +30,9 @@ void append_line(std::string& out, std::string_view name, std::string_view value
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
-/// Appends the fields that mean the same in both; cookies are one again (RFC 9113 §8.2.3).
+/// Appends the fields that mean the same in both.
 /// @returns false when one cannot be spelled.
 bool append_fields(const field_section& in, bool websocket, bool keep_length, std::string& out) {
-  std::string cookies;
   for (const auto& f : in.fields()) {
     if (f.name.starts_with(':') || belongs_to_http1(f.name))
       continue;
@@ -43,13 +42,8 @@ bool append_fields(const field_section& in, bool websocket, bool keep_length, st
     if ((websocket && is_websocket_handshake(f.name)) ||
         (!keep_length && f.name == "content-length"))
       continue;
-    if (f.name == "cookie")
-      cookies.append(cookies.empty() ? "" : "; ").append(f.value);
-    else
-      append_line(out, f.name, f.value);
+    append_line(out, f.name, f.value);
   }
-  if (!cookies.empty())
-    append_line(out, "cookie", cookies);
   return true;
 }
 
@@ -64,9 +58,18 @@ http1::framing append_framing(const field_section& in, bool ended, bool as_chunk
   return http1::framing::chunked;
 }
 
-/// Whoever reads this finds it too large.
-spelled_head too_large(const http1::head_limits& limits) {
-  return {std::string(limits.max_bytes + 1, 'x'), http1::framing::none};
+/// Whoever reads this meets the limit that the section met.
+spelled_head too_large(const field_section& in, std::string start_line) {
+  const auto& limits = in.limits();
+  spelled_head out{std::move(start_line), http1::framing::none};
+  if (in.too_large() == field_section::excess::bytes) {
+    out.text.append("x: ").append(limits.max_bytes, 'x');
+    return out;
+  }
+  for (size_t i = 0; i <= limits.max_fields; ++i)
+    out.text += "x:\r\n";
+  out.text += "\r\n";
+  return out;
 }
 
 bool sends_content(std::string_view method) noexcept {
@@ -116,16 +119,31 @@ bool has_trailers(const field_section& in) noexcept {
 } // namespace
 
 void field_section::add(std::string_view name, std::string_view value) {
-  bytes_ += name.size() + value.size() + 4;
-  too_large_ |= bytes_ > limits_.max_bytes || fields_.size() == limits_.max_fields;
-  if (!too_large_)
-    fields_.push_back({std::string{name}, std::string{value}});
+  constexpr std::string_view between_cookies = "; ";
+  auto another_cookie = cookie_ > 0 && name == "cookie";
+  bytes_ += another_cookie ? between_cookies.size() + value.size() : name.size() + value.size() + 4;
+  auto is_line = !another_cookie && (!name.starts_with(':') || name == ":authority");
+  if (bytes_ > limits_.max_bytes && too_large_ == excess::none)
+    too_large_ = excess::bytes;
+  if (is_line && ++lines_ > limits_.max_fields && too_large_ == excess::none)
+    too_large_ = excess::fields;
+  if (too_large_ != excess::none)
+    return;
+  if (another_cookie) {
+    fields_[cookie_ - 1].value.append(between_cookies).append(value);
+    return;
+  }
+  fields_.push_back({std::string{name}, std::string{value}});
+  if (name == "cookie")
+    cookie_ = fields_.size();
 }
 
 void field_section::clear() {
   std::vector<field>{}.swap(fields_);
   bytes_ = 0;
-  too_large_ = false;
+  lines_ = 0;
+  cookie_ = 0;
+  too_large_ = excess::none;
 }
 
 std::string_view field_section::value_of(std::string_view name) const noexcept {
@@ -139,8 +157,8 @@ bool field_section::has(std::string_view name) const noexcept {
 
 std::optional<spelled_head> spell_request(const field_section& in, bool ended,
                                           exchange_facts& facts) {
-  if (in.too_large())
-    return too_large(in.limits());
+  if (in.too_large() != field_section::excess::none)
+    return too_large(in, "GET / HTTP/1.1\r\n");
   auto method = in.value_of(":method");
   auto connect = method == "CONNECT";
   auto websocket = connect && in.value_of(":protocol") == "websocket";
@@ -175,8 +193,8 @@ std::optional<spelled_head> spell_request(const field_section& in, bool ended,
 
 std::optional<spelled_head> spell_response(const field_section& in, bool ended,
                                            const exchange_facts& facts) {
-  if (in.too_large())
-    return too_large(in.limits());
+  if (in.too_large() != field_section::excess::none)
+    return too_large(in, "HTTP/1.1 200 \r\n");
   auto status = in.value_of(":status");
   if (status.size() != 3 || !std::ranges::all_of(status, ascii::is_digit) || status == "101")
     return std::nullopt;
@@ -204,7 +222,7 @@ std::optional<spelled_head> spell_response(const field_section& in, bool ended,
 
 std::string spell_trailers(const field_section& in) {
   std::string out;
-  if (in.too_large())
+  if (in.too_large() != field_section::excess::none)
     return out;
   for (const auto& f : in.fields())
     if (!f.name.starts_with(':') && http1::may_be_trailer(f.name) &&

@@ -17,8 +17,8 @@ struct field {
   std::string value;
 };
 
-/// The fields of one section as they come. Beyond the limits it only remembers that there were too
-/// many.
+/// The fields of one section as they come; cookies that came in pieces are one field (RFC 9113
+/// §8.2.3). Beyond the limits it only remembers which one was met.
 class field_section {
 public:
   explicit field_section(http1::head_limits limits) : limits_(limits) {}
@@ -26,7 +26,9 @@ public:
   void add(std::string_view name, std::string_view value);
   void clear();
 
-  [[nodiscard]] bool too_large() const noexcept { return too_large_; }
+  /// Which limit was met.
+  enum class excess : uint8_t { none, bytes, fields };
+  [[nodiscard]] excess too_large() const noexcept { return too_large_; }
   [[nodiscard]] const std::vector<field>& fields() const noexcept { return fields_; }
   /// The value of a field that stands once, "" when it is missing.
   [[nodiscard]] std::string_view value_of(std::string_view name) const noexcept;
@@ -37,7 +39,9 @@ private:
   http1::head_limits limits_;
   std::vector<field> fields_;
   size_t bytes_ = 0;
-  bool too_large_ = false;
+  size_t lines_ = 0; ///< As they will stand in HTTP/1.1: Host is one, the rest of the start is not.
+  size_t cookie_ = 0; ///< Behind the place of the cookies; 0 for none.
+  excess too_large_ = excess::none;
 };
 
 /// What of a request decides how the rest of its exchange is spelled.
@@ -54,7 +58,7 @@ struct spelled_head {
 };
 
 /// Spells a request in HTTP/1.1. An extended CONNECT for WebSocket becomes an Upgrade with a key of
-/// ours. A section that was too large becomes one that is too large for HTTP/1.1 as well.
+/// ours. A section that was too large becomes one that meets the same limit in HTTP/1.1.
 /// @param ended  No body follows.
 /// @returns nullopt when there is no such request in HTTP/1.1.
 [[nodiscard]] std::optional<spelled_head> spell_request(const field_section& in, bool ended,

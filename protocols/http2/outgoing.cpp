@@ -62,7 +62,8 @@ void outgoing_message::begin_body(http1::framing how, uint64_t length) {
     case http1::framing::until_close: phase_ = phase::open; break;
     case http1::framing::chunked:
       phase_ = phase::chunks;
-      chunks_.emplace();
+      // Who wrote it has judged it already.
+      chunks_.emplace(http1::chunk_rules::lenient);
       break;
   }
 }

@@ -7,6 +7,12 @@
 
 namespace proxy::http2 {
 
+std::string name_of_code(uint32_t code) {
+  if (code > NGHTTP2_HTTP_1_1_REQUIRED)
+    return "error " + std::to_string(code);
+  return nghttp2_http2_strerror(code);
+}
+
 namespace {
 
 /// Frames in a row that ask for work and carry nothing, before the connection is ended: empty DATA,
@@ -48,6 +54,18 @@ options_ptr make_options(role as) {
   if (as == role::client)
     nghttp2_option_set_max_deflate_dynamic_table_size(made, 0);
   return options_ptr{made};
+}
+
+/// Longest text of a GOAWAY that is passed on.
+constexpr size_t max_goodbye_text = 120;
+
+/// What a GOAWAY says to people, fit for logs and terminals.
+std::string text_of(const nghttp2_goaway& frame) {
+  std::string text{reinterpret_cast<const char*>(frame.opaque_data),
+                   std::min(frame.opaque_data_len, max_goodbye_text)};
+  std::ranges::replace_if(
+    text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
 }
 
 stream* stream_of(nghttp2_session* library, int32_t id) {
@@ -127,11 +145,21 @@ struct library_calls {
         me.ready_ |= (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0;
         me.count_idle_frame();
         break;
-      case NGHTTP2_GOAWAY: me.draining_ = true; break;
+      case NGHTTP2_GOAWAY:
+        me.draining_ = true;
+        me.goodbye_ = frame->goaway.error_code;
+        me.goodbye_text_ = text_of(frame->goaway);
+        break;
+      case NGHTTP2_RST_STREAM:
+        if (s)
+          s->peer_error_ = frame->rst_stream.error_code;
+        me.count_idle_frame();
+        break;
       default: me.count_idle_frame(); break;
     }
     if (nghttp2_session_get_outbound_queue_size(library) > max_queued_frames)
-      me.calm_down("too many frames wait for a peer that does not read");
+      me.calm_down("too many frames wait for a peer that does not read: at most " +
+                   std::to_string(max_queued_frames));
     return 0;
   }
 
@@ -302,6 +330,15 @@ void session::drain() {
                         0);
 }
 
+bool session::wants_http1() const noexcept { return goodbye_ == NGHTTP2_HTTP_1_1_REQUIRED; }
+
+std::string session::end_words() const {
+  if (goodbye_ && *goodbye_ != NGHTTP2_NO_ERROR)
+    return "the upstream ended the connection (HTTP/2 GOAWAY, " + name_of_code(*goodbye_) +
+           (goodbye_text_.empty() ? ")" : "): " + goodbye_text_);
+  return fault_.empty() ? "" : "the upstream broke HTTP/2: " + fault_;
+}
+
 stream* session::accept() {
   if (accepted_.empty())
     return nullptr;
@@ -390,19 +427,24 @@ size_t session::room_per_stream() const noexcept {
 
 void session::count_idle_frame() {
   if (++idle_frames_ >= max_idle_frames)
-    calm_down("too many frames that carry nothing");
+    calm_down("too many frames in a row that carry nothing: at most " +
+              std::to_string(max_idle_frames));
 }
 
 void session::count_reset() {
   if (++resets_ > limits_.max_resets)
-    calm_down("too many streams were cut short");
+    calm_down("too many streams were cut short: at most " + std::to_string(limits_.max_resets) +
+              " at once");
 }
 
-void session::calm_down(const char* why) {
+void session::calm_down(std::string why) {
   if (std::exchange(calmed_, true))
     return;
-  fault_ = why;
+  fault_ = std::move(why);
   accepted_.clear();
+  nghttp2_submit_goaway(handle_, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(handle_), NGHTTP2_ENHANCE_YOUR_CALM,
+                        reinterpret_cast<const uint8_t*>(fault_.data()), fault_.size());
   nghttp2_session_terminate_session(handle_, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 

@@ -44,6 +44,9 @@ struct session_limits {
 
 class session;
 
+/// "CANCEL" and its like; "error N" for codes that nobody has registered (RFC 9113 §7).
+[[nodiscard]] std::string name_of_code(uint32_t code);
+
 /// One exchange on a session, used as one end of an HTTP/1.1 connection that serves no other: what
 /// is read and written is HTTP/1.1. Belongs to its session.
 class stream {
@@ -88,6 +91,15 @@ public:
   [[nodiscard]] bool is_reset() const noexcept { return reset_; }
   /// The peer has said that it did nothing with the request (RFC 9113 §8.7).
   [[nodiscard]] bool is_refused() const noexcept { return refused_; }
+  /// The peer wants the request over HTTP/1.1 (HTTP_1_1_REQUIRED), on this stream or altogether.
+  [[nodiscard]] bool wants_http1() const noexcept;
+  /// Why the peer has cut it short, in words with the name of the code; "" when it did not say.
+  [[nodiscard]] std::string end_words() const;
+  /// The code that the peer has cut it short with.
+  [[nodiscard]] std::optional<uint32_t> end_code() const noexcept { return peer_error_; }
+  /// If it is cut short, then for the reason that an upstream gave: with its code, where that means
+  /// the same to a client whose response has begun.
+  void pass_on(uint32_t end_code) noexcept;
   /// Gives the stream back: what was written whole is still sent, all else is cut short.
   void release();
   /// Gives the stream back and cuts it short, behind what was written already.
@@ -143,6 +155,8 @@ private:
   bool reset_ = false;
   bool refused_ = false;
   bool ours_ = false; ///< It is us who cut it short, and not for what the peer sent.
+  std::optional<uint32_t> peer_error_; ///< Of its RST_STREAM.
+  uint32_t cut_code_;                  ///< Of ours, when somebody gives up on it.
 };
 
 /// One HTTP/2 connection (RFC 9113) without its I/O, over nghttp2: bytes in, bytes out, and streams
@@ -196,6 +210,10 @@ public:
   [[nodiscard]] size_t held() const noexcept { return held_; }
   /// What the peer did wrong, "" for nothing.
   [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
+  /// The peer has said goodbye because it wants HTTP/1.1.
+  [[nodiscard]] bool wants_http1() const noexcept;
+  /// Why the connection ended: what the peer's goodbye says, or what it did wrong; "" for neither.
+  [[nodiscard]] std::string end_words() const;
 
 private:
   friend class stream;
@@ -212,7 +230,7 @@ private:
   /// Counts a stream that the client has cut short, or made us cut.
   void count_reset();
   /// Ends a connection whose peer wears us out.
-  void calm_down(const char* why);
+  void calm_down(std::string why);
   /// Bytes of data that a stream may hold.
   [[nodiscard]] size_t room_per_stream() const noexcept;
 
@@ -224,6 +242,8 @@ private:
   std::vector<stream*> news_;
   stream* heading_ = nullptr; ///< Server: its head is on its way; there can be only one.
   std::string fault_;
+  std::optional<uint32_t> goodbye_; ///< The code of the peer's last GOAWAY.
+  std::string goodbye_text_;        ///< What it said beside it, printable.
   uint32_t idle_frames_ = 0;
   uint32_t resets_ = 0;
   size_t held_ = 0;    ///< Of all streams.

@@ -21,7 +21,8 @@ constexpr size_t added_fields = 64;
 
 stream::stream(session& of, const session_limits& limits)
   : session_(of), section_(limits.head), out_(limits.head.max_bytes + added_bytes),
-    window_(limits.upstream_window) {}
+    window_(limits.upstream_window),
+    cut_code_(of.role_ == role::server ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL) {}
 
 size_t stream::read(std::span<char> into) {
   auto size = in_.read(into);
@@ -166,7 +167,9 @@ ptrdiff_t stream::give_data(std::span<unsigned char> into, uint32_t& flags) {
         flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     }
   } else if (size == 0 && cut_) {
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; // resets the stream
+    submit_reset(cut_code_);
+    deferred_ = true;
+    return NGHTTP2_ERR_DEFERRED;
   } else if (size == 0) {
     deferred_ = true;
     return NGHTTP2_ERR_DEFERRED;
@@ -233,8 +236,31 @@ void stream::abort() {
     let_go();
     return;
   }
-  abort_with(session_.role_ == role::server ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
+  abort_with(cut_code_);
   let_go();
+}
+
+bool stream::wants_http1() const noexcept {
+  return peer_error_ == NGHTTP2_HTTP_1_1_REQUIRED || (reset_ && session_.wants_http1());
+}
+
+std::string stream::end_words() const {
+  if (peer_error_)
+    return "the upstream reset the stream (HTTP/2 " + name_of_code(*peer_error_) + ")";
+  return session_.end_words();
+}
+
+void stream::pass_on(uint32_t end_code) noexcept {
+  // What says that nothing was done, or that there was no error, is not true any more; what a
+  // client could only take for its own fault is ours.
+  switch (end_code) {
+    case NGHTTP2_CANCEL:
+    case NGHTTP2_ENHANCE_YOUR_CALM:
+    case NGHTTP2_INADEQUATE_SECURITY:
+    case NGHTTP2_HTTP_1_1_REQUIRED:
+    case NGHTTP2_CONNECT_ERROR: cut_code_ = end_code; break;
+    default: break;
+  }
 }
 
 /// Whether the client's windows have room for all that waits.

@@ -117,6 +117,42 @@ CAF_TEST(a body without trailers ends as it came however it comes) {
   }
 }
 
+CAF_TEST(fields that frame are left out of a response however they come) {
+  std::string_view all = "3\r\nabc\r\n0\r\nContent-Length: 7\r\n\r\n";
+  constexpr std::string_view delivered = "3\r\nabc\r\n0\r\n\r\n";
+  for (size_t cut = 0; cut <= all.size(); ++cut) {
+    CAF_MESSAGE("cut at " << cut);
+    pump p{pump::chunks{.decode = false, .trailers = {.of_response = true}}};
+    CAF_CHECK_EQUAL(p.start(to, "", all.substr(0, cut)).taken, cut);
+    source.send(all.substr(cut));
+    CAF_CHECK(run_until([&] { return p.run(loop, from, to) == pump::status::finished; }));
+    CAF_CHECK_EQUAL(got(delivered.size()), delivered);
+  }
+}
+
+CAF_TEST(a copy is what was read of the stream and nothing when that is too much) {
+  std::string_view all = "3\r\nabc\r\n0\r\n\r\nnext";
+  auto body = all.substr(0, all.size() - 4);
+  for (auto most : {body.size(), body.size() - 1}) {
+    pump p{pump::chunks{}};
+    p.keep_copy(most);
+    CAF_CHECK_EQUAL(p.start(to, "head ", all.substr(0, 6)).taken, 6u);
+    source.send(all.substr(6));
+    CAF_CHECK(run_until([&] { return p.run(loop, from, to) == pump::status::finished; }));
+    auto copy = p.take_copy();
+    CAF_CHECK_EQUAL(copy.has_value(), most == body.size());
+    CAF_CHECK_EQUAL(copy.value_or(std::string{body}), body);
+    CAF_CHECK_EQUAL(p.take_excess(), "next");
+    (void)got(body.size() + 5);
+  }
+  pump plain{pump::length{3}};
+  plain.keep_copy(3);
+  CAF_CHECK(plain.start(to, "", "abcd").what == pump::status::finished);
+  CAF_CHECK_EQUAL(plain.take_copy().value_or(""), "abc");
+  pump none{pump::length{3}};
+  CAF_CHECK(!none.take_copy());
+}
+
 CAF_TEST(chunks can be taken off) {
   pump p{pump::chunks{.decode = true}};
   auto begun = p.start(to, "", "5\r\nhello\r\n3\r\n");

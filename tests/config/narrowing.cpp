@@ -216,6 +216,25 @@ CAF_TEST(selecting another profile or layout does not lift what is managed) {
   CAF_CHECK_EQUAL(texts(config.allowed_domains), strings{"m.example"});
 }
 
+CAF_TEST(who the managed layer says we are stays) {
+  auto managed =
+    newer("client_certificates = [{hosts = [\"*.corp.test\"], cert = \"/c.pem\", key = "
+          "\"/c.key\"}]\n");
+  CAF_CHECK_EQUAL(
+    config_of(load_both(managed, newer("enabled = true\n"))).client_certificates.size(), 1u);
+  CAF_CHECK(load_both(managed, managed).config.has_value());
+  for (auto other :
+       {"client_certificates = []\n",
+        "client_certificates = [{hosts = [\"*.corp.test\"], cert = \"/mine.pem\", key = "
+        "\"/c.key\"}]\n"}) {
+    auto result = load_both(managed, newer(other));
+    CAF_CHECK(!result.config);
+    CAF_REQUIRE_EQUAL(result.problems.size(), 1u);
+    CAF_CHECK_EQUAL(result.problems[0].key,
+                    std::string{"permissions.dev.network.client_certificates"});
+  }
+}
+
 CAF_TEST(a mode switched at run time obeys the managed layer) {
   auto user = newer("mode = \"limited\"\n");
   CAF_CHECK_EQUAL(config_of(load_both("", user, policy::mode::full)).mode, policy::mode::full);

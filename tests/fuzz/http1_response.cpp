@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   rewrite_options options{
     .via = "p", .keep_upgrade = (data[0] & 4) != 0, .close = (data[0] & 8) != 0};
   std::string text;
-  rewrite_response(res, options, (data[0] & 16) != 0, text);
+  rewrite_response(res, options, text);
   response after;
   require(find_head_end(text) == text.size(), "a rewritten head is one head");
   require(!decode_response(text, wider, to_head, to_connect, after), "a rewritten head decodes");

@@ -19,8 +19,9 @@ struct result {
 };
 
 /// Follows `in`, given in pieces of `piece` bytes.
-result follow(std::string_view in, size_t piece, size_t max_trailer = 1024) {
-  chunked_decoder decoder{max_trailer};
+result follow(std::string_view in, size_t piece, size_t max_trailer = 1024,
+              chunk_rules rules = chunk_rules::strict) {
+  chunked_decoder decoder{max_trailer, rules};
   result all;
   while (!in.empty() && !decoder.done()) {
     auto part = in.substr(0, piece);
@@ -50,6 +51,7 @@ CAF_TEST(a body is followed whole and byte by byte and with bytes to spare) {
          "0000000000000005\r\nhello\r\n0000000000000000\r\n\r\n"s,
          "4\r\n\r\n\r\n\r\n0\r\n\r\n"s, // data that looks like an end
          "5;a=b\r\nhello\r\n0;x\r\n\r\n"s,
+         "5 ;a=b\r\nhello\r\n0\t ;x\r\n\r\n"s, // blanks of the extension (RFC 9112 §7.1.1)
          "5;a=\"b;\\\"c\" ; d\t\r\nhello\r\n0\r\n\r\n"s,
          "1;" + repeat('x', 1024) + "\r\na\r\n1;" + repeat('x', 1024) + "\r\na\r\n0\r\n\r\n",
          "0\r\nX-Sum: 1\r\n\r\n"s,
@@ -84,7 +86,10 @@ CAF_TEST(what another parser might read differently is malformed) {
          "\t5\r\n"s,
          "5 \r\nhello"s,
          "5\t\r\nhello"s,
-         "5 ;a\r\nhello"s,
+         "5 a\r\nhello"s,
+         "5 5\r\nhello"s,
+         "5 ;a\nhello"s,
+         "5" + repeat(' ', 1025) + ";a\r\n",
          "5\x0b\r\n"s,
          "5\0\r\n"s,
          "5_0\r\n"s,
@@ -155,7 +160,8 @@ CAF_TEST(a wrong byte is refused at once) {
   };
   for (auto [prefix, wrong] : std::initializer_list<row>{
          {"", 'g'},
-         {"5", ' '},
+         {"5 ", '\r'},
+         {"5 ", '5'},
          {"5;a", '\n'},
          {"5\r", 'h'},
          {"1\r\na", '\n'},
@@ -182,6 +188,47 @@ CAF_TEST(the trailer section is limited as a whole) {
     CAF_CHECK(follow(body, piece, 86).done);
     CAF_CHECK_EQUAL(follow(body, piece, 85).code, errc::malformed);
   }
+}
+
+CAF_TEST(of a response blanks and zeros around a size are borne) {
+  for (auto& body : {
+         "5  \r\nhello\r\n0   \r\n\r\n"s,
+         "5\t\r\nhello\r\n0\r\n\r\n"s,
+         "5 ; a = \"b;c\"\r\nhello\r\n0\r\n\r\n"s,
+         "00000000000000000005\r\nhello\r\n00000000000000000000\r\n\r\n"s,
+         repeat('0', 255) + "5\r\nhello\r\n0\r\n\r\n",
+       }) {
+    CAF_MESSAGE(body);
+    auto whole = result{errc{}, body.size(), true};
+    for (size_t piece : {size_t{1}, size_t{3}, body.size()}) {
+      CAF_CHECK(follow(body, piece, 1024, chunk_rules::lenient) == whole);
+      CAF_CHECK(follow(body + "x", piece, 1024, chunk_rules::lenient) == whole);
+    }
+  }
+  for (auto& body : {" 5\r\nhello"s, "5 5\r\n"s, "5 \n"s, "0x5\r\n"s, "\r\n"s, " \r\n"s,
+                     repeat('0', 256) + "5\r\n", "5" + repeat(' ', 1025) + "\r\n",
+                     "00008000000000000000\r\n"s}) {
+    CAF_MESSAGE(body);
+    CAF_CHECK_EQUAL(follow(body, 1, 1024, chunk_rules::lenient).code, errc::malformed);
+  }
+}
+
+CAF_TEST(of a response trailers lose what belongs into a head) {
+  auto body = "0\r\nX-A: 1\r\nContent-Length: 5\r\ntransfer-encoding: chunked\r\nHost: evil\r\n"
+              "X-B: 2\r\nSet-Cookie: a=b\r\n\r\n"s;
+  for (size_t piece : {size_t{1}, size_t{7}, body.size()}) {
+    chunked_decoder decoder{chunk_rules::lenient};
+    for (std::string_view left = body; !left.empty();) {
+      auto part = left.substr(0, piece);
+      CAF_REQUIRE_EQUAL(unbox(decoder.consume(part)), part.size());
+      left.remove_prefix(part.size());
+    }
+    CAF_CHECK(decoder.done());
+    CAF_CHECK_EQUAL(std::string{decoder.trailers()}, "X-A: 1\r\nX-B: 2\r\n"s);
+    CAF_CHECK_EQUAL(decoder.trailer_size(), body.size() - 3);
+  }
+  CAF_CHECK_EQUAL(follow("0\r\nX : y\r\n\r\n", 1, 1024, chunk_rules::lenient).code,
+                  errc::malformed);
 }
 
 CAF_TEST(a relay may move data without showing it) {

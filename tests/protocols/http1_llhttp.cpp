@@ -79,7 +79,12 @@ reading read_by_llhttp(std::string_view head, llhttp_type_t type) {
 /// Whether llhttp has nothing to say about a head: it refuses repeated equal lengths, which we send
 /// on once (RFC 9110 §8.6), and tabs behind a value, which we take off (§5.6.3).
 bool is_beyond_llhttp(std::string_view text, const head& h) {
-  return text.find("\t\r") != std::string_view::npos ||
+  auto lists = [](auto& f) { // of responses we bear repetitions and empty elements
+    return (ascii::equals_ignoring_case(f.name, "content-length") ||
+            ascii::equals_ignoring_case(f.name, "transfer-encoding")) &&
+           (f.value.empty() || f.value.find(',') != std::string_view::npos);
+  };
+  return text.find("\t\r") != std::string_view::npos || std::ranges::any_of(h.fields, lists) ||
          std::ranges::count_if(h.fields, [](auto& f) {
            return ascii::equals_ignoring_case(f.name, "content-length");
          }) > 1;

@@ -158,6 +158,61 @@ CAF_TEST(streams that are let go of unread give the window back) {
   CAF_CHECK_EQUAL(server.stream_count(), 0u);
 }
 
+CAF_TEST(the code that cut a stream short is told and means something) {
+  auto [near, far] = exchange(get_x);
+  CAF_CHECK(!near->end_code());
+  far->pass_on(NGHTTP2_CANCEL);
+  far->abort();
+  settle();
+  CAF_CHECK(near->is_reset());
+  CAF_CHECK_EQUAL(near->end_code().value_or(0), uint32_t{NGHTTP2_CANCEL});
+  CAF_CHECK_EQUAL(near->end_words(), "the upstream reset the stream (HTTP/2 CANCEL)");
+  CAF_CHECK(!near->wants_http1());
+  near->release();
+  auto [near2, far2] = exchange(get_x);
+  far2->pass_on(NGHTTP2_HTTP_1_1_REQUIRED);
+  far2->abort();
+  settle();
+  CAF_CHECK(near2->wants_http1());
+  near2->release();
+  auto [near3, far3] = exchange(get_x);
+  far3->pass_on(NGHTTP2_REFUSED_STREAM); // would be a lie by now
+  far3->abort();
+  settle();
+  CAF_CHECK_EQUAL(near3->end_code().value_or(0), uint32_t{NGHTTP2_INTERNAL_ERROR});
+  CAF_CHECK(!near3->is_refused());
+  near3->release();
+  CAF_CHECK_EQUAL(name_of_code(0x77), "error 119");
+}
+
+CAF_TEST(a code is told behind the data that comes before it) {
+  auto [near, far] = exchange(get_x);
+  std::string_view begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+  CAF_REQUIRE(far->write(begun) == begun.size());
+  far->pass_on(NGHTTP2_ENHANCE_YOUR_CALM);
+  far->abort();
+  settle();
+  CAF_CHECK(read_all(*near).ends_with("half\r\n"));
+  CAF_CHECK_EQUAL(near->end_code().value_or(0), uint32_t{NGHTTP2_ENHANCE_YOUR_CALM});
+  near->release();
+  CAF_CHECK_EQUAL(server.stream_count(), 0u);
+}
+
+CAF_TEST(a goodbye says why) {
+  auto [near, far] = exchange(post);
+  (void)near;
+  (void)far;
+  const char empty_data[] = {0, 0, 0, 0, 0, 0, 0, 0, 1};
+  bool over = false;
+  for (auto i = 0; i < 20'000 && !over; ++i)
+    over = static_cast<bool>(server.receive({empty_data, sizeof empty_data}));
+  CAF_REQUIRE(over);
+  carry(server, client);
+  auto words = client.end_words();
+  CAF_CHECK(words.find("ENHANCE_YOUR_CALM") != std::string::npos);
+  CAF_CHECK(words.find("carry nothing: at most 10000") != std::string::npos);
+}
+
 CAF_TEST(a response that is cut short is told apart from a whole one) {
   auto [near, far] = exchange(get_x);
   CAF_REQUIRE(far->write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi").has_value());

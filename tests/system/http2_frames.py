@@ -26,8 +26,8 @@ def settings(*pairs):
     return frame(SETTINGS, payload=b"".join(struct.pack("!HI", name, value) for name, value in pairs))
 
 
-def goaway(last, code=Code.NO_ERROR):
-    return frame(GOAWAY, payload=struct.pack("!II", last, code))
+def goaway(last, code=Code.NO_ERROR, words=b""):
+    return frame(GOAWAY, payload=struct.pack("!II", last, code) + words)
 
 
 def reset(stream, code=Code.CANCEL):

@@ -42,9 +42,18 @@ def clean_env(**more):
     return env
 
 
+def toml_value(value):
+    """JSON's strings, numbers and booleans are TOML's too."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {toml_value(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    return json.dumps(value)
+
+
 def toml(table, path=()):
-    """A TOML document of a nested dict. JSON's strings, numbers, booleans and lists are TOML's too."""
-    scalars = [f"{k} = {json.dumps(v)}" for k, v in table.items() if not isinstance(v, dict)]
+    """A TOML document of a nested dict."""
+    scalars = [f"{k} = {toml_value(v)}" for k, v in table.items() if not isinstance(v, dict)]
     text = (f"[{'.'.join(path)}]\n" if path else "") + "\n".join(scalars) + "\n"
     return text + "".join(toml(v, (*path, k)) for k, v in table.items() if isinstance(v, dict))
 

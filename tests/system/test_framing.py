@@ -33,6 +33,9 @@ SMUGGLED = [
 
 # A head that is fine, then a body that is not: where the first size line is bad too, the origin hears nothing.
 BAD_CHUNKS = [
+    ("a size with a blank behind it", "5 \r\nhello\r\n0\r\n\r\n", True),
+    ("a size with many zeros", "00000000000000000000005\r\nhello\r\n0\r\n\r\n", True),
+    ("a trailer that frames", "5\r\nhello\r\n0\r\nContent-Length: 7\r\n\r\n", False),
     ("a size that is none", "zz\r\nhello\r\n0\r\n\r\n", True),
     ("a size with a sign", "+5\r\nhello\r\n0\r\n\r\n", True),
     ("a size with a prefix", "0x5\r\nhello\r\n0\r\n\r\n", True),
@@ -119,6 +122,11 @@ class RequestTest(SystemTest):
             self.assertEqual(client.request(self.origin.url).status, 200)
             self.assertTrue(client.closed())
 
+    def test_blanks_before_a_chunk_extension_are_http(self):
+        message = (f"POST {self.origin.url}/echo HTTP/1.1\r\nHost: {self.origin.authority}\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "5 ;ext=1\r\nhello\r\n6\t ; a=b\r\n world\r\n0\r\n\r\n")
+        self.assertEqual(self.answer_to(message).json()["body"], "hello world")
+
     def test_chunk_by_chunk_and_byte_by_byte_is_the_same_request(self):
         message = (f"POST {self.origin.url}/echo HTTP/1.1\r\nHost: {self.origin.authority}\r\nTransfer-Encoding: chunked\r\n\r\n"
                    "5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
@@ -150,6 +158,37 @@ class ResponseTest(SystemTest):
                 answer = proxy.get(origin.url)
                 self.assertEqual(answer.status, 502, answer)
                 self.assertTrue(answer.get("proxy-status").startswith("codex-network-proxy; error="), answer)
+
+    def test_what_servers_say_oddly_and_clearly_passes(self):
+        proxy = self.start(allow=["127.0.0.1"])
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        end = b"0\r\n\r\n"
+        for what, reply in (("blanks behind a size", chunked + b"5  \r\nhello\r\n" + end),
+                            ("blanks before an extension", chunked + b"5 ;a=b\r\nhello\r\n" + end),
+                            ("blanks within an extension", chunked + b"5 ; a = \"b;c\"\r\nhello\r\n" + end),
+                            ("a padded size", chunked + b"00000000000000000000005\r\nhello\r\n" + end),
+                            ("a padded end", chunked + b"5\r\nhello\r\n00000000000000000000   \r\n\r\n"),
+                            ("an empty element", chunked.replace(b": ", b": , ") + b"5\r\nhello\r\n" + end),
+                            ("an empty element behind", chunked.replace(b"chunked", b"chunked,") + b"5\r\nhello\r\n" + end),
+                            ("one length twice", b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello"),
+                            ("framing in the trailer", chunked + b"5\r\nhello\r\n0\r\nX-Check: good\r\nContent-Length: 7\r\n"
+                                                       b"Transfer-Encoding: chunked\r\nHost: evil.test\r\n\r\n")):
+            for version in ("1.1", "1.0"):
+                with self.subTest(what, version=version), proxy.client() as client:
+                    answer = client.request(self.own(Scripted(reply)).url, version=version)
+                    self.assertEqual((answer.status, answer.body), (200, b"hello"), answer)
+                    self.assertIn(answer.trailers, ([], [("X-Check", "good")]))
+                    self.assertIn(answer.get("content-length"), ("", "5"))
+
+    def test_a_trailer_that_frames_is_left_out_in_whatever_pieces_it_comes(self):
+        proxy = self.start(allow=["127.0.0.1"])
+        reply = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: 7\r\n\r\n")
+        def in_pieces(sock, _):
+            for byte in reply:
+                sock.sendall(bytes([byte]))
+        for origin in (Scripted(reply), Scripted(serve=in_pieces)):
+            answer = proxy.get(self.own(origin).url)
+            self.assertEqual((answer.body, answer.trailers), (b"hello", []))
 
     def test_a_body_cut_short_is_never_passed_off_as_whole(self):
         proxy = self.start(allow=["127.0.0.1"])

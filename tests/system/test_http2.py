@@ -220,10 +220,11 @@ class JudgementTest(Http2):
                                            ("long in all", "/", [(f"x-{i}", "a" * 5_000) for i in range(15)], 431),
                                            ("many fields", "/", [("x", "y")] * 300, 431),
                                            ("as long as may be", "/", [("x", "a" * 60_000)], 200),
-                                           ("as many as may be", "/", [("x", "y")] * 180, 200)):
+                                           ("as many as may be", "/", [("x", "y")] * 250, 200),
+                                           ("cookies in pieces", "/", [("cookie", f"c{n}=1") for n in range(500)], 200)):
             with self.subTest(what):
                 self.assertEqual(client.ask(path=path, fields=fields).status, status)
-        self.assertEqual(len(origin.requests), 2)
+        self.assertEqual(len(origin.requests), 3)
 
     def test_inspection_tells_of_each_stream(self):
         proxy = self.inspecting()

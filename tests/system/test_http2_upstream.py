@@ -14,6 +14,11 @@ def once(first, later):
     return lambda stream: next(turns, later)(stream)
 
 
+def over_h2(page):
+    """What a page does to streams alone: over HTTP/1.1 it is an echo."""
+    return lambda exchange: page(exchange) if hasattr(exchange, "peer") else exchange.serve_echo("")
+
+
 class UpstreamTest(Http2):
     def reach(self, pages=None, daemon=None, **kw):
         """An origin that speaks h2, and a client of it whose streams share one connection there."""
@@ -43,6 +48,91 @@ class UpstreamTest(Http2):
         client = self.reach({"/no": lambda stream: stream.cancel(Code.REFUSED_STREAM)})
         self.assertEqual(client.ask(path="/no").status, 502)
         self.assertLess(len(self.far.requests), 10)
+
+    def test_a_refused_body_is_sent_again_as_it_came(self):
+        def refuse(stream):
+            stream.read(5)
+            stream.cancel(Code.REFUSED_STREAM)
+        client = self.reach({"/whole": once(refuse, self.echo), "/later": once(refuse, self.echo)})
+        self.assertEqual(self.seen(client.ask("POST", "/whole", body=b"hello"))["body"], "hello")
+        later = client.request("POST", "/later", body=b"hello", end=False)
+        until(lambda: self.far.requests.count("POST /later HTTP/2") == 2, "it was refused and is sent again")
+        later.send(b" world", end=True)
+        self.assertEqual(self.seen(later.response())["body"], "hello world")
+
+    def test_an_origin_that_wants_http1_gets_it_and_is_remembered(self):
+        want = lambda stream: stream.cancel(Code.HTTP_1_1_REQUIRED)
+        client = self.reach({"/old": over_h2(want)})
+        told = self.seen(client.ask(path="/old"))
+        self.assertEqual((told["version"], told["target"]), ("HTTP/1.1", "/old"))
+        self.assertEqual(self.far.spoken, ["h2", "http/1.1"])
+        self.assertEqual(self.seen(client.ask(path="/old"))["version"], "HTTP/1.1")
+        self.assertEqual(self.seen(client.ask(path="/other"))["version"], "HTTP/1.1")
+        self.assertEqual(self.far.spoken.count("h2"), 1)
+
+    def test_a_body_goes_over_http1_as_it_came(self):
+        def want(stream):
+            stream.read(3)
+            stream.cancel(Code.HTTP_1_1_REQUIRED)
+        for fields in ([], [("content-length", "5")]):
+            client = self.reach({"/old": over_h2(want)})
+            told = self.seen(client.ask("POST", "/old", fields, b"hello"))
+            self.assertEqual((told["version"], told["method"], told["body"]), ("HTTP/1.1", "POST", "hello"))
+
+    def test_a_body_too_long_to_keep_is_502_and_the_next_request_goes_over_http1(self):
+        def want(stream):
+            stream.read(200_000)
+            stream.cancel(Code.HTTP_1_1_REQUIRED)
+        client = self.reach({"/old": want})
+        answer = client.ask("POST", "/old", body=b"x" * 300_000)
+        self.assertFault(answer, 502, "HTTP_1_1_REQUIRED")
+        self.assertEqual(self.seen(client.ask())["version"], "HTTP/1.1")
+
+    def test_a_goodbye_for_want_of_http1_means_the_same(self):
+        def leave(stream):
+            stream.peer.send_raw(goaway(0, Code.HTTP_1_1_REQUIRED))
+            stream.peer.close()
+        client = self.reach({"/old": over_h2(leave)})
+        self.assertEqual(self.seen(client.ask(path="/old"))["version"], "HTTP/1.1")
+        self.assertEqual(self.seen(client.ask("POST", body=b"x"))["version"], "HTTP/1.1")
+
+    def test_an_origin_that_wants_http1_and_does_not_speak_it_is_502_with_the_code(self):
+        client = self.reach({"/old": lambda stream: stream.cancel(Code.HTTP_1_1_REQUIRED)}, alpn=["h2"])
+        for _ in range(2):
+            self.assertFault(client.ask(path="/old"), 502, "HTTP_1_1_REQUIRED")
+        self.assertEqual(client.ask().status, 200)
+
+    def test_every_code_is_named(self):
+        codes = [code for code in Code if code not in (Code.NO_ERROR, Code.REFUSED_STREAM, Code.HTTP_1_1_REQUIRED)]
+        client = self.reach({f"/{code.name}": lambda stream, code=code: stream.cancel(code) for code in codes})
+        for code in codes:
+            with self.subTest(code.name):
+                self.assertFault(client.ask("POST", f"/{code.name}"), 502, code.name)
+        self.assertFault(self.reach({"/odd": lambda stream: stream.cancel(0x77)}).ask("POST", "/odd"), 502, "error 119")
+
+    def test_the_code_and_the_words_of_a_goodbye_are_told(self):
+        def leave(stream):
+            stream.peer.send_raw(goaway(stream.number, Code.ENHANCE_YOUR_CALM, b"too_many\x1b_pings"))
+            stream.peer.close()
+        client = self.reach({"/calm": leave})
+        answer = client.ask("POST", "/calm")
+        self.assertFault(answer, 502, "ENHANCE_YOUR_CALM")
+        self.assertIn("too_many?_pings", answer.text())
+        self.assertEqual(client.ask().status, 200)
+
+    def test_a_code_in_the_middle_of_a_response_reaches_the_client(self):
+        def begin_and(code):
+            def serve(stream):
+                stream.send_fields([(":status", "200")])
+                stream.send(b"half")
+                stream.cancel(code)
+            return serve
+        same = [Code.CANCEL, Code.ENHANCE_YOUR_CALM, Code.INADEQUATE_SECURITY]
+        ours = [Code.PROTOCOL_ERROR, Code.FLOW_CONTROL_ERROR, Code.REFUSED_STREAM, Code.INTERNAL_ERROR]
+        client = self.reach({f"/{code.name}": begin_and(code) for code in same + ours})
+        for code in same + ours:
+            with self.subTest(code.name):
+                self.assertEqual(client.request(path=f"/{code.name}").end(), code if code in same else Code.INTERNAL_ERROR)
 
     def test_what_goaway_leaves_out_goes_to_a_new_connection(self):
         def leave(stream):

@@ -150,6 +150,42 @@ class UpstreamTest(SystemTest):
         self.assertEqual(self.upstream.heads, [])
 
 
+class AnswerTest(SystemTest):
+    """What an upstream proxy says of itself is not the target's answer."""
+
+    def behind(self, reply, login=""):
+        self.upstream = self.own(Scripted(reply))
+        url = f"http://{login}127.0.0.1:{self.upstream.port}"
+        return self.start(allow=["93.184.216.34"], network={"allow_upstream_proxy": True, "allow_local_binding": False},
+                          env={"HTTP_PROXY": url, "HTTPS_PROXY": url})
+
+    def answers(self, proxy):
+        client, answer = proxy.connect("93.184.216.34:443")
+        client.close()
+        return [proxy.get("http://93.184.216.34/"), answer]
+
+    def test_that_it_wants_credentials_is_502_and_names_it(self):
+        refusal = b"HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=\"corp\"\r\nContent-Length: 6\r\n\r\nplease"
+        for login, words in (("", "asks for credentials (407), and its URL has none"),
+                             ("user:secret@", "does not take the credentials of its URL (407)")):
+            for answer in self.answers(self.behind(refusal, login)):
+                self.assertEqual(answer.status, 502, answer)
+                self.assertIn("error=proxy_authentication_required", answer.get("proxy-status"))
+                self.assertIn(f"upstream proxy http://127.0.0.1:{self.upstream.port}: {words}", answer.text())
+                self.assertNotIn("secret", repr(answer))
+                self.assertEqual((answer.get("proxy-authenticate"), answer.get("x-proxy-error")), ("", ""))
+
+    def test_interim_responses_before_its_tunnel_are_read_over(self):
+        interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX: y\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        client, answer = self.behind(interim + b"HTTP/1.1 200 OK\r\n\r\nhello").connect("93.184.216.34:443")
+        with client:
+            self.assertEqual((answer.status, client.read(5)), (200, b"hello"))
+        for reply in (interim, interim * 20 + b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 101 Switching Protocols\r\n\r\n"):
+            answer = self.answers(self.behind(reply))[1]
+            self.assertEqual(answer.status, 502, answer)
+            self.assertIn(f"http://127.0.0.1:{self.upstream.port}", answer.text())
+
+
 class OwnAddressTest(SystemTest):
     """A proxy variable that names ourselves: whatever it is called, no request goes round in circles."""
 
