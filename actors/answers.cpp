@@ -2,6 +2,9 @@
 
 #include <charconv>
 
+#include "actors/answer_page.hpp"
+#include "protocols/utf8.hpp"
+
 namespace proxy {
 
 namespace {
@@ -40,25 +43,122 @@ void append_cut(std::string& out, std::string_view text, size_t size) {
   out += dots;
 }
 
-/// Length of the UTF-8 sequence at the start of `text`, 0 when it is none.
-size_t utf8_length(std::string_view text) {
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  auto lead = byte(0);
-  size_t size = lead < 0x80                   ? 1
-                : lead >= 0xc2 && lead < 0xe0 ? 2
-                : lead >= 0xe0 && lead < 0xf0 ? 3
-                : lead >= 0xf0 && lead < 0xf5 ? 4
-                                              : 0;
-  if (size == 0 || size > text.size())
-    return 0;
-  for (size_t i = 1; i < size; ++i)
-    if ((byte(i) & 0xc0) != 0x80)
-      return 0;
-  // Overlong forms, surrogates and code points beyond U+10FFFF.
-  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f) ||
-      (lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f))
-    return 0;
-  return size;
+void append_json_member(std::string& out, std::string_view name, std::string_view text) {
+  ((out += ",\"") += name) += "\":";
+  append_json_string(out, text);
+}
+
+/// What a refusal says, however it says it.
+struct refusal_words {
+  const policy::refusal& look;
+  std::string_view reason;
+  std::string_view rule; ///< "" for none.
+  const policy::denial& why;
+  const policy::target& what;
+  const answer_options& options;
+};
+
+/// Fields of every refusal.
+std::string refusal_fields(const refusal_words& w) {
+  std::string fields;
+  fields.reserve(256);
+  if (!w.look.x_proxy_error.empty()) {
+    fields += "x-proxy-error: ";
+    fields += w.look.x_proxy_error;
+    fields += "\r\n";
+  }
+  if (w.why.reason == policy::reason::client_required)
+    fields += "proxy-authenticate: Basic realm=\"codex-network-proxy\", charset=\"UTF-8\"\r\n";
+  fields += "proxy-status: ";
+  fields += product;
+  fields += "; error=";
+  fields += w.look.proxy_status;
+  fields += "; details=";
+  std::string details{w.reason};
+  if (!w.rule.empty())
+    (details += "; ") += w.rule;
+  append_sf_string(fields, details);
+  return fields += "\r\n";
+}
+
+std::string refusal_text(const refusal_words& w) {
+  std::string body;
+  body.reserve(384);
+  body += w.look.text;
+  body += "\nhost=";
+  body += w.what.host.text();
+  body += " reason=";
+  body += w.reason;
+  body += " rule=";
+  body += w.rule.empty() ? std::string_view{"-"} : w.rule;
+  body += " request_id=";
+  body += w.options.request_id;
+  body += '\n';
+  if (!w.options.remedy.empty())
+    ((body += "remedy: ") += w.options.remedy) += '\n';
+  return body;
+}
+
+std::string refusal_json(const refusal_words& w) {
+  std::string body;
+  body.reserve(640);
+  body += R"({"status":"blocked")";
+  append_json_member(body, "host", w.what.host.text());
+  append_json_member(body, "reason", w.reason);
+  append_json_member(body, "decision", policy::to_string(w.why.decision));
+  append_json_member(body, "source", policy::to_string(w.why.source));
+  append_json_member(body, "protocol", policy::to_string(w.what.protocol));
+  body += R"(,"port":)";
+  append_number(body, w.what.port);
+  append_json_member(body, "message", w.look.text);
+  if (w.rule.empty())
+    body += R"(,"rule":null)";
+  else
+    append_json_member(body, "rule", w.rule);
+  append_json_member(body, "request_id", w.options.request_id);
+  if (!w.options.remedy.empty())
+    append_json_member(body, "remedy", w.options.remedy);
+  return body += "}\n";
+}
+
+std::string refusal_page(const refusal_words& w) {
+  std::string body;
+  append_page(body, w.options.phrase, w.look.text,
+              {{"Host", w.what.host.text()},
+               {"Reason", w.reason},
+               {"Rule", w.rule},
+               {"What to change", w.options.remedy},
+               {"Request", w.options.request_id}});
+  return body;
+}
+
+/// Fields that keep a page of ours from being more than a page.
+constexpr std::string_view page_fields =
+  "content-security-policy: default-src 'none'\r\nx-content-type-options: nosniff\r\n";
+constexpr std::string_view page_type = "text/html; charset=utf-8";
+
+/// What gRPC calls the codes (grpc/status.h).
+enum class grpc_status : uint8_t { permission_denied = 7, unavailable = 14 };
+
+/// Appends an answer that gRPC reads: its status is a field beside 200, and there is no body
+/// ("trailers-only").
+void append_grpc(std::string& out, grpc_status status, std::string_view message, std::string fields,
+                 answer_options options) {
+  fields += "grpc-status: ";
+  append_number(fields, static_cast<uint64_t>(status));
+  fields += "\r\ngrpc-message: ";
+  append_grpc_message(fields, message);
+  fields += "\r\n";
+  options.phrase = {};
+  append_response(out, 200, "application/grpc", "", fields, options);
+}
+
+/// Appends `"; remedy; request id"`, as far as they are known.
+void append_rest(std::string& message, const answer_options& options) {
+  if (!options.remedy.empty())
+    (message += "; ") += options.remedy;
+  if (!options.request_id.empty())
+    ((message += " (request ") += options.request_id) += ')';
 }
 
 } // namespace
@@ -163,67 +263,28 @@ void append_refusal(std::string& out, const policy::denial& why, const policy::t
   auto phrase = refusal_phrase(why, what);
   auto options = for_all;
   options.phrase = phrase;
-  const auto& look = policy::refusal_of(why.reason);
-  auto reason = policy::reason_text(why);
-  auto rule = why.rule ? std::string_view{why.rule->text} : std::string_view{};
-  std::string fields;
-  fields.reserve(256);
-  if (!look.x_proxy_error.empty()) {
-    fields += "x-proxy-error: ";
-    fields += look.x_proxy_error;
-    fields += "\r\n";
+  refusal_words words{policy::refusal_of(why.reason),
+                      policy::reason_text(why),
+                      why.rule ? std::string_view{why.rule->text} : std::string_view{},
+                      why,
+                      what,
+                      options};
+  auto fields = refusal_fields(words);
+  auto status = words.look.status;
+  auto is_tunnel = what.protocol == policy::protocol::https_connect && !options.inside;
+  if (is_tunnel || options.form == answer_form::text)
+    append_response(out, status, "text/plain", refusal_text(words), fields, options);
+  // Who has not said who it is has to be asked in HTTP.
+  else if (options.form == answer_form::grpc && why.reason != policy::reason::client_required) {
+    auto message = phrase;
+    append_rest(message, options);
+    append_grpc(out, grpc_status::permission_denied, message, std::move(fields), options);
+  } else if (options.form == answer_form::html) {
+    append_response(out, status, page_type, refusal_page(words), fields.append(page_fields),
+                    options);
+  } else {
+    append_response(out, status, "application/json", refusal_json(words), fields, options);
   }
-  if (why.reason == policy::reason::client_required)
-    fields += "proxy-authenticate: Basic realm=\"codex-network-proxy\", charset=\"UTF-8\"\r\n";
-  fields += "proxy-status: ";
-  fields += product;
-  fields += "; error=";
-  fields += look.proxy_status;
-  fields += "; details=";
-  std::string details{reason};
-  if (!rule.empty())
-    (details += "; ") += rule;
-  append_sf_string(fields, details);
-  fields += "\r\n";
-  std::string body;
-  body.reserve(384);
-  if (what.protocol == policy::protocol::https_connect) {
-    body += look.text;
-    body += "\nhost=";
-    body += what.host.text();
-    body += " reason=";
-    body += reason;
-    body += " rule=";
-    body += rule.empty() ? std::string_view{"-"} : rule;
-    body += " request_id=";
-    body += options.request_id;
-    body += '\n';
-    append_response(out, look.status, "text/plain", body, fields, options);
-    return;
-  }
-  body += R"({"status":"blocked","host":)";
-  append_json_string(body, what.host.text());
-  body += R"(,"reason":)";
-  append_json_string(body, reason);
-  body += R"(,"decision":")";
-  body += policy::to_string(why.decision);
-  body += R"(","source":")";
-  body += policy::to_string(why.source);
-  body += R"(","protocol":")";
-  body += policy::to_string(what.protocol);
-  body += R"(","port":)";
-  append_number(body, what.port);
-  body += R"(,"message":)";
-  append_json_string(body, look.text);
-  body += R"(,"rule":)";
-  if (rule.empty())
-    body += "null";
-  else
-    append_json_string(body, rule);
-  body += R"(,"request_id":")";
-  body += options.request_id;
-  body += "\"}\n";
-  append_response(out, look.status, "application/json", body, fields, options);
 }
 
 void append_fault(std::string& out, errc code, std::string_view cause,
@@ -245,8 +306,24 @@ void append_fault(std::string& out, errc code, std::string_view cause,
   std::string body{look.proxy_status};
   if (!cause.empty())
     (body += ": ") += cause;
-  body += '\n';
-  append_response(out, look.http_status, "text/plain", body, fields, options);
+  if (options.form == answer_form::grpc) {
+    append_rest(body, options);
+    auto status = code == errc::misdirected ? grpc_status::permission_denied // no fault of anything
+                                            : grpc_status::unavailable;
+    append_grpc(out, status, body, std::move(fields), options);
+  } else if (options.form == answer_form::html) {
+    std::string page;
+    append_page(
+      page, std::to_string(look.http_status) + ' ' + std::string{status_phrase(look.http_status)},
+      look.proxy_status,
+      {{"Cause", cause}, {"What to change", options.remedy}, {"Request", options.request_id}});
+    append_response(out, look.http_status, page_type, page, fields.append(page_fields), options);
+  } else {
+    body += '\n';
+    if (!options.remedy.empty())
+      ((body += "remedy: ") += options.remedy) += '\n';
+    append_response(out, look.http_status, "text/plain", body, fields, options);
+  }
 }
 
 } // namespace proxy

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "actors/answer_form.hpp"
 #include "policy/evaluate.hpp"
 #include "protocols/error.hpp"
 
@@ -15,9 +16,13 @@ inline constexpr std::string_view product = "codex-network-proxy";
 /// What our own responses say beside the verdict.
 struct answer_options {
   std::string_view request_id;
-  bool head_only = false;    ///< The request was HEAD: no body.
-  bool close = true;         ///< Add Connection: close.
-  std::string_view phrase{}; ///< Beside the status; "" for the standard one.
+  bool head_only = false; ///< The request was HEAD: no body.
+  bool close = true;      ///< Add Connection: close.
+  answer_form form = answer_form::usual;
+  std::string_view remedy = {}; ///< What can be done about it; "" for nothing to say.
+  /// A CONNECT that is answered by requests inside its tunnel: not the text that CONNECT gets.
+  bool inside = false;
+  std::string_view phrase = {}; ///< Beside the status; "" for the standard one.
 };
 
 /// Longest reason phrase in bytes. Clients show it in one line, some cut it or reject longer ones.
@@ -28,8 +33,8 @@ inline constexpr size_t max_phrase_size = 120;
 /// words are, and at most `max_phrase_size` bytes.
 [[nodiscard]] std::string refusal_phrase(const policy::denial& why, const policy::target& what);
 
-/// Appends the response that a refused client gets (status, x-proxy-error, Proxy-Status …): JSON
-/// for plain HTTP, text for CONNECT.
+/// Appends the response that a refused client gets (status, x-proxy-error, Proxy-Status …): text
+/// for CONNECT; for requests JSON, or what `form` says.
 void append_refusal(std::string& out, const policy::denial& why, const policy::target& what,
                     const answer_options& options);
 

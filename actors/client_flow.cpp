@@ -20,6 +20,10 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
     co_return co_await refuse(c, x, *denial);
   if (auto* answer = std::get_if<own_answer>(&v)) {
     record_admission(c, x, answer->by);
+    if (c.shard.config().log.access && !c.inside) {
+      c.admitted = describe_admission(answer->by);
+      c.turned_down.reset();
+    }
     auto keep = may_keep(c, x);
     auto sent = co_await send_to_client(c, answer->body);
     if (!sent)
@@ -85,6 +89,8 @@ task<> client_flow(connection& c) {
     next = co_await socks5_flow(c);
   if (next == after::first_bytes)
     next = co_await begin_inside(c);
+  else if (next == after::refusal)
+    next = co_await begin_refused(c);
   if (next == after::next_request)
     next = co_await serve_requests(c);
   if (next == after::tunnel)
@@ -99,7 +105,13 @@ task<> client_flow(connection& c) {
 
 task<> turn_away(connection& c) {
   ++c.shard.counters.connections_refused;
+  auto full = c.shard.loop.memory().is_full();
+  auto why = full ? out_of_memory(c)
+                  : caf::make_error(errc::overloaded, "too many connections: " + c.limit_met());
   if (c.serves == endpoint::socks) {
+    policy::target unknown;
+    unknown.protocol = policy::protocol::socks5_tcp;
+    (void)c.shard.faulted(errc::overloaded, context_of(why), unknown, c);
     // The one thing that SOCKS5 can say before the client has spoken.
     auto answer = socks5::encode_method(socks5::method::none_acceptable);
     auto sent = co_await send_to_client(c, answer);
@@ -108,9 +120,6 @@ task<> turn_away(connection& c) {
     co_return;
   }
   exchange x;
-  auto why = c.shard.loop.memory().is_full()
-               ? out_of_memory(c)
-               : caf::make_error(errc::overloaded, "too many connections: " + c.limit_met());
   co_await fault(c, x, why);
   co_await close_in_steps(c);
 }

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "actors/sockaddr.hpp"
+#include "policy/remedy.hpp"
 #include "tls/client.hpp"
 
 namespace proxy {
@@ -182,6 +183,7 @@ std::optional<draft> compile(config::proxy_config config, const config::sources&
     rules.hooks = policy::hook_set::make(config.mitm_hooks);
   rules.allowed = compile_patterns(config.allowed_domains, "allowed_domains", problems);
   rules.denied = compile_patterns(config.denied_domains, "denied_domains", problems);
+  rules.origin = std::make_shared<const policy::remedies>(config.places, config.allowed_domains);
   rules.local_addresses = machine_addresses().value_or(std::vector<ip_address>{});
   if (config.mitm.enabled && from.before_secrets)
     from.before_secrets(); // the CA has a key

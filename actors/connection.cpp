@@ -226,17 +226,19 @@ void connection::finish(ending how) {
 void connection::log_end() const {
   if (!shard.config().log.access || serves == endpoint::admin || is_stream)
     return;
-  std::string rule = admitted ? (admitted->by_decider ? "decider" : admitted->rule.text) : "";
+  const auto* to = turned_down ? turned_down.get() : admitted ? &admitted->to : nullptr;
+  std::string rule =
+    admitted && !turned_down ? (admitted->by_decider ? "decider" : admitted->rule.text) : "";
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
     std::chrono::steady_clock::now() - began_);
-  shard.log().info(
-    "msg=connection id={} client={}{} protocol={} target={}:{} rule=\"{}\" "
-    "requests={} bytes_up={} bytes_down={} "
-    "dns_ms={} connect_ms={} ms={} end={}",
-    id, from.str(), user_field(user()), admitted ? policy::to_string(admitted->to.protocol) : "-",
-    admitted ? admitted->to.host.in_url() : "-", admitted ? admitted->to.port : 0, rule, requests,
-    bytes_up + (link ? link->moved.bytes_up : 0), bytes_down + (link ? link->moved.bytes_down : 0),
-    dns_ms, connect_ms, age.count(), to_string(end));
+  shard.log().info("msg=connection id={} client={}{} protocol={} target={}:{} rule=\"{}\" "
+                   "requests={} bytes_up={} bytes_down={} "
+                   "dns_ms={} connect_ms={} ms={} end={}",
+                   id, from.str(), user_field(user()), to ? policy::to_string(to->protocol) : "-",
+                   to && !to->host.text().empty() ? to->host.in_url() : "-", to ? to->port : 0,
+                   rule, requests, bytes_up + (link ? link->moved.bytes_up : 0),
+                   bytes_down + (link ? link->moved.bytes_down : 0), dns_ms, connect_ms,
+                   age.count(), to_string(end));
 }
 
 connection_info connection::describe() const {

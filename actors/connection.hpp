@@ -52,6 +52,17 @@ struct interception {
   std::string misdirected;
 };
 
+/// A refused CONNECT that is answered inside the tunnel it asked for: to one client that knows how
+/// to read an answer to its request, but not one to CONNECT. Nothing is behind it.
+struct refused_tunnel {
+  policy::denial why;
+  policy::target to;
+  snapshot_ptr under; ///< Holds the rule that decided, or `in_force` does.
+  snapshot_ptr in_force;
+  std::string request_id; ///< Of the CONNECT, the one event of it all.
+  std::string remedy;
+};
+
 /// What admitted an open tunnel: enough to judge it again, to list it and to log its end.
 struct admission {
   policy::target to;
@@ -130,9 +141,12 @@ public:
   std::unique_ptr<upstream>
     ahead; ///< Dialled for an intercepted tunnel, not yet used by a request.
   std::unique_ptr<interception> inside; ///< Set from CONNECT on when the tunnel is intercepted.
-  std::shared_ptr<http2_link> link;     ///< What the client speaks HTTP/2 on, its streams apart.
+  std::shared_ptr<const refused_tunnel> refused; ///< Set once a CONNECT is refused inside.
+  std::shared_ptr<http2_link> link; ///< What the client speaks HTTP/2 on, its streams apart.
   std::unique_ptr<admission>
-    admitted;                       ///< Of the tunnel; with `log.access`, of the last request too.
+    admitted; ///< Of the tunnel; with `log.access`, of the last request too.
+  /// With `log.access`: what the last request asked for that did not get through.
+  std::unique_ptr<policy::target> turned_down;
   std::unique_ptr<association> udp; ///< Of a UDP ASSOCIATE.
   /// Upstreams that the client has logged in to: its streams share them, nobody else does.
   std::shared_ptr<login_connections> logins;

@@ -5,6 +5,7 @@
 #include "actors/answers.hpp"
 #include "actors/upstream_name.hpp"
 #include "policy/inner.hpp"
+#include "policy/remedy.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/rewrite.hpp"
 
@@ -38,7 +39,8 @@ void set_fault(explanation& e, const caf::error& why) {
   append_fault(e.response, code, context_of(why), {.request_id = {}, .close = false});
 }
 
-void set_denial(explanation& e, const policy::target& what, const policy::denial& why) {
+void set_denial(explanation& e, const policy::rules& in_force, const policy::target& what,
+                const policy::denial& why) {
   const auto& look = policy::refusal_of(why.reason);
   e.decision = why.decision;
   e.reason = policy::reason_text(why);
@@ -48,7 +50,8 @@ void set_denial(explanation& e, const policy::target& what, const policy::denial
   e.x_proxy_error = look.x_proxy_error;
   if (why.rule)
     e.rule = *why.rule;
-  append_refusal(e.response, why, what, {.request_id = "-", .close = false});
+  e.remedy = policy::remedy_for(in_force, why, what);
+  append_refusal(e.response, why, what, {.request_id = "-", .close = false, .remedy = e.remedy});
 }
 
 void set_passed(explanation& e) {
@@ -86,7 +89,7 @@ bool judge_addresses(explanation& e, const snapshot& in_force, const policy::per
   if (!denial)
     return true;
   e.rule.reset();
-  set_denial(e, permit.to(), *denial);
+  set_denial(e, *in_force.rules, permit.to(), *denial);
   return false;
 }
 
@@ -138,7 +141,7 @@ bool judge_read(explanation& e, const policy::rules& in_force, const policy::per
                                     {req.method, target.path, fields, upgrade}, path, &e.steps);
   if (auto* denial = std::get_if<policy::denial>(&judged)) {
     e.rule.reset();
-    set_denial(e, permit.to(), *denial);
+    set_denial(e, in_force, permit.to(), *denial);
     return false;
   }
   const auto& granted = std::get<policy::forward>(judged);
@@ -177,7 +180,7 @@ explanation explain(const snapshot& in_force, const asked& what,
   e.words = what.words;
   auto judged = policy::evaluate(rules, what.target, &e.steps);
   if (auto* denial = std::get_if<policy::denial>(&judged)) {
-    set_denial(e, what.target, *denial);
+    set_denial(e, rules, what.target, *denial);
     return e;
   }
   const auto& permit = std::get<policy::permit>(judged);

@@ -60,6 +60,7 @@ struct explanation {
   std::optional<size_t> hook;        ///< The hook that matched, in configured order from 0.
   std::vector<ip_address> addresses; ///< What the name resolved to.
   std::optional<policy::rule> rule;  ///< The rule that decided.
+  std::string remedy;                ///< What can be done about a refusal; "" for none.
   std::vector<policy::step> steps;
   std::string
     response; ///< What a client would get from the proxy itself; "" when the request goes through.

@@ -68,6 +68,7 @@ std::string to_json(const explanation& e) {
            {"hook", e.hook ? json(*e.hook) : json{}},
            {"addresses", std::move(addresses)},
            {"rule", rule_json(e.rule)},
+           {"remedy", or_null(e.remedy)},
            {"steps", std::move(steps)}};
   // Steps may quote what a user typed in any encoding.
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -90,6 +91,8 @@ std::string to_text(const explanation& e, bool colour) {
   line("reason", e.source.empty() ? e.reason : e.reason + " (" + e.source + ')');
   line("rule", e.rule ? e.rule->text + (place_of(*e.rule).empty() ? "" : " at " + place_of(*e.rule))
                       : "none");
+  if (!e.remedy.empty())
+    line("remedy", e.remedy);
   if (!e.host.empty())
     line("target", e.host + " port " + std::to_string(e.port) + " by " + e.protocol);
   line("mode", e.mode);

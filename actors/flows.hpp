@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "actors/answer_form.hpp"
 #include "actors/connection.hpp"
 #include "actors/loop/task.hpp"
 #include "policy/evaluate.hpp"
@@ -94,6 +95,8 @@ struct exchange {
   bool upgrade = false; ///< Asks for what is `offered`.
   bool expects_continue = false;
   bool wrong_login = false; ///< It showed credentials, and they are nobody's.
+  /// Of a request that is not passed on; others are asked by `received` when it comes to that.
+  answer_form form = answer_form::usual;
 };
 
 /// What follows on an exchange.
@@ -105,6 +108,7 @@ enum class after : uint8_t {
   socks,
   streams,
   first_bytes, ///< A tunnel to be read: what its client says first decides (`begin_inside`).
+  refusal,     ///< A refused tunnel, to be told so inside (`begin_refused`).
 };
 
 /// Serves one request after the other until something else follows.
@@ -205,6 +209,11 @@ task<after> go_on(connection& c, exchange& x, bool keep);
 /// Answers with a refusal: counted, audited, recorded, sent. @returns what to do with the
 /// connection.
 task<after> refuse(connection& c, exchange& x, const policy::denial& why);
+
+/// Waits for what the client of a refused tunnel says first, and takes TLS off with a certificate
+/// of our own CA; HTTP in the clear is taken as it is. `judge_request` refuses what is asked for
+/// inside. Whoever says nothing of the kind within `timeouts.head` is cut off.
+task<after> begin_refused(connection& c);
 
 /// Answers with a fault of ours, of the client or of the upstream.
 task<after> fault(connection& c, exchange& x, const caf::error& why);

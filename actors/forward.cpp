@@ -59,8 +59,10 @@ task<after> begin_switched(connection& c, exchange& x, policy::permit& permit) {
 } // namespace
 
 task<after> forward(connection& c, exchange& x, policy::permit permit) {
-  if (c.shard.config().log.access && !c.inside)
+  if (c.shard.config().log.access && !c.inside) {
     c.admitted = describe_admission(permit);
+    c.turned_down.reset();
+  }
   auto retried = false;
   auto over_http1 = false;
   for (;;) {

@@ -1,37 +1,17 @@
 #include "actors/intercept.hpp"
 
-#include "actors/loop/ask.hpp"
+#include "actors/opening.hpp"
 #include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
 #include "policy/inner.hpp"
-#include "protocols/first_bytes.hpp"
 
 namespace proxy {
 
 namespace {
 
-/// One read of a client's first bytes; most hellos fit.
-constexpr size_t first_read_size = 4096;
-
 /// One read of what a server says before its client does.
 constexpr size_t words_read_size = 16 * 1024;
-
-/// How a client began inside its tunnel.
-struct opening {
-  enum class kind : uint8_t {
-    gone, ///< Nothing more is due; `c.end` says why.
-    late, ///< It began with something that did not become anything in time.
-    hello,
-    http,
-    unclear, ///< What looks like TLS, or hides what follows.
-    other,   ///< Neither TLS nor HTTP, or the end without a word.
-  };
-  kind what = kind::gone;
-  client_hello hello;
-  bool words = false;     ///< The server has spoken, and the client was told.
-  bool words_end = false; ///< It has ended, and so has our side towards the client.
-};
 
 [[nodiscard]] const policy::rules& rules_of(const connection& c) { return *c.shard.policy->rules; }
 
@@ -40,29 +20,6 @@ void record_refusal(connection& c, const policy::denial& why) {
   (void)c.shard.refused(why, c.inside->tunnel.to(), c);
   c.end = ending::refused;
   c.linger = true;
-}
-
-/// Whether what has come can be told. Nothing that could be read must be taken for something else,
-/// so what is understood in part waits for the rest.
-/// @param over  Nothing follows.
-bool tell(connection& c, opening& out, bool over) {
-  switch (tell_first_bytes(c.pending, over)) {
-    case first_bytes::undecided: return false;
-    case first_bytes::http: out.what = opening::kind::http; return true;
-    case first_bytes::other: out.what = opening::kind::other; return true;
-    case first_bytes::wrapped: out.what = opening::kind::unclear; return true;
-    case first_bytes::tls: break;
-  }
-  auto decoded = decode_client_hello(c.pending);
-  if (!decoded) {
-    out.what = opening::kind::unclear;
-    return true;
-  }
-  if (!*decoded)
-    return over; // gone within its hello
-  out.what = opening::kind::hello;
-  out.hello = std::move((*decoded)->value);
-  return true;
 }
 
 /// What a step of relaying the server's words came to.
@@ -117,15 +74,6 @@ std::optional<policy::denial> judge_unread(connection& c, bool hides = false) {
   return judge_tunnel(*c.shard.policy, *c.admitted);
 }
 
-/// Takes what the client has sent.
-io_result take_more(connection& c) {
-  auto buffer = c.shard.loop.scratch().first(first_read_size);
-  auto got = c.client.read(buffer);
-  if (got.ok())
-    c.pending.append(buffer.data(), got.size);
-  return got;
-}
-
 /// Reads the client's first message into `c.pending`, where it stays. Until its first byte comes,
 /// what the server says is passed on, unless the tunnel has to be read.
 task<> read_opening(connection& c, opening& out) {
@@ -174,51 +122,6 @@ task<> read_opening(connection& c, opening& out) {
       c.end = ending::idle;
       co_return;
     }
-  }
-}
-
-/// The certificate to show, from the shard's cache or from the CA.
-task<caf::expected<tls::leaf_ptr>> find_leaf(connection& c, const host& name) {
-  auto by = c.shard.policy->ca;
-  if (!by)
-    co_return caf::make_error(errc::cancelled, std::string{"interception was switched off"});
-  auto now = std::chrono::system_clock::now();
-  if (auto known = c.shard.leaves.find(*by, name, now))
-    co_return known;
-  auto minted = co_await ask<tls::leaf_ptr>(&c, c.wakes, c.in(c.timeouts().tls_handshake),
-                                            c.shard.ca, atom::mint_v, by, name);
-  if (minted)
-    c.shard.leaves.put(name, *minted);
-  co_return std::move(minted);
-}
-
-/// Answers the handshake that begins with `c.pending`; from then on the client's bytes come
-/// decrypted.
-task<caf::error> accept_tls(connection& c, const host& name) {
-  auto leaf = co_await find_leaf(c, name);
-  if (!leaf)
-    co_return std::move(leaf.error());
-  auto session = c.shard.process->tls_server->session(
-    **leaf, c.client.raw.descriptor(), std::exchange(c.pending, {}), {.accept = tls::alpn::either});
-  if (!session)
-    co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
-  auto deadline = c.in(c.timeouts().tls_handshake);
-  for (;;) {
-    switch (tls::accept_step(*session)) {
-      case tls::step::done: c.client.secure(std::move(session)); co_return caf::none;
-      case tls::step::want_read: c.client.raw.met_read_block(); break;
-      case tls::step::want_write: c.client.raw.met_write_block(); break;
-      default: co_return tls::accept_error(*session);
-    }
-    if (c.client.dead())
-      co_return caf::make_error(errc::closed,
-                                std::string{"the client closed within the handshake"});
-    auto in_time = co_await c.wakes.until(deadline);
-    if (!in_time)
-      co_return caf::make_error(
-        errc::request_timeout,
-        "the client's TLS handshake took longer than " +
-          setting_text("timeouts.tls_handshake", c.timeouts().tls_handshake));
   }
 }
 
@@ -325,7 +228,7 @@ task<after> begin_inside(connection& c) {
   const auto& name = tunnel.host;
   if (auto err = policy::check_server_name(name, begun.hello.server_name))
     c.inside->misdirected = context_of(err);
-  if (auto err = co_await accept_tls(c, name)) {
+  if (auto err = co_await accept_tls(c, name, c.shard.leaves)) {
     log_failure(c, name, err);
     c.end = code_of(err) == errc::closed ? ending::client_gone : ending::fault;
     co_return after::close;

@@ -15,6 +15,7 @@
 #include "config/proxy_config.hpp"
 #include "policy/evaluate.hpp"
 #include "policy/upstream_proxy.hpp"
+#include "protocols/error.hpp"
 #include "protocols/ip_address.hpp"
 #include "tls/leaf.hpp"
 
@@ -134,11 +135,12 @@ struct shard_counters {
   uint64_t udp_dropped_malformed = 0;
   uint64_t udp_dropped_foreign = 0; ///< From somebody who is not part of the association.
   uint64_t udp_dropped_unsent = 0;  ///< A socket took no more.
+  uint64_t faults[errc_count] = {}; ///< Answers of ours that name a fault, by code.
   /// Decisions by [decision][reason].
   uint64_t decisions[policy::decision_count][policy::reason_count] = {};
 };
 
-/// One policy decision, for the audit trail. No path, query or secret ever enters it.
+/// One policy decision, or a fault, for the audit trail. No path, query or secret ever enters it.
 struct audit_event {
   std::chrono::system_clock::time_point at;
   bool domain_scope = true;
@@ -155,6 +157,9 @@ struct audit_event {
   std::string request_id;
   std::string rule;
   uint64_t generation = 0;
+  std::string fault;   ///< The code of a fault; "" for a decision.
+  std::string cause;   ///< Of a fault, in words.
+  uint16_t status = 0; ///< What a fault was answered with; 0: not in HTTP.
 };
 
 } // namespace proxy

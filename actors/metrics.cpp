@@ -119,6 +119,19 @@ MetricFamily by_label(const shard_counters& counters, std::string_view name, std
   return family(MetricType::Counter, ours(name), help, std::move(samples));
 }
 
+/// By the codes that a client can meet, and no others: what they are is for the log.
+MetricFamily faults(const shard_counters& counters) {
+  std::vector<ClientMetric> samples;
+  for (const auto& one : outcomes)
+    if (auto count = counters.faults[static_cast<size_t>(one.code)];
+        one.http_status != 0 || count > 0)
+      samples.push_back(
+        sample(MetricType::Counter, static_cast<double>(count), {{"kind", to_string(one.code)}}));
+  return family(MetricType::Counter, ours("faults_total"),
+                "Answers of the proxy that name a fault of the client, an upstream or its own.",
+                std::move(samples));
+}
+
 MetricFamily bytes(const shard_counters& counters) {
   auto up =
     sample(MetricType::Counter, static_cast<double>(counters.bytes_up), {{"direction", "up"}});
@@ -160,6 +173,8 @@ void add(shard_counters& sum, const shard_counters& one) noexcept {
   for (size_t d = 0; d < std::size(sum.decisions); ++d)
     for (size_t r = 0; r < std::size(sum.decisions[d]); ++r)
       sum.decisions[d][r] += one.decisions[d][r];
+  for (size_t i = 0; i < std::size(sum.faults); ++i)
+    sum.faults[i] += one.faults[i];
 }
 
 std::string metrics_text(const metrics& what) {
@@ -167,6 +182,7 @@ std::string metrics_text(const metrics& what) {
   all.push_back(family(MetricType::Gauge, ours("info"), "Version.",
                        {sample(MetricType::Gauge, 1, {{"version", std::string{version}}})}));
   all.push_back(decisions(what.counters));
+  all.push_back(faults(what.counters));
   for (auto& r : rows)
     all.push_back(
       single(r.type, ours(r.name), r.help, static_cast<double>(what.counters.*r.value)));

@@ -1,5 +1,7 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
+#include "policy/ip_class.hpp"
+#include "policy/remedy.hpp"
 #include "protocols/socks5/reply.hpp"
 
 namespace proxy {
@@ -9,6 +11,62 @@ namespace {
 bool is_socks(const exchange& x) noexcept {
   return x.target.protocol == policy::protocol::socks5_tcp ||
          x.target.protocol == policy::protocol::socks5_udp;
+}
+
+/// Of a request that names another host than its tunnel leads to.
+constexpr std::string_view misdirected_remedy =
+  "let the TLS server name and Host be the host that the tunnel was asked for";
+
+/// What the client's request can make of an answer.
+answer_form form_of(const exchange& x) {
+  return x.received.empty() ? x.form : form_for(x.received);
+}
+
+/// A remedy for this client: paths of our machine are for those on it.
+std::string remedy_of(const connection& c, const policy::denial& why, const policy::target& what) {
+  auto here = c.from.unix_socket || policy::classify(c.from.ip) == policy::ip_class::loopback;
+  return policy::remedy_for(*c.shard.policy->rules, why, what,
+                            here ? policy::path_style::whole : policy::path_style::name);
+}
+
+/// For the line at the connection's end.
+void remember_target(connection& c, const exchange& x) {
+  if (c.shard.config().log.access && !c.inside && !c.is_stream)
+    c.turned_down = std::make_unique<policy::target>(x.target);
+}
+
+/// Whether a refused CONNECT is answered with 200, and refused to the request inside: for clients
+/// that trust our CA, since others would see a failed handshake and no reason.
+bool is_told_inside(connection& c, const exchange& x, const policy::denial& why) {
+  constexpr uint16_t https = 443;
+  const auto& config = c.shard.config();
+  if (x.target.protocol != policy::protocol::https_connect || config.refusals == "connect")
+    return false;
+  if (config.refusals == "auto" && !(config.made_environment && x.target.port == https))
+    return false;
+  const auto& ca = c.shard.policy->ca;
+  // Without the header no policy has decided (who asks has to be asked, say).
+  if (!ca || c.draining || x.body != http1::framing::none ||
+      policy::refusal_of(why.reason).x_proxy_error.empty())
+    return false;
+  auto client = c.user.empty() ? c.from.ip.str() : c.user;
+  return c.shard.refused_leaves.may_show(*ca, x.target.host, client,
+                                         std::chrono::system_clock::now());
+}
+
+/// Refuses a CONNECT inside: counts and remembers it, and leaves the rest to `begin_refused`.
+after refuse_inside(connection& c, const exchange& x, const policy::denial& why) {
+  auto refused = std::make_shared<refused_tunnel>();
+  refused->request_id = c.shard.refused(why, x.target, c);
+  refused->remedy = remedy_of(c, why, x.target);
+  refused->why = why;
+  refused->to = x.target;
+  refused->under = x.under;
+  refused->in_force = c.shard.policy;
+  c.refused = std::move(refused);
+  c.end = ending::refused;
+  c.first_down = tunnel_established;
+  return after::refusal;
 }
 
 } // namespace
@@ -34,12 +92,24 @@ bool may_keep(const connection& c, const exchange& x) {
 }
 
 task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
-  auto request_id = c.shard.refused(why, x.target, c);
+  remember_target(c, x);
+  if (!c.refused && is_told_inside(c, x, why))
+    co_return refuse_inside(c, x, why);
+  // What comes inside a refused tunnel is part of the one event that was recorded.
+  auto request_id = c.refused ? c.refused->request_id : c.shard.refused(why, x.target, c);
+  auto remedy = c.refused ? c.refused->remedy : remedy_of(c, why, x.target);
+  auto form = form_of(x);
   c.end = ending::refused;
   if (x.wrong_login)
     co_await hold_back(c);
-  auto keep = may_keep(c, x);
-  answer_options options{.request_id = request_id, .head_only = x.to_head, .close = !keep};
+  // The next CONNECT is judged anew, which requests in this tunnel would not be.
+  auto keep = !c.refused && may_keep(c, x);
+  answer_options options{.request_id = request_id,
+                         .head_only = x.to_head,
+                         .close = !keep,
+                         .form = form,
+                         .remedy = remedy,
+                         .inside = c.refused != nullptr};
   auto& out = c.shard.loop.out();
   out.clear();
   if (is_socks(x))
@@ -66,19 +136,21 @@ task<after> misdirected(connection& c, exchange& x, const caf::error& why) {
 task<after> fault(connection& c, exchange& x, const caf::error& why) {
   auto code = code_of(why);
   c.end = ending::fault;
+  remember_target(c, x);
   if (outcome_of(code).http_status == 0)
     co_return after::close;
   // What a malformed request left behind cannot be told from the start of another one.
   auto ours = code == errc::malformed || code == errc::not_implemented ||
               code == errc::head_too_large || code == errc::request_timeout;
   auto keep = !ours && may_keep(c, x);
-  auto request_id = c.shard.new_request_id();
   auto cause = context_of(why);
-  if (c.shard.log().should_log(spdlog::level::debug))
-    c.shard.log().debug("msg=fault error={} cause=\"{}\" host={} port={} client={} request_id={}",
-                        to_string(code), cause, x.target.host.text(), x.target.port, c.from.str(),
-                        request_id);
-  answer_options options{.request_id = request_id, .head_only = x.to_head, .close = !keep};
+  auto request_id = c.shard.faulted(code, cause, x.target, c);
+  auto remedy = code == errc::misdirected ? misdirected_remedy : std::string_view{};
+  answer_options options{.request_id = request_id,
+                         .head_only = x.to_head,
+                         .close = !keep,
+                         .form = form_of(x),
+                         .remedy = remedy};
   auto& out = c.shard.loop.out();
   out.clear();
   if (is_socks(x))

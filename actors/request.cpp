@@ -278,13 +278,20 @@ caf::error check_loop(connection& c, const http1::head* head) {
   return caf::make_error(errc::loop_detected, std::move(how));
 }
 
-verdict judge_request(connection& c, std::string_view head, exchange& x, bool by_decider) {
+namespace {
+
+/// What a request inside a refused tunnel gets, whatever it asks for.
+policy::denial refuse_again(const refused_tunnel& tunnel, exchange& x) {
+  auto method = std::move(x.target.method);
+  x.target = tunnel.to;
+  x.target.method = std::move(method);
+  return tunnel.why;
+}
+
+verdict judge_decoded(connection& c, std::string_view head, exchange& x, bool by_decider) {
   auto& req = c.shard.request;
-  const auto& config = c.shard.config();
-  http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
-  if (auto err = http1::decode_request(head, limits, req))
-    return err;
-  take_over(req, x);
+  if (c.refused)
+    return refuse_again(*c.refused, x);
   if (auto err = check_loop(c, &req))
     return err;
   if (c.inside) {
@@ -319,6 +326,22 @@ verdict judge_request(connection& c, std::string_view head, exchange& x, bool by
   x.via = x.under->upstreams.choose(x.target);
   keep_via_lines(req, x);
   return permit;
+}
+
+} // namespace
+
+verdict judge_request(connection& c, std::string_view head, exchange& x, bool by_decider) {
+  auto& req = c.shard.request;
+  const auto& config = c.shard.config();
+  http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
+  if (auto err = http1::decode_request(head, limits, req))
+    return err;
+  take_over(req, x);
+  auto out = judge_decoded(c, head, x, by_decider);
+  // It is answered by us, now, and keeps no head to be asked later.
+  if (x.received.empty())
+    x.form = form_for(req);
+  return out;
 }
 
 } // namespace proxy

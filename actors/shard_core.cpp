@@ -147,6 +147,39 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
   return id;
 }
 
+std::string shard_core::faulted(errc code, const std::string& cause, const policy::target& what,
+                                const connection& of) {
+  ++counters.faults[static_cast<size_t>(code)];
+  auto id = new_request_id();
+  auto status = outcome_of(code).http_status;
+  auto kind = to_string(code);
+  auto client = of.from.str();
+  auto method = record_of_method(what.method);
+  if (log().should_log(spdlog::level::info))
+    log().info("msg=fault host={} port={} error={} status={} cause=\"{}\" protocol={} method={} "
+               "client={}{} request_id={}",
+               what.host.text().empty() ? "-" : what.host.text(), what.port, kind, status, cause,
+               policy::to_string(what.protocol), method.empty() ? "-" : method, client,
+               user_field(of.user), id);
+  if (audit) {
+    audit_event event;
+    event.at = std::chrono::system_clock::now();
+    event.fault = std::move(kind);
+    event.cause = cause;
+    event.status = status;
+    event.protocol = what.protocol;
+    event.host = what.host.text();
+    event.port = what.port;
+    event.method = std::move(method);
+    event.client = std::move(client);
+    event.user = of.user;
+    event.request_id = id;
+    event.generation = policy->generation;
+    record(std::move(event));
+  }
+  return id;
+}
+
 blocked_page shard_core::blocked() const {
   return {{blocked_.begin(), blocked_.end()}, blocked_total_};
 }

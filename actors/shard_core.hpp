@@ -16,6 +16,7 @@
 #include "actors/messages.hpp"
 #include "actors/own_sockets.hpp"
 #include "actors/policy_store.hpp"
+#include "actors/refusal_leaves.hpp"
 #include "actors/resolver.hpp"
 #include "actors/shard.hpp"
 #include "actors/spare_texts.hpp"
@@ -82,6 +83,7 @@ public:
   resolver_actor resolver;
   ca_actor ca;
   tls::leaf_cache leaves;          ///< What the CA has minted, so far as it was needed here.
+  refusal_leaves refused_leaves;   ///< The same for hosts that are refused.
   tls::session_cache tls_sessions; ///< Of upstreams.
   audit_actor audit;               ///< Null while there is no audit sink.
   policy_store_actor store;        ///< For the admin API.
@@ -115,6 +117,9 @@ public:
   void admitted(const policy::permit& by, const connection& of);
   /// Counts, audits, logs and remembers a refusal. @returns its request id.
   std::string refused(const policy::denial& why, const policy::target& what, const connection& of);
+  /// Counts, audits and logs a fault that is answered. @returns its request id.
+  std::string faulted(errc code, const std::string& cause, const policy::target& what,
+                      const connection& of);
   [[nodiscard]] blocked_page blocked() const;
 
   /// A fresh request id: 16 hexadecimal digits that no two shards share.

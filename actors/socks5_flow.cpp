@@ -138,6 +138,7 @@ task<after> open_association(connection& c, exchange& x, const socks5::endpoint&
   c.udp = std::move(*made);
   c.admitted = std::make_unique<admission>();
   c.admitted->to = x.target;
+  c.turned_down.reset();
   c.tunnelling = true;
   ++c.shard.counters.tunnels_active;
   auto reply = success(c.udp->bound());

@@ -58,6 +58,7 @@ void begin_tunnel(connection& c) {
 
 void admit_tunnel(connection& c, const policy::permit& by, std::string head) {
   c.admitted = describe_admission(by);
+  c.turned_down.reset();
   c.admitted->head = std::move(head);
   if (c.server->key.via.empty())
     c.admitted->connected = c.server->address;
@@ -67,6 +68,7 @@ void admit_tunnel(connection& c, const policy::permit& by, std::string head) {
 void admit_interception(connection& c) {
   // By name: which address the next request goes to is vetted when it is dialled.
   c.admitted = describe_admission(c.inside->tunnel);
+  c.turned_down.reset();
   c.admitted->intercepted = true;
   begin_tunnel(c);
 }

@@ -89,6 +89,7 @@ inline constexpr std::array keys{
   key{scope::network, "dangerously_allow_all_unix_sockets", at<&proxy_config::dangerously_allow_all_unix_sockets>, "let every unix socket be reached (macOS)"},
   key{scope::network, "mitm_hooks", at<&proxy_config::mitm_hooks>, "which requests to a host may pass, and which headers they lose and get; needs mitm", form::hooks},
   key{scope::network, "client_certificates", at<&proxy_config::client_certificates>, "what is shown to upstreams that ask for a client certificate, where the proxy makes the TLS connection: {hosts, cert, key} with host patterns and PEM files; the first that fits", form::certificates},
+  key{scope::network, "refusals", at<&proxy_config::refusals>, "where a refused CONNECT is answered: connect, by its response; inside, in the tunnel, with a certificate of our CA; auto, inside on port 443 with mitm for clients whose environment we made (run)", form::word, 0, 0, "auto|inside|connect"},
   key{scope::network, "mitm.enabled", at<&proxy_config::mitm, &mitm::enabled>, "intercept TLS where mode, hooks or inspect ask for it; mitm = true says the same"},
   key{scope::network, "mitm.inspect", at<&proxy_config::mitm, &mitm::inspect>, "intercept every tunnel and log the sizes of bodies"},
   key{scope::network, "mitm.max_body_bytes", at<&proxy_config::mitm, &mitm::max_body_bytes>, "how much of a body is counted before it is called truncated", form::bytes, 0, 1024 * bound::mib},

@@ -243,6 +243,8 @@ private:
 
   void check_unused() {
     const auto& config = effective_.config;
+    if (config.refusals == "inside" && !config.mitm.enabled)
+      warn("refusals", "is nothing without mitm = true: a refused CONNECT is answered at once");
     if (!config.otel.endpoint.empty())
       warn("otel.endpoint", "telemetry is not sent by this version");
   }
@@ -286,6 +288,8 @@ private:
         config.files.push_back(l.file);
     }
     config.secret_variables = name_secret_variables(layers_);
+    config.places = find_places(managed_, effective_, layers_, profile_, home_);
+    config.made_environment = from_.made_environment;
   }
 
   void fail(std::string_view name, std::string message) {

@@ -50,6 +50,7 @@ struct sources {
   secrets_wanted secrets = secrets_wanted::all;
   /// Takes the place of all `socks_users`, where there are any.
   std::optional<socks_user> instead_of_users;
+  bool made_environment = false; ///< As in `proxy_config`.
   /// Called before a secret is fetched, at every load that fetches one: the process makes itself
   /// unreadable for others.
   std::function<void()> before_secrets;

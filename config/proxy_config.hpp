@@ -10,6 +10,7 @@
 #include "policy/mitm_hook.hpp"
 #include "policy/reason.hpp"
 #include "policy/rule.hpp"
+#include "policy/text_places.hpp"
 
 namespace proxy::config {
 
@@ -142,6 +143,9 @@ struct proxy_config {
   std::vector<policy::mitm_hook> mitm_hooks; ///< With their secrets, which print as redacted.
   std::vector<client_certificate> client_certificates; ///< The first that fits is shown.
   config::mitm mitm;
+  /// Where a refused CONNECT is answered: "connect" by its response, "inside" the tunnel that it
+  /// asked for, "auto" inside where a client will believe us.
+  std::string refusals = "auto";
 
   // Where it listens, after clamping.
   listen_address http{.ip = "127.0.0.1", .port = 3128, .path = {}};
@@ -169,6 +173,9 @@ struct proxy_config {
   std::vector<std::string> files; ///< The layers read, lowest first.
   /// Environment variables that any layer, for any profile, names as the source of a secret.
   std::vector<std::string> secret_variables;
+  policy::text_places places; ///< Where what refusals name stands.
+  /// Whoever connects has an environment that we made: it trusts our CA.
+  bool made_environment = false;
 };
 
 } // namespace proxy::config

@@ -85,7 +85,10 @@ private:
     }
     name_ = shown(full);
     switch (k.as) {
-      case form::domain_map: read_map(node, into_.domains, true); return;
+      case form::domain_map:
+        into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
+        read_map(node, into_.domains, true);
+        return;
       case form::socket_map:
         into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
         read_map(node, into_.unix_sockets, false);

@@ -51,6 +51,12 @@ void merge_maps(settings& into);
 /// A path without `.`, `..` and doubled slashes, as far as its text tells.
 [[nodiscard]] std::string normal_path(std::string_view path);
 
+/// Where the settings stand that refusals name.
+/// @param home  `$CODEX_HOME`: what is set nowhere belongs in its configuration.
+[[nodiscard]] policy::text_places find_places(const settings& managed, const settings& effective,
+                                              const std::vector<layer>& layers,
+                                              const std::string& profile, const std::string& home);
+
 /// Checks what the user's layers made of the managed ones (SPEC: may only be narrowed).
 void check_narrowing(const settings& managed, const settings& effective, const std::string& profile,
                      report& out);

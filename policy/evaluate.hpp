@@ -23,6 +23,8 @@ struct socket_address {
   friend bool operator==(const socket_address&, const socket_address&) = default;
 };
 
+class remedies;
+
 /// The policy in force: values only, immutable once published, shared by pointer.
 struct rules {
   uint64_t generation = 0;
@@ -37,6 +39,7 @@ struct rules {
   std::vector<socket_address> own_listeners;
   std::vector<ip_address>
     local_addresses; ///< This machine's interface addresses, for own_listeners on a wildcard.
+  std::shared_ptr<const remedies> origin; ///< The text it comes from; null where nobody knows.
 };
 using rules_ptr = std::shared_ptr<const rules>;
 

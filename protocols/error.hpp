@@ -4,6 +4,7 @@
 #include <caf/expected.hpp>
 #include <caf/make_message.hpp>
 #include <caf/message.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -72,6 +73,9 @@ enum class errc : uint8_t {
   /// An operating-system call failed. Context: call and errno text.
   system,
 };
+
+/// Codes, and the value 0 that is none.
+inline constexpr size_t errc_count = static_cast<size_t>(errc::system) + 1;
 
 /// How a code looks to a client (RFC 9110 §15, RFC 9209 §2.3, RFC 1928 §6); the only place that
 /// knows.

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace proxy {
 
@@ -48,5 +50,17 @@ private:
   uint8_t low_ = 0x80; ///< What the next of them may be.
   uint8_t high_ = 0xBF;
 };
+
+/// Bytes of the character at the start of a text, 0 when there is none.
+[[nodiscard]] constexpr size_t utf8_length(std::string_view text) noexcept {
+  utf8_decoder decoder;
+  for (size_t size = 0; size < text.size();) {
+    if (!decoder.take(static_cast<unsigned char>(text[size++])))
+      return 0;
+    if (decoder.whole())
+      return size;
+  }
+  return 0;
+}
 
 } // namespace proxy

@@ -115,6 +115,7 @@ int run_attached(config::sources sources, const std::string& user, std::vector<s
 /// Behind a proxy that lives as long as the command.
 int run_alone(config::sources sources, std::vector<std::string> command, const inherited& before) {
   sources.instead_of_users = make_user();
+  sources.made_environment = true;
   sources.sets.push_back(R"(proxy_url="http://127.0.0.1:0")");
   sources.sets.push_back(R"(socks_url="http://127.0.0.1:0")");
   sources.sets.push_back(R"(network_proxy.admin_url="")");

@@ -14,7 +14,9 @@ void spawn_stream(connection& c, http2::stream& of) {
   auto& child = *static_cast<connection*>(caf::actor_cast<caf::abstract_actor*>(made));
   child.known_as = c.known_as;
   child.draining = c.draining;
-  child.inside = std::make_unique<interception>(*c.inside);
+  if (c.inside)
+    child.inside = std::make_unique<interception>(*c.inside);
+  child.refused = c.refused;
   child.ahead = std::move(c.ahead);
   child.logins = c.logins;
   if (child.ahead)
@@ -42,8 +44,11 @@ task<> serve_streams(connection& c) {
   c.logins = std::make_shared<login_connections>(c.shard.pool);
   for (auto patient = true;;) {
     auto& session = c.link->session();
-    while (auto* opened = session.accept())
+    while (auto* opened = session.accept()) {
       spawn_stream(c, *opened);
+      // The next CONNECT is judged anew, which streams of this one would not be.
+      c.draining |= c.refused != nullptr;
+    }
     if (c.draining && !session.is_draining()) {
       session.drain();
       c.link->schedule();

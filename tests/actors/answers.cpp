@@ -104,6 +104,86 @@ CAF_TEST(who asks is asked who it is) {
   CAF_CHECK(!has(refusal(why, policy::protocol::http), "proxy-authenticate"));
 }
 
+CAF_TEST(a remedy stands in every body) {
+  policy::denial why;
+  answer_options options{.request_id = "id", .remedy = "add \"evil.example\" to a list"};
+  CAF_CHECK(has(refusal(why, policy::protocol::https_connect, options),
+                " request_id=id\nremedy: add \"evil.example\" to a list\n"));
+  auto body = nlohmann::json::parse(body_of(refusal(why, policy::protocol::http, options)));
+  CAF_CHECK_EQUAL(body["remedy"].get<std::string>(), "add \"evil.example\" to a list");
+  options.form = answer_form::html;
+  CAF_CHECK(has(refusal(why, policy::protocol::http, options),
+                "<dd>add &quot;evil.example&quot; to a list</dd>"));
+  options.form = answer_form::grpc;
+  CAF_CHECK(has(refusal(why, policy::protocol::http, options),
+                "\r\ngrpc-message: Blocked by policy: not_allowed evil.example; add "
+                "\"evil.example\" to a list (request id)\r\n"));
+}
+
+CAF_TEST(a refused tunnel is answered by what its requests can read) {
+  policy::denial why;
+  answer_options options{.request_id = "id", .inside = true};
+  auto body =
+    nlohmann::json::parse(body_of(refusal(why, policy::protocol::https_connect, options)));
+  CAF_CHECK_EQUAL(body["protocol"].get<std::string>(), "https_connect");
+  options.form = answer_form::html;
+  CAF_CHECK(has(refusal(why, policy::protocol::https_connect, options),
+                "content-type: text/html; charset=utf-8\r\n"));
+  options.inside = false; // CONNECT itself has no page to show
+  CAF_CHECK(
+    has(refusal(why, policy::protocol::https_connect, options), "content-type: text/plain\r\n"));
+  options.form = answer_form::text;
+  CAF_CHECK(has(refusal(why, policy::protocol::http, options), "content-type: text/plain\r\n"));
+}
+
+CAF_TEST(grpc is answered in fields alone) {
+  policy::denial why;
+  why.reason = policy::reason::policy_denied;
+  why.words = "100% no\r\n\xc3\xa9";
+  auto response =
+    refusal(why, policy::protocol::https, {.request_id = "id", .form = answer_form::grpc});
+  CAF_CHECK(response.starts_with("HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n"
+                                 "content-length: 0\r\n"));
+  for (auto field : {"grpc-status: 7\r\n", "x-proxy-error: blocked-by-policy\r\n",
+                     "grpc-message: Blocked by policy: 100%25 no???? evil.example (request id)\r\n",
+                     "proxy-status: codex-network-proxy; error=http_request_denied; "}) {
+    CAF_MESSAGE(response);
+    CAF_CHECK(has(response, field));
+  }
+  CAF_CHECK_EQUAL(body_of(response), "");
+  std::string fault;
+  append_fault(fault, errc::dns_error, "a.example: 100% gone",
+               {.request_id = {}, .form = answer_form::grpc});
+  CAF_CHECK(fault.starts_with("HTTP/1.1 200 OK\r\n"));
+  CAF_CHECK(has(fault, "grpc-status: 14\r\ngrpc-message: dns_error: a.example: 100%25 gone\r\n"));
+  CAF_CHECK(!has(fault, "x-proxy-error"));
+  // Who it is has to be said in HTTP.
+  why.reason = policy::reason::client_required;
+  CAF_CHECK(refusal(why, policy::protocol::http, {.request_id = {}, .form = answer_form::grpc})
+              .starts_with("HTTP/1.1 407 "));
+}
+
+CAF_TEST(a page shows texts and runs nothing) {
+  policy::rule rule{"<script>alert('1')</script>&\"", "c.toml", 1, 1};
+  policy::denial why;
+  why.reason = policy::reason::policy_denied;
+  why.rule = &rule;
+  why.words = "<img src=x>\xff\x01";
+  auto response =
+    refusal(why, policy::protocol::http, {.request_id = "id", .form = answer_form::html});
+  CAF_CHECK(has(response, "content-security-policy: default-src 'none'\r\n"));
+  auto body = body_of(response);
+  CAF_CHECK(!has(body, "<script"));
+  CAF_CHECK(!has(body, "<img"));
+  CAF_CHECK(has(body, "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;"));
+  CAF_CHECK(has(body, "<dd>&lt;img src=x&gt;\xef\xbf\xbd\xef\xbf\xbd</dd>"));
+  CAF_CHECK(has(response, "content-length: " + std::to_string(body_of(response).size()) + "\r\n"));
+  std::string fault;
+  append_fault(fault, errc::bad_response, "<b>", {.request_id = "id", .form = answer_form::html});
+  CAF_CHECK(fault.starts_with("HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html"));
+  CAF_CHECK(has(fault, "<dd>&lt;b&gt;</dd>"));
+}
+
 CAF_TEST(the reason phrase names the refusal) {
   struct row {
     policy::reason reason;

@@ -32,6 +32,30 @@ CAF_TEST(an event has every field in its order) {
     "\n");
 }
 
+CAF_TEST(a fault is an event of its own) {
+  audit_event event;
+  event.at = std::chrono::system_clock::time_point{std::chrono::milliseconds{1'700'000'000'007}};
+  event.fault = "dns_error";
+  event.cause = "a.example: \"no\" such name";
+  event.status = 502;
+  event.host = "a.example";
+  event.port = 80;
+  event.method = "GET";
+  event.client = "127.0.0.1:1234";
+  event.request_id = "0123456789abcdef";
+  event.generation = 3;
+  std::string line;
+  append_audit_line(line, event);
+  CAF_CHECK_EQUAL(
+    line,
+    R"({"event.name":"network.fault","event.timestamp":"2023-11-14T22:13:20.007Z","target":"codex_otel.network_proxy",)"
+    R"("network.fault.kind":"dns_error","network.fault.cause":"a.example: \"no\" such name",)"
+    R"("http.response.status_code":502,"network.transport.protocol":"http","server.address":"a.example",)"
+    R"("server.port":80,"http.request.method":"GET","client.address":"127.0.0.1:1234",)"
+    R"("request.id":"0123456789abcdef","network.policy.generation":3})"
+    "\n");
+}
+
 CAF_TEST(what is not known has a word of its own) {
   audit_event event;
   event.domain_scope = false;

@@ -171,7 +171,7 @@ CAF_TEST(the json of an allowed request is complete) {
     json::parse(R"({"decision":"allow","reason":"allow","source":"baseline_policy","scope":"domain",
     "status":200,"x_proxy_error":null,"host":"good.example","port":80,"protocol":"http","method":"GET","mode":"full",
     "mitm":false,"hook":null,"addresses":["93.184.216.34"],
-    "rule":{"text":"good.example","file":"config.toml","line":2}})");
+    "rule":{"text":"good.example","file":"config.toml","line":2},"remedy":null})");
   CAF_CHECK_EQUAL(told.dump(), expected.dump());
   CAF_REQUIRE(steps.size() >= 5);
   CAF_CHECK_EQUAL(steps.front()["name"], "host");

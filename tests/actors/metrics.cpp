@@ -21,6 +21,7 @@ CAF_TEST(counters of shards add up) {
   one.bytes_down = 4;
   one.decisions[0][0] = 5;
   one.decisions[2][9] = 6;
+  one.faults[static_cast<size_t>(errc::system)] = 7;
   shard_counters sum;
   add(sum, one);
   add(sum, one);
@@ -30,6 +31,7 @@ CAF_TEST(counters of shards add up) {
   CAF_CHECK_EQUAL(sum.bytes_down, 8u);
   CAF_CHECK_EQUAL(sum.decisions[0][0], 10u);
   CAF_CHECK_EQUAL(sum.decisions[2][9], 12u);
+  CAF_CHECK_EQUAL(sum.faults[static_cast<size_t>(errc::system)], 14u);
 }
 
 CAF_TEST(every series is written with its value and type) {
@@ -42,6 +44,7 @@ CAF_TEST(every series is written with its value and type) {
                          [static_cast<size_t>(policy::reason::denied)] = 7;
   what.counters.decisions[static_cast<size_t>(policy::decision::ask)]
                          [static_cast<size_t>(policy::reason::policy_denied)] = 1;
+  what.counters.faults[static_cast<size_t>(errc::dns_error)] = 11;
   what.generation = 4;
   what.audit_dropped = 9;
   what.memory_held = 5;
@@ -55,6 +58,9 @@ CAF_TEST(every series is written with its value and type) {
          R"(codex_network_proxy_decisions_total{decision="allow",reason="allow"} 0)",
          R"(codex_network_proxy_decisions_total{decision="deny",reason="not_allowed"} 0)",
          R"(codex_network_proxy_decisions_total{decision="ask",reason="policy_denied"} 1)",
+         "# TYPE codex_network_proxy_faults_total counter",
+         R"(codex_network_proxy_faults_total{kind="dns_error"} 11)",
+         R"(codex_network_proxy_faults_total{kind="http_response_timeout"} 0)",
          "# TYPE codex_network_proxy_connections_active gauge",
          "codex_network_proxy_connections_active 3",
          "codex_network_proxy_tunnels_active 2",
@@ -71,6 +77,7 @@ CAF_TEST(every series is written with its value and type) {
     CAF_CHECK(has_line(text, line));
   }
   CAF_CHECK_EQUAL(text.find(R"(decision="allow",reason="denied")"), std::string::npos);
+  CAF_CHECK_EQUAL(text.find(R"(kind="closed")"), std::string::npos); // nobody is answered
 }
 
 CAF_TEST(the process knows its own usage) {

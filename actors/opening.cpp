@@ -1,0 +1,88 @@
+#include "actors/opening.hpp"
+
+#include "actors/loop/ask.hpp"
+#include "actors/setting_text.hpp"
+#include "protocols/first_bytes.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// One read of a client's first bytes; most hellos fit.
+constexpr size_t first_read_size = 4096;
+
+/// The certificate to show, from the shard's cache or from the CA.
+task<caf::expected<tls::leaf_ptr>> find_leaf(connection& c, const host& name,
+                                             tls::leaf_cache& kept) {
+  auto by = c.shard.policy->ca;
+  if (!by)
+    co_return caf::make_error(errc::cancelled, std::string{"interception was switched off"});
+  auto now = std::chrono::system_clock::now();
+  if (auto known = kept.find(*by, name, now))
+    co_return known;
+  auto minted = co_await ask<tls::leaf_ptr>(&c, c.wakes, c.in(c.timeouts().tls_handshake),
+                                            c.shard.ca, atom::mint_v, by, name);
+  if (minted)
+    kept.put(name, *minted);
+  co_return std::move(minted);
+}
+
+} // namespace
+
+bool tell(connection& c, opening& out, bool over) {
+  switch (tell_first_bytes(c.pending, over)) {
+    case first_bytes::undecided: return false;
+    case first_bytes::http: out.what = opening::kind::http; return true;
+    case first_bytes::other: out.what = opening::kind::other; return true;
+    case first_bytes::wrapped: out.what = opening::kind::unclear; return true;
+    case first_bytes::tls: break;
+  }
+  auto decoded = decode_client_hello(c.pending);
+  if (!decoded) {
+    out.what = opening::kind::unclear;
+    return true;
+  }
+  if (!*decoded)
+    return over; // gone within its hello
+  out.what = opening::kind::hello;
+  out.hello = std::move((*decoded)->value);
+  return true;
+}
+
+io_result take_more(connection& c) {
+  auto buffer = c.shard.loop.scratch().first(first_read_size);
+  auto got = c.client.read(buffer);
+  if (got.ok())
+    c.pending.append(buffer.data(), got.size);
+  return got;
+}
+
+task<caf::error> accept_tls(connection& c, const host& name, tls::leaf_cache& known) {
+  auto leaf = co_await find_leaf(c, name, known);
+  if (!leaf)
+    co_return std::move(leaf.error());
+  auto session = c.shard.process->tls_server->session(
+    **leaf, c.client.raw.descriptor(), std::exchange(c.pending, {}), {.accept = tls::alpn::either});
+  if (!session)
+    co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
+  auto deadline = c.in(c.timeouts().tls_handshake);
+  for (;;) {
+    switch (tls::accept_step(*session)) {
+      case tls::step::done: c.client.secure(std::move(session)); co_return caf::none;
+      case tls::step::want_read: c.client.raw.met_read_block(); break;
+      case tls::step::want_write: c.client.raw.met_write_block(); break;
+      default: co_return tls::accept_error(*session);
+    }
+    if (c.client.dead())
+      co_return caf::make_error(errc::closed,
+                                std::string{"the client closed within the handshake"});
+    auto in_time = co_await c.wakes.until(deadline);
+    if (!in_time)
+      co_return caf::make_error(
+        errc::request_timeout,
+        "the client's TLS handshake took longer than " +
+          setting_text("timeouts.tls_handshake", c.timeouts().tls_handshake));
+  }
+}
+
+} // namespace proxy

@@ -1,0 +1,71 @@
+#include "actors/intercept.hpp"
+#include "actors/opening.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// Waits for what the client says first, without an end to wait for but ours: nobody else is there
+/// to say anything.
+task<> read_opening(connection& c, opening& out) {
+  auto deadline = c.in(c.timeouts().head);
+  while (c.pending.empty() || !tell(c, out, false)) {
+    if (c.client.may_read()) {
+      auto got = take_more(c);
+      if (got.ok() || got.blocked())
+        continue;
+      c.end = ending::client_gone;
+      co_return;
+    }
+    if (c.client.dead() || (c.draining && c.pending.empty())) {
+      c.end = c.client.dead() ? ending::client_gone : c.end;
+      co_return;
+    }
+    c.holds(c.pending.capacity());
+    auto in_time = co_await c.wakes.until(deadline);
+    if (!in_time) {
+      c.end = ending::idle;
+      co_return;
+    }
+  }
+}
+
+/// The one place that tells why a client has not seen its refusal: it sees a failed handshake.
+void log_unseen(const connection& c, std::string_view cause) {
+  c.shard.log().warn("msg=refusal_not_seen host={} port={} reason={} cause=\"{}\" client={} "
+                     "request_id={}",
+                     c.refused->to.host.text(), c.refused->to.port,
+                     policy::reason_text(c.refused->why), cause, c.from.str(),
+                     c.refused->request_id);
+}
+
+} // namespace
+
+task<after> begin_refused(connection& c) {
+  auto answer = std::exchange(c.first_down, {});
+  auto sent = co_await send_to_client(c, answer);
+  if (!sent)
+    co_return after::close;
+  opening begun;
+  co_await read_opening(c, begun);
+  if (begun.what == opening::kind::http)
+    co_return after::next_request;
+  if (begun.what != opening::kind::hello) {
+    if (begun.what != opening::kind::gone)
+      log_unseen(c, "the client speaks neither HTTP nor TLS");
+    else if (c.end == ending::idle)
+      log_unseen(c, "the client said nothing within timeouts.head");
+    c.linger = true;
+    co_return after::close;
+  }
+  // Whatever name the hello has, nothing is behind this tunnel that it could be confused with.
+  const auto& name = c.refused->to.host;
+  if (auto err = co_await accept_tls(c, name, c.shard.refused_leaves.cache)) {
+    log_unseen(c, context_of(err));
+    c.linger = true; // for an alert of ours
+    co_return after::close;
+  }
+  co_return c.client.protocol() == "h2" ? after::streams : after::next_request;
+}
+
+} // namespace proxy
