@@ -183,7 +183,11 @@ task<> serve_fault(connection& c, const caf::error& why) {
 } // namespace
 
 task<> admin_flow(connection& c) {
-  for (;;) {
+  for (int in_a_row = 0;;) {
+    if (is_to_give_way(c, in_a_row)) {
+      in_a_row = 0;
+      co_await c.wakes.next_turn();
+    }
     received_head head;
     co_await read_head(c, head);
     if (head.status == head_status::ended)

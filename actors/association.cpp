@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "actors/loop/local_address.hpp"
+#include "actors/search_domains.hpp"
 #include "protocols/socks5/datagram.hpp"
 
 namespace proxy {
@@ -274,22 +275,22 @@ void association::begin(udp_target& t) {
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return refuse(t, *denial);
   auto& permit = std::get<policy::permit>(judged);
-  auto addresses = policy::known_addresses(t.to.host);
-  if (addresses.empty())
-    if (auto known = names_.find(t.to.host.text()); known != names_.end())
-      addresses = known->second;
-  if (addresses.empty() && looking_up_ >= max_look_ups)
+  dns_answer known{policy::known_addresses(t.to.host)};
+  if (known.addresses.empty())
+    if (auto at = names_.find(question_for(t.to.host)); at != names_.end())
+      known = at->second;
+  if (known.addresses.empty() && looking_up_ >= max_look_ups)
     return targets_.close(t, c_.shard.loop.now() + busy_for);
-  if (addresses.empty())
+  if (known.addresses.empty())
     resolve(t);
   else
-    settle(t, std::move(permit), std::move(addresses));
+    settle(t, std::move(permit), std::move(known));
 }
 
 void association::resolve(udp_target& t) {
   ++looking_up_;
   t.is = udp_target::state::resolving;
-  auto name = t.to.host.text();
+  auto name = question_for(t.to.host);
   c_.request(c_.shard.resolver, caf::infinite, atom::resolve_v, name)
     .then(
       [still = alive_, name](dns_answer& answer) {
@@ -307,10 +308,10 @@ void association::resolved(const std::string& name, caf::expected<dns_answer> an
   if (answer) {
     if (names_.size() >= c_.shard.config().limits.max_udp_targets)
       names_.clear();
-    names_[name] = answer->addresses;
+    names_[name] = *answer;
   }
   for (auto& t : targets_.all()) {
-    if (t.is != udp_target::state::resolving || t.to.host.text() != name)
+    if (t.is != udp_target::state::resolving || question_for(t.to.host) != name)
       continue;
     // The policy of this moment, not of the one when the look-up began.
     t.under = c_.shard.policy;
@@ -318,7 +319,7 @@ void association::resolved(const std::string& name, caf::expected<dns_answer> an
     if (auto* denial = std::get_if<policy::denial>(&judged)) {
       refuse(t, *denial);
     } else if (answer) {
-      settle(t, std::get<policy::permit>(std::move(judged)), answer->addresses);
+      settle(t, std::get<policy::permit>(std::move(judged)), *answer);
     } else {
       admit(t, std::get<policy::permit>(judged)); // that it has no address is no verdict
       drop(&shard_counters::udp_dropped_refused, t.waiting.size());
@@ -330,8 +331,9 @@ void association::resolved(const std::string& name, caf::expected<dns_answer> an
   c_.wakes.fire(); // what waited has gone: that is no silence
 }
 
-void association::settle(udp_target& t, policy::permit by, std::vector<ip_address> addresses) {
-  auto judged = policy::vet(*t.under->rules, std::move(by), std::move(addresses));
+void association::settle(udp_target& t, policy::permit by, dns_answer found) {
+  auto judged = policy::vet(*t.under->rules, std::move(by), std::move(found.addresses), nullptr,
+                            found.found_as);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return refuse(t, *denial);
   auto waiting = std::move(t.waiting);
@@ -384,7 +386,8 @@ void association::judge_again() {
     // All its addresses, not the chosen one alone: it may move on to another.
     auto addresses = t.way->addresses();
     for (size_t i = 0; i < addresses.size() && t.is == udp_target::state::open; ++i)
-      if (auto denial = policy::judge_again(*t.under->rules, t.to, addresses[i], false))
+      if (auto denial = policy::judge_again(*t.under->rules, t.to, addresses[i], false, false,
+                                            t.way->found_as()))
         refuse(t, *denial);
   }
 }

@@ -62,7 +62,7 @@ private:
   /// What became of a look-up that was under way for these.
   void resolved(const std::string& name, caf::expected<dns_answer> answer);
   /// Vets the addresses of a target whose name passed.
-  void settle(udp_target& t, policy::permit by, std::vector<ip_address> addresses);
+  void settle(udp_target& t, policy::permit by, dns_answer found);
   void admit(udp_target& t, const policy::permit& by);
   /// Whether an open target is a socket that clients of ours send to: what is sent there would be
   /// unwrapped and sent on, again and again.
@@ -90,7 +90,7 @@ private:
   bool client_known_ = false;
   udp_targets targets_;
   /// Names resolved for this association: addresses stay what they were at first.
-  std::unordered_map<std::string, std::vector<ip_address>> names_;
+  std::unordered_map<std::string, dns_answer> names_;
   size_t looking_up_ = 0;
   /// What was last recorded of a target, by host and port: a verdict is one decision, however many
   /// datagrams and looks it takes.

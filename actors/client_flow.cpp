@@ -1,5 +1,6 @@
 #include <variant>
 
+#include "actors/cores.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/link.hpp"
 #include "actors/intercept.hpp"
@@ -43,8 +44,21 @@ bool is_short_of_memory(connection& c) {
 
 } // namespace
 
+bool is_to_give_way(const connection& c, int& in_a_row) noexcept {
+  constexpr int requests_per_turn = 8;
+  if (c.pending.empty() && !c.client.may_read())
+    in_a_row = 0; // it waits by itself
+  else
+    ++in_a_row;
+  return in_a_row == requests_per_turn;
+}
+
 task<after> serve_requests(connection& c) {
-  for (;;) {
+  for (int in_a_row = 0;;) {
+    if (is_to_give_way(c, in_a_row)) {
+      in_a_row = 0;
+      co_await c.wakes.next_turn();
+    }
     received_head head;
     co_await read_head(c, head);
     if (head.status == head_status::ended)
@@ -72,12 +86,14 @@ task<after> serve_requests(connection& c) {
 }
 
 bool speaks_http(const connection& c) noexcept {
-  return c.serves == endpoint::http || c.shard.config().mixed_listeners;
+  return c.serves == endpoint::admin || c.serves == endpoint::http ||
+         c.shard.config().mixed_listeners;
 }
 
 bool speaks_socks(const connection& c) noexcept {
   const auto& config = c.shard.config();
-  return config.enable_socks5 && (c.serves == endpoint::socks || config.mixed_listeners);
+  return c.serves != endpoint::admin && config.enable_socks5 &&
+         (c.serves == endpoint::socks || config.mixed_listeners);
 }
 
 task<> client_flow(connection& c) {
@@ -103,11 +119,26 @@ task<> client_flow(connection& c) {
     co_await close_in_steps(c);
 }
 
+namespace {
+
+/// Which limit on connections a client has met, with its value.
+std::string limit_met(const connection& c) {
+  if (c.no_descriptors)
+    return "out of file descriptors (" + std::to_string(usable_descriptors()) + ")";
+  auto max = c.shard.process->max_connections.load(std::memory_order_relaxed);
+  if (c.shard.process->total_connections() > max)
+    return "too many connections (limits.max_connections = " + std::to_string(max) + ")";
+  return "too many connections (limits.max_connections_per_client = " +
+         std::to_string(c.shard.config().limits.max_connections_per_client) + ")";
+}
+
+} // namespace
+
 task<> turn_away(connection& c) {
   ++c.shard.counters.connections_refused;
   auto full = c.shard.loop.memory().is_full();
   auto why = full ? out_of_memory(c)
-                  : caf::make_error(errc::overloaded, "too many connections: " + c.limit_met());
+                  : caf::make_error(errc::overloaded, limit_met(c));
   if (c.serves == endpoint::socks) {
     policy::target unknown;
     unknown.protocol = policy::protocol::socks5_tcp;

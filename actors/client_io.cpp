@@ -1,10 +1,12 @@
 #include <algorithm>
 
+#include "actors/body_meter.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/link.hpp"
 #include "actors/pump.hpp"
 #include "actors/setting_text.hpp"
 #include "protocols/http1/decode.hpp"
+#include "protocols/socks4.hpp"
 #include "protocols/socks5/bytes.hpp"
 
 namespace proxy {
@@ -13,6 +15,9 @@ namespace {
 
 /// One read of a request head. Larger reads would only pull in body bytes that can be spliced.
 constexpr size_t head_read_size = 16 * 1024;
+
+/// Reads of a body that nobody wants before others of the loop have their turn.
+constexpr int reads_per_turn = 16;
 
 /// How long a client may take to see our last answer before the connection is reset.
 constexpr std::chrono::seconds linger_time{2};
@@ -23,8 +28,8 @@ constexpr std::chrono::milliseconds hold_back_time{500};
 
 /// Looks for a whole head at the start of `bytes`. @returns true when `out` is settled.
 bool settle(connection& c, std::string_view bytes, size_t& scanned, received_head& out) {
-  if (c.requests == 0 && !c.inside && static_cast<uint8_t>(bytes[0]) == socks5::version &&
-      speaks_socks(c)) {
+  auto is_socks = static_cast<uint8_t>(bytes[0]) == socks5::version || socks4::is_request(bytes);
+  if (is_socks && c.requests == 0 && !c.inside && speaks_socks(c)) {
     out.status = head_status::socks;
     return true;
   }
@@ -148,15 +153,20 @@ task<bool> send_to_client(connection& c, std::string_view bytes) {
   std::string rest{bytes.substr(sent.ok() ? sent.size : 0)};
   held_bytes held{c.shard.loop.memory()};
   held.set(rest.capacity());
+  auto total = rest.size();
+  body_meter meter{c.shard.config(), c.shard.loop.now()};
   while (!rest.empty()) {
     if (sent.failed() || c.client.dead()) {
       c.end = ending::client_gone;
       co_return false;
     }
     if (!c.client.may_write()) {
-      auto in_time = co_await c.wakes.until(c.in(c.timeouts().idle));
-      if (!in_time) {
+      auto idle = c.in(c.timeouts().idle);
+      auto in_time = co_await c.wakes.until(std::min(idle, meter.next_look()));
+      auto now = c.shard.loop.now();
+      if (!meter.keeps_up(now, total - rest.size()) || (!in_time && now >= idle)) {
         c.end = ending::idle;
+        c.reset = true;
         co_return false;
       }
       continue;
@@ -195,9 +205,11 @@ task<bool> drain_body(connection& c, http1::framing framing, uint64_t length) {
     co_return false;
   c.pending.erase(0, used);
   auto deadline = c.in(c.timeouts().head);
-  while (!over()) {
+  for (int reads = 1; !over(); ++reads) {
     if (left == 0)
       co_return false;
+    if (reads % reads_per_turn == 0)
+      co_await c.wakes.next_turn();
     if (!c.client.may_read()) {
       auto in_time = co_await c.wakes.until(deadline);
       if (!in_time)
@@ -241,6 +253,7 @@ task<> close_in_steps(connection& c) {
     if (got.ended() || got.failed())
       co_return;
     dropped += got.size;
+    co_await c.wakes.next_turn(); // a client that never stops sending is not alone here
   }
 }
 

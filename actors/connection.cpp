@@ -50,16 +50,9 @@ bool connection::over_limit() const {
   if (shard.loop.memory().is_full())
     return true;
   auto per_client = limits.max_connections_per_client;
-  return shard.process->total_connections() > limits.max_connections ||
+  auto max = shard.process->max_connections.load(std::memory_order_relaxed);
+  return no_descriptors || shard.process->total_connections() > max ||
          (per_client > 0 && !from.unix_socket && shard.clients_of(from.ip) > per_client);
-}
-
-std::string connection::limit_met() const {
-  const auto& limits = shard.config().limits;
-  return shard.process->total_connections() > limits.max_connections ||
-             limits.max_connections_per_client == 0
-           ? setting_text("limits.max_connections", limits.max_connections)
-           : setting_text("limits.max_connections_per_client", limits.max_connections_per_client);
 }
 
 void connection::begin(int descriptor) {
@@ -161,7 +154,8 @@ std::optional<policy::denial> connection::judge_running(const snapshot_ptr& next
     return why;
   if (!server || !server->key.via.empty())
     return std::nullopt;
-  return policy::judge_again(*next->rules, running->target, server->address, false, true);
+  return policy::judge_again(*next->rules, running->target, server->address, false, true,
+                             server->found_as);
 }
 
 std::optional<policy::denial> connection::judge_head(std::string_view head, bool by_decider) {
@@ -219,6 +213,8 @@ void connection::finish(ending how) {
   ahead.reset();
   logins.reset();
   udp.reset();
+  shard.for_admin.refill();
+  shard.for_clients.refill();
   // The flow may be on the stack still (it is at its end), and so may a message of ours.
   shard.loop.release_later(std::move(self_));
 }
@@ -280,7 +276,8 @@ std::optional<policy::denial> judge_tunnel(const snapshot& in_force, const admis
     off.domain_scope = false;
     return off;
   }
-  return policy::judge_again(*in_force.rules, of.to, of.connected, of.by_decider, of.intercepted);
+  return policy::judge_again(*in_force.rules, of.to, of.connected, of.by_decider, of.intercepted,
+                             of.found_as);
 }
 
 } // namespace proxy

@@ -67,6 +67,7 @@ struct refused_tunnel {
 struct admission {
   policy::target to;
   std::optional<ip_address> connected; ///< Unknown behind an upstream proxy.
+  host found_as;     ///< The name of that address, where a search domain was added; else empty.
   policy::rule rule; ///< A copy: the rules it came from may be gone. Empty text: a decider.
   bool by_decider = false;
   bool intercepted = false; ///< Its requests are read and judged one by one.
@@ -162,17 +163,15 @@ public:
   uint32_t connect_ms = 0; ///< Of the last dial.
   const client_address from;
   const endpoint serves;
-  bool is_stream = false;    ///< Of another connection, which is the one that counts.
-  bool dialled_here = false; ///< This process is its other end: nothing it asks for is served.
+  bool is_stream = false;      ///< Of another connection, which is the one that counts.
+  bool dialled_here = false;   ///< This process is its other end: nothing it asks for is served.
+  bool no_descriptors = false; ///< It has one that was held back: it is turned away.
   bool tunnelling = false;
   bool wary = false; ///< A tunnel that `inspect` could not read: no HTTP may come out of it.
   bool draining = false;
   bool reset = false;  ///< Close with a reset: what the client has must not look whole.
   bool linger = false; ///< Our last bytes may still be on their way: close in steps.
   ending end = ending::done;
-
-  /// Which limit on connections is met, with its value. @pre one is
-  [[nodiscard]] std::string limit_met() const;
 
 private:
   friend class shard_core;

@@ -1,5 +1,6 @@
 #include "actors/cores.hpp"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -83,6 +84,19 @@ uint64_t usable_memory() {
     static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   auto limit = tightest(memory_of);
   return static_cast<uint64_t>(limit > 0 ? std::min(limit, machine) : machine);
+}
+
+uint64_t usable_descriptors() {
+  rlimit files{};
+  constexpr uint64_t plenty = 1 << 20;
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+    return plenty;
+  return files.rlim_cur;
+}
+
+uint64_t clients_for(uint64_t descriptors) {
+  auto others = std::min<uint64_t>(descriptors / 4, 128);
+  return std::max<uint64_t>(1, (descriptors - others) / 2);
 }
 
 } // namespace proxy

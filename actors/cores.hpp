@@ -12,4 +12,11 @@ namespace proxy {
 /// How many bytes of memory this process may use: the machine's, bounded by its cgroup's limit.
 [[nodiscard]] uint64_t usable_memory();
 
+/// How many file descriptors this process may have at once: its soft limit.
+[[nodiscard]] uint64_t usable_descriptors();
+
+/// How many clients can be served with so many: each may need one more towards its upstream, and
+/// some are for other things.
+[[nodiscard]] uint64_t clients_for(uint64_t descriptors);
+
 } // namespace proxy

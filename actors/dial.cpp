@@ -48,7 +48,8 @@ caf::error to_error(int error, const ip_address& address, uint16_t port) {
   auto text = where + ':' + std::to_string(port) + ": " + std::strerror(error);
   if (error == ETIMEDOUT)
     text += " (by the system's own limit, before timeouts.connect)";
-  auto code = error == ETIMEDOUT                            ? errc::connection_timeout
+  auto code = error == EMFILE || error == ENFILE            ? errc::overloaded
+              : error == ETIMEDOUT                          ? errc::connection_timeout
               : error == ENETUNREACH || error == ENETDOWN   ? errc::network_unreachable
               : error == EHOSTUNREACH || error == EHOSTDOWN ? errc::host_unreachable
                                                             : errc::connection_refused;
@@ -67,7 +68,14 @@ bool may_lead_back(const connection& c, uint16_t port) {
 /// Starts a connect(2). @returns 0, or why it failed at once.
 int begin_connect(connection& c, upstream& to, uint16_t port) {
   auto name = make_sockaddr(to.address, port);
-  auto fd = ::socket(name.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  auto open = [&] {
+    return ::socket(name.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  };
+  auto fd = open();
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+    c.shard.pool.clear(); // what is kept for later makes room for what is wanted now
+    fd = open();
+  }
   if (fd < 0)
     return errno;
   int one = 1;
@@ -218,6 +226,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const exchang
   }
   c.connect_ms = static_cast<uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
+  u->found_as = to.found_as();
   u->key.tls = to.to().tls();
   u->key.host = to.to().host.text();
   u->key.port = to.to().port;

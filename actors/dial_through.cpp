@@ -2,6 +2,7 @@
 #include "actors/http2/dial.hpp"
 #include "actors/loop/ask.hpp"
 #include "actors/setting_text.hpp"
+#include "actors/search_domains.hpp"
 #include "actors/upstream_name.hpp"
 #include "protocols/http1/decode.hpp"
 
@@ -14,8 +15,8 @@ task<caf::expected<std::vector<ip_address>>> addresses_of(connection& c, const h
   if (!known.empty())
     co_return std::move(known);
   auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
-  auto answer =
-    co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v, name.text());
+  auto answer = co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v,
+                                         question_for(name));
   if (!answer)
     co_return look_up_error(c, name, std::move(answer.error()));
   co_return std::move(answer->addresses);

@@ -8,13 +8,12 @@
 #include <vector>
 
 #include "actors/loop/timer_wheel.hpp"
-#include "protocols/ip_address.hpp"
+#include "actors/messages.hpp"
 
 namespace proxy {
 
-/// What became of a look-up: addresses (never empty), or errc::dns_error, errc::dns_timeout,
-/// errc::cancelled.
-using dns_result = caf::expected<std::vector<ip_address>>;
+/// What became of a look-up: an answer, or errc::dns_error, errc::dns_timeout, errc::cancelled.
+using dns_result = caf::expected<dns_answer>;
 
 /// Results of look-ups, failures too, each until its own moment. Bounded: the one not used for
 /// longest goes first.

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "protocols/ascii.hpp"
 #include "protocols/host.hpp"
 
 namespace proxy {
@@ -83,15 +84,38 @@ struct family_answer {
   }
 };
 
-caf::error to_error(const std::string& name, int status) {
+dns_outcome outcome_of(int status) {
   switch (status) {
-    case ARES_ETIMEOUT:
-      return caf::make_error(errc::dns_timeout, name + ": no name server answered in time");
+    case ARES_SUCCESS: // of the other family only
+    case ARES_ENODATA: return dns_outcome::no_address;
+    case ARES_ENOTFOUND: return dns_outcome::no_name;
+    case ARES_ESERVFAIL: return dns_outcome::server_failed;
+    case ARES_EREFUSED: return dns_outcome::refused;
+    case ARES_ECONNREFUSED: return dns_outcome::no_server;
+    case ARES_ETIMEOUT: return dns_outcome::timeout;
     case ARES_ECANCELLED:
-    case ARES_EDESTRUCTION:
-      return caf::make_error(errc::cancelled, name + ": the look-up was cancelled");
-    default: return caf::make_error(errc::dns_error, name + ": " + ares_strerror(status));
+    case ARES_EDESTRUCTION: return dns_outcome::cancelled;
+    default: return dns_outcome::other;
   }
+}
+
+/// The name in the question of a message (RFC 1035 §4.1.2), in lower case; "" when there is none.
+std::string name_in_question(std::string_view message) {
+  constexpr size_t header = 12, longest_label = 63;
+  std::string name;
+  for (auto at = header; at < message.size();) {
+    auto size = static_cast<uint8_t>(message[at++]);
+    if (size == 0)
+      return name;
+    if (size > longest_label || message.size() - at < size)
+      return {};
+    if (!name.empty())
+      name += '.';
+    for (auto c : message.substr(at, size))
+      name += ascii::to_lower(c);
+    at += size;
+  }
+  return {};
 }
 
 } // namespace
@@ -103,8 +127,8 @@ struct dns_channel::query final : timer {
     family_answer answer;
   };
 
-  query(dns_channel& of, std::string text, uint64_t number)
-    : owner(of), name(std::move(text)), question(number) {}
+  query(dns_channel& of, std::string key, uint64_t number, std::string asked)
+    : owner(of), name(std::move(key)), question(number), as(std::move(asked)) {}
 
   void ask(half& part) {
     ares_addrinfo_hints hints{};
@@ -113,34 +137,56 @@ struct dns_channel::query final : timer {
     hints.ai_flags = ARES_AI_NOSORT;
     // Or else each address comes once for every kind of socket.
     hints.ai_socktype = SOCK_STREAM;
-    ares_getaddrinfo(owner.channel_, name.c_str(), nullptr, &hints, &dns_channel::on_answer, &part);
+    // The dot says that this is all of the name. Without it c-ares takes whatever ends in
+    // "localhost" for this host and asks nobody.
+    auto whole = as + '.';
+    ares_getaddrinfo(owner.channel_, whole.c_str(), nullptr, &hints, &dns_channel::on_answer,
+                     &part);
   }
 
   void on_timer() override { tell(); }
 
-  [[nodiscard]] caf::expected<dns_records> result() const {
-    std::vector<ip_address> addresses;
+  [[nodiscard]] dns_records result() const {
+    dns_records out;
     for (const auto* each : {&v6, &v4})
-      addresses.insert(addresses.end(), each->answer.addresses.begin(),
-                       each->answer.addresses.end());
-    if (addresses.empty())
-      for (const auto* each : {&v4, &v6})
-        if (!each->answer.none())
-          return to_error(name, each->answer.status);
+      out.addresses.insert(out.addresses.end(), each->answer.addresses.begin(),
+                           each->answer.addresses.end());
+    if (out.addresses.empty()) {
+      out.outcome = failure();
+      if (out.outcome == dns_outcome::other)
+        out.detail = ares_strerror(v4.answer.none() ? v6.answer.status : v4.answer.status);
+      return out;
+    }
     // A TTL with its highest bit set means zero (RFC 2181 §8); c-ares hands it on as it is.
-    auto ttl = addresses.empty() ? 0 : std::max(0, std::min(v4.answer.ttl, v6.answer.ttl));
-    return dns_records{std::move(addresses), std::chrono::seconds{ttl}};
+    out.ttl = std::chrono::seconds{std::max(0, std::min(v4.answer.ttl, v6.answer.ttl))};
+    return out;
+  }
+
+  [[nodiscard]] dns_outcome failure() const {
+    for (const auto* each : {&v4, &v6}) {
+      if (each->answer.none())
+        continue;
+      auto what = outcome_of(each->answer.status);
+      if (what != dns_outcome::no_server)
+        return what;
+      // c-ares 1.18 says this of servers that failed or refused, too.
+      auto noted = owner.failures_.find(as);
+      return noted != owner.failures_.end() ? noted->second : what;
+    }
+    auto gone = [](const half& h) { return h.answer.status == ARES_ENOTFOUND; };
+    return gone(v4) && gone(v6) ? dns_outcome::no_name : dns_outcome::no_address;
   }
 
   void tell() {
     unlink();
     if (!std::exchange(told, true))
-      owner.tell_(name, question, result());
+      owner.tell_(name, question, as, result());
   }
 
   dns_channel& owner;
   std::string name;
   uint64_t question;
+  std::string as; ///< What is asked for it.
   half v4{*this, {AF_INET}};
   half v6{*this, {AF_INET6}};
   int outstanding = 2;
@@ -168,6 +214,14 @@ dns_channel::dns_channel(event_loop& loop, const config::dns& settings, millisec
   auto mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
               ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB;
   auto status = library != ARES_SUCCESS ? library : ares_init_options(&channel_, &options, mask);
+  if (status == ARES_SUCCESS) {
+    static const ares_socket_functions functions = [] {
+      ares_socket_functions out{};
+      out.arecvfrom = &dns_channel::on_datagram;
+      return out;
+    }();
+    ares_set_socket_functions(channel_, &functions, this);
+  }
   if (status == ARES_SUCCESS && !csv.empty())
     status = ares_set_servers_ports_csv(channel_, csv.c_str());
   if (status == ARES_SUCCESS)
@@ -184,13 +238,13 @@ dns_channel::~dns_channel() {
     ares_destroy(channel_); // tells of every question, closes every socket
 }
 
-void dns_channel::ask(const std::string& name, uint64_t question) {
+void dns_channel::ask(const std::string& name, uint64_t question, const std::string& as) {
   if (!channel_) {
-    tell_(name, question, caf::make_error(errc::dns_error, name + ": " + fault_));
+    tell_(name, question, as, {.outcome = dns_outcome::other, .detail = fault_});
     return;
   }
   ++active_;
-  auto* what = new query{*this, name, question};
+  auto* what = new query{*this, name, question, as};
   what->ask(what->v4); // may end this half, but not the whole
   what->ask(what->v6);
   keep_time();
@@ -210,8 +264,36 @@ void dns_channel::on_answer(void* what, int status, int, ares_addrinfo* found) {
     return;
   }
   std::unique_ptr<query> done{&whole};
-  --done->owner.active_;
+  auto& owner = done->owner;
+  --owner.active_;
   done->tell();
+  if (owner.active_ == 0)
+    owner.failures_.clear();
+  else if (!owner.failures_.empty())
+    owner.failures_.erase(done->as);
+}
+
+ssize_t dns_channel::on_datagram(int fd, void* into, size_t size, int flags, sockaddr* from,
+                                 socklen_t* from_size, void* self) {
+  auto got = ::recvfrom(fd, into, size, flags, from, from_size);
+  if (got > 0)
+    static_cast<dns_channel*>(self)->note_failure(
+      {static_cast<const char*>(into), static_cast<size_t>(got)});
+  return got;
+}
+
+void dns_channel::note_failure(std::string_view message) {
+  constexpr size_t code_at = 3; // RFC 1035 §4.1.1
+  constexpr int servfail = 2, refused = 5;
+  if (message.size() <= code_at)
+    return;
+  auto code = static_cast<uint8_t>(message[code_at]) & 15;
+  if (code != servfail && code != refused)
+    return;
+  // It may be forged, as nobody has looked at who sent it: it only chooses words.
+  if (auto name = name_in_question(message); !name.empty() && failures_.size() <= active_)
+    failures_.insert_or_assign(std::move(name), code == servfail ? dns_outcome::server_failed
+                                                                 : dns_outcome::refused);
 }
 
 void dns_channel::on_socket(void* self, int fd, int readable, int writable) {

@@ -13,6 +13,7 @@
 #include "actors/file_watch.hpp"
 #include "actors/hosts_file.hpp"
 #include "actors/messages.hpp"
+#include "actors/search_domains.hpp"
 
 namespace proxy {
 
@@ -48,16 +49,35 @@ private:
     lookup(dns_engine& of, std::string text, uint64_t number)
       : engine(of), name(std::move(text)), question(number), held(of.loop_.memory()) {}
     void on_timer() override;
+    /// The name that is being asked for.
+    [[nodiscard]] const std::string& current() const { return candidates[at]; }
     dns_engine& engine;
     std::string name;
     /// Tells it from an earlier one of the same name that nobody waits for any more.
     uint64_t question;
-    std::vector<promise> waiting; ///< Some may belong to connections that are gone.
+    std::vector<std::string> candidates; ///< What is asked for the name, one after the other.
+    size_t at = 0;
+    bool has_name = false;              ///< One of them exists, without an address.
+    bool has_failed = false;            ///< A server failed over one of them.
+    bool uncertain = false;             ///< Nobody said of one of them that it does not exist.
+    std::optional<caf::error> at_first; ///< What became of the name as written, if that came first.
+    std::vector<promise> waiting;       ///< Some may belong to connections that are gone.
     held_bytes held;
   };
 
   void open_channel();
-  void on_records(const std::string& name, uint64_t question, caf::expected<dns_records> found);
+  /// Takes over what the machine's resolv.conf says by now.
+  void follow_system();
+  void on_records(const std::string& name, uint64_t question, const std::string& as,
+                  dns_records found);
+  /// Goes on after a candidate without an address. @returns false when it was the last.
+  [[nodiscard]] bool try_next(lookup& what, const dns_records& failed);
+  /// What nobody having an address for a name amounts to.
+  [[nodiscard]] caf::error failure_of(const lookup& what, const dns_records& last) const;
+  [[nodiscard]] caf::error describe(const std::string& name, const dns_records& failed) const;
+  [[nodiscard]] caf::error timeout_of(const std::string& name) const;
+  /// Who is asked, in words.
+  [[nodiscard]] std::string servers() const;
   void finish(const std::string& name, const dns_result& result);
   void remember(const std::string& name, const dns_result& result, std::chrono::milliseconds ttl);
 
@@ -66,7 +86,8 @@ private:
   std::chrono::milliseconds patience_{};
   hosts_file hosts_;
   dns_cache cache_;
-  file_watch system_servers_; ///< A laptop that changes networks gets other name servers.
+  file_watch resolv_conf_; ///< A laptop that changes networks gets other name servers and domains.
+  search_domains search_;
   std::unordered_map<std::string, std::unique_ptr<lookup>> lookups_;
   uint64_t last_question_ = 0;
   std::unique_ptr<dns_channel> channel_;

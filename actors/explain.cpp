@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actors/answers.hpp"
+#include "actors/search_domains.hpp"
 #include "actors/upstream_name.hpp"
 #include "policy/inner.hpp"
 #include "policy/remedy.hpp"
@@ -74,17 +75,21 @@ bool may_stay_unresolved(explanation& e, const caf::error& why, bool goes_via_pr
 /// Judges where a permitted target leads to. @returns whether it may be dialled; else `e` says why
 /// not.
 bool judge_addresses(explanation& e, const snapshot& in_force, const policy::permit& permit,
-                     const caf::expected<std::vector<ip_address>>& found) {
+                     const caf::expected<dns_answer>& found) {
   const auto* via = in_force.upstreams.choose(permit.to());
   if (via)
     e.steps.push_back({"upstream_proxy", "via " + name_of(via)});
+  host found_as;
   e.addresses = policy::known_addresses(permit.to().host);
   if (e.addresses.empty()) {
     if (!found)
       return may_stay_unresolved(e, found.error(), via != nullptr);
-    e.addresses = *found;
+    e.addresses = found->addresses;
+    found_as = found->found_as;
+    if (!found_as.text().empty())
+      e.steps.push_back({"resolve", "as " + found_as.text() + ", by a search domain"});
   }
-  auto vetted = policy::vet(*in_force.rules, permit, e.addresses, &e.steps);
+  auto vetted = policy::vet(*in_force.rules, permit, e.addresses, &e.steps, found_as);
   auto* denial = std::get_if<policy::denial>(&vetted);
   if (!denial)
     return true;
@@ -170,11 +175,11 @@ std::string name_to_resolve(const policy::rules& in_force, const policy::target&
   if (!std::holds_alternative<policy::permit>(judged) ||
       !policy::known_addresses(what.host).empty())
     return {};
-  return what.host.text();
+  return question_for(what.host);
 }
 
 explanation explain(const snapshot& in_force, const asked& what,
-                    const caf::expected<std::vector<ip_address>>& found) {
+                    const caf::expected<dns_answer>& found) {
   const auto& rules = *in_force.rules;
   auto e = start(rules, nullptr, &what.target);
   e.words = what.words;

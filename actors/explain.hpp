@@ -79,7 +79,7 @@ struct explanation {
 ///               not resolve goes to the upstream proxy, if there is one for it, judged by name
 ///               alone.
 [[nodiscard]] explanation explain(const snapshot& in_force, const asked& what,
-                                  const caf::expected<std::vector<ip_address>>& found);
+                                  const caf::expected<dns_answer>& found);
 
 /// The explanation of a question that `parse_question` could not read.
 [[nodiscard]] explanation explain_fault(const policy::rules& in_force, const question& q,

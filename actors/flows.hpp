@@ -34,12 +34,17 @@ task<> serve_streams(connection& c);
 /// Serves the request of one stream.
 task<> stream_flow(connection& c);
 
+/// Whether others of the loop are to have their turn before the next request of a client that has
+/// sent it already.
+/// @param in_a_row  Requests since it last waited; 0 when it begins, and after a turn was given.
+[[nodiscard]] bool is_to_give_way(const connection& c, int& in_a_row) noexcept;
+
 /// What reading a request head came to.
 enum class head_status : uint8_t {
   complete, ///< `head` holds it.
   ended,    ///< The client closed, or was idle too long, before its first byte: no answer is due.
   failed,   ///< An answer is due: `error`.
-  socks,    ///< A SOCKS5 client by its first byte; what was read is in `c.pending`.
+  socks,    ///< A SOCKS client by its first byte; what was read is in `c.pending`.
 };
 
 /// A request head. Its text stays until the next head is read or the flow suspends, whichever is

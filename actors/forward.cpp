@@ -43,7 +43,8 @@ void keep_upstream(connection& c, std::unique_ptr<upstream> served) {
 task<after> begin_switched(connection& c, exchange& x, policy::permit& permit) {
   auto denial = judge_anew(c, x, permit);
   if (!denial && !x.via) {
-    auto judged = policy::vet(*x.under->rules, permit, {c.server->address});
+    auto judged =
+      policy::vet(*x.under->rules, permit, {c.server->address}, nullptr, c.server->found_as);
     if (auto* no = std::get_if<policy::denial>(&judged))
       denial = std::move(*no);
   }
@@ -121,7 +122,7 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
       co_return client_ok ? after::next_request : after::close;
     }
     c.end = s == step::client_gone ? ending::client_gone : ending::upstream_gone;
-    c.reset = t.cut_looks_whole();
+    c.reset = t.needs_reset();
     co_return after::close;
   }
 }

@@ -1,14 +1,10 @@
 #include "actors/hosts_file.hpp"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
+#include "actors/local_file.hpp"
 #include "protocols/host.hpp"
 
 namespace proxy {
@@ -41,35 +37,6 @@ void parse_line(std::string_view line, hosts_table& table) {
   }
 }
 
-/// @returns what is wrong with the file, "" for nothing.
-std::string read_whole(const std::string& path, std::string& text) {
-  // O_NONBLOCK: opening a pipe that somebody put there must not hang the loop.
-  auto fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0)
-    return errno == ENOENT ? "" : std::strerror(errno);
-  struct stat info {};
-  std::string fault;
-  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
-    fault = "not a regular file";
-  text.resize(hosts_file::max_bytes + 1);
-  size_t size = 0;
-  while (fault.empty() && size < text.size()) {
-    auto n = ::read(fd, text.data() + size, text.size() - size);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      fault = std::strerror(errno);
-    if (n <= 0)
-      break;
-    size += static_cast<size_t>(n);
-  }
-  ::close(fd);
-  if (size > hosts_file::max_bytes)
-    fault = "larger than 4 MiB";
-  text.resize(fault.empty() ? size : 0);
-  return fault;
-}
-
 } // namespace
 
 hosts_table parse_hosts(std::string_view text) {
@@ -86,7 +53,7 @@ const std::vector<ip_address>* hosts_file::find(const std::string& name, steady_
   if (watch_.changed(now)) {
     std::string text;
     // Names that the file gave before are gone, not stale: whoever broke the file finds out.
-    if (auto fault = read_whole(watch_.path(), text); !fault.empty())
+    if (auto fault = read_local_file(watch_.path(), text); !fault.empty())
       spdlog::warn("hosts file {} is not used: {}", watch_.path(), fault);
     table_ = parse_hosts(text);
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/file_watch.hpp"
+#include "actors/local_file.hpp"
 #include "protocols/ip_address.hpp"
 
 namespace proxy {
@@ -25,7 +26,7 @@ inline constexpr size_t max_hosts_addresses = 64;
 /// that asks: the file is local and small, or else refused.
 class hosts_file {
 public:
-  static constexpr size_t max_bytes = 4 * 1024 * 1024;
+  static constexpr size_t max_bytes = max_local_file;
 
   /// @param path "" for no file.
   explicit hosts_file(std::string path) : watch_(std::move(path)) {}

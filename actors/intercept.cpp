@@ -196,8 +196,10 @@ task<after> begin_inside(connection& c) {
   if (!sent)
     co_return after::close;
   // Until it is known what this tunnel is, it stands with its connection.
-  if (c.ahead && c.ahead->key.via.empty())
+  if (c.ahead && c.ahead->key.via.empty()) {
     c.admitted->connected = c.ahead->address;
+    c.admitted->found_as = c.ahead->found_as;
+  }
   opening begun;
   co_await read_opening(c, begun);
   using kind = opening::kind;

@@ -25,12 +25,14 @@ constexpr uint64_t slack = 64;
 } // namespace
 
 void spawn_connection(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
-                      uint16_t port) {
+                      uint16_t port, bool no_descriptors) {
   client_address from{ip, port, ip == ip_address{} && port == 0};
   caf::actor_config cfg{&on.loop};
   auto made =
     on.loop.system().spawn_impl<connection, caf::hidden + caf::lazy_init>(cfg, on, serves, from);
-  static_cast<connection*>(caf::actor_cast<caf::abstract_actor*>(made))->begin(descriptor);
+  auto& begun = *static_cast<connection*>(caf::actor_cast<caf::abstract_actor*>(made));
+  begun.no_descriptors = no_descriptors;
+  begun.begin(descriptor);
 }
 
 listener::listener(caf::actor_config& cfg, shard_core& owner, bound_listener_ptr socket)
@@ -75,6 +77,8 @@ void listener::on_ready() {
       place(accepted, peer.ip().value_or(ip_address{}), peer.ip() ? peer.port() : uint16_t{0});
       continue;
     }
+    if ((errno == EMFILE || errno == ENFILE) && accept_on_reserve())
+      continue;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       ++shard_.counters.accept_pauses;
       shard_.log().warn("msg=accept_paused listener={} error=\"{}\"", socket_->address(),
@@ -84,6 +88,26 @@ void listener::on_ready() {
     }
     return; // drained, or an error of one connection that is gone already
   }
+}
+
+bool listener::accept_on_reserve() {
+  auto admin = socket_->serves == endpoint::admin;
+  auto& reserve = admin ? shard_.for_admin : shard_.for_clients;
+  if (!reserve.give_up()) {
+    errno = EMFILE;
+    return false;
+  }
+  ip_sockaddr peer;
+  auto accepted = ::accept4(fd, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (accepted < 0) { // nobody is there, or another thread has got the descriptor
+    auto error = errno;
+    reserve.refill();
+    errno = error;
+    return false;
+  }
+  spawn_connection(shard_, accepted, socket_->serves, peer.ip().value_or(ip_address{}),
+                   peer.ip() ? peer.port() : uint16_t{0}, !admin);
+  return true;
 }
 
 void listener::place(int descriptor, const ip_address& ip, uint16_t port) {

@@ -10,14 +10,16 @@
 namespace proxy {
 
 /// Accepts connections of one listening socket for one shard. Pinned to the shard's loop, owned by
-/// it. When descriptors run out it pauses and tries again, so that nothing spins.
+/// it. When descriptors run out, a few clients at a time are turned away on some that were held
+/// back; beyond that it pauses and tries again, so that nothing spins.
 using listener_actor = caf::typed_actor<
   // Stop accepting and end.
   caf::reacts_to<atom::abort>>;
 
 /// Spawns a connection for an accepted descriptor on the shard's own loop.
+/// @param no_descriptors  It is one of those held back: the client is turned away.
 void spawn_connection(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
-                      uint16_t port);
+                      uint16_t port, bool no_descriptors = false);
 
 class listener final : public pinned_actor<listener_actor>, io_source, timer {
 public:
@@ -33,6 +35,9 @@ private:
   void on_ready() override;
   void on_timer() override;
   void stop();
+  /// Accepts on a descriptor that was held back, when there are no others. @returns false, with
+  /// errno set, when nobody was accepted.
+  [[nodiscard]] bool accept_on_reserve();
   /// Hands an accepted connection to the shard that should have it.
   void place(int descriptor, const ip_address& ip, uint16_t port);
 

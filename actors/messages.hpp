@@ -43,6 +43,8 @@ using snapshot_ptr = std::shared_ptr<const snapshot>;
 struct dns_answer {
   std::vector<ip_address> addresses;
   bool cached = false;
+  /// The name that has them, where a search domain was added to the one asked for; else empty.
+  host found_as{};
 };
 
 /// Which front end a listening socket serves. With `mixed_listeners`, `http` and `socks` both serve

@@ -2,6 +2,7 @@
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
 #include "actors/loop/ask.hpp"
+#include "actors/search_domains.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {
@@ -20,20 +21,20 @@ struct reached {
 };
 
 /// The addresses of the permitted name.
-task<caf::expected<std::vector<ip_address>>> look_up(connection& c, const host& name) {
+task<caf::expected<dns_answer>> look_up(connection& c, const host& name) {
   auto known = policy::known_addresses(name);
   if (!known.empty())
-    co_return std::move(known);
+    co_return dns_answer{std::move(known)};
   auto began = c.shard.loop.now();
   // The resolver has the deadline (`timeouts.dns`); this one only guards against a resolver that
   // died.
   auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
-  auto answer =
-    co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v, name.text());
+  auto answer = co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v,
+                                         question_for(name));
   c.dns_ms = static_cast<uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
   if (answer)
-    co_return std::move(answer->addresses);
+    co_return std::move(*answer);
   co_return look_up_error(c, name, std::move(answer.error()));
 }
 
@@ -67,13 +68,14 @@ task<reached> reach_offering(connection& c, exchange& x, policy::permit& permit,
     dialled = co_await use_dialled(c, x, offer);
   if (dialled && !*dialled) {
     auto name = permit.to().host; // a copy: the permit may be replaced meanwhile
-    auto addresses = co_await look_up(c, name);
+    auto answer = co_await look_up(c, name);
     out.denial = judge_anew(c, x, permit);
     if (out.denial)
       co_return out;
     std::optional<policy::route> route;
-    if (addresses) {
-      auto judged = policy::vet(*x.under->rules, permit, std::move(*addresses));
+    if (answer) {
+      auto judged = policy::vet(*x.under->rules, permit, std::move(answer->addresses), nullptr,
+                                answer->found_as);
       if (auto* denial = std::get_if<policy::denial>(&judged)) {
         out.denial = std::move(*denial);
         co_return out;
@@ -82,7 +84,7 @@ task<reached> reach_offering(connection& c, exchange& x, policy::permit& permit,
     }
     // A name that only the upstream proxy can resolve is judged by name alone.
     if (!route && !x.via) {
-      out.error = std::move(addresses.error());
+      out.error = std::move(answer.error());
       co_return out;
     }
     if (x.via)

@@ -73,6 +73,9 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
   auto memory = next->config->limits.memory;
   core.process->memory.limit.store(static_cast<int64_t>(memory > 0 ? memory : usable_memory() / 4),
                                    std::memory_order_relaxed);
+  auto clients = next->config->limits.max_connections;
+  core.process->max_connections.store(clients > 0 ? clients : clients_for(usable_descriptors()),
+                                      std::memory_order_relaxed);
   core.pool.begin_generation(next->generation, next->config->limits, next->config->timeouts);
   // A drain that overtook this change has closed them already.
   set_listeners(self, core.draining ? admin_only(listeners) : listeners);

@@ -1,16 +1,22 @@
 #include "actors/shard_core.hpp"
 
 #include <caf/send.hpp>
+
+#include <algorithm>
 #include <random>
 
 #include "actors/answers.hpp"
 #include "actors/connection.hpp"
+#include "actors/cores.hpp"
 #include "actors/mix.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {
 
 namespace {
+
+/// Descriptors that a shard keeps in reserve, for clients and for the admin API each.
+constexpr uint64_t max_reserve = 4;
 
 uint64_t random_seed() {
   std::random_device device;
@@ -58,6 +64,10 @@ process_state::process_state(size_t shards)
 shard_core::shard_core(event_loop& on, size_t number, std::shared_ptr<process_state> shared)
   : loop(on), index(number), process(std::move(shared)), pool(on), id_seed_(random_seed()) {
   loop.memory().belong_to(process->memory);
+  auto share = usable_descriptors() / (64 * process->connections.size());
+  auto count = std::clamp<uint64_t>(share, 1, max_reserve);
+  for_clients.hold(count);
+  for_admin.hold(count);
 }
 
 shard_core::~shard_core() { loop.memory().leave(); }

@@ -12,6 +12,7 @@
 #include "actors/audit.hpp"
 #include "actors/ca.hpp"
 #include "actors/loop/datagram_socket.hpp"
+#include "actors/loop/descriptor_reserve.hpp"
 #include "actors/loop/event_loop.hpp"
 #include "actors/messages.hpp"
 #include "actors/own_sockets.hpp"
@@ -51,6 +52,8 @@ struct process_state {
   std::array<std::atomic<uint32_t>, 4096> by_client{};
   std::atomic<uint64_t> udp_associations{0};  ///< Live ones.
   std::atomic<uint64_t> admin_connections{0}; ///< Live ones.
+  /// `limits.max_connections`, or what follows from the descriptors.
+  std::atomic<uint64_t> max_connections{1};
   memory_budget memory;
   own_sockets dialled;             ///< Connections to upstreams that may lead back to us (`dial`).
   own_sockets association_sockets; ///< Where UDP clients send to.
@@ -88,6 +91,8 @@ public:
   audit_actor audit;               ///< Null while there is no audit sink.
   policy_store_actor store;        ///< For the admin API.
   std::vector<shard_actor> peers;  ///< All shards, this one too; for the admin API and balance.
+  descriptor_reserve for_clients;  ///< To turn clients away when no other descriptor is left.
+  descriptor_reserve for_admin;    ///< To serve the admin API then.
   std::function<void()> on_left;   ///< Called when a connection has ended.
   shard_counters counters;
   bool draining = false;

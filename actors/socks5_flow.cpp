@@ -6,6 +6,8 @@
 #include "actors/intercept.hpp"
 #include "actors/loop/local_address.hpp"
 #include "actors/users.hpp"
+#include "protocols/ascii.hpp"
+#include "protocols/socks4.hpp"
 #include "protocols/socks5/auth.hpp"
 #include "protocols/socks5/greeting.hpp"
 #include "protocols/socks5/reply.hpp"
@@ -105,6 +107,25 @@ task<bool> authenticate(connection& c, steady_time deadline) {
   co_return sent&& known;
 }
 
+/// Answers a client that speaks another protocol in that one: SOCKS4, or HTTP.
+task<after> answer_stranger(connection& c) {
+  if (!socks4::is_request(c.pending)) {
+    exchange x;
+    auto why = caf::make_error(errc::malformed, std::string{"this port speaks SOCKS5, not HTTP"});
+    co_return co_await fault(c, x, why);
+  }
+  c.shard.log().info("msg=socks4_refused client={} cause=\"SOCKS4 is not spoken: use SOCKS5\"",
+                     c.from.str());
+  c.end = ending::refused;
+  c.linger = co_await send_to_client(c, socks4::rejection);
+  co_return after::close;
+}
+
+/// Whether a client's first bytes are of a protocol other than SOCKS5 that can be answered in it.
+bool is_stranger(std::string_view first) noexcept {
+  return socks4::is_request(first) || ascii::is_alpha(first[0]);
+}
+
 std::string success(const ip_sockaddr& bound) {
   return socks5::encode_reply(socks5::reply_code::succeeded, bound.ip().value_or(ip_address{}),
                               bound.port());
@@ -136,6 +157,7 @@ task<after> open_association(connection& c, exchange& x, const socks5::endpoint&
   if (!made)
     co_return co_await fault(c, x, made.error());
   c.udp = std::move(*made);
+  std::string{}.swap(c.pending); // nothing more is said on this connection
   c.admitted = std::make_unique<admission>();
   c.admitted->to = x.target;
   c.turned_down.reset();
@@ -150,6 +172,11 @@ task<after> open_association(connection& c, exchange& x, const socks5::endpoint&
 
 task<after> socks5_flow(connection& c) {
   auto deadline = c.in(c.timeouts().head);
+  if (c.pending.empty())
+    if (auto err = co_await read_more(c, deadline))
+      co_return after::close;
+  if (is_stranger(c.pending))
+    co_return co_await answer_stranger(c);
   auto authenticated = co_await authenticate(c, deadline);
   if (!authenticated)
     co_return after::close;
@@ -162,11 +189,9 @@ task<after> socks5_flow(connection& c) {
     co_return co_await fault(c, x, request.error());
   auto [command, target] = std::move(request->value);
   take(c, request->size);
+  // What has come behind it is the first of the tunnel: some clients save a round trip.
   caf::error wrong;
-  // RFC 1928 §6: the client may send once it has the reply.
-  if (!c.pending.empty())
-    wrong = caf::make_error(errc::malformed, std::string{"bytes after the request"});
-  else if (command == socks5::command::connect && target.port == 0)
+  if (command == socks5::command::connect && target.port == 0)
     wrong = caf::make_error(errc::malformed, std::string{"port 0"});
   else if (command == socks5::command::bind)
     wrong = caf::make_error(errc::unsupported_command, std::string{"BIND"});

@@ -1,10 +1,13 @@
 #include "actors/transfer.hpp"
 
 #include "actors/answers.hpp"
+#include "actors/body_meter.hpp"
 #include "actors/http2/dial.hpp"
 #include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
+#include "protocols/ascii.hpp"
 #include "protocols/http1/decode.hpp"
+#include "protocols/http1/event_stream.hpp"
 #include "protocols/http1/login.hpp"
 #include "protocols/http1/rewrite.hpp"
 #include "protocols/http1/upgrade.hpp"
@@ -20,6 +23,16 @@ constexpr size_t head_read_size = 16 * 1024;
 constexpr int max_interim_heads = 32;
 
 constexpr const char* broken_on_the_way = "the connection broke while the request was sent";
+/// Of a request head as it was received, whose syntax is known to be right; "" for none.
+std::string_view content_type_of(std::string_view head) {
+  constexpr std::string_view name = "content-type:";
+  for (auto at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1)) {
+    auto line = head.substr(at + 1, head.find('\n', at + 1) - at - 1);
+    if (ascii::equals_ignoring_case(line.substr(0, name.size()), name))
+      return ascii::trim(line.substr(name.size(), line.find('\r') - name.size()));
+  }
+  return {};
+}
 
 /// For Via; "" leaves it to the head.
 std::string_view version_of(const upstream& u) { return u.io.is_stream() ? "2.0" : ""; }
@@ -238,7 +251,9 @@ step transfer::begin_body(std::string_view rest) {
   if (begun.what == pump::status::sink_failed)
     return step::client_gone;
   if (begun.taken < rest.size())
-    reusable_ = false;       // bytes that nobody asked for
+    reusable_ = false; // bytes that nobody asked for
+  if (begun.what != pump::status::finished)
+    event_stream_ = http1::is_event_stream(res.find("content-type").value_or(""));
   std::string{}.swap(head_); // `rest` may have been a view of it
   return begun.what == pump::status::finished ? step::complete : move_down();
 }
@@ -265,14 +280,44 @@ step transfer::move_down() {
   return step::wait;
 }
 
+bool transfer::body_is_due() const noexcept {
+  if (begun_)
+    return !event_stream_;
+  if (request_sent())
+    return false;
+  // Who expects 100 (Continue) waits for the upstream before the body begins.
+  return !x_.expects_continue || up_.moved() > x_.head.size();
+}
+
+step transfer::too_slow() {
+  auto keys = " (" + slow_body_keys(c_.shard.config()) + ")";
+  auto waits_for = [](const pump& p, const transport& to) {
+    return p.holds_bytes() || !to.may_write();
+  };
+  if (!begun_) {
+    if (http1::is_event_stream(content_type_of(x_.received)))
+      return step::wait;
+    if (waits_for(up_, u_.io))
+      return fail(errc::response_timeout, "the upstream takes the request body too slowly" + keys);
+    return fail(errc::request_timeout, "the request body comes too slowly" + keys);
+  }
+  slow_ = true;
+  auto client = waits_for(*down_, c_.client);
+  c_.shard.log().info("msg=slow_body host={} port={} client={} cause=\"{} too slowly{}\"",
+                      x_.target.host.text(), x_.target.port, c_.from.str(),
+                      client ? "the client takes the response" : "the response comes", keys);
+  return client ? step::client_gone
+                : fail(errc::response_timeout, "the response comes too slowly" + keys);
+}
+
 task<step> run_exchange(connection& c, transfer& t) {
-  const auto& timeouts = c.timeouts();
-  auto deadline = c.in(timeouts.response);
+  auto deadline = c.in(c.timeouts().response);
   auto is_idle = false; // which of the two is running
   auto wait_for = [&](bool idle) {
     is_idle = idle;
-    deadline = c.in(idle ? timeouts.idle : timeouts.response);
+    deadline = c.in(idle ? c.timeouts().idle : c.timeouts().response);
   };
+  body_meter meter{c.shard.config(), c.shard.loop.now()};
   auto s = t.begin();
   while (s == step::wait || s == step::again) {
     s = t.advance();
@@ -286,8 +331,15 @@ task<step> run_exchange(connection& c, transfer& t) {
       if (moved || heard)
         wait_for(t.response_begun() || !t.request_sent());
       c.holds(t.held());
-      auto in_time = co_await c.wakes.until(deadline);
-      if (!in_time)
+      auto due = t.body_is_due();
+      auto look = due ? std::min(deadline, meter.next_look()) : deadline;
+      auto in_time = co_await c.wakes.until(look);
+      auto now = c.shard.loop.now();
+      if (!due)
+        meter.rest(now, t.moved());
+      else if (!meter.keeps_up(now, t.moved()))
+        s = t.too_slow();
+      if (s == step::wait && !in_time && now >= deadline)
         co_return t.timed_out(is_idle ? setting_text("timeouts.idle", c.timeouts().idle)
                                       : setting_text("timeouts.response", c.timeouts().response));
     }

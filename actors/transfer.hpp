@@ -44,8 +44,8 @@ public:
   [[nodiscard]] bool request_sent() const noexcept { return up_over_ || up_.finished(); }
   /// Whether bytes moved since the last call.
   [[nodiscard]] bool progressed() noexcept {
-    auto moved = up_.moved() + (down_ ? down_->moved() : 0);
-    return std::exchange(seen_, moved) != moved;
+    auto now = moved();
+    return std::exchange(seen_, now) != now;
   }
   /// Whether an interim response came since the last call.
   [[nodiscard]] bool heard() noexcept {
@@ -59,10 +59,19 @@ public:
   [[nodiscard]] std::optional<uint32_t> end_code() const noexcept {
     return u_.io.is_stream() ? u_.io.stream()->end_code() : std::nullopt;
   }
+  /// A body is under way, and it is the turn of who sends or receives it: not of the upstream that
+  /// has the whole request, nor of one that says something only when there is something to say.
+  [[nodiscard]] bool body_is_due() const noexcept;
+  /// Bytes that were delivered, either way.
+  [[nodiscard]] uint64_t moved() const noexcept {
+    return up_.moved() + (down_ ? down_->moved() : 0);
+  }
+  /// The body moves too slowly. @returns `wait` where it may, after all.
+  [[nodiscard]] step too_slow();
   [[nodiscard]] caf::error take_error() { return std::move(error_); }
-  /// What the client has of the response does not tell that it is cut short.
-  [[nodiscard]] bool cut_looks_whole() const noexcept {
-    return down_ && (down_->ends_with_source() || dechunked_);
+  /// What the client has of the response does not tell that it is cut short, or it does not read.
+  [[nodiscard]] bool needs_reset() const noexcept {
+    return slow_ || (down_ && (down_->ends_with_source() || dechunked_));
   }
   /// Of the final response; 0 before it.
   [[nodiscard]] uint16_t status() const noexcept { return status_; }
@@ -120,11 +129,13 @@ private:
   int interim_heads_ = 0;
   int heard_ = 0; ///< As `interim_heads_` was at the last look.
   uint16_t status_ = 0;
-  size_t head_size_ = 0;   ///< Of the response as it was sent.
-  bool got_bytes_ = false; ///< Something of a response has come.
-  bool begun_ = false;     ///< Something of the response went to the client.
-  bool up_over_ = false;   ///< The upstream takes no more of the request.
-  bool dechunked_ = false; ///< The client sees no framing of the body.
+  size_t head_size_ = 0;      ///< Of the response as it was sent.
+  bool got_bytes_ = false;    ///< Something of a response has come.
+  bool begun_ = false;        ///< Something of the response went to the client.
+  bool up_over_ = false;      ///< The upstream takes no more of the request.
+  bool dechunked_ = false;    ///< The client sees no framing of the body.
+  bool event_stream_ = false; ///< The response is one whose silence is no fault.
+  bool slow_ = false;         ///< It was cut because it moved too slowly.
   bool reusable_ = false;
   bool keep_client_ = false;
   caf::error error_;

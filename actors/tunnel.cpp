@@ -60,8 +60,10 @@ void admit_tunnel(connection& c, const policy::permit& by, std::string head) {
   c.admitted = describe_admission(by);
   c.turned_down.reset();
   c.admitted->head = std::move(head);
-  if (c.server->key.via.empty())
+  if (c.server->key.via.empty()) {
     c.admitted->connected = c.server->address;
+    c.admitted->found_as = c.server->found_as;
+  }
   begin_tunnel(c);
 }
 

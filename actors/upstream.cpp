@@ -89,6 +89,7 @@ std::unique_ptr<upstream> open_stream(const std::shared_ptr<http2_link>& link,
   auto made = std::make_unique<upstream>();
   made->key = link->carrier().key;
   made->address = link->carrier().address;
+  made->found_as = link->carrier().found_as;
   made->generation = link->carrier().generation;
   made->io.use(std::make_unique<http2_stream>(link, *opened, &wakes));
   return made;

@@ -9,6 +9,7 @@
 #include "actors/own_sockets.hpp"
 #include "actors/transport.hpp"
 #include "config/proxy_config.hpp"
+#include "protocols/host.hpp"
 
 namespace proxy {
 
@@ -32,6 +33,7 @@ public:
   transport io;
   upstream_key key;
   ip_address address;      ///< What it is connected to.
+  host found_as;           ///< The name of that, where a search domain was added; else empty.
   uint64_t generation = 0; ///< Of the policy that its address was vetted under.
   bool reused = false;     ///< Has served an exchange before.
   bool logged_in = false;  ///< May have a user of its own (RFC 4559): never for another client.

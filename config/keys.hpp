@@ -108,7 +108,7 @@ inline constexpr std::array keys{
 
   key{scope::daemon, "limits.max_head_bytes", at<&proxy_config::limits, &limits::max_head_bytes>, "longest request or response head, start line included", form::bytes, bound::kib, bound::mib},
   key{scope::daemon, "limits.max_header_fields", at<&proxy_config::limits, &limits::max_header_fields>, "most field lines in a head; cookies of HTTP/2 are one", form::plain, 1, 10'000},
-  key{scope::daemon, "limits.max_connections", at<&proxy_config::limits, &limits::max_connections>, "most client connections at once; beyond it 503", form::plain, 1, 10 * bound::million},
+  key{scope::daemon, "limits.max_connections", at<&proxy_config::limits, &limits::max_connections>, "most client connections at once; beyond it 503; 0 is half of the file descriptors that the process may have", form::plain, 0, 10 * bound::million},
   key{scope::daemon, "limits.max_connections_per_client", at<&proxy_config::limits, &limits::max_connections_per_client>, "most connections of one client address; 0 is unbounded", form::plain, 0, 10 * bound::million},
   key{scope::daemon, "limits.max_idle_upstreams", at<&proxy_config::limits, &limits::max_idle_upstreams>, "idle upstream connections each worker keeps for reuse", form::plain, 0, bound::million},
   key{scope::daemon, "limits.max_idle_upstreams_per_origin", at<&proxy_config::limits, &limits::max_idle_upstreams_per_origin>, "of these, most to one origin", form::plain, 0, bound::million},
@@ -117,12 +117,15 @@ inline constexpr std::array keys{
   key{scope::daemon, "limits.max_udp_targets", at<&proxy_config::limits, &limits::max_udp_targets>, "targets each association remembers; the one unused for longest makes room", form::plain, 1, 65'536},
   key{scope::daemon, "limits.memory", at<&proxy_config::limits, &limits::memory>, "what the buffers of all connections may hold; beyond it new requests and connections get 503; 0 is a quarter of the memory that the process may use", form::bytes, 0, 1024 * 1024 * bound::mib},
 
+  key{scope::daemon, "limits.min_body_rate", at<&proxy_config::limits, &limits::min_body_rate>, "bytes a second that the body of a request or response moves at least, over timeouts.slow_body, while its sender or receiver is the one waited for; below it 408 or a reset; 0 is no matter how slow", form::plain, 0, 1000 * bound::million},
+
   key{scope::daemon, "timeouts.head", at<&proxy_config::timeouts, &timeouts::head>, "first byte of a request head to its end; beyond it 408", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.keep_alive", at<&proxy_config::timeouts, &timeouts::keep_alive>, "idle client connection between requests", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.dns", at<&proxy_config::timeouts, &timeouts::dns>, "one name, all servers and retries; beyond it 504", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.connect", at<&proxy_config::timeouts, &timeouts::connect>, "all dial attempts for one request together; beyond it 504", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.response", at<&proxy_config::timeouts, &timeouts::response>, "request sent, or interim response, to the next response head; beyond it 504", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.idle", at<&proxy_config::timeouts, &timeouts::idle>, "longest silence of a tunnel or body, both directions together", form::plain, bound::one_ms, bound::week},
+  key{scope::daemon, "timeouts.slow_body", at<&proxy_config::timeouts, &timeouts::slow_body>, "what limits.min_body_rate is measured over", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.upstream_idle", at<&proxy_config::timeouts, &timeouts::upstream_idle>, "how long an unused upstream connection is kept", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.tls_handshake", at<&proxy_config::timeouts, &timeouts::tls_handshake>, "TLS handshake with an upstream", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.udp_idle", at<&proxy_config::timeouts, &timeouts::udp_idle>, "longest silence of a UDP association before it ends", form::plain, bound::one_ms, bound::week},
@@ -132,6 +135,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "dns.cache_size", at<&proxy_config::dns, &dns::cache_size>, "names each worker remembers; 0 turns the cache off", form::plain, 0, 10 * bound::million},
   key{scope::daemon, "dns.max_ttl", at<&proxy_config::dns, &dns::max_ttl>, "answers are kept for their TTL but no longer than this", form::plain, 0, bound::week},
   key{scope::daemon, "dns.negative_ttl", at<&proxy_config::dns, &dns::negative_ttl>, "how long a failure is remembered", form::plain, 0, bound::day},
+  key{scope::daemon, "dns.search", at<&proxy_config::dns, &dns::search>, "look for names without a dot in the search domains of resolv.conf"},
 
   key{scope::daemon, "audit.output", at<&proxy_config::audit, &audit::output>, "where decisions are written as JSON lines: none, stderr or file:PATH", form::output},
   key{scope::daemon, "audit.queue_size", at<&proxy_config::audit, &audit::queue_size>, "events waiting for a slow output; beyond it they are dropped and counted", form::plain, 1, 10 * bound::million},

@@ -33,8 +33,9 @@ struct limits {
   uint64_t max_head_bytes = 64 * 1024;
   /// Most field lines in a head; cookies that came in pieces are one. Beyond it: as above.
   uint64_t max_header_fields = 256;
-  /// Most client connections at once, over all workers. Beyond it: 503 + Retry-After.
-  uint64_t max_connections = 100'000;
+  /// Most client connections at once, over all workers; 0: what the process has descriptors for.
+  /// Beyond it: 503 + Retry-After.
+  uint64_t max_connections = 0;
   /// Most connections of one client address; 0 is unbounded.
   uint64_t max_connections_per_client = 0;
   /// Idle upstream connections kept for reuse: per worker, and per origin in a worker.
@@ -49,6 +50,9 @@ struct limits {
   /// What the buffers of all connections may hold before new requests and connections get 503; 0: a
   /// quarter of the memory that the process may use.
   uint64_t memory = 0;
+  /// What a body has to move at least, in bytes a second over `timeouts.slow_body`, while it is its
+  /// sender's or its receiver's turn; 0: no matter how slow. Below it: 408, or a reset.
+  uint64_t min_body_rate = 100;
   friend bool operator==(const limits&, const limits&) = default;
 };
 
@@ -60,6 +64,7 @@ struct timeouts {
   milliseconds connect = 10s;    ///< All dial attempts for one request together.
   milliseconds response = 10min; ///< Request sent, or interim response, to the next response head.
   milliseconds idle = 15min;     ///< Longest silence of a tunnel or body, both directions together.
+  milliseconds slow_body = 60s;     ///< What `limits.min_body_rate` is measured over.
   milliseconds upstream_idle = 30s; ///< How long an unused upstream connection is kept.
   milliseconds tls_handshake = 10s; ///< With an upstream, for https:// targets.
   milliseconds udp_idle = 5min;     ///< Longest silence of a UDP association.
@@ -72,6 +77,12 @@ struct dns {
   uint64_t cache_size = 10'000;          ///< Names per worker; 0 turns the cache off.
   milliseconds max_ttl = 5min;           ///< Answers are kept for their TTL but no longer.
   milliseconds negative_ttl = 5s;        ///< How long a failure is remembered.
+  bool search = true; ///< Names without a dot are looked for in the domains of resolv.conf.
+
+  // What is no key.
+  std::string resolv_conf = "/etc/resolv.conf";
+  std::optional<std::string> local_domain; ///< LOCALDOMAIN of the environment (resolv.conf(5)).
+  std::string res_options;                 ///< RES_OPTIONS.
   friend bool operator==(const dns&, const dns&) = default;
 };
 

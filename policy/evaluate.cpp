@@ -39,6 +39,18 @@ std::optional<denial> judge_address(const rules& in_force, const target& what,
   return std::nullopt;
 }
 
+/// Step 3 for the name that a search domain made of the one that was let through.
+std::optional<denial> judge_found_name(const rules& in_force, const host& found_as, uint16_t port,
+                                       const notes& note) {
+  if (found_as.text().empty())
+    return std::nullopt;
+  auto by = in_force.denied->match(found_as, port);
+  if (!by)
+    return std::nullopt;
+  note.add("search", [&] { return found_as.text() + ": denied, " + matches(*by); });
+  return refuse(reason::denied, by);
+}
+
 /// Whether the host and the mode are decisions of their own: where limited mode takes nothing of a
 /// way in at all, the host is no matter, and a datagram's target is one thing.
 bool is_judged_apart(const rules& in_force, const target& what) noexcept {
@@ -139,20 +151,22 @@ std::vector<ip_address> known_addresses(const host& h) {
 }
 
 std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_address> addresses,
-                                trace* why) {
+                                trace* why, const host& found_as) {
   notes note{why};
+  if (auto no = judge_found_name(in_force, found_as, p.to().port, note))
+    return std::move(*no);
   // A route without addresses must not exist: an answer without any is refused like a bad one.
   if (addresses.empty())
     return refuse(reason::not_allowed_local);
   for (auto& address : addresses)
     if (auto no = judge_address(in_force, p.to(), address, note))
       return std::move(*no);
-  return route{std::move(p), std::move(addresses)};
+  return route{std::move(p), std::move(addresses), found_as};
 }
 
 std::optional<denial> judge_again(const rules& in_force, const target& what,
                                   const std::optional<ip_address>& connected, bool by_decider,
-                                  bool intercepted) {
+                                  bool intercepted, const host& found_as) {
   notes silent{nullptr};
   const rule* by = nullptr;
   if (auto no = judge_host(in_force, what, silent, by))
@@ -163,6 +177,8 @@ std::optional<denial> judge_again(const rules& in_force, const target& what,
   // Interception cannot begin in the middle of a tunnel.
   if (what.protocol == protocol::https_connect && !intercepted && must_be_read(in_force, what))
     return refuse_by_mode(reason::mitm_required);
+  if (auto no = judge_found_name(in_force, found_as, what.port, silent))
+    return no;
   return connected ? judge_address(in_force, what, *connected, silent) : std::nullopt;
 }
 

@@ -110,13 +110,17 @@ public:
   [[nodiscard]] std::span<const ip_address> addresses() const noexcept {
     return addresses_;
   } ///< Never empty.
+  /// The name that has these addresses, where it is not the one asked for; else empty.
+  [[nodiscard]] const host& found_as() const noexcept { return found_as_; }
 
 private:
-  route(permit p, std::vector<ip_address> addresses)
-    : permit_(std::move(p)), addresses_(std::move(addresses)) {}
-  friend std::variant<route, denial> vet(const rules&, permit, std::vector<ip_address>, trace*);
+  route(permit p, std::vector<ip_address> addresses, host found_as)
+    : permit_(std::move(p)), addresses_(std::move(addresses)), found_as_(std::move(found_as)) {}
+  friend std::variant<route, denial> vet(const rules&, permit, std::vector<ip_address>, trace*,
+                                         const host&);
   permit permit_;
   std::vector<ip_address> addresses_;
+  host found_as_;
 };
 
 /// Whether a literal or localhost name is one of the proxy's own listeners (step 4).
@@ -170,8 +174,11 @@ private:
 /// Judges resolved addresses: steps 4 (own listeners), 3 (denied CIDRs and literals) and 7
 /// (non-public, metadata). One refused address refuses all; no address at all is refused as
 /// not_allowed_local.
-[[nodiscard]] std::variant<route, denial>
-vet(const rules& in_force, permit p, std::vector<ip_address> addresses, trace* why = nullptr);
+/// @param found_as  The name that has them, where it is not the one that was let through (a search
+///                  domain was added): it must not be denied. Empty: the one that was.
+[[nodiscard]] std::variant<route, denial> vet(const rules& in_force, permit p,
+                                              std::vector<ip_address> addresses,
+                                              trace* why = nullptr, const host& found_as = {});
 
 /// Judges an open tunnel again under new rules: the target by name and the address it is connected
 /// to (nullopt: not known, or not connected yet). What a decider admitted goes on unless something
@@ -179,9 +186,11 @@ vet(const rules& in_force, permit p, std::vector<ip_address> addresses, trace* w
 /// @param intercepted  The tunnel's requests are read and judged one by one. One that is not must
 ///                     end in limited mode and where its host has hooks now, although a new one
 ///                     could be intercepted.
+/// @param found_as  As for `vet`.
 /// @returns the denial when it must be closed.
 [[nodiscard]] std::optional<denial> judge_again(const rules& in_force, const target& what,
                                                 const std::optional<ip_address>& connected,
-                                                bool by_decider, bool intercepted = false);
+                                                bool by_decider, bool intercepted = false,
+                                                const host& found_as = {});
 
 } // namespace proxy::policy

@@ -143,9 +143,12 @@ labels read_labels(std::string& name) noexcept {
   return found;
 }
 
-void drop_root_dot(std::string& name) {
-  if (name.ends_with('.'))
+/// @returns whether there was one.
+bool drop_root_dot(std::string& name) {
+  auto rooted = name.ends_with('.');
+  if (rooted)
     name.pop_back();
+  return rooted;
 }
 
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
@@ -167,7 +170,7 @@ caf::expected<host> host::parse(std::string_view text) {
   host result;
   auto& name = result.text_;
   name = text;
-  drop_root_dot(name);
+  result.rooted_ = drop_root_dot(name);
   auto found = read_labels(name);
   if (found.ace || (found.fault && !is_ascii(text))) {
     if (std::ranges::any_of(text, is_control))
@@ -176,7 +179,7 @@ caf::expected<host> host::parse(std::string_view text) {
     if (!mapped)
       return std::move(mapped.error());
     name = std::move(*mapped);
-    drop_root_dot(name); // an ideographic full stop has become one
+    result.rooted_ |= drop_root_dot(name); // an ideographic full stop has become one
     found = read_labels(name);
   }
   if (found.fault)

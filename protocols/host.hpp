@@ -34,10 +34,15 @@ public:
   [[nodiscard]] const std::string& scope() const noexcept { return scope_; }
   /// `localhost` or a name below it.
   [[nodiscard]] bool is_localhost() const noexcept;
+  /// It was written with a dot at its end: the whole name, to which no search domain is added.
+  [[nodiscard]] bool is_rooted() const noexcept { return rooted_; }
   /// The text as it stands in a URL or Host field: v6 literals in brackets.
   [[nodiscard]] std::string in_url() const;
 
-  friend bool operator==(const host&, const host&) = default;
+  /// With or without the dot at the end it is the same host.
+  friend bool operator==(const host& a, const host& b) noexcept {
+    return a.text_ == b.text_ && a.ip_ == b.ip_ && a.scope_ == b.scope_;
+  }
 
 private:
   [[nodiscard]] static caf::expected<host> parse_v6(std::string_view text);
@@ -45,6 +50,7 @@ private:
   std::string text_;
   std::optional<ip_address> ip_;
   std::string scope_;
+  bool rooted_ = false;
 };
 
 /// `host[:port]` (RFC 3986 §3.2 without userinfo).

@@ -143,14 +143,14 @@ task<reply> show_explanation(connection& c, const request& req, const std::strin
   auto what = parse_question(q);
   if (!what)
     co_return ok(to_json(explain_fault(*c.shard.policy->rules, q, what.error())));
-  caf::expected<std::vector<ip_address>> found{std::vector<ip_address>{}};
+  caf::expected<dns_answer> found{dns_answer{}};
   auto name = name_to_resolve(*c.shard.policy->rules, what->target);
   if (!name.empty()) {
     auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
     auto answer =
       co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v, name);
     if (answer)
-      found = std::move(answer->addresses);
+      found = std::move(*answer);
     else if (code_of(answer.error()) == errc::cancelled)
       found = caf::make_error(errc::dns_timeout, name);
     else

@@ -41,7 +41,14 @@ started_child start_child(const child_command& what) {
   started_child out;
   // It inherits the limits of this moment. We leave no core file meanwhile: see `protect_process`.
   auto ours = set_core_limit(what.core_limit);
+  // A lower limit closes nothing; what wants a descriptor meanwhile is told as if there were none.
+  rlimit files{};
+  auto lower = what.descriptor_limit != 0 && ::getrlimit(RLIMIT_NOFILE, &files) == 0;
+  if (lower)
+    set_descriptor_limit(what.descriptor_limit);
   out.error = ::posix_spawnp(&out.pid, argv[0], nullptr, &attributes, argv.data(), envp.data());
+  if (lower)
+    set_descriptor_limit(files.rlim_cur);
   (void)set_core_limit(ours);
   ::posix_spawnattr_destroy(&attributes);
   if (out.error != 0) {

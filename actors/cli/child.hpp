@@ -15,6 +15,7 @@ struct child_command {
   std::vector<std::string> environment; ///< `name=value`
   sigset_t mask;                        ///< Signals it starts with blocked.
   rlim_t core_limit = RLIM_INFINITY;    ///< Its soft limit on core files, below the hard one.
+  rlim_t descriptor_limit = 0;          ///< The same on file descriptors; 0: ours.
 };
 
 /// A started process, or the exit code that says why there is none (126, 127).

@@ -51,9 +51,9 @@ explanation answer(const snapshot& policy, const question& q, const canned_answe
   auto what = parse_question(q);
   if (!what)
     return explain_fault(*policy.rules, q, what.error());
-  caf::expected<std::vector<ip_address>> found{std::vector<ip_address>{}};
+  caf::expected<dns_answer> found{dns_answer{}};
   if (auto name = name_to_resolve(*policy.rules, what->target); !name.empty())
-    found = canned.empty() ? look_up(*policy.config, name) : canned.find(name);
+    found = canned.empty() ? look_up(*policy.config, name) : canned.find(name, *policy.config);
   return explain(policy, *what, found);
 }
 

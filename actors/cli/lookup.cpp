@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "actors/resolver.hpp"
+#include "actors/search_domains.hpp"
 #include "protocols/host.hpp"
 
 namespace proxy::cli {
@@ -29,19 +30,18 @@ std::vector<std::string> split(const std::string& text, char separator) {
 
 } // namespace
 
-caf::expected<std::vector<ip_address>> look_up(const config::proxy_config& config,
-                                               const std::string& name) {
+caf::expected<dns_answer> look_up(const config::proxy_config& config, const std::string& name) {
   system_config settings;
   caf::actor_system system{settings};
   event_loop loop{system};
-  caf::expected<std::vector<ip_address>> found{caf::make_error(errc::dns_timeout, name)};
+  caf::expected<dns_answer> found{caf::make_error(errc::dns_timeout, name)};
   auto asked = spawn_pinned(loop, resolver, std::make_shared<const config::proxy_config>(config));
   std::thread runner{[&] { loop.run(); }};
   {
     caf::scoped_actor self{system};
     // The resolver keeps the deadline; this one is for a resolver that died.
     self->request(asked, config.timeouts.dns + std::chrono::seconds{1}, atom::resolve_v, name)
-      .receive([&](dns_answer& answer) { found = std::move(answer.addresses); },
+      .receive([&](dns_answer& answer) { found = std::move(answer); },
                [&](caf::error& why) {
                  if (code_of(why) != errc::system) // not a failure of messaging
                    found = std::move(why);
@@ -73,11 +73,18 @@ caf::expected<canned_answers> canned_answers::parse(const std::vector<std::strin
   return out;
 }
 
-caf::expected<std::vector<ip_address>> canned_answers::find(const std::string& name) const {
-  auto at = answers_.find(name);
-  if (at == answers_.end())
-    return caf::make_error(errc::dns_error, name + " is not listed by --resolve");
-  return at->second;
+caf::expected<dns_answer> canned_answers::find(const std::string& name,
+                                               const config::proxy_config& config) const {
+  auto whole = name.ends_with('.');
+  auto written = name.substr(0, name.size() - (whole ? 1 : 0));
+  std::vector<std::string> candidates{written};
+  if (!whole && answers_.find(written) == answers_.end()) // what is given goes before what may be
+    candidates = names_to_try(system_search_domains(config.dns), written);
+  for (const auto& candidate : candidates)
+    if (auto at = answers_.find(candidate); at != answers_.end())
+      return dns_answer{.addresses = at->second,
+                        .found_as = candidate == written ? host{} : *host::parse(candidate)};
+  return caf::make_error(errc::dns_error, written + " is not listed by --resolve");
 }
 
 } // namespace proxy::cli

@@ -5,16 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "actors/messages.hpp"
 #include "config/proxy_config.hpp"
-#include "protocols/ip_address.hpp"
 
 namespace proxy::cli {
 
 /// Asks the name servers of a configuration, as the proxy would. Blocks.
 /// @param name  Normalised.
-/// @returns addresses (never empty), errc::dns_error or errc::dns_timeout.
-[[nodiscard]] caf::expected<std::vector<ip_address>> look_up(const config::proxy_config& config,
-                                                             const std::string& name);
+/// @returns an answer, errc::dns_error or errc::dns_timeout.
+[[nodiscard]] caf::expected<dns_answer> look_up(const config::proxy_config& config,
+                                                const std::string& name);
 
 /// Answers that are given beforehand, by normalised name.
 class canned_answers {
@@ -25,8 +25,10 @@ public:
 
   [[nodiscard]] bool empty() const noexcept { return answers_.empty(); }
 
+  /// Search domains are added as for a look-up.
   /// @returns errc::dns_error for a name that is not listed.
-  [[nodiscard]] caf::expected<std::vector<ip_address>> find(const std::string& name) const;
+  [[nodiscard]] caf::expected<dns_answer> find(const std::string& name,
+                                               const config::proxy_config& config) const;
 
 private:
   std::map<std::string, std::vector<ip_address>> answers_;

@@ -39,6 +39,9 @@ int complain(const std::string& what) {
 struct inherited {
   sigset_t mask;     ///< Signals that were blocked.
   rlim_t core_limit; ///< The soft limit on core files.
+  /// The soft limit on descriptors, where ours is higher: programs that close all of them suffer
+  /// from a high one.
+  rlim_t descriptor_limit = 0;
 };
 
 /// Who the clients of a proxy are that lives as long as one command: nobody knows this password
@@ -61,7 +64,7 @@ int run_child(std::vector<std::string> command, const std::string& url,
   auto ours = child_variables(url, config);
   auto hidden = hidden_from_clients(config);
   child_command what{std::move(command), merged_environment(environ, ours, hidden), before.mask,
-                     before.core_limit};
+                     before.core_limit, before.descriptor_limit};
   wipe_environment(hidden); // a command with more rights than ours might look
   auto child = start_child(what);
   if (child.pid < 0) {
@@ -113,7 +116,7 @@ int run_attached(config::sources sources, const std::string& user, std::vector<s
 }
 
 /// Behind a proxy that lives as long as the command.
-int run_alone(config::sources sources, std::vector<std::string> command, const inherited& before) {
+int run_alone(config::sources sources, std::vector<std::string> command, inherited before) {
   sources.instead_of_users = make_user();
   sources.made_environment = true;
   sources.sets.push_back(R"(proxy_url="http://127.0.0.1:0")");
@@ -121,7 +124,7 @@ int run_alone(config::sources sources, std::vector<std::string> command, const i
   sources.sets.push_back(R"(network_proxy.admin_url="")");
   if (!sources.log_level)
     sources.log_level = "warn"; // stderr is the command's; the summary names the refusals
-  auto files = raise_descriptor_limit();
+  before.descriptor_limit = raise_descriptor_limit();
   auto started = network_proxy::start(std::move(sources));
   if (auto* failure = std::get_if<start_failure>(&started)) {
     print_problems(failure->problems, false);
@@ -131,8 +134,6 @@ int run_alone(config::sources sources, std::vector<std::string> command, const i
   auto address = proxy.http_address();
   if (!address)
     return complain("the configuration says enabled = false");
-  // The higher limit is for the proxy: programs that close all descriptors suffer from it.
-  set_descriptor_limit(files);
   auto config = proxy.config();
   auto url = "http://" + *address;
   if (auto wrong = log_in(url, *config, ""); !wrong.empty())

@@ -6,6 +6,9 @@ namespace proxy {
 
 namespace {
 
+/// Streams that are begun before others of the loop have their turn.
+constexpr int streams_per_turn = 16;
+
 /// A connection for one stream, to which the requests of its client belong as before.
 void spawn_stream(connection& c, http2::stream& of) {
   caf::actor_config cfg{&c.shard.loop};
@@ -44,10 +47,16 @@ task<> serve_streams(connection& c) {
   c.logins = std::make_shared<login_connections>(c.shard.pool);
   for (auto patient = true;;) {
     auto& session = c.link->session();
-    while (auto* opened = session.accept()) {
+    auto in_a_row = 0;
+    while (auto* opened = in_a_row < streams_per_turn ? session.accept() : nullptr) {
       spawn_stream(c, *opened);
       // The next CONNECT is judged anew, which streams of this one would not be.
       c.draining |= c.refused != nullptr;
+      ++in_a_row;
+    }
+    if (in_a_row == streams_per_turn) {
+      co_await c.wakes.next_turn();
+      continue;
     }
     if (c.draining && !session.is_draining()) {
       session.drain();

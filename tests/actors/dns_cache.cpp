@@ -10,13 +10,13 @@ namespace {
 
 constexpr steady_time start{1h};
 
-dns_result address(std::string_view text) { return std::vector{*ip_address::parse(text)}; }
+dns_result address(std::string_view text) { return dns_answer{{*ip_address::parse(text)}}; }
 
 std::string known(dns_cache& cache, const std::string& name, steady_time now = start) {
   auto* found = cache.find(name, now);
   if (!found)
     return "unknown";
-  return *found ? (**found).at(0).str() : to_string(code_of(found->error()));
+  return *found ? (**found).addresses.at(0).str() : to_string(code_of(found->error()));
 }
 
 } // namespace

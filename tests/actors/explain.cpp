@@ -60,7 +60,7 @@ snapshot behind_proxies(const policy::rules& rules) {
 
 /// The whole way, with an answer of the name server given beforehand.
 explanation explained(const snapshot& in_force, const question& q,
-                      caf::expected<std::vector<ip_address>> found) {
+                      caf::expected<dns_answer> found) {
   auto what = parse_question(q);
   if (!what)
     return explain_fault(*in_force.rules, q, what.error());
@@ -68,11 +68,11 @@ explanation explained(const snapshot& in_force, const question& q,
 }
 
 explanation explained(const policy::rules& rules, const question& q,
-                      caf::expected<std::vector<ip_address>> found = std::vector<ip_address>{}) {
+                      caf::expected<dns_answer> found = dns_answer{}) {
   return explained(snapshot_of(rules), q, std::move(found));
 }
 
-std::vector<ip_address> addresses(std::string_view text) { return {*ip_address::parse(text)}; }
+dns_answer addresses(std::string_view text) { return {{*ip_address::parse(text)}}; }
 
 } // namespace
 

@@ -82,7 +82,9 @@ CAF_TEST(a name that does not exist or has no address is an error that is kept f
     return {dns::reply(q, q.name == "missing.example" ? dns::no_such_name : 0u)};
   };
   for (const std::string name : {"missing.example", "empty.example"}) {
-    auto cause = "dns_error: " + name + ": no such name, or it has no address";
+    auto cause = "dns_error: " + name +
+                 (name == "missing.example" ? ": no such name (NXDOMAIN)"
+                                            : ": the name has no address (NODATA)");
     CAF_CHECK_EQUAL(resolve(name), cause);
     CAF_CHECK_EQUAL(resolve(name), cause);
     CAF_CHECK_EQUAL(server.count(name), 1u);
@@ -97,7 +99,10 @@ CAF_TEST(a server that fails is an error that is not kept) {
     return {dns::reply(q, q.name == "broken.example" ? dns::server_failure : dns::refused)};
   };
   for (const std::string name : {"broken.example", "refused.example"}) {
-    CAF_CHECK_EQUAL(resolve(name).substr(0, 9), "dns_error");
+    auto cause = "dns_error: " + name +
+                 (name == "broken.example" ? ": the name server failed (SERVFAIL)"
+                                           : ": the name server refused to answer (REFUSED)");
+    CAF_CHECK_EQUAL(resolve(name), cause);
     auto before = server.count(name);
     CAF_CHECK(before > 0);
     CAF_CHECK_EQUAL(resolve(name).substr(0, 9), "dns_error");
@@ -130,8 +135,9 @@ CAF_TEST(a server that is silent is a timeout that is remembered for a moment) {
   start();
   script = [](const dns_question&) -> packets { return {}; };
   auto begin = std::chrono::steady_clock::now();
-  CAF_CHECK_EQUAL(resolve("one.example"),
-                  "dns_timeout: one.example: no name server answered in time");
+  CAF_CHECK_EQUAL(
+    resolve("one.example"),
+    "dns_timeout: one.example: no name server answered in time (timeouts.dns = 100ms)");
   auto took = std::chrono::steady_clock::now() - begin;
   CAF_CHECK(took >= 50ms && took < 1s);
   auto before = server.asked.size();
@@ -329,6 +335,122 @@ CAF_TEST(without servers of its own the system answers or fails in time) {
   start();
   auto answer = resolve("name.invalid"); // never exists (RFC 6761 §6.4)
   CAF_CHECK_EQUAL(answer.substr(0, 4), "dns_");
+}
+
+CAF_TEST(a name that only ends in localhost is asked of the servers) {
+  CAF_CHECK_EQUAL(resolve("mylocalhost"), "192.0.2.1");
+  CAF_CHECK_EQUAL(resolve("notlocalhost.example"), "192.0.2.1");
+  CAF_CHECK_EQUAL(resolve("xlocalhost"), "192.0.2.1");
+  CAF_CHECK_EQUAL(server.count("mylocalhost", type_a), 1u);
+}
+
+CAF_TEST(where no server is the answer says so) {
+  settings.dns.servers = {"127.0.0.1:1"};
+  settings.timeouts.dns = 5s;
+  start();
+  CAF_CHECK_EQUAL(resolve("one.example"),
+                  "dns_error: one.example: no name server can be reached: 127.0.0.1:1");
+}
+
+namespace {
+
+/// Gives an address to these names alone; `broken…` fails, `refused…` is refused, `empty…` has
+/// none.
+auto knows(std::vector<std::string> names) {
+  return [names = std::move(names)](const dns_question& q) -> packets {
+    if (std::find(names.begin(), names.end(), q.name) != names.end())
+      return resolver_fixture::good_script(q);
+    auto code = q.name.find(".broken") != std::string::npos    ? dns::server_failure
+                : q.name.find(".refused") != std::string::npos ? dns::refused
+                : q.name.find(".empty") != std::string::npos   ? 0u
+                                                               : dns::no_such_name;
+    return {dns::reply(q, code)};
+  };
+}
+
+} // namespace
+
+CAF_TEST(a name without a dot is looked for in the search domains) {
+  struct row {
+    std::string domains, options, name;
+    std::vector<std::string> known;
+    std::string answer;
+  };
+  settings.dns.search = true;
+  for (auto& [domains, options, name, known, answer] : std::vector<row>{
+         {"a.test b.test", "", "svc", {"svc.a.test", "svc"}, "192.0.2.1 as svc.a.test"},
+         {"a.test b.test", "", "svc", {"svc.b.test", "svc"}, "192.0.2.1 as svc.b.test"},
+         {"a.test b.test", "", "svc", {"svc"}, "192.0.2.1"},
+         {"a.test", "ndots:5", "svc", {"svc.a.test"}, "192.0.2.1 as svc.a.test"},
+         {"a.test", "ndots:0", "svc", {"svc.a.test", "svc"}, "192.0.2.1"},
+         {"a.test", "ndots:0", "svc", {"svc.a.test"}, "192.0.2.1 as svc.a.test"},
+         // The root in the list is the name as it stands, in its turn.
+         {". a.test", "", "svc", {"svc.a.test", "svc"}, "192.0.2.1"},
+         // A domain without an answer leaves the next one to be tried, and so does a failure.
+         {"empty.test b.test", "", "svc", {"svc.b.test"}, "192.0.2.1 as svc.b.test"},
+         {"broken.test b.test", "", "svc", {"svc.b.test"}, "192.0.2.1 as svc.b.test"},
+         // Other trouble leaves only the name as it was written.
+         {"refused.test b.test", "", "svc", {"svc.b.test", "svc"}, "192.0.2.1"},
+         // With a dot, or a dot at its end, a name is whole.
+         {"a.test",
+          "ndots:5",
+          "svc.x",
+          {"svc.x.a.test"},
+          "dns_error: svc.x: no such name (NXDOMAIN)"},
+         {"a.test", "", "svc.", {"svc.a.test"}, "dns_error: svc: no such name (NXDOMAIN)"},
+         {"a.test b.test",
+          "",
+          "svc",
+          {},
+          "dns_error: svc: no such name (NXDOMAIN); looked for svc.a.test, svc.b.test, svc"},
+         {"a.test", "no-tld-query", "svc", {"svc"}, "dns_error: svc: no such name (NXDOMAIN)"},
+         {"empty.test",
+          "",
+          "svc",
+          {},
+          "dns_error: svc: the name has no address (NODATA); looked for svc.empty.test, svc"},
+         {"broken.test",
+          "",
+          "svc",
+          {},
+          "dns_error: svc: the name server failed (SERVFAIL); looked for svc.broken.test, svc"},
+         {"localhost", "", "svc", {}, "dns_error: svc: no such name (NXDOMAIN)"},
+       }) {
+    settings.dns.local_domain = domains;
+    settings.dns.res_options = options;
+    settings.dns.negative_ttl = 0ms;
+    settings.dns.cache_size = 0;
+    script = knows(known);
+    start();
+    CAF_MESSAGE(name << " in " << domains << ' ' << options);
+    CAF_CHECK_EQUAL(resolve(name), answer);
+  }
+}
+
+CAF_TEST(what a search domain made of a name is kept with it) {
+  settings.dns.search = true;
+  settings.dns.local_domain = "a.test";
+  script = knows({"svc.a.test"});
+  start();
+  CAF_CHECK_EQUAL(resolve("svc"), "192.0.2.1 as svc.a.test");
+  CAF_CHECK_EQUAL(resolve("svc"), "192.0.2.1 (cached) as svc.a.test");
+  CAF_CHECK_EQUAL(server.count("svc.a.test", type_a), 1u);
+  CAF_CHECK_EQUAL(server.count("svc"), 0u);
+}
+
+CAF_TEST(search domains follow the file) {
+  auto path = "/tmp/resolver-test-" + std::to_string(::getpid()) + ".conf";
+  auto write = [&](const std::string& text) { std::ofstream{path} << text; };
+  write("nameserver 192.0.2.53\nsearch a.test\n");
+  settings.dns.search = true;
+  settings.dns.resolv_conf = path;
+  script = knows({"svc.a.test", "svc.longer.test"});
+  start();
+  CAF_CHECK_EQUAL(resolve("svc"), "192.0.2.1 as svc.a.test");
+  write("search longer.test\n");
+  CAF_CHECK(run_until([&] { return resolve("svc") == "192.0.2.1 as svc.longer.test"; }));
+  ::unlink(path.c_str());
+  CAF_CHECK(run_until([&] { return resolve("svc").find("as ") == std::string::npos; }));
 }
 
 CAF_TEST(a resolver that ends answers those who wait) {

@@ -39,6 +39,8 @@ inline std::string describe(const pending& got) {
   std::string text;
   for (const auto& each : answer->addresses)
     text += (text.empty() ? "" : " ") + each.str();
+  if (!answer->found_as.text().empty())
+    text += " as " + answer->found_as.text();
   return text + (answer->cached ? " (cached)" : "");
 }
 
@@ -49,6 +51,7 @@ struct resolver_fixture : loop_fixture {
       server(loop, [this](const dns_question& q) { return script(q); }) {
     settings.dns.servers = {server.address()};
     settings.dns.hosts_file = "";
+    settings.dns.search = false; // not what this machine says
     start();
   }
   ~resolver_fixture() {

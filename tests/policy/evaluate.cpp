@@ -413,6 +413,24 @@ CAF_TEST(an open tunnel is closed when new rules refuse it) {
   CAF_CHECK_EQUAL(again(off, "1.1.1.1", true), "proxy_disabled");
 }
 
+CAF_TEST(a name that a search domain was added to must not be denied as the whole) {
+  auto in_force = allowing({"svc"}, {"*.bad.test", "svc.half.test:81"});
+  auto found_as = [&](std::string_view name, uint16_t port = 80) {
+    auto judged = evaluate(in_force, get("svc", port));
+    return said(
+      vet(in_force, std::get<permit>(judged), ips({"1.1.1.1"}), nullptr, unbox(host::parse(name))));
+  };
+  CAF_CHECK_EQUAL(found_as("svc.good.test"), "allow");
+  CAF_CHECK_EQUAL(found_as("svc.bad.test"), "denied");
+  CAF_CHECK_EQUAL(found_as("svc.half.test"), "allow");
+  CAF_CHECK_EQUAL(found_as("svc.half.test", 81), "denied");
+  // Its tunnel ends when such a rule comes.
+  auto whole = unbox(host::parse("svc.bad.test"));
+  auto address = std::optional{ips({"1.1.1.1"})[0]};
+  CAF_CHECK(judge_again(in_force, get("svc"), address, false, false, whole));
+  CAF_CHECK(!judge_again(allowing({"svc"}), get("svc"), address, false, false, whole));
+}
+
 CAF_TEST(every step passed is told and the last one says what decided) {
   auto steps = [](const rules& in_force, const target& what, const texts& answers = {}) {
     trace why;

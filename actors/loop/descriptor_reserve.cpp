@@ -1,0 +1,31 @@
+#include "actors/loop/descriptor_reserve.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace proxy {
+
+descriptor_reserve::~descriptor_reserve() {
+  for (auto fd : held_)
+    ::close(fd);
+}
+
+void descriptor_reserve::hold(size_t count) {
+  count_ = count;
+  while (held_.size() < count_) {
+    auto fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+      return;
+    held_.push_back(fd);
+  }
+}
+
+bool descriptor_reserve::give_up() noexcept {
+  if (held_.empty())
+    return false;
+  ::close(held_.back());
+  held_.pop_back();
+  return true;
+}
+
+} // namespace proxy
