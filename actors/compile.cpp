@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "actors/sockaddr.hpp"
+#include "config/home.hpp"
 #include "policy/remedy.hpp"
 #include "tls/client.hpp"
 
@@ -35,6 +36,13 @@ std::string environment(const config::sources& from, const char* name) {
     return from.getenv(name).value_or("");
   const auto* value = std::getenv(name);
   return value ? value : "";
+}
+
+std::vector<std::string> paths_of(const std::vector<tls::named_trust>& named) {
+  std::vector<std::string> out;
+  for (const auto& each : named)
+    out.push_back(each.path);
+  return out;
 }
 
 policy::proxy_environment proxy_variables(const config::sources& from) {
@@ -77,7 +85,10 @@ tls::authority_ptr find_ca(const config::proxy_config& config, missing_ca missin
                                            : tls::authority::load(paths, now);
   if (found)
     return std::move(*found);
-  problems.push_back(problem_of("mitm", context_of(found.error())));
+  auto problem = problem_of("mitm", context_of(found.error()));
+  if (code_of(found.error()) == errc::system) // it cannot be written there
+    problem.hint = "CODEX_HOME says where the CA is kept";
+  problems.push_back(std::move(problem));
   return nullptr;
 }
 
@@ -189,8 +200,9 @@ std::optional<draft> compile(config::proxy_config config, const config::sources&
     from.before_secrets(); // the CA has a key
   out.ca = find_ca(config, missing, problems);
   out.identities = load_identities(config, from, problems);
-  auto trust = tls::client_context::make(
-    {environment(from, "SSL_CERT_FILE"), environment(from, "SSL_CERT_DIR"), out.ca});
+  auto trust = tls::client_context::make({environment(from, "SSL_CERT_FILE"),
+                                          environment(from, "SSL_CERT_DIR"), out.ca,
+                                          paths_of(named_trust(from))});
   if (!trust)
     problems.push_back(problem_of("", context_of(trust.error())));
   if (has_error(problems))
@@ -248,7 +260,21 @@ tls::ca_paths ca_paths_of(const config::proxy_config& config) {
           or_default(config.mitm.ca_key_path, "ca.key")};
 }
 
+std::vector<tls::named_trust> named_trust(const config::sources& from) {
+  std::vector<tls::named_trust> out;
+  for (auto name : tls::trust_variables()) {
+    std::string variable{name};
+    auto path = environment(from, variable.c_str());
+    // Some take a word instead ("false").
+    if (path.find('/') != std::string::npos)
+      out.push_back({std::move(variable), std::move(path), std::nullopt});
+  }
+  return out;
+}
+
 tls::bundle_paths bundle_paths_of(const config::proxy_config& config) {
+  if (config.codex_home.empty())
+    return {};
   auto folder = config.codex_home + "/proxy/";
   return {folder + "ca-bundle.pem", folder + "ca-bundle.p12", folder + "wgetrc"};
 }
@@ -260,6 +286,8 @@ void write_trust_bundle(const config::proxy_config& config, const config::source
     p.level = config::problem::severity::warning;
     problems.push_back(std::move(p));
   };
+  if (config.codex_home.empty())
+    return warn("no trust bundle for clients: " + std::string{config::no_home});
   auto sources = tls::bundle_sources::usual(environment(from, "SSL_CERT_FILE"),
                                             environment(from, "SSL_CERT_DIR"));
   auto written = tls::write_bundle(bundle_paths_of(config), sources, ca);

@@ -40,7 +40,11 @@ enum class missing_ca : uint8_t { make, ignore };
 /// Where the CA of a configuration is kept.
 [[nodiscard]] tls::ca_paths ca_paths_of(const config::proxy_config& config);
 
-/// Where clients find whom to trust, in `$CODEX_HOME/proxy`.
+/// What the environment says that tools trust, beside SSL_CERT_FILE and SSL_CERT_DIR: what a client
+/// trusts without us, we trust for it.
+[[nodiscard]] std::vector<tls::named_trust> named_trust(const config::sources& from);
+
+/// Where clients find whom to trust, in `$CODEX_HOME/proxy`; all "" when there is no such place.
 [[nodiscard]] tls::bundle_paths bundle_paths_of(const config::proxy_config& config);
 
 /// Writes the trust bundle of a CA: with the roots of the platform and those that the environment

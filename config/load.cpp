@@ -1,9 +1,9 @@
 #include "config/load.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "config/address.hpp"
+#include "config/home.hpp"
 #include "config/hooks.hpp"
 #include "config/settings.hpp"
 #include "config/text.hpp"
@@ -14,35 +14,19 @@ namespace proxy::config {
 
 namespace {
 
-using environment = std::function<std::optional<std::string>(const std::string&)>;
-
-std::optional<std::string> process_environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value ? std::optional<std::string>{value} : std::nullopt;
-}
-
-std::string find_home(const sources& from, const environment& env) {
-  if (!from.codex_home.empty())
-    return from.codex_home;
-  if (auto home = env("CODEX_HOME"); home && !home->empty())
-    return *home;
-  auto home = env("HOME");
-  return home && !home->empty() ? *home + "/.codex" : std::string{};
-}
-
 /// The steps of a load, in the order of `run`; they share what they find out.
 class loading {
 public:
   loading(const sources& from, bool check_patterns)
-    : from_(from), check_patterns_(check_patterns),
-      env_(from.getenv ? from.getenv : environment{process_environment}),
-      home_(find_home(from, env_)) {}
+    : from_(from), check_patterns_(check_patterns), env_(environment_of(from)),
+      home_(codex_home(from)) {}
 
   loaded run() {
     layers_ = read_layers(from_, home_, out_);
-    std::vector<std::string> files;
-    for (const auto& file : {std::vector{from_.managed_file, home_ + "/config.toml"}, from_.files})
-      files.insert(files.end(), file.begin(), file.end());
+    std::vector<std::string> files{from_.managed_file};
+    if (!home_.empty())
+      files.push_back(home_ + "/config.toml");
+    files.insert(files.end(), from_.files.begin(), from_.files.end());
     // A layer that does not parse may be the one that selects the layout: what it hides cannot be
     // judged.
     if (!out_.failed())
@@ -239,6 +223,9 @@ private:
     const auto& config = effective_.config;
     if (!config.mitm_hooks.empty() && !config.mitm.enabled)
       fail("mitm_hooks", "network.mitm_hooks requires network.mitm = true");
+    const auto& mitm = config.mitm;
+    if (mitm.enabled && home_.empty() && (mitm.ca_cert_path.empty() || mitm.ca_key_path.empty()))
+      fail("mitm.enabled", "no place for the CA and its key: " + std::string{no_home});
   }
 
   void check_unused() {

@@ -1,7 +1,12 @@
 #pragma once
 
 #include <caf/expected.hpp>
+#include <chrono>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 #include "protocols/error.hpp"
@@ -19,6 +24,18 @@ struct bundle_paths {
 /// What opens the trust store; Java's own default, and no secret: it holds certificates only.
 inline constexpr const char* java_store_password = "changeit";
 
+/// Variables by which users tell tools whom to trust, beside SSL_CERT_FILE and SSL_CERT_DIR: each
+/// names a file, or a folder.
+[[nodiscard]] std::span<const std::string_view> trust_variables() noexcept;
+
+/// A file or folder of certificates that a variable names.
+struct named_trust {
+  std::string variable;
+  std::string path;
+  /// What opens it, when it is a trust store of Java.
+  std::optional<std::string> java_password{};
+};
+
 /// Where the certificates come from.
 struct bundle_sources {
   /// The platform's: the first of the files that exists, and all folders that exist.
@@ -26,6 +43,9 @@ struct bundle_sources {
   std::vector<std::string> root_folders;
   std::string cert_file; ///< `SSL_CERT_FILE`, "" for none.
   std::string cert_dir;  ///< `SSL_CERT_DIR`, folders separated by ':', "" for none.
+  /// What else the user trusts. Unlike a bad SSL_CERT_FILE, what cannot be read is left out: it
+  /// concerns the tool of that variable alone.
+  std::vector<named_trust> named{};
 
   /// Those of this platform and these of the user.
   [[nodiscard]] static bundle_sources usual(std::string cert_file, std::string cert_dir);
@@ -46,5 +66,29 @@ struct bundle_report {
 ///          symlink or no regular file is in the way; errc::system when a file cannot be written.
 [[nodiscard]] caf::expected<bundle_report>
 write_bundle(const bundle_paths& paths, const bundle_sources& from, const authority& own);
+
+/// The files of one user's clients: those of `usual` when the user trusts no more than the platform
+/// does; else files beside them whose names tell their content (`ca-bundle-0123456789abcdef.pem`),
+/// so that users, and proxies, do not take each other's away. Those that nobody has asked for in
+/// `bundle_age_limit` are removed.
+struct user_bundle {
+  bundle_paths paths;
+  bundle_report report;
+};
+
+inline constexpr std::chrono::days bundle_age_limit{30};
+
+/// @param ca  The certificate of our CA, PEM: whoever starts a client need not be able to read the
+///            key.
+/// @returns errc::invalid_config when that is no certificate; else as `write_bundle`.
+[[nodiscard]] caf::expected<user_bundle>
+write_user_bundle(const bundle_paths& usual, const bundle_sources& from, std::string_view ca);
+
+/// Writes a file for clients, in the folder of `beside`, under a name that tells its content:
+/// `stem-0123456789abcdef.suffix`. @returns its path.
+[[nodiscard]] caf::expected<std::string> write_client_file(const std::string& beside,
+                                                           std::string_view stem,
+                                                           std::string_view suffix,
+                                                           const std::string& content, mode_t mode);
 
 } // namespace proxy::tls

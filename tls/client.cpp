@@ -36,6 +36,9 @@ caf::error load(ssl_ctx_st* context, const trust& from) {
   if (!from.cert_dir.empty() && SSL_CTX_load_verify_dir(context, from.cert_dir.c_str()) != 1)
     return caf::make_error(errc::invalid_config,
                            "cannot read SSL_CERT_DIR " + from.cert_dir + ": " + last_error());
+  for (const auto& path : from.more)
+    if (SSL_CTX_load_verify_file(context, path.c_str()) != 1)
+      SSL_CTX_load_verify_dir(context, path.c_str()); // of no folder it makes nothing
   ERR_clear_error();
   return caf::none;
 }

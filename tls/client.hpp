@@ -24,6 +24,8 @@ struct trust {
   std::string cert_dir;  ///< `SSL_CERT_DIR`, "" for none.
   /// Never trusted, even if it is among the others: our own CA vouches for us and for nobody else.
   authority_ptr excluded = nullptr;
+  /// Files and folders that other variables name; those that cannot be read are passed over.
+  std::vector<std::string> more{};
 };
 
 /// A certificate for upstreams that ask who we are, and its key. Immutable, shared between threads.

@@ -151,8 +151,9 @@ caf::error make_folder_of(const std::string& path) {
   fs::path made;
   for (const auto& part : folder) {
     made /= part;
-    if (::mkdir(made.c_str(), 0700) != 0 && errno != EEXIST && !fs::is_directory(made, code))
-      return failed("failed to create", made.string(), errno);
+    auto error = ::mkdir(made.c_str(), 0700) == 0 ? 0 : errno; // the question below has its own
+    if (error != 0 && error != EEXIST && !fs::is_directory(made, code))
+      return failed("failed to create", made.string(), error);
   }
   return fs::is_directory(folder, code) ? caf::none
                                         : failed("failed to create", folder.string(), ENOTDIR);

@@ -1,5 +1,6 @@
 #include "tls/java_store.hpp"
 
+#include <openssl/err.h>
 #include <openssl/pkcs12.h>
 
 namespace proxy::tls {
@@ -78,6 +79,103 @@ caf::expected<std::string> java_store_of(std::span<const certificate_ptr> truste
   std::string encoded{reinterpret_cast<const char*>(bytes), static_cast<size_t>(size)};
   OPENSSL_free(bytes);
   return encoded;
+}
+
+namespace {
+
+/// Reads big-endian numbers and what they count off bytes; a length beyond the end stops it.
+class jks_reader {
+public:
+  explicit jks_reader(std::string_view bytes) : rest_(bytes) {}
+
+  [[nodiscard]] bool failed() const noexcept { return failed_; }
+
+  uint32_t number(size_t bytes) {
+    uint32_t out = 0;
+    for (auto c : take(bytes))
+      out = out << 8 | static_cast<unsigned char>(c);
+    return out;
+  }
+  std::string_view take(size_t count) {
+    failed_ = failed_ || count > rest_.size();
+    if (failed_)
+      return {};
+    auto out = rest_.substr(0, count);
+    rest_.remove_prefix(count);
+    return out;
+  }
+
+private:
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
+constexpr std::string_view jks_magic{"\xfe\xed\xfe\xed", 4};
+
+caf::error no_store(std::string words) {
+  ERR_clear_error();
+  return caf::make_error(errc::invalid_config, std::move(words));
+}
+
+/// One certificate of a JKS; null when it is none.
+certificate_ptr jks_certificate(jks_reader& in, uint32_t version) {
+  if (version == 2)
+    in.take(in.number(2)); // "X.509"
+  auto der = in.take(in.number(4));
+  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+  return certificate_ptr{in.failed() ? nullptr
+                                     : d2i_X509(nullptr, &at, static_cast<long>(der.size()))};
+}
+
+caf::expected<std::vector<certificate_ptr>> read_jks(std::string_view bytes) {
+  jks_reader in{bytes};
+  in.take(jks_magic.size());
+  auto version = in.number(4);
+  auto count = in.number(4);
+  std::vector<certificate_ptr> out;
+  // Each takes bytes, so that a large count ends with them.
+  for (uint32_t i = 0; i < count && !in.failed(); ++i) {
+    auto tag = in.number(4);
+    in.take(in.number(2)); // alias
+    in.take(8);            // date
+    if (tag == 2) {
+      if (auto certificate = jks_certificate(in, version))
+        out.push_back(std::move(certificate));
+      continue;
+    }
+    in.take(in.number(4)); // a private key
+    for (auto chain = in.number(4); chain > 0 && !in.failed(); --chain)
+      (void)jks_certificate(in, version);
+  }
+  if (in.failed())
+    return no_store("it is damaged");
+  ERR_clear_error();
+  return out;
+}
+
+} // namespace
+
+caf::expected<std::vector<certificate_ptr>> read_java_store(std::string_view bytes,
+                                                            const char* password) {
+  if (bytes.starts_with(jks_magic))
+    return read_jks(bytes);
+  const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
+  std::unique_ptr<PKCS12, freed_by<PKCS12_free>> store{
+    d2i_PKCS12(nullptr, &at, static_cast<long>(bytes.size()))};
+  if (!store)
+    return no_store("it is neither PKCS #12 nor JKS");
+  EVP_PKEY* key = nullptr;
+  X509* own = nullptr;
+  STACK_OF(X509)* all = nullptr;
+  if (PKCS12_parse(store.get(), password, &key, &own, &all) != 1)
+    return no_store("it cannot be opened: " + last_error());
+  EVP_PKEY_free(key);
+  X509_free(own);
+  std::vector<certificate_ptr> out;
+  while (all && sk_X509_num(all) > 0)
+    out.emplace_back(sk_X509_shift(all));
+  sk_X509_free(all);
+  return out;
 }
 
 } // namespace proxy::tls

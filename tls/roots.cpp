@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 
 #include "tls/files.hpp"
+#include "tls/java_store.hpp"
 
 namespace proxy::tls {
 
@@ -113,8 +114,8 @@ std::string first_file(const std::vector<std::string>& paths) {
   return found == paths.end() ? "" : *found;
 }
 
-root_set::root_set(const authority& own, std::string ours) : own_(own), ours_(std::move(ours)) {
-  seen_.insert(digest_of(own.certificate()));
+root_set::root_set(X509& own, std::string ours) : own_(own), ours_(std::move(ours)) {
+  seen_.insert(digest_of(own));
 }
 
 size_t root_set::add_pem(std::string_view text, std::string_view from) {
@@ -207,9 +208,31 @@ void root_set::add_platform(const platform_roots& from) {
       add_folder(folder, max_platform_entries);
 }
 
+void root_set::add_path(const std::string& path, std::string_view what) {
+  if (is_folder(path))
+    return add_folder(path, max_platform_entries);
+  if (auto err = add_file(path, what))
+    note(context_of(err));
+}
+
+void root_set::add_java_store(const std::string& path, std::string_view what,
+                              const std::string& password) {
+  auto called = std::string{what} + " " + path;
+  auto bytes = read_file(path, what, {max_root_file_bytes, false, true});
+  if (!bytes)
+    return note(context_of(bytes.error()));
+  if (!*bytes)
+    return note(called + " does not exist");
+  auto found = read_java_store(**bytes, password.c_str());
+  if (!found)
+    return note(called + ": " + context_of(found.error()));
+  for (auto& certificate : *found)
+    add(std::move(certificate));
+}
+
 void root_set::finish() {
-  X509_up_ref(&own_.certificate());
-  certificates_.emplace_back(&own_.certificate());
+  X509_up_ref(&own_);
+  certificates_.emplace_back(&own_);
 }
 
 void root_set::add(certificate_ptr certificate) {

@@ -35,7 +35,8 @@ class root_set {
 public:
   /// @param own   Our CA, which comes last and counts once, wherever else it stands.
   /// @param ours  The bundle we write: as a source it would only bring back what it was made of.
-  root_set(const authority& own, std::string ours);
+  ///              "" for none.
+  root_set(X509& own, std::string ours);
 
   /// Adds the blocks CERTIFICATE and TRUSTED CERTIFICATE, the latter unless they are not trusted
   /// for servers, in PEM. Other text is passed over.
@@ -50,6 +51,10 @@ public:
   void add_folder(const std::string& path, size_t max_entries);
   /// Adds those of the platform; their absence is no error.
   void add_platform(const platform_roots& from);
+  /// Adds those in a file or folder; what cannot be read, or holds none, becomes a note.
+  void add_path(const std::string& path, std::string_view what);
+  /// Adds those in a trust store of Java; one that cannot be read becomes a note.
+  void add_java_store(const std::string& path, std::string_view what, const std::string& password);
   /// Adds our CA.
   void finish();
 
@@ -66,7 +71,7 @@ private:
   void note(std::string text);
   [[nodiscard]] bool is_ours(const std::string& path) const;
 
-  const authority& own_;
+  X509& own_;
   std::string ours_;
   std::unordered_set<std::string> seen_;    ///< SHA-256 of each encoding.
   std::unordered_set<std::string> folders_; ///< Those read, links resolved.

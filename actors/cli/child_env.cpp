@@ -8,7 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 
-#include "actors/compile.hpp"
+#include "actors/cli/dial.hpp"
+#include "actors/cli/java_options.hpp"
+#include "actors/cli/shell.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/ip_address.hpp"
 
@@ -24,9 +26,18 @@ enum class means : uint8_t {
   yes,
   one,
   bundle,
-  authority,
+  own_bundle, ///< Only where the user names one: other versions of the tool refuse to know it.
+  added,
   java,
-  wget
+  java_after, ///< Only where what the user has there would overrule it.
+  wget,
+  apt,
+  ssh,
+  cloud_type,
+  cloud_host,
+  cloud_port,
+  cloud_user,
+  cloud_password
 };
 
 struct row {
@@ -56,11 +67,9 @@ constexpr row rows[] = {
   {"no_proxy", means::direct},
   {"YARN_HTTP_PROXY", means::proxy},
   {"YARN_HTTPS_PROXY", means::proxy},
-  {"npm_config_http_proxy", means::proxy},
   {"npm_config_https_proxy", means::proxy},
   {"npm_config_proxy", means::proxy},
   {"npm_config_noproxy", means::direct},
-  {"NPM_CONFIG_HTTP_PROXY", means::proxy},
   {"NPM_CONFIG_HTTPS_PROXY", means::proxy},
   {"NPM_CONFIG_PROXY", means::proxy},
   {"NPM_CONFIG_NOPROXY", means::direct},
@@ -74,24 +83,40 @@ constexpr row rows[] = {
   {"grpc_proxy", means::proxy},
   {"ELECTRON_GET_USE_PROXY", means::yes},
   {"NODE_USE_ENV_PROXY", means::one},
+  {"CLOUDSDK_PROXY_TYPE", means::cloud_type},
+  {"CLOUDSDK_PROXY_ADDRESS", means::cloud_host},
+  {"CLOUDSDK_PROXY_PORT", means::cloud_port},
+  {"CLOUDSDK_PROXY_USERNAME", means::cloud_user},
+  {"CLOUDSDK_PROXY_PASSWORD", means::cloud_password},
+  {"JAVA_TOOL_OPTIONS", means::java},
+  {"JDK_JAVA_OPTIONS", means::java_after},
+  {"_JAVA_OPTIONS", means::java_after},
+  {"MAVEN_OPTS", means::java_after},
+  {"GRADLE_OPTS", means::java_after},
+  {"SBT_OPTS", means::java_after},
+  {"APT_CONFIG", means::apt},
+  {"GIT_SSH_COMMAND", means::ssh},
 };
 
 // Set where the proxy intercepts. A bundle takes the place of what the tool trusts, so it holds the
-// platform's roots too; where the tool adds to its own, our CA is enough.
+// platform's roots and the user's too; where the tool adds to its own, our CA and the user's are
+// enough.
 constexpr row trust_rows[] = {
   {"SSL_CERT_FILE", means::bundle},
   {"CODEX_CA_CERTIFICATE", means::bundle},
   {"CURL_CA_BUNDLE", means::bundle},
   {"REQUESTS_CA_BUNDLE", means::bundle},
   {"GIT_SSL_CAINFO", means::bundle},
-  {"NODE_EXTRA_CA_CERTS", means::authority},
+  {"NODE_EXTRA_CA_CERTS", means::added},
   {"npm_config_cafile", means::bundle},
   {"NPM_CONFIG_CAFILE", means::bundle},
-  {"YARN_HTTPS_CA_FILE_PATH", means::bundle},
+  {"YARN_HTTPS_CA_FILE_PATH", means::own_bundle}, // Yarn 4; 2 and 3 end with an error
+  {"YARN_CA_FILE_PATH", means::own_bundle},       // Yarn 2 and 3
   {"PIP_CERT", means::bundle},
+  {"UV_SYSTEM_CERTS", means::yes}, // SSL_CERT_FILE goes before it
   {"CONDA_SSL_VERIFY", means::bundle},
   {"CARGO_HTTP_CAINFO", means::bundle},
-  {"DENO_CERT", means::authority},
+  {"DENO_CERT", means::added},
   {"BUNDLE_SSL_CA_CERT", means::bundle},
   {"PERL_LWP_SSL_CA_FILE", means::bundle},
   {"AWS_CA_BUNDLE", means::bundle},
@@ -99,7 +124,8 @@ constexpr row trust_rows[] = {
   {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", means::bundle},
   {"NIX_SSL_CERT_FILE", means::bundle},
   {"HEX_CACERTS_PATH", means::bundle},
-  {"JAVA_TOOL_OPTIONS", means::java},
+  {"HTTPLIB2_CA_CERTS", means::own_bundle},
+  {"HTTPS_CA_FILE", means::own_bundle},
   {"WGETRC", means::wget},
 };
 
@@ -108,14 +134,6 @@ constexpr size_t min_secret = 8;
 
 /// Only forms that all implementations read alike; more would let traffic past the policy.
 constexpr std::string_view reached_directly = "localhost,127.0.0.1,::1";
-
-/// In single quotes, for a POSIX shell.
-std::string sh_quoted(std::string_view text) {
-  std::string out = "'";
-  for (auto c : text)
-    out += c == '\'' ? std::string{"'\\''"} : std::string{c};
-  return out + '\'';
-}
 
 /// In single quotes, for fish, which knows two escapes inside them.
 std::string fish_quoted(std::string_view text) {
@@ -142,55 +160,83 @@ std::string url_encoded(std::string_view text) {
   return out;
 }
 
-/// What makes a Java program use the proxy and trust it: it reads none of the other variables.
-std::string java_options(std::string_view proxy_url, const std::string& trust_store) {
-  auto authority = proxy_url.substr(proxy_url.find("//") + 2);
-  // It has no setting for credentials that all programs read, and prints these options.
-  authority.remove_prefix(authority.rfind('@') + 1);
-  auto colon = authority.rfind(':');
-  auto host = std::string{authority.substr(0, colon)};
-  auto port = std::string{authority.substr(colon + 1)};
-  std::string out;
-  for (const auto* scheme : {"http", "https"})
-    out += "-D" + std::string{scheme} + ".proxyHost=" + host + " -D" + scheme +
-           ".proxyPort=" + port + ' ';
-  return out + "-Djavax.net.ssl.trustStore=" + trust_store +
-         " -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=" +
-         tls::java_store_password;
+/// The parts of `http://[user:password@]host:port`, as they are written there.
+struct url_parts {
+  std::string_view user, password, host, port;
+};
+
+url_parts parts_of(std::string_view url) {
+  url_parts out;
+  url.remove_prefix(url.find("//") + 2);
+  if (auto at = url.rfind('@'); at != std::string_view::npos) {
+    auto colon = std::min(url.find(':'), at);
+    out.user = url.substr(0, colon);
+    out.password = url.substr(std::min(colon + 1, at), at - std::min(colon + 1, at));
+    url.remove_prefix(at + 1);
+  }
+  auto colon = url.rfind(':');
+  out.host = url.substr(0, colon);
+  out.port = url.substr(colon + 1);
+  return out;
 }
 
-/// Whether the user has settings for Wget, which ours would hide.
-bool has_own_wgetrc() {
-  if (std::getenv("WGETRC"))
-    return true;
-  const auto* home = std::getenv("HOME");
-  return home && ::access((std::string{home} + "/.wgetrc").c_str(), F_OK) == 0;
+/// The user's own ssh command, and nothing where it is one of ours: that is made anew.
+bool has_own_ssh(const config::environment& env) {
+  auto command = env("GIT_SSH_COMMAND").value_or("");
+  return (!command.empty() && !is_ssh_through(command)) || !env("GIT_SSH").value_or("").empty();
+}
+
+/// For a `.env` file: its readers agree on single quotes, and where a value has those itself, on
+/// double ones.
+std::string dotenv_quoted(std::string_view text) {
+  if (shell_word(text) == text || text.empty())
+    return std::string{text};
+  if (text.find('\'') == std::string_view::npos)
+    return shell_quoted(text);
+  std::string out = "\"";
+  for (auto c : text) {
+    if (c == '"' || c == '\\' || c == '$' || c == '`')
+      out += '\\';
+    out += c;
+  }
+  return out + '"';
 }
 
 } // namespace
 
 std::vector<variable> child_variables(const std::string& proxy_url,
-                                      const config::proxy_config& config) {
-  auto trusted = bundle_paths_of(config);
-  auto value_of = [&](means what) -> std::string {
-    switch (what) {
+                                      const config::proxy_config& config, const client_files& files,
+                                      const config::environment& env) {
+  auto parts = parts_of(proxy_url);
+  auto own = [&](const row& r) { return env(std::string{r.name}).value_or(""); };
+  auto value_of = [&](const row& r) -> std::optional<std::string> {
+    switch (r.value) {
       case means::proxy: return proxy_url;
       case means::direct: return std::string{reached_directly};
       case means::local_binding: return config.allow_local_binding ? "1" : "0";
       case means::yes: return "true";
       case means::one: return "1";
-      case means::bundle: return trusted.pem;
-      case means::authority: return ca_paths_of(config).certificate;
-      case means::java: return java_options(proxy_url, trusted.java_store);
-      case means::wget: return trusted.wget_file;
+      case means::bundle: return files.bundle;
+      case means::own_bundle: return own(r).empty() ? "" : files.bundle;
+      case means::added: return files.added;
+      case means::java: return java_options(own(r), proxy_url, files.java_store);
+      case means::java_after: return without_our_settings(own(r), !files.java_store.empty());
+      case means::wget: return files.wget_file;
+      case means::apt: return files.apt_file;
+      case means::ssh: return has_own_ssh(env) ? "" : files.ssh_command;
+      case means::cloud_type: return "http";
+      case means::cloud_host: return std::string{parts.host};
+      case means::cloud_port: return std::string{parts.port};
+      case means::cloud_user: return url_decoded(parts.user);
+      case means::cloud_password: return url_decoded(parts.password);
     }
-    return {};
+    return std::nullopt;
   };
   std::vector<variable> out;
   auto add = [&](std::span<const row> some) {
     for (const auto& r : some)
-      if (r.value != means::wget || !has_own_wgetrc())
-        out.push_back({std::string{r.name}, value_of(r.value)});
+      if (auto value = value_of(r); value && (!value->empty() || r.value == means::java_after))
+        out.push_back({std::string{r.name}, std::move(*value)});
   };
   add(rows);
   if (config.mitm.enabled)
@@ -259,11 +305,9 @@ std::string format_variables(std::span<const variable> all, env_format format) {
   std::string out;
   for (auto& v : all)
     switch (format) {
-      case env_format::sh: out += "export " + v.name + '=' + sh_quoted(v.value) + '\n'; break;
+      case env_format::sh: out += "export " + v.name + '=' + shell_quoted(v.value) + '\n'; break;
       case env_format::fish: out += "set -gx " + v.name + ' ' + fish_quoted(v.value) + '\n'; break;
-      default:
-        out += v.name + '=' + v.value + '\n';
-        break; // readers differ on quotes; our values need none
+      default: out += v.name + '=' + dotenv_quoted(v.value) + '\n'; break;
     }
   return out;
 }
@@ -271,6 +315,8 @@ std::string format_variables(std::span<const variable> all, env_format format) {
 hidden_variables hidden_from_clients(const config::proxy_config& config) {
   hidden_variables out{config.secret_variables, {}};
   out.names.emplace_back("CODEX_PROXY_ADMIN");
+  // Says whose the connections of this process are: not those of its child.
+  out.names.emplace_back("CODEX_NETWORK_PROXY_ATTRIBUTION");
   auto add_value = [&](std::string_view value) {
     // A shorter one stands in too many places by chance.
     if (value.size() >= min_secret)

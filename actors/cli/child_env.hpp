@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/cli/client_files.hpp"
 #include "config/proxy_config.hpp"
 
 namespace proxy::cli {
@@ -19,8 +20,11 @@ struct variable {
 
 /// The variables that make clients use a proxy, and with `mitm` trust what it shows them.
 /// @param proxy_url  `http://[user:password@]127.0.0.1:3128`
+/// @param env        What the client's environment would be without us: some of it is gone on with.
 [[nodiscard]] std::vector<variable> child_variables(const std::string& proxy_url,
-                                                    const config::proxy_config& config);
+                                                    const config::proxy_config& config,
+                                                    const client_files& files,
+                                                    const config::environment& env);
 
 /// Where clients on this machine reach a listener: a wildcard becomes loopback. nullopt when its
 /// port is chosen at start, or it is a unix socket.

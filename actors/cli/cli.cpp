@@ -59,8 +59,8 @@ int run_cli(std::vector<std::string> arguments) {
   app.fallthrough(); // inherited: global flags may also stand behind the subcommand
   app.footer(footer);
   add_globals(app, all.sources);
-  for (auto add : {add_serve, add_init, add_check, add_explain, add_env, add_run, add_trust,
-                   add_untrust, add_version})
+  for (auto add : {add_serve, add_init, add_check, add_explain, add_env, add_run, add_connect,
+                   add_trust, add_untrust, add_version})
     add(app, all);
   try {
     std::reverse(arguments.begin(), arguments.end()); // as the library wants them

@@ -40,6 +40,7 @@ void add_check(CLI::App& app, context& all);
 void add_explain(CLI::App& app, context& all);
 void add_env(CLI::App& app, context& all);
 void add_run(CLI::App& app, context& all);
+void add_connect(CLI::App& app, context& all);
 void add_trust(CLI::App& app, context& all);
 void add_untrust(CLI::App& app, context& all);
 void add_version(CLI::App& app, context& all);

@@ -22,8 +22,12 @@ int print_env(config::sources sources, const std::string& format, const std::str
     std::cerr << "codex-network-proxy: env: " << wrong << '\n';
     return exit_failed;
   }
-  std::cout << format_variables(child_variables(*url, *config),
-                                env_format_named(format).value_or(env_format::sh));
+  std::vector<std::string> notes;
+  auto files = make_client_files(*config, *url, config::process_environment, notes);
+  auto variables = child_variables(*url, *config, files, config::process_environment);
+  for (const auto& note : notes)
+    std::cerr << "codex-network-proxy: env: " << note << '\n';
+  std::cout << format_variables(variables, env_format_named(format).value_or(env_format::sh));
   return exit_ok;
 }
 

@@ -7,24 +7,13 @@
 #include <iostream>
 
 #include "actors/cli/cli.hpp"
+#include "config/home.hpp"
 
 namespace proxy::cli {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-/// `$CODEX_HOME`, else `~/.codex`, else nothing.
-fs::path codex_home() {
-  auto value = [](const char* name) {
-    auto text = std::getenv(name);
-    return std::string{text ? text : ""};
-  };
-  if (auto home = value("CODEX_HOME"); !home.empty())
-    return home;
-  auto home = value("HOME");
-  return home.empty() ? fs::path{} : fs::path{home} / ".codex";
-}
 
 int complain(const fs::path& path, const std::string& why) {
   std::cerr << "codex-network-proxy: cannot make " << path.string() << ": " << why << '\n';
@@ -55,9 +44,9 @@ int write_config(const fs::path& path) {
 }
 
 int init(bool with_config) {
-  auto home = codex_home();
+  fs::path home = config::codex_home(config::process_environment);
   if (home.empty()) {
-    std::cerr << "codex-network-proxy: neither CODEX_HOME nor HOME is set\n";
+    std::cerr << "codex-network-proxy: " << config::no_home << '\n';
     return exit_failed;
   }
   auto folder = home / "proxy";

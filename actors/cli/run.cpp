@@ -1,5 +1,4 @@
 #include <openssl/rand.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -8,13 +7,15 @@
 #include <cstring>
 #include <iostream>
 
+#include "actors/cli/attached_summary.hpp"
 #include "actors/cli/child.hpp"
 #include "actors/cli/child_env.hpp"
 #include "actors/cli/cli.hpp"
+#include "actors/cli/dial.hpp"
 #include "actors/cli/signals.hpp"
 #include "actors/cli/summary.hpp"
 #include "actors/network_proxy.hpp"
-#include "actors/sockaddr.hpp"
+#include "config/home.hpp"
 
 namespace proxy::cli {
 
@@ -59,9 +60,14 @@ config::socks_user make_user() {
 }
 
 /// Runs the command to its end with `url` as its proxy. @returns its exit code.
+/// @param alone  The proxy ends with it.
 int run_child(std::vector<std::string> command, const std::string& url,
-              const config::proxy_config& config, const inherited& before) {
-  auto ours = child_variables(url, config);
+              const config::proxy_config& config, const inherited& before, bool alone) {
+  std::vector<std::string> notes;
+  auto files = make_client_files(config, url, config::process_environment, notes);
+  auto ours = child_variables(url, config, files, config::process_environment);
+  for (const auto& note : notes)
+    std::cerr << "codex-network-proxy: run: " << note << '\n';
   auto hidden = hidden_from_clients(config);
   child_command what{std::move(command), merged_environment(environ, ours, hidden), before.mask,
                      before.core_limit, before.descriptor_limit};
@@ -70,6 +76,8 @@ int run_child(std::vector<std::string> command, const std::string& url,
   if (child.pid < 0) {
     std::cerr << "codex-network-proxy: run: " << what.arguments[0] << ": "
               << std::strerror(child.error) << '\n';
+    if (alone)
+      remove_client_files(files);
     return child.exit_code;
   }
   {
@@ -81,21 +89,9 @@ int run_child(std::vector<std::string> command, const std::string& url,
                          }};
     await_child(child.pid);
   }
+  if (alone)
+    remove_client_files(files);
   return reap_child(child.pid);
-}
-
-/// Whether somebody listens at an address.
-bool answers(const config::listen_address& at) {
-  auto ip = ip_address::parse(at.ip);
-  if (!ip)
-    return false;
-  auto name = make_sockaddr(*ip, at.port);
-  auto fd = ::socket(name.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    return false;
-  auto connected = ::connect(fd, name.get(), name.size) == 0;
-  ::close(fd);
-  return connected;
 }
 
 /// Behind the daemon of this configuration.
@@ -108,15 +104,23 @@ int run_attached(config::sources sources, const std::string& user, std::vector<s
   auto url = url_for_clients(config->http);
   if (!url)
     return complain("--attach needs a proxy_url with a port");
-  if (!answers(config->http))
+  if (!dial(config->http))
     return complain("no daemon answers at " + *url);
   if (auto wrong = log_in(*url, *config, user); !wrong.empty())
     return complain(wrong);
-  return run_child(std::move(command), *url, *config, before);
+  const auto* who = choose_user(*config, user);
+  attached_summary refused{*config, who ? who->name : ""};
+  auto code = run_child(std::move(command), *url, refused.config(), before, false);
+  std::cerr << refused.text();
+  return code;
 }
 
 /// Behind a proxy that lives as long as the command.
 int run_alone(config::sources sources, std::vector<std::string> command, inherited before) {
+  if (!config::has_configuration(sources)) {
+    (void)load_or_complain(sources); // says how to make one
+    return exit_run_failed;
+  }
   sources.instead_of_users = make_user();
   sources.made_environment = true;
   sources.sets.push_back(R"(proxy_url="http://127.0.0.1:0")");
@@ -138,7 +142,7 @@ int run_alone(config::sources sources, std::vector<std::string> command, inherit
   auto url = "http://" + *address;
   if (auto wrong = log_in(url, *config, ""); !wrong.empty())
     return complain(wrong);
-  auto code = run_child(std::move(command), url, *config, before);
+  auto code = run_child(std::move(command), url, *config, before, true);
   std::cerr << summary_of(proxy.blocked());
   return code;
 }

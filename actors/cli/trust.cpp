@@ -8,6 +8,7 @@
 #include "actors/cli/cli.hpp"
 #include "actors/cli/trust_plan.hpp"
 #include "actors/compile.hpp"
+#include "config/home.hpp"
 
 namespace proxy::cli {
 
@@ -46,31 +47,56 @@ int carry_out(const std::vector<command_line>& plan, bool dry_run) {
   return exit_ok;
 }
 
-/// The CA's certificate; made with `make` when there is none yet.
-std::optional<std::string> find_certificate(const context& all, bool make) {
-  auto config = load_or_complain(all.sources);
-  if (!config)
-    return std::nullopt;
-  auto paths = ca_paths_of(*config);
-  auto now = std::chrono::system_clock::now();
-  auto found = make ? tls::authority::load_or_make(paths, now) : tls::authority::load(paths, now);
-  if (found)
-    return paths.certificate;
-  std::cerr << "codex-network-proxy: " << context_of(found.error()) << '\n';
+/// The configuration, or that of a machine that has none: the CA has its place without one too.
+std::optional<config::proxy_config> load_or_default(const context& all) {
+  if (config::has_configuration(all.sources))
+    return load_or_complain(all.sources);
+  config::proxy_config fresh;
+  fresh.codex_home = config::codex_home(all.sources);
+  if (!fresh.codex_home.empty())
+    return fresh;
+  std::cerr << "codex-network-proxy: " << config::no_home << '\n';
   return std::nullopt;
 }
 
+/// Whether there is a CA that can be used; made with `make` when there is none yet. Else what is
+/// wrong is said.
+bool has_ca(const tls::ca_paths& paths, bool make) {
+  auto now = std::chrono::system_clock::now();
+  if (auto stored = tls::read_ca_files(paths); !make && stored && !*stored) {
+    std::cout << "# makes the CA first: " << paths.certificate << " and " << paths.key << '\n';
+    return true;
+  }
+  auto found = make ? tls::authority::load_or_make(paths, now) : tls::authority::load(paths, now);
+  if (!found)
+    std::cerr << "codex-network-proxy: " << context_of(found.error()) << '\n';
+  return static_cast<bool>(found);
+}
+
+/// What is here; says what cannot be done about it.
+trust_places look_around() {
+  auto places = find_trust_places(config::user_home(config::process_environment));
+  if (places.lacks_certutil)
+    std::cerr << "codex-network-proxy: Chromium and Firefox are left out: there is no certutil "
+                 "(package libnss3-tools)\n";
+  return places;
+}
+
 int trust(const context& all, bool dry_run) {
-  auto certificate = find_certificate(all, !dry_run);
-  return certificate ? carry_out(plan_trust(find_trust_places(), *certificate), dry_run)
-                     : exit_bad_config;
+  auto config = load_or_default(all);
+  if (!config)
+    return exit_bad_config;
+  auto paths = ca_paths_of(*config);
+  if (!has_ca(paths, !dry_run))
+    return exit_bad_config;
+  return carry_out(plan_trust(look_around(), paths.certificate), dry_run);
 }
 
 int untrust(const context& all, bool dry_run) {
-  auto config = load_or_complain(all.sources);
+  auto config = load_or_default(all);
   if (!config)
     return exit_bad_config;
-  return carry_out(plan_untrust(find_trust_places(), ca_paths_of(*config).certificate), dry_run);
+  return carry_out(plan_untrust(look_around(), ca_paths_of(*config).certificate), dry_run);
 }
 
 void add(CLI::App& app, context& all, const char* name, const char* what,

@@ -7,11 +7,13 @@
 #include <filesystem>
 #include <string_view>
 
-#include "protocols/ascii.hpp"
+#include "actors/cli/shell.hpp"
 
 namespace proxy::cli {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 /// What the CA is called in every store.
 constexpr const char* entry_name = "codex-network-proxy";
@@ -19,6 +21,9 @@ constexpr const char* debian_file = "/usr/local/share/ca-certificates/codex-netw
 constexpr const char* debian_link = "/etc/ssl/certs/codex-network-proxy.pem";
 constexpr const char* debian_java_hook = "/etc/ca-certificates/update.d/jks-keystore";
 constexpr const char* fedora_file = "/etc/pki/ca-trust/source/anchors/codex-network-proxy.pem";
+constexpr std::string_view chromium_names[] = {
+  "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+  "chrome",   "microsoft-edge",   "brave-browser"};
 constexpr const char* system_keychain = "/Library/Keychains/System.keychain";
 
 bool is_in_path(std::string_view program) {
@@ -35,14 +40,46 @@ bool is_in_path(std::string_view program) {
   return false;
 }
 
-bool is_plain(char c) {
-  return ascii::is_alpha(c) || ascii::is_digit(c) ||
-         std::string_view{"-_./:,=@%+"}.find(c) != std::string_view::npos;
+bool has_database(const fs::path& folder) {
+  std::error_code unknown;
+  return fs::exists(folder / "cert9.db", unknown);
+}
+
+/// The databases below a folder of profiles, in the order of their names.
+void add_profiles(std::vector<std::string>& to, const fs::path& folder) {
+  constexpr size_t most = 64;
+  std::vector<std::string> found;
+  std::error_code failed;
+  for (fs::directory_iterator at{folder, failed}, end; !failed && at != end; at.increment(failed))
+    if (found.size() < most && has_database(at->path()))
+      found.push_back(at->path().string());
+  std::ranges::sort(found);
+  std::ranges::move(found, std::back_inserter(to));
+}
+
+void find_nss(trust_places& out, const fs::path& home) {
+  for (const auto* place :
+       {".pki/nssdb", ".local/share/pki/nssdb", "snap/chromium/current/.pki/nssdb"})
+    if (has_database(home / place))
+      out.nss_databases.push_back((home / place).string());
+  auto has_chromium =
+    std::ranges::any_of(chromium_names, [](auto name) { return is_in_path(name); });
+  // It makes none before it needs one, and then looks in the first place first.
+  if (has_chromium && out.nss_databases.empty())
+    out.new_nss_database = (home / ".pki/nssdb").string();
+  for (const auto* place :
+       {".mozilla/firefox", ".config/mozilla/firefox", "snap/firefox/common/.mozilla/firefox"})
+    add_profiles(out.nss_databases, home / place);
+  if (is_in_path("certutil"))
+    return;
+  out.lacks_certutil = !out.nss_databases.empty() || !out.new_nss_database.empty();
+  out.nss_databases.clear();
+  out.new_nss_database.clear();
 }
 
 } // namespace
 
-trust_places find_trust_places() {
+trust_places find_trust_places(const std::string& home) {
   trust_places out;
 #ifdef __APPLE__
   out.stores.push_back(trust_store::macos);
@@ -53,13 +90,8 @@ trust_places find_trust_places() {
     out.java_hook = debian_java_hook;
   if (is_in_path("update-ca-trust"))
     out.stores.push_back(trust_store::fedora);
-  const auto* home = std::getenv("HOME");
-  if (home && is_in_path("certutil")) {
-    auto database = std::string{home} + "/.pki/nssdb";
-    std::error_code none;
-    if (std::filesystem::exists(database + "/cert9.db", none))
-      out.nss_database = database;
-  }
+  if (!home.empty())
+    find_nss(out, home);
   return out;
 }
 
@@ -81,9 +113,15 @@ std::vector<command_line> plan_trust(const trust_places& places, const std::stri
                        system_keychain, certificate});
         break;
     }
-  if (!places.nss_database.empty())
-    out.push_back({"certutil", "-d", "sql:" + places.nss_database, "-A", "-t", "C,,", "-n",
-                   entry_name, "-i", certificate});
+  auto databases = places.nss_databases;
+  if (const auto& path = places.new_nss_database; !path.empty()) {
+    out.push_back({"install", "-d", "-m", "0700", path});
+    out.push_back({"certutil", "-d", "sql:" + path, "-N", "--empty-password"});
+    databases.push_back(path);
+  }
+  for (const auto& path : databases)
+    out.push_back(
+      {"certutil", "-d", "sql:" + path, "-A", "-t", "C,,", "-n", entry_name, "-i", certificate});
   return out;
 }
 
@@ -107,25 +145,21 @@ std::vector<command_line> plan_untrust(const trust_places& places, const std::st
         out.push_back({"security", "remove-trusted-cert", "-d", certificate});
         break;
     }
-  if (!places.nss_database.empty())
-    out.push_back({"certutil", "-d", "sql:" + places.nss_database, "-D", "-n", entry_name});
+  for (const auto& path : places.nss_databases) {
+    auto database = "certutil -d " + shell_word("sql:" + path);
+    auto name = std::string{" -n "} + entry_name;
+    // It takes a name that is not there for a failure.
+    out.push_back(
+      {"sh", "-c",
+       database + " -L" + name + " >/dev/null 2>&1 || exit 0; exec " + database + " -D" + name});
+  }
   return out;
 }
 
 std::string shell_line(const command_line& command) {
   std::string out;
-  for (const auto& word : command) {
-    if (!out.empty())
-      out += ' ';
-    if (!word.empty() && std::ranges::all_of(word, is_plain)) {
-      out += word;
-      continue;
-    }
-    out += '\'';
-    for (auto c : word)
-      out += c == '\'' ? std::string{"'\\''"} : std::string{c};
-    out += '\'';
-  }
+  for (const auto& word : command)
+    out += (out.empty() ? "" : " ") + shell_word(word);
   return out;
 }
 

@@ -16,12 +16,19 @@ enum class trust_store : uint8_t {
 /// What a machine has.
 struct trust_places {
   std::vector<trust_store> stores;
-  std::string nss_database; ///< Of the user (Chromium, Firefox packages), "" for none.
-  std::string java_hook;    ///< Debian's program that keeps Java's store, "" for none.
+  std::string java_hook; ///< Debian's program that keeps Java's store, "" for none.
+  /// The user's NSS databases, which certutil(1) changes: Chromium's, and one for each profile of
+  /// Firefox. None of these programs asks the system's store.
+  std::vector<std::string> nss_databases{};
+  /// Where Chromium looks for one although there is none yet; "" when it need not be made.
+  std::string new_nss_database{};
+  /// There are such databases, or browsers, and no certutil.
+  bool lacks_certutil = false;
 };
 
-/// Looks around: which programs are there, and whether the user has an NSS database and certutil.
-[[nodiscard]] trust_places find_trust_places();
+/// Looks around: which programs are there, and what the user has.
+/// @param home  The user's; "" for none.
+[[nodiscard]] trust_places find_trust_places(const std::string& home);
 
 /// A command and its arguments.
 using command_line = std::vector<std::string>;

@@ -22,29 +22,40 @@ CAF_TEST(each store has its commands and the way back) {
     std::string trust, untrust;
   };
   for (const auto& [places, trust, untrust] : std::initializer_list<row>{
-         {{{trust_store::debian}, "", ""},
+         {{{trust_store::debian}, ""},
           "install -D -m 0644 /h/ca.pem /usr/local/share/ca-certificates/codex-network-proxy.crt\n"
           "update-ca-certificates --fresh\n",
           "rm -f /usr/local/share/ca-certificates/codex-network-proxy.crt\n"
           "update-ca-certificates --fresh\n"},
-         {{{trust_store::debian}, "", "/etc/hook"},
+         {{{trust_store::debian}, "/etc/hook"},
           "install -D -m 0644 /h/ca.pem /usr/local/share/ca-certificates/codex-network-proxy.crt\n"
           "update-ca-certificates --fresh\n",
           "rm -f /usr/local/share/ca-certificates/codex-network-proxy.crt\n"
           "update-ca-certificates --fresh\n"
           "sh -c 'echo -/etc/ssl/certs/codex-network-proxy.pem | /etc/hook'\n"},
-         {{{trust_store::fedora}, "", ""},
+         {{{trust_store::fedora}, ""},
           "install -D -m 0644 /h/ca.pem /etc/pki/ca-trust/source/anchors/codex-network-proxy.pem\n"
           "update-ca-trust extract\n",
           "rm -f /etc/pki/ca-trust/source/anchors/codex-network-proxy.pem\n"
           "update-ca-trust extract\n"},
-         {{{trust_store::macos}, "", ""},
+         {{{trust_store::macos}, ""},
           "security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain "
           "/h/ca.pem\n",
           "security remove-trusted-cert -d /h/ca.pem\n"},
-         {{{}, "/h/.pki/nssdb", ""},
+         {{{}, "", {"/h/.pki/nssdb", "/h/fire fox/x.default"}},
+          "certutil -d sql:/h/.pki/nssdb -A -t C,, -n codex-network-proxy -i /h/ca.pem\n"
+          "certutil -d 'sql:/h/fire fox/x.default' -A -t C,, -n codex-network-proxy -i /h/ca.pem\n",
+          "sh -c 'certutil -d sql:/h/.pki/nssdb -L -n codex-network-proxy >/dev/null 2>&1 || exit "
+          "0; "
+          "exec certutil -d sql:/h/.pki/nssdb -D -n codex-network-proxy'\n"
+          "sh -c 'certutil -d '\\''sql:/h/fire fox/x.default'\\'' -L -n codex-network-proxy "
+          ">/dev/null 2>&1 || exit 0; exec certutil -d '\\''sql:/h/fire fox/x.default'\\'' -D -n "
+          "codex-network-proxy'\n"},
+         {{{}, "", {}, "/h/.pki/nssdb"},
+          "install -d -m 0700 /h/.pki/nssdb\n"
+          "certutil -d sql:/h/.pki/nssdb -N --empty-password\n"
           "certutil -d sql:/h/.pki/nssdb -A -t C,, -n codex-network-proxy -i /h/ca.pem\n",
-          "certutil -d sql:/h/.pki/nssdb -D -n codex-network-proxy\n"},
+          ""},
          {{}, "", ""},
        }) {
     CAF_CHECK_EQUAL(lines(plan_trust(places, "/h/ca.pem")), trust);

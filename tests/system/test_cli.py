@@ -203,3 +203,36 @@ class RunTest(CliTest):
         proxy = self.prepare(allow=["127.0.0.1"], network={"proxy_url": f"http://127.0.0.1:{port}"}).start()
         done = self.ask("run", "--attach", "--", "sh", "-c", "echo $HTTP_PROXY", config=proxy.config_file)
         self.assertEqual(done.stdout.strip(), f"http://127.0.0.1:{port}")
+
+    def attached(self, *command, admin, code=0, **daemon):
+        port = free_port()
+        proxy = self.prepare(allow=["allowed.test"], network={"proxy_url": f"http://127.0.0.1:{port}"},
+                             daemon={"admin_url": admin, **daemon}, env={"P": "password", "TOKEN": "a-long-admin-token"}).start()
+        proxy.get("http://before.example/")
+        self.ask("run", "--attach", "--", "curl", "-s", "http://warm.example/", config=proxy.config_file,
+                 env=clean_env(CODEX_HOME=self.tmp, P="password"))
+        return self.ask("run", "--attach", "--", *command, config=proxy.config_file, code=code,
+                        env=clean_env(CODEX_HOME=self.tmp, P="password", TOKEN="a-long-admin-token"))
+
+    def test_attach_tells_what_the_daemon_refused_meanwhile(self):
+        command = ["sh", "-c", "curl -s http://refused.example/ http://refused.example/ http://other.example/; exit 7"]
+        for name, admin, daemon in (("tcp", f"http://127.0.0.1:{free_port()}", {}),
+                                    ("unix", f"unix://{self.tmp}/admin", {}),
+                                    ("token", f"http://127.0.0.1:{free_port()}", {"admin_token_env": "TOKEN"}),
+                                    ("users", f"http://127.0.0.1:{free_port()}", {"socks_users": {"bob": "env:P"}})):
+            with self.subTest(name):
+                told = self.attached(*command, admin=admin, code=7, **daemon).stderr
+                self.assertIn("3 requests were refused", told)
+                self.assertIn("2 x GET refused.example:80 not_allowed", told)
+                self.assertIn("1 x GET other.example:80 not_allowed", told)
+                self.assertNotIn("before.example", told)
+                self.assertNotIn("warm.example", told)
+                self.assertEqual("for all its clients" in told, name != "users", told)
+
+    def test_attach_says_why_there_is_no_summary(self):
+        told = self.attached("true", admin="").stderr
+        self.assertIn("no summary of what was refused: the admin API is off", told)
+        told = self.attached("true", admin="http://127.0.0.1:0").stderr
+        self.assertIn("admin_url is chosen at start", told)
+        told = self.attached("true", admin=f"http://127.0.0.1:{free_port()}").stderr
+        self.assertEqual(told, "")

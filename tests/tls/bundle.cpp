@@ -6,6 +6,7 @@
 
 #include "tests/tls/conversation.hpp"
 #include "tls/certificate.hpp"
+#include "tls/java_store.hpp"
 #include "tls/roots.hpp"
 
 using namespace proxy;
@@ -136,6 +137,59 @@ CAF_TEST(a bundle is not a source of itself) {
     sources.cert_dir = folder / "home/proxy";
     CAF_CHECK_EQUAL(bundle(), ca->pem());
   }
+}
+
+CAF_TEST(a user who trusts more has files of their own) {
+  write(folder / "roots.pem", a);
+  sources.root_files = {folder / "roots.pem"};
+  auto made = [&] { return unbox(write_user_bundle(paths, sources, ca->pem())); };
+  // No more than the platform: what everybody has, and nothing is written.
+  CAF_CHECK_EQUAL(made().paths.pem, paths.pem);
+  CAF_CHECK(!std::filesystem::exists(folder / "home/proxy"));
+  sources.named = {{"PIP_CERT", folder / "gone.pem"}, {"CURL_CA_BUNDLE", folder / "roots.pem"}};
+  auto same = made();
+  CAF_CHECK_EQUAL(same.paths.pem, paths.pem);
+  CAF_REQUIRE_EQUAL(same.report.notes.size(), 1u);
+  CAF_CHECK(contains(same.report.notes[0], "PIP_CERT"));
+  write(folder / "corp.pem", b + "-----BEGIN X-----\nsecret\n-----END X-----\n");
+  std::filesystem::create_directories(folder / "more");
+  write(folder / "more/1", c);
+  sources.named = {{"NODE_EXTRA_CA_CERTS", folder / "corp.pem"},
+                   {"REQUESTS_CA_BUNDLE", folder / "more"}};
+  auto own = made();
+  CAF_CHECK(contains(own.paths.pem, folder / "home/proxy/ca-bundle-"));
+  CAF_CHECK_EQUAL(content_of(own.paths.pem), a + b + c + ca->pem());
+  CAF_CHECK_EQUAL(mode_of(own.paths.pem), 0644u);
+  CAF_CHECK_EQUAL(mode_of(own.paths.java_store), 0644u);
+  CAF_CHECK(!std::filesystem::exists(paths.pem));
+  // Equal content, equal name; and a client of that client finds the same.
+  CAF_CHECK_EQUAL(made().paths.pem, own.paths.pem);
+  sources.named.clear();
+  sources.cert_file = own.paths.pem;
+  CAF_CHECK_EQUAL(made().paths.pem, own.paths.pem);
+  sources.cert_file = folder / "gone.pem";
+  CAF_CHECK_EQUAL(error_of(write_user_bundle(paths, sources, ca->pem())), errc::invalid_config);
+  CAF_CHECK_EQUAL(error_of(write_user_bundle(paths, sources, "no PEM")), errc::invalid_config);
+}
+
+CAF_TEST(what no client has asked for in a month goes) {
+  auto put = [&](const std::string& name, std::chrono::days age) {
+    write(folder / name, "x");
+    std::filesystem::last_write_time(folder / name,
+                                     std::filesystem::file_time_type::clock::now() - age);
+  };
+  put("ca-bundle-0123456789abcdef.pem", std::chrono::days{31});
+  put("apt-0123456789abcdef.conf", std::chrono::days{29});
+  put("ca-bundle-0123456789abcdeg.pem", std::chrono::days{31}); // not ours
+  put("ca-bundle.pem", std::chrono::days{31});
+  auto made = unbox(write_client_file(folder / "apt.conf", "apt", "conf", "content", 0600));
+  CAF_CHECK(contains(made, folder / "apt-"));
+  CAF_CHECK_EQUAL(content_of(made), "content");
+  CAF_CHECK_EQUAL(mode_of(made), 0600u);
+  CAF_CHECK(!std::filesystem::exists(folder / "ca-bundle-0123456789abcdef.pem"));
+  for (const auto* name :
+       {"apt-0123456789abcdef.conf", "ca-bundle-0123456789abcdeg.pem", "ca-bundle.pem"})
+    CAF_CHECK(std::filesystem::exists(folder / name));
 }
 
 CAF_TEST(what stands there already is left alone) {
@@ -287,6 +341,46 @@ CAF_TEST(the trust store holds the same certificates) {
   std::filesystem::remove(folder / "home/proxy/ca-bundle.p12");
   (void)bundle();
   CAF_CHECK_EQUAL(mode_of(folder / "home/proxy/ca-bundle.p12"), 0u);
+}
+
+CAF_TEST(a trust store of the user is read whatever its form) {
+  write(folder / "roots.pem", a + b);
+  sources.root_files = {folder / "roots.pem"};
+  (void)bundle();
+  auto encoded = content_of(paths.java_store);
+  CAF_CHECK_EQUAL(unbox(read_java_store(encoded, java_store_password)).size(), 3u);
+  for (size_t size = 0; size < encoded.size(); size += 97)
+    CAF_CHECK_EQUAL(error_of(read_java_store(encoded.substr(0, size), java_store_password)),
+                    errc::invalid_config);
+  CAF_CHECK_EQUAL(error_of(read_java_store(encoded, "wrong")), errc::invalid_config);
+  // JKS: magic, version, count; tag, alias, date, kind, certificate; a digest.
+  auto root = root_called("jks");
+  unsigned char* der = nullptr;
+  auto size = i2d_X509(root.get(), &der);
+  std::string certificate{reinterpret_cast<const char*>(der), static_cast<size_t>(size)};
+  OPENSSL_free(der);
+  auto number = [](size_t value, int bytes) {
+    std::string out;
+    for (auto i = bytes - 1; i >= 0; --i)
+      out += static_cast<char>(value >> (8 * i) & 255);
+    return out;
+  };
+  auto one = number(5, 2) + "X.509" + number(certificate.size(), 4) + certificate;
+  auto jks = "\xfe\xed\xfe\xed" + number(2, 4) + number(2, 4) + number(1, 4) + number(1, 2) + "k" +
+             number(0, 8) + number(3, 4) + "key" + number(1, 4) + one + number(2, 4) +
+             number(1, 2) + "t" + number(0, 8) + one;
+  auto found = unbox(read_java_store(jks + std::string(20, 'd'), "any"));
+  CAF_REQUIRE_EQUAL(found.size(), 1u);
+  CAF_CHECK_EQUAL(pem_of(*found[0]), pem_of(*root));
+  for (size_t length = 4; length < jks.size(); ++length)
+    CAF_CHECK_EQUAL(error_of(read_java_store(jks.substr(0, length), "any")), errc::invalid_config);
+  auto many = jks;
+  many.replace(8, 4, "\xff\xff\xff\xff");
+  CAF_CHECK_EQUAL(error_of(read_java_store(many, "any")), errc::invalid_config);
+  write(folder / "own.jks", jks);
+  sources.named = {{"JAVA", folder / "own.jks", "any"}, {"JAVA", folder / "roots.pem", "any"}};
+  CAF_CHECK_EQUAL(bundle(), a + b + pem_of(*root) + ca->pem());
+  CAF_CHECK(has_note("neither PKCS #12 nor JKS"));
 }
 
 CAF_TEST(Java takes the trust store where there is Java) {

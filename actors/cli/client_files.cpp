@@ -1,0 +1,251 @@
+#include "actors/cli/client_files.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "actors/cli/java_options.hpp"
+#include "actors/cli/shell.hpp"
+#include "actors/compile.hpp"
+#include "protocols/ascii.hpp"
+#include "tls/files.hpp"
+
+namespace proxy::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t for_readers = 0644;
+constexpr mode_t for_owner = 0600;
+constexpr size_t max_settings_bytes = 256 * 1024;
+/// Where root's clients that have given up root's rights find what is below no home.
+constexpr const char* public_folder = "/run/codex-network-proxy";
+const std::string wget_line = "\nca_certificate = ";
+constexpr std::string_view ssh_start = "ssh -o ";
+constexpr std::string_view ssh_end = " connect %h %p'";
+
+std::string value(const config::environment& env, const char* name) {
+  return env(name).value_or("");
+}
+
+/// Where the files of `make_client_files` are.
+std::string folder_of_ours(const config::proxy_config& config) {
+  return config.codex_home + "/proxy/";
+}
+
+/// Where this program is; "" when that is not to be found out.
+std::string own_program() {
+  std::error_code failed;
+  auto path = fs::read_symlink("/proc/self/exe", failed).string();
+  // After an upgrade the old file may be gone.
+  return !failed && ::access(path.c_str(), X_OK) == 0 ? path : "";
+}
+
+/// Whether everybody may go down to a file and read it.
+bool is_public(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0 || (found.st_mode & S_IROTH) == 0)
+    return false;
+  for (auto folder = fs::path{path}.parent_path();; folder = folder.parent_path()) {
+    if (::stat(folder.c_str(), &found) != 0 || (found.st_mode & S_IXOTH) == 0)
+      return false;
+    if (folder == folder.root_path())
+      return true;
+  }
+}
+
+/// The bundle where apt's methods can read it: started by root, they run as a user of their own.
+std::string public_bundle(const std::string& bundle, std::string_view proxy_url,
+                          std::vector<std::string>& notes) {
+  if (bundle.empty() || ::geteuid() != 0 || is_public(bundle))
+    return bundle;
+  auto content = tls::read_file(bundle, "the trust bundle", {size_t{128} << 20});
+  if (!content || !*content)
+    return bundle;
+  std::error_code failed;
+  fs::create_directories(public_folder, failed);
+  ::chmod(public_folder, 0755);
+  // Each proxy has a copy of its own, which goes with it.
+  auto address = proxy_url.substr(
+    std::max(proxy_url.rfind('/'),
+             proxy_url.find('@') == std::string_view::npos ? 0 : proxy_url.rfind('@')) +
+    1);
+  auto copy =
+    tls::write_client_file(std::string{public_folder} + "/ca-bundle.pem", "ca-bundle", "pem",
+                           "# " + std::string{address} + '\n' + **content, for_readers);
+  if (copy)
+    return *copy;
+  notes.push_back("apt may be unable to read " + bundle + ": " + context_of(copy.error()));
+  return bundle;
+}
+
+/// A settings file; "" when there is none that can be read.
+std::string settings_in(const std::string& path) {
+  auto content = tls::read_file(path, "settings", {max_settings_bytes, false, true});
+  return content && *content ? **content : "";
+}
+
+/// The user's settings for Wget, which a file of ours takes the place of.
+/// @param folder  Where ours are.
+std::string own_wgetrc(const config::environment& env, const std::string& folder) {
+  auto path = value(env, "WGETRC");
+  if (path.empty())
+    if (auto home = config::user_home(env); !home.empty())
+      path = home + "/.wgetrc";
+  if (path.empty())
+    return {};
+  auto settings = settings_in(path);
+  // A file of ours is the user's with a line behind it, or that line alone.
+  if (auto line = settings.rfind(wget_line + folder);
+      path.starts_with(folder) && line != std::string::npos)
+    settings.erase(line);
+  return settings;
+}
+
+/// The user's configuration file of apt, also where a file of ours has taken its place.
+std::string own_apt_file(const config::environment& env, const std::string& folder) {
+  auto path = value(env, "APT_CONFIG");
+  if (!path.starts_with(folder))
+    return path;
+  auto settings = settings_in(path);
+  std::string_view start = "#include \"";
+  if (!settings.starts_with(start))
+    return {};
+  settings.erase(0, start.size());
+  return settings.substr(0, settings.find('"'));
+}
+
+/// What these settings say Wget trusts; "" when they do not say.
+std::string trusted_by_wget(std::string_view settings) {
+  std::string out;
+  while (!settings.empty()) {
+    auto line = settings.substr(0, settings.find('\n'));
+    settings.remove_prefix(std::min(line.size() + 1, settings.size()));
+    auto equals = line.find('=');
+    if (equals == std::string_view::npos)
+      continue;
+    std::string name;
+    for (auto c : line.substr(0, equals))
+      if (ascii::is_alpha(c))
+        name += ascii::to_lower(c);
+    auto from = line.find_first_not_of(" \t", equals + 1);
+    if (name == "cacertificate" && from != std::string_view::npos)
+      out = line.substr(from, line.find_last_not_of(" \t\r") + 1 - from);
+  }
+  return out;
+}
+
+/// Finds or makes what clients trust. The usual files stay named where there is no CA yet: the
+/// daemon makes them when it starts.
+void add_trust(client_files& files, const config::proxy_config& config,
+               const config::environment& env, std::vector<std::string>& notes) {
+  auto certificate = ca_paths_of(config).certificate;
+  auto ca = tls::read_file(certificate, "managed MITM CA cert", {tls::max_ca_file_bytes});
+  if (files.bundle.empty() || !ca || !*ca)
+    return;
+  auto wgetrc = own_wgetrc(env, folder_of_ours(config));
+  config::sources named_by;
+  named_by.getenv = env;
+  auto from = tls::bundle_sources::usual(value(env, "SSL_CERT_FILE"), value(env, "SSL_CERT_DIR"));
+  from.named = named_trust(named_by);
+  if (auto path = trusted_by_wget(wgetrc); !path.empty())
+    from.named.push_back({"Wget's ca_certificate", path, std::nullopt});
+  for (const auto* name :
+       {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "MAVEN_OPTS", "GRADLE_OPTS"})
+    if (auto java = java_trust_in(value(env, name)))
+      from.named.push_back({std::string{"the trust store in "} + name, java->path, java->password});
+  auto usual = bundle_paths_of(config);
+  auto made = tls::write_user_bundle(usual, from, **ca);
+  if (!made) {
+    notes.push_back("what this environment trusts is left out: " + context_of(made.error()));
+    return;
+  }
+  std::ranges::move(made->report.notes, std::back_inserter(notes));
+  files.bundle = made->paths.pem;
+  files.java_store = made->paths.java_store;
+  files.wget_file = made->paths.wget_file;
+  if (made->paths.pem != usual.pem)
+    files.added = made->paths.pem;
+  if (wgetrc.empty())
+    return;
+  // It may hold passwords.
+  wgetrc += wget_line + files.bundle + '\n';
+  auto merged = tls::write_client_file(usual.pem, "wgetrc", "conf", wgetrc, for_owner);
+  files.wget_file = merged ? *merged : "";
+  if (!merged)
+    notes.push_back("Wget does not learn of the CA: " + context_of(merged.error()));
+}
+
+} // namespace
+
+client_files usual_client_files(const config::proxy_config& config) {
+  if (!config.mitm.enabled)
+    return {};
+  auto paths = bundle_paths_of(config);
+  return {paths.pem, ca_paths_of(config).certificate, paths.java_store, paths.wget_file};
+}
+
+client_files make_client_files(const config::proxy_config& config, const std::string& proxy_url,
+                               const config::environment& env, std::vector<std::string>& notes) {
+  auto files = usual_client_files(config);
+  if (config.mitm.enabled)
+    add_trust(files, config, env, notes);
+  if (auto program = own_program(); !program.empty())
+    files.ssh_command = ssh_through(program);
+  if (config.codex_home.empty())
+    return files;
+  files.apt_bundle = public_bundle(files.bundle, proxy_url, notes);
+  auto settings =
+    apt_settings(proxy_url, files.apt_bundle, own_apt_file(env, folder_of_ours(config)));
+  auto made = tls::write_client_file(config.codex_home + "/proxy/apt.conf", "apt", "conf", settings,
+                                     for_readers);
+  if (made)
+    files.apt_file = *made;
+  else
+    notes.push_back("apt is not told of the proxy: " + context_of(made.error()));
+  return files;
+}
+
+void remove_client_files(const client_files& files) noexcept {
+  if (!files.apt_file.empty())
+    ::unlink(files.apt_file.c_str());
+  if (files.apt_bundle != files.bundle)
+    ::unlink(files.apt_bundle.c_str());
+}
+
+std::string apt_settings(const std::string& proxy_url, const std::string& bundle,
+                         const std::string& included) {
+  std::string out;
+  auto line = [&](std::string_view what, std::string_view text) {
+    // Its language knows no way to write a quote in quotes.
+    if (!text.empty() && text.find_first_of("\"\n") == std::string_view::npos)
+      (((out += what) += " \"") += text) += "\";\n";
+  };
+  line("#include", included);
+  // A login stands in http_proxy, which apt reads as well, and in no file.
+  if (proxy_url.find('@') == std::string::npos) {
+    line("Acquire::http::Proxy", proxy_url);
+    line("Acquire::https::Proxy", proxy_url);
+  }
+  line("Acquire::https::CaInfo", bundle);
+  return out;
+}
+
+std::string ssh_through(const std::string& program) {
+  auto command = shell_word(program);
+  // ssh replaces %h and the like before a shell sees the command.
+  for (size_t at = 0; (at = command.find('%', at)) != std::string::npos; at += 2)
+    command.insert(at, "%");
+  std::string out{ssh_start};
+  out += shell_quoted("ProxyCommand=" + command + " connect %h %p");
+  return out;
+}
+
+bool is_ssh_through(std::string_view command) noexcept {
+  return command.starts_with(ssh_start) && command.ends_with(ssh_end);
+}
+
+} // namespace proxy::cli
