@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "actors/audit_line.hpp"
+#include "actors/log_text.hpp"
 #include "actors/shard_core.hpp"
 
 namespace proxy {
@@ -30,10 +31,12 @@ void write_batch(audit_state& state, process_state& process) {
   state.batched = 0;
   auto failing = lost > 0;
   if (failing && !state.failing)
-    process.log->error("msg=\"audit events are lost\" output=\"{}\" error=\"{}\"",
-                       state.sink.output(), std::strerror(state.sink.error()));
+    process.log->error("msg=\"audit events are lost\" output={} error={}",
+                       quoted_text(state.sink.output()),
+                       quoted_text(std::strerror(state.sink.error())));
   else if (!failing && state.failing)
-    process.log->info("msg=\"audit events are written again\" output=\"{}\"", state.sink.output());
+    process.log->info("msg=\"audit events are written again\" output={}",
+                      quoted_text(state.sink.output()));
   state.failing = failing;
 }
 
@@ -41,8 +44,8 @@ void write_batch(audit_state& state, process_state& process) {
 bool replace_sink(audit_state& state, process_state& process, const std::string& output) {
   auto next = audit_sink::open(output);
   if (!next) {
-    process.log->error("msg=\"cannot open the audit output\" cause=\"{}\"",
-                       context_of(next.error()));
+    process.log->error("msg=\"cannot open the audit output\" cause={}",
+                       quoted_text(context_of(next.error())));
     return false;
   }
   state.sink = std::move(*next);

@@ -72,7 +72,7 @@ bool has_upstream_credentials(const config::sources& from) {
 /// when there need not be one.
 tls::authority_ptr find_ca(const config::proxy_config& config, missing_ca missing,
                            std::vector<config::problem>& problems) {
-  if (!config.mitm.enabled)
+  if (!config.mitm.enabled || missing == missing_ca::unread)
     return nullptr;
   auto now = std::chrono::system_clock::now();
   auto paths = ca_paths_of(config);
@@ -136,7 +136,7 @@ std::vector<policy::socket_address> configured_listeners(const config::proxy_con
     add(config.http);
   if (config.enabled && config.enable_socks5)
     add(config.socks);
-  if (config.admin)
+  if (config.enabled && config.admin)
     add(*config.admin);
   return out;
 }
@@ -196,7 +196,7 @@ std::optional<draft> compile(config::proxy_config config, const config::sources&
   rules.denied = compile_patterns(config.denied_domains, "denied_domains", problems);
   rules.origin = std::make_shared<const policy::remedies>(config.places, config.allowed_domains);
   rules.local_addresses = machine_addresses().value_or(std::vector<ip_address>{});
-  if (config.mitm.enabled && from.before_secrets)
+  if (config.mitm.enabled && missing != missing_ca::unread && from.before_secrets)
     from.before_secrets(); // the CA has a key
   out.ca = find_ca(config, missing, problems);
   out.identities = load_identities(config, from, problems);
@@ -245,7 +245,8 @@ snapshot_ptr compile_unbound(const config::sources& from, bool check_patterns,
   problems = std::move(loaded.problems);
   if (!loaded.config)
     return nullptr;
-  auto compiled = compile(std::move(*loaded.config), from, 1, missing_ca::ignore, problems);
+  auto ca = from.secrets == config::secrets_wanted::none ? missing_ca::unread : missing_ca::ignore;
+  auto compiled = compile(std::move(*loaded.config), from, 1, ca, problems);
   if (!compiled)
     return nullptr;
   auto listeners = configured_listeners(*compiled->config);

@@ -24,8 +24,9 @@ struct draft {
   tls::authority_ptr ca; ///< Null without `mitm`.
 };
 
-/// Whether a CA that is on no disk yet is made.
-enum class missing_ca : uint8_t { make, ignore };
+/// Whether a CA that is on no disk yet is made; `unread`: nor is one that is there looked at, for
+/// it has a key.
+enum class missing_ca : uint8_t { make, ignore, unread };
 
 /// Compiles the rules and reads the CA, the certificates for upstreams and the roots of trust.
 /// Reads the environment, the files that it names, and the machine's addresses; changes nothing but

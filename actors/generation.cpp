@@ -41,7 +41,11 @@ std::vector<policy::socket_address> bind(prepared& out, const config::proxy_conf
   if (config.enabled && config.enable_socks5 &&
       (config.socks != config.http || config.http.port == 0))
     add_listener(out, endpoint::socks, config.socks, "socks_url", bound);
-  if (config.admin)
+  // A proxy that starts disabled offers nothing at all; one that a reload disables can still be
+  // asked, and told to go on.
+  auto was_bound = std::any_of(bound.begin(), bound.end(),
+                               [](const auto& l) { return l->serves == endpoint::admin; });
+  if (config.admin && (config.enabled || was_bound))
     add_listener(out, endpoint::admin, *config.admin, "admin_url", bound);
   std::vector<policy::socket_address> addresses;
   for (const auto& l : out.listeners)
@@ -84,6 +88,13 @@ prepared prepare(const config::sources& from, uint64_t generation, const listene
   if (!out.bind_failed)
     out.next = complete(std::move(*compiled), std::move(addresses), from, out.problems);
   return out;
+}
+
+std::string_view what_is_open(const listener_set& listeners) {
+  return listeners.empty()
+           ? "enabled is false: nothing is bound, nor is the admin API; SIGHUP brings a reload"
+           : "enabled is false: the proxy is closed; the admin API stays, POST /reload or SIGHUP "
+             "brings a reload";
 }
 
 snapshot_ptr closed_snapshot() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "actors/bound_listener.hpp"
@@ -17,10 +18,13 @@ struct prepared {
 };
 
 /// Loads all layers, compiles the rules, checks what the sinks need, and binds the listeners that
-/// are not among `bound` yet. Reads files, the environment and the machine's addresses; changes
-/// nothing else.
+/// are not among `bound` yet. Disabled, that is the admin API alone, where it is bound already.
+/// Reads files, the environment and the machine's addresses; changes nothing else.
 [[nodiscard]] prepared prepare(const config::sources& from, uint64_t generation,
                                const listener_set& bound);
+
+/// What a disabled proxy tells whoever reads its log: where it can still be reached.
+[[nodiscard]] std::string_view what_is_open(const listener_set& listeners);
 
 /// A snapshot that refuses everything: in force before the first generation.
 [[nodiscard]] snapshot_ptr closed_snapshot();

@@ -1,5 +1,6 @@
 #include "actors/intercept.hpp"
 
+#include "actors/log_text.hpp"
 #include "actors/opening.hpp"
 #include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
@@ -158,26 +159,17 @@ void read_from_here(connection& c, const opening& begun) {
 void log_failure(connection& c, const host& name, const caf::error& why) {
   if (code_of(why) == errc::closed)
     return;
-  c.shard.log().warn("msg=client_tls_failed host={} client={} cause=\"{}\"", name.text(),
-                     c.from.str(), context_of(why));
-}
-
-/// The path of a request head, without its query.
-std::string_view path_of(std::string_view head) {
-  auto target = head.substr(std::min(head.find(' ') + 1, head.size()));
-  target = target.substr(0, target.find(' '));
-  if (auto scheme = target.find("://"); scheme != std::string_view::npos && target[0] != '/')
-    target = target.substr(std::min(target.find('/', scheme + 3), target.size()));
-  return target.substr(0, target.find('?'));
+  c.shard.log().warn("msg=client_tls_failed host={} client={} cause={}", log_text{name.text()},
+                     c.from.str(), quoted_text(context_of(why)));
 }
 
 } // namespace
 
 void log_exchange(const connection& c, const exchange& x, uint16_t status, exchange_size size) {
   auto limit = c.shard.config().mitm.max_body_bytes;
-  c.shard.log().info("msg=inspected host={} port={} method={} path={} status={} request_bytes={} "
+  c.shard.log().info("msg=inspected host={} port={} method={} status={} request_bytes={} "
                      "request_truncated={} response_bytes={} response_truncated={} client={}{}",
-                     x.target.host.text(), x.target.port, x.target.method, path_of(x.received),
+                     log_text{x.target.host.text()}, x.target.port, log_text{x.target.method},
                      status, size.request, size.request > limit, size.response,
                      size.response > limit, c.from.str(), user_field(c.user()));
 }

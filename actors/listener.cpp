@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "actors/connection.hpp"
+#include "actors/log_text.hpp"
 #include "actors/sockaddr.hpp"
 
 namespace proxy {
@@ -81,8 +82,8 @@ void listener::on_ready() {
       continue;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       ++shard_.counters.accept_pauses;
-      shard_.log().warn("msg=accept_paused listener={} error=\"{}\"", socket_->address(),
-                        std::strerror(errno));
+      shard_.log().warn("msg=accept_paused listener={} error={}", socket_->address(),
+                        quoted_text(std::strerror(errno)));
       stop();
       shard_.loop.arm(*this, shard_.loop.now() + pause);
     }

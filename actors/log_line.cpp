@@ -27,10 +27,23 @@ constexpr level_row levels[] = {
 /// Exactly representable in every JSON reader, and not an identifier that happens to be all digits.
 constexpr size_t max_number_digits = 15;
 
+bool are_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), ascii::is_digit);
+}
+
+/// As JSON writes it, without an exponent.
 bool is_number(std::string_view text) {
-  return !text.empty() && text.size() <= max_number_digits &&
-         (text[0] != '0' || text.size() == 1) &&
-         std::all_of(text.begin(), text.end(), ascii::is_digit);
+  if (text.starts_with('-'))
+    text.remove_prefix(1);
+  auto point = std::min(text.find('.'), text.size());
+  auto whole = text.substr(0, point);
+  auto digits = text.size() - (point < text.size() ? 1 : 0);
+  return digits <= max_number_digits && are_digits(whole) && (whole[0] != '0' || point == 1) &&
+         (point == text.size() || are_digits(text.substr(point + 1)));
+}
+
+bool is_literal(std::string_view text) {
+  return text == "true" || text == "false" || is_number(text);
 }
 
 bool is_key_char(char c) {
@@ -84,13 +97,20 @@ void append_member(std::string& out, const pair& p) {
   out += ',';
   append_json_string(out, p.key);
   out += ':';
-  if (!p.quoted && is_number(p.value))
+  if (!p.quoted && is_literal(p.value))
     out += p.value;
   else
     append_json_string(out, p.value);
 }
 
 } // namespace
+
+bool is_plain_word(std::string_view text) noexcept {
+  auto is_plain = [](char c) {
+    return static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != '"' && c != '\\' && c != '=';
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_plain) && !is_literal(text);
+}
 
 std::string_view level_name(spdlog::level::level_enum level) noexcept {
   for (auto& row : levels)

@@ -15,6 +15,7 @@
 #include "actors/cores.hpp"
 #include "actors/generation.hpp"
 #include "actors/log.hpp"
+#include "actors/log_text.hpp"
 #include "actors/policy_store_behavior.hpp"
 #include "actors/shard_behavior.hpp"
 
@@ -165,7 +166,7 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
                          {problem_of("", context_of(context.error()))}};
   auto& log = *made->process->log;
   for (const auto& p : first.problems)
-    log.warn("msg=config_warning detail=\"{}\"", p.str());
+    log.warn("msg=config_warning detail={}", quoted_text(p.str()));
   made->audit = made->system.spawn<caf::hidden>(proxy::audit, made->process);
   made->ca = made->system.spawn<caf::hidden>(proxy::ca, max_leaves);
   made->start_workers(cores);
@@ -177,7 +178,7 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
   for (const auto& l : first.listeners)
     log.info("msg=listening listener={} address={}", to_string(l->serves), l->address());
   if (!config.enabled)
-    log.warn("msg=disabled detail=\"enabled is false: nothing is bound, waiting for a reload\"");
+    log.warn("msg=disabled detail={}", quoted_text(what_is_open(first.listeners)));
   log.info("msg=ready generation=1 workers={} mode={}", cores, policy::to_string(config.mode));
   return network_proxy{std::move(made)};
 }
@@ -217,6 +218,11 @@ reload_outcome network_proxy::reload() {
 
 reload_outcome network_proxy::set_mode(policy::mode mode) {
   return impl_->ask_once<reload_outcome>(impl_->store, atom::set_mode_v, mode)
+    .value_or(reload_outcome{});
+}
+
+reload_outcome network_proxy::lift_mode() {
+  return impl_->ask_once<reload_outcome>(impl_->store, atom::lift_mode_v)
     .value_or(reload_outcome{});
 }
 

@@ -24,7 +24,7 @@ struct start_failure {
 class network_proxy {
 public:
   /// Loads the configuration, binds, starts the workers, and returns once every worker serves.
-  /// With `enabled = false` nothing is bound but the admin API, and it waits for a reload.
+  /// With `enabled = false` nothing is bound, and it waits for a reload.
   /// Warnings of the configuration are logged.
   [[nodiscard]] static std::variant<network_proxy, start_failure> start(config::sources from);
 
@@ -39,7 +39,10 @@ public:
   [[nodiscard]] config_ptr config() const;
 
   [[nodiscard]] reload_outcome reload();
+  /// Switches the mode until it is switched again or lifted: reloads keep it.
   [[nodiscard]] reload_outcome set_mode(policy::mode mode);
+  /// Goes back to the mode that the configuration says.
+  [[nodiscard]] reload_outcome lift_mode();
   /// Newest refusals of all workers, oldest first, at most 200; total over the whole life.
   [[nodiscard]] blocked_page blocked() const;
   /// Closes and opens log and audit files again.

@@ -3,6 +3,7 @@
 #include "actors/compile.hpp"
 #include "actors/generation.hpp"
 #include "actors/log.hpp"
+#include "actors/log_text.hpp"
 #include "actors/policy_store_behavior.hpp"
 
 namespace proxy {
@@ -11,6 +12,12 @@ namespace {
 
 using store_pointer = policy_store_actor::stateful_pointer<policy_store_state>;
 using outcome_promise = caf::typed_response_promise<reload_outcome>;
+
+/// What a change makes of the mode that was set at run time.
+struct mode_change {
+  bool keep = true;
+  std::optional<policy::mode> to; ///< Unset: what the files say.
+};
 
 void next_change(store_pointer self) {
   auto& s = self->state;
@@ -39,8 +46,7 @@ void settled(store_pointer self, std::vector<std::string> changed, uint64_t clos
                          policy::to_string(now.current->rules->mode), now.current->rules->enabled,
                          closed);
   if (!now.current->rules->enabled)
-    now.process->log->warn(
-      "msg=disabled detail=\"enabled is false: nothing is bound, waiting for a reload\"");
+    now.process->log->warn("msg=disabled detail={}", quoted_text(what_is_open(now.listeners)));
   if (done) {
     reload_outcome outcome;
     outcome.report = reload_report{now.current->generation, std::move(changed), closed};
@@ -51,7 +57,8 @@ void settled(store_pointer self, std::vector<std::string> changed, uint64_t clos
 
 /// A shard that is lost serves an unknown policy: nothing is safe any more.
 [[noreturn]] void fail_closed(store_pointer self, const caf::error& why) {
-  self->state.now.process->log->critical("msg=shard_lost error=\"{}\"", self->system().render(why));
+  self->state.now.process->log->critical("msg=shard_lost error={}",
+                                         quoted_text(self->system().render(why)));
   self->state.now.process->log->flush();
   std::abort();
 }
@@ -82,19 +89,25 @@ void refuse(outcome_promise& done, std::string why) {
 }
 
 /// Loads and pushes, or reports why not; the old policy stays in force then.
-void change(store_pointer self, const config::sources& from, outcome_promise done) {
+void change(store_pointer self, const mode_change& mode, outcome_promise done) {
   auto& now = self->state.now;
   if (self->state.draining) { // it may have begun while this one waited
     refuse(done, "the proxy is shutting down");
     next_change(self);
     return;
   }
+  auto from = now.from;
+  from.mode_as = config::mode_override::may_yield;
+  if (!mode.keep) {
+    from.mode = mode.to;
+    from.mode_as = config::mode_override::must_hold;
+  }
   auto ready = prepare(from, now.current->generation + 1, now.listeners);
   for (const auto& p : ready.problems)
     if (p.level == config::problem::severity::warning)
-      now.process->log->warn("msg=config_warning detail=\"{}\"", p.str());
+      now.process->log->warn("msg=config_warning detail={}", quoted_text(p.str()));
     else
-      now.process->log->error("msg=reload_refused detail=\"{}\"", p.str());
+      now.process->log->error("msg=reload_refused detail={}", quoted_text(p.str()));
   if (!ready.next) {
     reload_outcome outcome;
     outcome.problems = std::move(ready.problems);
@@ -105,6 +118,7 @@ void change(store_pointer self, const config::sources& from, outcome_promise don
   auto changed = config::changed_keys(*now.current->config, *ready.next->config);
   auto before = std::exchange(now.listeners, std::move(ready.listeners));
   now.current = std::move(ready.next);
+  now.from.mode = now.current->config->mode_override;
   proxy::apply(*now.process->log, now.current->config->log);
   self->request(now.audit, caf::infinite, atom::configure_v, now.current->config)
     .then([self](bool opened) {
@@ -130,7 +144,7 @@ void change_addresses(store_pointer self) {
   std::vector<config::problem> problems;
   now.current = move_to(*now.current, std::move(*found), now.from, problems);
   for (const auto& p : problems)
-    now.process->log->warn("msg=config_warning detail=\"{}\"", p.str());
+    now.process->log->warn("msg=config_warning detail={}", quoted_text(p.str()));
   push(self, {}, std::nullopt);
 }
 
@@ -142,13 +156,13 @@ void run_in_turn(store_pointer self, std::function<void()> run) {
     run();
 }
 
-outcome_promise enqueue(store_pointer self, config::sources from) {
+outcome_promise enqueue(store_pointer self, mode_change mode) {
   auto done = self->make_response_promise<reload_outcome>();
   if (self->state.waiting.size() >= max_waiting_changes) {
     refuse(done, "too many changes are waiting");
     return done;
   }
-  run_in_turn(self, [self, from = std::move(from), done] { change(self, from, done); });
+  run_in_turn(self, [self, mode, done] { change(self, mode, done); });
   return done;
 }
 
@@ -175,11 +189,12 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
                     [](const auto& l) { return l->serves != endpoint::admin; });
     },
     [self](atom::listen) { return self->state.now.listeners; },
-    [self](atom::reload) { return enqueue(self, self->state.now.from); },
+    [self](atom::reload) { return enqueue(self, {}); },
     [self](atom::set_mode, policy::mode mode) {
-      auto from = self->state.now.from;
-      from.mode = mode;
-      return enqueue(self, std::move(from));
+      return enqueue(self, {false, mode});
+    },
+    [self](atom::lift_mode) {
+      return enqueue(self, {false, std::nullopt});
     },
   };
 }

@@ -24,8 +24,10 @@ using policy_store_actor = caf::typed_actor<
   caf::replies_to<atom::listen>::with<listener_set>,
   // Load all layers again: all of it, or the problems and nothing changed.
   caf::replies_to<atom::reload>::with<reload_outcome>,
-  // Switch the mode at run time, within the managed constraints. The next reload keeps it only if
-  // the files say the same.
-  caf::replies_to<atom::set_mode, policy::mode>::with<reload_outcome>>;
+  // Switch the mode at run time, within the managed constraints. Reloads keep it, but for one whose
+  // managed layer no longer allows it.
+  caf::replies_to<atom::set_mode, policy::mode>::with<reload_outcome>,
+  // Go back to the mode that the files say.
+  caf::replies_to<atom::lift_mode>::with<reload_outcome>>;
 
 } // namespace proxy

@@ -37,14 +37,14 @@ ordered_json constraints_json(const std::vector<policy::hook_constraint>& constr
   return result;
 }
 
-/// A hook in the shape of the file. What is injected is not shown, its prefix included: half a
-/// credential may stand there.
+/// A hook in the shape of the file. The secret that is injected is not shown.
 ordered_json hook_json(const policy::mitm_hook& hook) {
   auto injected = ordered_json::array();
   for (const auto& one : hook.inject_request_headers) {
     auto by_env = one.secret_file.empty();
     injected.push_back(
       {{"name", one.name},
+       {"prefix", one.prefix},
        {by_env ? "secret_env_var" : "secret_file", by_env ? one.secret_env_var : one.secret_file},
        {"value", to_string(one.value)}});
   }
@@ -128,6 +128,14 @@ ordered_json& object_at(ordered_json& root, const key& k, const proxy_config& co
   return *at;
 }
 
+/// Where the mode in force comes from: set at run time, or from the files and flags.
+ordered_json mode_json(const proxy_config& config) {
+  auto set = config.mode_override;
+  return {{"in_force", policy::to_string(config.mode)},
+          {"override", set ? ordered_json(policy::to_string(*set)) : ordered_json{}},
+          {"file", policy::to_string(config.mode_of_layers)}};
+}
+
 } // namespace
 
 std::string to_json(const proxy_config& config) {
@@ -135,6 +143,7 @@ std::string to_json(const proxy_config& config) {
   ordered_json root;
   if (!config.profile.empty())
     root["default_permissions"] = config.profile;
+  root["mode"] = mode_json(config); // outside our tables, so that they are as in a file
   for (const auto& k : keys) {
     auto value = std::visit(json_writer{}, k.at(copy));
     if (!value.is_null())

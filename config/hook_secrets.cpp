@@ -35,6 +35,17 @@ bool is_header_value(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c == '\t' || (c >= ' ' && c < 0x7f); });
 }
 
+void refuse(const policy::hook_injection& injection, size_t hook, const std::string& name,
+            const std::string& why, report& out) {
+  out.error({injection.where.file, injection.where.line, injection.where.column},
+            name + "[" + std::to_string(hook) + "].actions.inject_request_headers",
+            "failed to compile injected header " + injection.name + ": " + why);
+}
+
+std::string invalid_value(const policy::hook_injection& injection) {
+  return "invalid value for injected header " + injection.name;
+}
+
 } // namespace
 
 void resolve_secrets(std::vector<policy::mitm_hook>& hooks,
@@ -46,15 +57,21 @@ void resolve_secrets(std::vector<policy::mitm_hook>& hooks,
       auto why = fetch(injection, env, secret);
       auto value = injection.prefix + secret;
       if (why.empty() && !is_header_value(value))
-        why = "invalid value for injected header " + injection.name;
+        why = invalid_value(injection);
       if (why.empty())
         injection.value = policy::secret{std::move(value)};
       else
-        out.error({injection.where.file, injection.where.line, injection.where.column},
-                  name + "[" + std::to_string(i) + "].actions.inject_request_headers",
-                  "failed to compile injected header " + injection.name + ": " + why);
+        refuse(injection, i, name, why, out);
     }
   }
+}
+
+void check_prefixes(const std::vector<policy::mitm_hook>& hooks, const std::string& name,
+                    report& out) {
+  for (size_t i = 0; i < hooks.size(); ++i)
+    for (const auto& injection : hooks[i].inject_request_headers)
+      if (!is_header_value(injection.prefix))
+        refuse(injection, i, name, invalid_value(injection), out);
 }
 
 } // namespace proxy::config

@@ -26,4 +26,9 @@ void resolve_secrets(std::vector<policy::mitm_hook>& hooks,
                      const std::function<std::optional<std::string>(const std::string&)>& env,
                      const std::string& name, report& out);
 
+/// The part of these checks that needs no secret: whether what stands in front of it can stand in a
+/// header.
+void check_prefixes(const std::vector<policy::mitm_hook>& hooks, const std::string& name,
+                    report& out);
+
 } // namespace proxy::config

@@ -94,10 +94,21 @@ private:
   void apply_flags() {
     apply_flag("--log-level", "log.level", from_.log_level);
     apply_flag("--log-format", "log.format", from_.log_format);
-    if (from_.mode) {
-      effective_.config.mode = *from_.mode;
-      effective_.set_at["mode"] = {};
-    }
+    apply_mode();
+  }
+
+  void apply_mode() {
+    auto& config = effective_.config;
+    config.mode_of_layers = config.mode;
+    if (!from_.mode)
+      return;
+    if (from_.mode_as == mode_override::may_yield && *from_.mode == policy::mode::full &&
+        managed_.has("mode") && managed_.config.mode == policy::mode::limited)
+      return out_.warning(managed_.where("mode"), full_name(key_named("mode"), profile_),
+                          "the mode set at run time is lifted: managed config allows limited only");
+    config.mode = *from_.mode;
+    config.mode_override = from_.mode;
+    effective_.set_at["mode"] = {};
   }
 
   void apply_flag(const char* flag, std::string_view name, const std::optional<std::string>& text) {
@@ -138,13 +149,13 @@ private:
   /// message.
   void resolve_token() {
     auto& config = effective_.config;
-    if (from_.secrets != secrets_wanted::all)
-      return;
     const auto& by_env = key_named("admin_token_env");
     const auto& by_file = key_named("admin_token_file");
     if (!config.admin_token_env.empty() && !config.admin_token_file.empty())
       return out_.error(effective_.where(by_file.name), full_name(by_file, profile_),
                         "expected only one of admin_token_env and admin_token_file");
+    if (from_.secrets != secrets_wanted::all)
+      return;
     const key* source = nullptr;
     std::string token;
     if (!config.admin_token_env.empty() || !config.admin_token_file.empty())
@@ -175,7 +186,8 @@ private:
 
   /// Fetches the passwords of users. They are never named in a message.
   void resolve_passwords() {
-    if (from_.instead_of_users || effective_.config.socks_users.empty())
+    if (from_.instead_of_users || from_.secrets == secrets_wanted::none ||
+        effective_.config.socks_users.empty())
       return;
     guard();
     for (auto& user : effective_.config.socks_users) {
@@ -207,6 +219,8 @@ private:
   void resolve_hooks() {
     auto& hooks = effective_.config.mitm_hooks;
     auto has_secret = [](const policy::mitm_hook& h) { return !h.inject_request_headers.empty(); };
+    if (from_.secrets == secrets_wanted::none)
+      return check_prefixes(hooks, full_name(key_named("mitm_hooks"), profile_), out_);
     if (from_.secrets != secrets_wanted::all || std::ranges::none_of(hooks, has_secret))
       return;
     guard();
@@ -221,11 +235,26 @@ private:
 
   void check_interception() {
     const auto& config = effective_.config;
-    if (!config.mitm_hooks.empty() && !config.mitm.enabled)
-      fail("mitm_hooks", "network.mitm_hooks requires network.mitm = true");
     const auto& mitm = config.mitm;
     if (mitm.enabled && home_.empty() && (mitm.ca_cert_path.empty() || mitm.ca_key_path.empty()))
-      fail("mitm.enabled", "no place for the CA and its key: " + std::string{no_home});
+      out_.error(effective_.where("mitm.enabled"), full_name(key_named("mitm.enabled"), profile_),
+                 "no place for the CA and its key: " + std::string{no_home});
+    if (config.mitm_hooks.empty() || config.mitm.enabled)
+      return;
+    // Told at the line to change, where there is one.
+    constexpr std::string_view name = "mitm.enabled";
+    auto said = effective_.has(name);
+    auto full = full_name(key_named(name), profile_);
+    auto table = full.substr(0, full.rfind('.'));
+    auto short_form = !profile_.empty() && !effective_.has("mitm.inspect");
+    auto add = short_form ? "add mitm = true to [" + network_table(profile_) + "]"
+                          : "add enabled = true to [" + table + "]";
+    const auto& hook = config.mitm_hooks.front().where;
+    auto at = " (" + hook.file + ":" + std::to_string(hook.line) + ")";
+    out_.error(effective_.where(said ? name : "mitm_hooks"),
+               full_name(key_named("mitm_hooks"), profile_),
+               "network.mitm_hooks requires network.mitm = true",
+               said ? "write true here: the hook of " + hook.text + at + " needs it" : add);
   }
 
   void check_unused() {
@@ -264,6 +293,27 @@ private:
     const auto& config = effective_.config;
     for (const auto& [rule, message] : policy::lint(config.allowed_domains, config.denied_domains))
       out_.warning({rule.file, rule.line, rule.column}, {}, in_quotes(rule.text) + ": " + message);
+    check_hooks();
+    if (config.enabled && config.allowed_domains.empty())
+      warn("allowed_domains", "is empty: every request is refused");
+    if (config.mode == policy::mode::limited && !config.mitm.enabled)
+      warn("mode", "limited mode refuses all HTTPS where nothing is intercepted: set mitm = true");
+  }
+
+  void check_hooks() {
+    const auto& config = effective_.config;
+    std::vector<policy::pattern_set::problem> none; // every pattern has been read before
+    policy::rules rules;
+    rules.allow_local_binding = config.allow_local_binding;
+    rules.mitm = config.mitm.enabled;
+    rules.allowed = policy::pattern_set::compile(config.allowed_domains, none);
+    rules.denied = policy::pattern_set::compile(config.denied_domains, none);
+    if (!rules.allowed || !rules.denied)
+      return;
+    for (const auto& [rule, message] : policy::lint_hooks(config.mitm_hooks, std::move(rules)))
+      out_.warning({rule.file, rule.line, rule.column},
+                   full_name(key_named("mitm_hooks"), profile_),
+                   in_quotes(rule.text) + ": " + message);
   }
 
   void describe_origin() {
@@ -279,10 +329,6 @@ private:
     config.made_environment = from_.made_environment;
     config.dns.local_domain = env_("LOCALDOMAIN");
     config.dns.res_options = env_("RES_OPTIONS").value_or("");
-  }
-
-  void fail(std::string_view name, std::string message) {
-    out_.error(effective_.where(name), full_name(key_named(name), profile_), std::move(message));
   }
 
   void warn(std::string_view name, std::string message) {

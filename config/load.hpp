@@ -33,6 +33,13 @@ enum class secrets_wanted : uint8_t {
   all,
   logins, ///< Passwords of `socks_users` alone, and those may be missing: for a client of the
           ///< daemon.
+  none,   ///< To look at a configuration where its secrets are not: values stay empty.
+};
+
+/// What a mode that the files do not say comes to where the managed layer allows no such thing.
+enum class mode_override : uint8_t {
+  must_hold, ///< The load fails: somebody asks for it now.
+  may_yield, ///< It is dropped with a warning: it was set once, and the managed layer is newer.
 };
 
 /// Where configuration comes from.
@@ -45,6 +52,7 @@ struct sources {
   std::optional<std::string> log_format; ///< `--log-format`
   std::optional<policy::mode>
     mode; ///< A mode switched at run time: above all layers, still within managed constraints.
+  mode_override mode_as = mode_override::must_hold;
   /// Reads the environment; replaceable in tests.
   std::function<std::optional<std::string>(const std::string&)> getenv;
   secrets_wanted secrets = secrets_wanted::all;

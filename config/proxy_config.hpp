@@ -179,6 +179,9 @@ struct proxy_config {
   bool mixed_listeners = true; ///< Proxy listeners serve HTTP and SOCKS5, told by the first byte.
   std::vector<socks_user> socks_users; ///< Empty: clients need not say who they are.
 
+  policy::mode mode_of_layers = policy::mode::full; ///< What the files and flags say.
+  std::optional<policy::mode> mode_override; ///< Set at run time; `mode` is this, or the above.
+
   std::string codex_home;         ///< `$CODEX_HOME`, default `~/.codex`.
   std::string profile;            ///< Selected `default_permissions`, "" in the older layout.
   std::vector<std::string> files; ///< The layers read, lowest first.

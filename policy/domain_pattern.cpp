@@ -51,7 +51,7 @@ host_and_port split_port(std::string_view text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-/// `address/bits` without brackets. Says which network is meant when host bits are set.
+/// `address/bits` without brackets.
 caf::expected<ip_network> parse_network(std::string_view text) {
   auto slash = text.find('/');
   auto base = ip_address::parse(text.substr(0, slash));
@@ -66,10 +66,7 @@ caf::expected<ip_network> parse_network(std::string_view text) {
       (digits.size() > 1 && digits.front() == '0'))
     return refuse("the prefix length of " + std::string{text} + " is not a number up to " +
                   std::to_string(width));
-  ip_network network{masked(*base, bits), static_cast<uint8_t>(bits)};
-  if (network.base != *base)
-    return refuse(std::string{text} + " has bits set beyond its prefix; write " + network.str());
-  return network;
+  return ip_network{*base, static_cast<uint8_t>(bits)};
 }
 
 bool is_wildcard(char c) { return c == '*' || c == '?'; }
@@ -86,10 +83,47 @@ std::string_view fault_in_label(std::string_view label) {
   if (label.find('*') != std::string_view::npos &&
       std::all_of(label.begin(), label.end(), is_wildcard))
     return "a label of wildcards alone may only stand in front, as *. or **.";
+  // Elsewhere it crosses dots, so it would be read as more than it matches here.
+  if (label.find("**") != std::string_view::npos)
+    return "** may only stand in front, as **. and not beside other characters of a label";
   // `*example.com` is nearly always meant as `*.example.com`, and would let badexample.com in.
   if (label.front() == '*' && label[1] != '-' && label[1] != '_')
     return "a label may not begin with *; put a dot behind it to match what lies below a name";
   return "";
+}
+
+bool has_non_ascii(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) > 0x7F; });
+}
+
+/// What is compared must be what is read: a look-alike spelling is shown in the form that will be
+/// matched, as a whole pattern that can be copied.
+caf::error refuse_non_ascii(const std::string& instead) {
+  return refuse("the pattern has characters beyond ASCII; write " + instead);
+}
+
+/// A glob with the labels that have no wildcard in the form that will be matched. "" where a label
+/// has none: what a wildcard stands for cannot be converted together with the rest.
+std::string ascii_glob(std::string_view glob) {
+  std::string out;
+  for (;;) {
+    auto dot = glob.find('.');
+    auto label = glob.substr(0, dot);
+    if (has_non_ascii(label)) {
+      auto name = std::ranges::none_of(label, is_wildcard)
+                    ? host::parse(label)
+                    : caf::expected<host>{caf::make_error(errc::malformed)};
+      if (!name || name->ip())
+        return "";
+      out += name->text();
+    } else {
+      out += label;
+    }
+    if (dot == std::string_view::npos)
+      return out;
+    out += '.';
+    glob.remove_prefix(dot + 1);
+  }
 }
 
 /// Validates and normalises a glob: labels with `*` or `?` inside.
@@ -174,12 +208,15 @@ caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
     std::string bare;
     std::copy_if(rest.begin(), rest.end(), std::back_inserter(bare),
                  [](char c) { return c != '[' && c != ']'; });
-    auto network = parse_network(bare);
-    if (!network)
-      return std::move(network.error());
+    auto written = parse_network(bare);
+    if (!written)
+      return std::move(written.error());
+    ip_network network{masked(written->base, written->bits), written->bits};
     out.kind_ = kind::network;
-    out.name_ = network->str();
-    out.network_ = *network;
+    out.name_ = network.str();
+    out.network_ = network;
+    if (network.base != written->base)
+      return refuse(bare + " has bits set beyond its prefix; write " + out.str());
     return out;
   }
 
@@ -193,6 +230,12 @@ caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
   if (std::any_of(rest.begin(), rest.end(), is_wildcard)) {
     if (out.kind_ != kind::exact)
       return refuse("a second wildcard behind *. or **. is not supported");
+    if (has_non_ascii(rest)) {
+      auto instead = ascii_glob(rest);
+      if (instead.empty())
+        return refuse("a label has both a wildcard and characters beyond ASCII");
+      return refuse_non_ascii(port ? instead + ':' + std::string{*port} : instead);
+    }
     auto glob = parse_glob(rest);
     if (!glob)
       return std::move(glob.error());
@@ -204,11 +247,6 @@ caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
   auto name = host::parse(rest);
   if (!name)
     return refuse(context_of(name.error()));
-  // What is compared must be what is read: a look-alike spelling is shown in the form that will be
-  // matched.
-  if (std::any_of(rest.begin(), rest.end(),
-                  [](char c) { return static_cast<unsigned char>(c) > 0x7F; }))
-    return refuse("the pattern has characters beyond ASCII; write " + name->text());
   if (name->ip()) {
     if (out.kind_ != kind::exact)
       return refuse("a wildcard in front of an IP address matches nothing; use an address prefix "
@@ -217,9 +255,11 @@ caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
     out.network_ = ip_network{*name->ip(), static_cast<uint8_t>(name->ip()->is_v4() ? 32 : 128)};
     out.scope_ = name->scope();
     out.name_ = name->ip()->str();
-    return out;
+  } else {
+    out.name_ = name->text();
   }
-  out.name_ = name->text();
+  if (has_non_ascii(rest))
+    return refuse_non_ascii(out.str());
   return out;
 }
 

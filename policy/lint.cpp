@@ -1,9 +1,11 @@
 #include "policy/lint.hpp"
 
+#include <algorithm>
 #include <libpsl.h>
 #include <unordered_map>
 
 #include "policy/containment.hpp"
+#include "policy/ip_class.hpp"
 
 namespace proxy::policy {
 
@@ -62,6 +64,41 @@ std::string denied_anyway(const domain_pattern& pattern, const containment& deni
   return by ? "never matches: denied by " + by->text + place(*by) : "";
 }
 
+/// Prefixes of public space that are shorter than any owner's: addresses of everybody.
+constexpr unsigned widest_v4 = 8, widest_v6 = 12;
+
+/// `0.0.0.0/0`, `2000::/3`: nearly always a misunderstanding, in both lists.
+std::string most_of_the_net(const domain_pattern& pattern, bool denies) {
+  if (pattern.shape() != shape::network)
+    return "";
+  auto network = *pattern.network();
+  if (auto carried = embedded_v4(network))
+    network = *carried;
+  auto v4 = network.base.is_v4();
+  if (is_non_public(network) || network.bits >= (v4 ? widest_v4 : widest_v6))
+    return "";
+  std::string family = v4 ? "IPv4" : "IPv6";
+  auto whole = network.bits == 0 ? "every " + family + " address"
+                                 : "a large part of all " + family + " addresses";
+  return denies ? "denies " + whole + ", those that names resolve to among them"
+                : "allows " + whole + ", but no name, and nothing local";
+}
+
+/// What gives out the credentials of a machine in a cloud.
+std::string metadata(const domain_pattern& pattern) {
+  if (!pattern.network() || !is_metadata(pattern.network()->base))
+    return "";
+  const auto& network = *pattern.network();
+  if (network.bits != (network.base.is_v4() ? 32 : 128))
+    return "";
+  auto address = network.base.str();
+  if (pattern.shape() == shape::network)
+    return "never matches: a metadata address is reached only where it is listed by itself, as " +
+           address;
+  return address + " is a metadata service of clouds: whoever reaches it can get the credentials "
+                   "of this machine";
+}
+
 /// Warnings for one list. `denied` is null for the denied list itself.
 void look_over(const std::vector<rule>& rules, const containment* denied,
                std::vector<lint_warning>& out) {
@@ -84,14 +121,66 @@ void look_over(const std::vector<rule>& rules, const containment* denied,
       continue;
     }
     warn(apex_missing(*pattern, list));
+    warn(most_of_the_net(*pattern, denied == nullptr));
     if (denied) {
+      warn(metadata(*pattern));
       warn(public_suffix(*pattern));
       warn(denied_anyway(*pattern, *denied));
     }
   }
 }
 
+/// The ports that a host may be allowed on: that of HTTPS, and those that patterns name.
+std::vector<uint16_t> ports_to_try(const std::vector<rule>& allowed) {
+  std::vector<uint16_t> out{443};
+  for (const auto& r : allowed)
+    if (auto pattern = domain_pattern::parse(r.text); pattern && pattern->port())
+      out.push_back(*pattern->port());
+  std::ranges::sort(out);
+  out.erase(std::ranges::unique(out).begin(), out.end());
+  return out;
+}
+
+/// Why no request to a host gets as far as its hooks, "" when one does.
+std::string never_reached(const rules& in_force, const host& h,
+                          const std::vector<uint16_t>& ports) {
+  std::string why;
+  for (auto port : ports) {
+    target what;
+    what.protocol = protocol::https_connect;
+    what.host = h;
+    what.port = port;
+    what.method = "CONNECT";
+    auto judged = evaluate(in_force, what);
+    const auto* no = std::get_if<denial>(&judged);
+    if (!no)
+      return "";
+    if (!why.empty())
+      continue;
+    if (no->reason == reason::denied)
+      why = "it is denied" + (no->rule ? " by " + no->rule->text + place(*no->rule) : "");
+    else if (no->reason == reason::not_allowed_local)
+      why = "it is local, and neither listed by itself nor is allow_local_binding set";
+    else
+      why = "nothing in allowed_domains matches it";
+  }
+  return why;
+}
+
 } // namespace
+
+std::vector<lint_warning> lint_hooks(const std::vector<mitm_hook>& hooks, rules in_force) {
+  // Only whether the host is let through is asked here.
+  in_force.enabled = true;
+  in_force.mode = mode::full;
+  in_force.hooks = nullptr;
+  auto ports = ports_to_try(in_force.allowed->rules());
+  std::vector<lint_warning> out;
+  for (const auto& hook : hooks)
+    if (auto why = never_reached(in_force, hook.host, ports); !why.empty())
+      out.push_back({hook.where, "no request ever reaches the hooks of this host: " + why});
+  return out;
+}
 
 std::vector<lint_warning> lint(const std::vector<rule>& allowed, const std::vector<rule>& denied) {
   std::vector<lint_warning> out;

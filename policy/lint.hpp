@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/evaluate.hpp"
 #include "policy/rule.hpp"
 
 namespace proxy::policy {
@@ -19,5 +20,10 @@ struct lint_warning {
 /// @returns Warnings, those of the allowed list first, each list in its order.
 [[nodiscard]] std::vector<lint_warning> lint(const std::vector<rule>& allowed,
                                              const std::vector<rule>& denied);
+
+/// Finds hooks that are never asked, as nothing lets requests to their hosts through.
+/// @param in_force  Of which the lists and `allow_local_binding` count.
+[[nodiscard]] std::vector<lint_warning> lint_hooks(const std::vector<mitm_hook>& hooks,
+                                                   rules in_force);
 
 } // namespace proxy::policy

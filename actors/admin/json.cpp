@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "actors/timestamp.hpp"
+#include "protocols/error.hpp"
+
 namespace proxy::admin {
 
 namespace {
@@ -33,9 +36,8 @@ void add_user(json& entry, const std::string& user) {
 }
 
 json entry_of(const blocked_request& b) {
-  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(b.at.time_since_epoch()).count();
   json out = {{"id", b.id},
-              {"timestamp", seconds},
+              {"timestamp", timestamp(b.at)},
               {"host", b.host},
               {"port", b.port},
               {"reason", b.reason},
@@ -97,13 +99,14 @@ std::string blocked_json(blocked_page all, const blocked_range& range) {
   sort_by_id(entries);
   if (entries.size() > max_blocked)
     entries.erase(entries.begin(), entries.end() - max_blocked);
+  auto next = range.since.value_or(0);
+  std::erase_if(entries, [&](auto& b) { return b.id <= next; });
+  auto count = static_cast<ptrdiff_t>(std::min<uint64_t>(range.limit, entries.size()));
+  auto begin = range.since ? entries.begin() : entries.end() - count;
   auto list = json::array();
-  auto next = range.since;
-  for (auto& b : entries) {
-    if (b.id <= range.since || list.size() >= range.limit)
-      continue;
-    list.push_back(entry_of(b));
-    next = b.id;
+  for (auto at = begin; at != begin + count; ++at) {
+    list.push_back(entry_of(*at));
+    next = at->id;
   }
   return text_of({{"blocked", std::move(list)}, {"total", all.total}, {"next", next}});
 }
@@ -135,17 +138,27 @@ std::string mode_json(policy::mode mode) {
   return text_of({{"status", "ok"}, {"mode", policy::to_string(mode)}});
 }
 
-std::optional<policy::mode> parse_mode(std::string_view body) {
+std::string lifted_json(policy::mode mode) {
+  return text_of({{"status", "ok"}, {"mode", policy::to_string(mode)}, {"mode_override", nullptr}});
+}
+
+caf::expected<std::optional<policy::mode>> parse_mode(std::string_view body) {
+  auto malformed = [](std::string what) {
+    return caf::make_error(errc::malformed, "invalid json" + std::move(what));
+  };
   auto parsed = json::parse(body, nullptr, false);
-  if (!parsed.is_object())
-    return std::nullopt;
-  auto at = parsed.find("mode");
-  if (at == parsed.end() || !at->is_string())
-    return std::nullopt;
-  for (auto mode : {policy::mode::full, policy::mode::limited})
-    if (at->get_ref<const std::string&>() == policy::to_string(mode))
-      return mode;
-  return std::nullopt;
+  if (parsed.is_discarded())
+    return malformed("");
+  auto at = parsed.is_object() ? parsed.find("mode") : parsed.end();
+  if (at != parsed.end() && at->is_string()) {
+    const auto& word = at->get_ref<const std::string&>();
+    for (auto mode : {policy::mode::full, policy::mode::limited})
+      if (word == policy::to_string(mode))
+        return std::optional{mode};
+    if (word == "config")
+      return std::optional<policy::mode>{};
+  }
+  return malformed(": expected {\"mode\":WORD}, where WORD is full, limited or config");
 }
 
 } // namespace proxy::admin

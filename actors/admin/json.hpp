@@ -1,5 +1,6 @@
 #pragma once
 
+#include <caf/expected.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,14 +20,13 @@ namespace proxy::admin {
 
 /// What GET /blocked is asked for.
 struct blocked_range {
-  uint64_t since = 0; ///< Entries after this id.
+  std::optional<uint64_t> since; ///< The oldest entries after this id; unset: the newest of all.
   uint64_t limit = 200;
   uint64_t below =
     0; ///< Entries before this id: those that every shard had recorded when it was asked.
 };
 
-/// `{"blocked":[…],"total":N,"next":ID}`: the oldest of the entries in range first; `next`
-/// continues after them.
+/// `{"blocked":[…],"total":N,"next":ID}`, older entries first; `next` continues after them.
 /// @param all  What all shards remember, in any order.
 [[nodiscard]] std::string blocked_json(blocked_page all, const blocked_range& range);
 
@@ -42,7 +42,11 @@ struct blocked_range {
 /// `{"status":"ok","mode":"…"}`
 [[nodiscard]] std::string mode_json(policy::mode mode);
 
-/// Reads `{"mode":"full"|"limited"}`; other keys are ignored. nullopt when it is anything else.
-[[nodiscard]] std::optional<policy::mode> parse_mode(std::string_view body);
+/// `{"status":"ok","mode":"…","mode_override":null}`: the configuration's mode is in force again.
+[[nodiscard]] std::string lifted_json(policy::mode mode);
+
+/// Reads `{"mode":"full"|"limited"|"config"}`; other keys are ignored.
+/// @returns the mode, nullopt for that of the configuration; errc::malformed with what is wrong.
+[[nodiscard]] caf::expected<std::optional<policy::mode>> parse_mode(std::string_view body);
 
 } // namespace proxy::admin

@@ -52,7 +52,9 @@ task<reply> blocked(connection& c, const request& req, const std::string&) {
   auto limit = req.query.number("limit", 200, UINT64_MAX);
   if (!since || !limit)
     co_return error_reply(400, context_of(since ? limit.error() : since.error()));
-  blocked_range range{*since, *limit, c.shard.process->next_blocked_id.load()};
+  blocked_range range{std::nullopt, *limit, c.shard.process->next_blocked_id.load()};
+  if (req.query.find("since"))
+    range.since = *since;
   blocked_page all;
   for (size_t i = 0; i < c.shard.peers.size(); ++i) {
     auto page =
@@ -118,14 +120,22 @@ task<reply> set_mode(connection& c, const request&, const std::string& body) {
     co_return error_reply(400, "missing body");
   auto mode = parse_mode(body);
   if (!mode)
-    co_return error_reply(400, "invalid json");
-  auto outcome = co_await ask<reload_outcome>(&c, c.wakes, c.in(change_patience), c.shard.store,
-                                              atom::set_mode_v, *mode);
+    co_return error_reply(400, context_of(mode.error()));
+  auto deadline = c.in(change_patience);
+  caf::expected<reload_outcome> outcome{reload_outcome{}};
+  if (auto to = *mode)
+    outcome =
+      co_await ask<reload_outcome>(&c, c.wakes, deadline, c.shard.store, atom::set_mode_v, *to);
+  else
+    outcome = co_await ask<reload_outcome>(&c, c.wakes, deadline, c.shard.store, atom::lift_mode_v);
   if (!outcome)
     co_return no_answer();
-  auto out = ok(outcome->report ? mode_json(*mode) : refused_json(outcome->problems));
-  out.status = outcome->report ? 200 : 422;
-  co_return out;
+  if (!outcome->report) {
+    auto out = ok(refused_json(outcome->problems));
+    out.status = 422;
+    co_return out;
+  }
+  co_return ok(*mode ? mode_json(**mode) : lifted_json(c.shard.config().mode));
 }
 
 task<reply> show_explanation(connection& c, const request& req, const std::string&) {
@@ -138,7 +148,8 @@ task<reply> show_explanation(connection& c, const request& req, const std::strin
   if (auto name = req.query.find("protocol")) {
     q.protocol = protocol_named(*name);
     if (!q.protocol)
-      co_return error_reply(400, "unknown protocol");
+      co_return error_reply(
+        400, "unknown protocol: expected http, https_connect, socks5_tcp or socks5_udp");
   }
   auto what = parse_question(q);
   if (!what)

@@ -10,6 +10,9 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "actors/cli/arguments.hpp"
+#include "actors/version.hpp"
+
 namespace proxy::cli {
 
 namespace {
@@ -19,38 +22,21 @@ constexpr const char* footer =
   "`codex-network-proxy check --help` lists the configuration keys.";
 
 void add_globals(CLI::App& app, config::sources& sources) {
-  app.add_option("--config", sources.files, "configuration file; repeatable, later ones win")
-    ->type_name("FILE")
-    ->take_all()
-    ->allow_extra_args(false);
-  app
-    .add_option("--set", sources.sets,
-                "one setting, below the network table or from the root; repeatable")
-    ->type_name("KEY=TOML")
-    ->take_all()
-    ->allow_extra_args(false);
+  add_words(app, "--config", sources.files, "configuration file; repeatable, later ones win")
+    ->type_name("FILE");
+  add_words(app, "--set", sources.sets,
+            "one setting, below the network table or from the root; repeatable")
+    ->type_name("KEY=TOML");
   app.add_option("--log-level", sources.log_level, "how much is logged")
     ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
   app.add_option("--log-format", sources.log_format, "how it is logged")
     ->check(CLI::IsMember({"text", "json"}));
 }
 
-/// Takes `--` and what follows off the arguments: it belongs to the command of `run`, whatever it
-/// looks like.
-std::vector<std::string> split_command(std::vector<std::string>& arguments) {
-  auto dashes = std::find(arguments.begin(), arguments.end(), "--");
-  if (dashes == arguments.end())
-    return {};
-  std::vector<std::string> command{dashes + 1, arguments.end()};
-  arguments.erase(dashes, arguments.end());
-  return command;
-}
-
 } // namespace
 
 int run_cli(std::vector<std::string> arguments) {
   context all;
-  all.command = split_command(arguments);
   all.sources.before_secrets = protect_process;
   CLI::App app{
     "Network policy proxy: lets through what the policy allows and says why it refuses the rest.",
@@ -58,17 +44,21 @@ int run_cli(std::vector<std::string> arguments) {
   app.require_subcommand(0, 1);
   app.fallthrough(); // inherited: global flags may also stand behind the subcommand
   app.footer(footer);
+  app.set_version_flag("-V,--version", std::string{"codex-network-proxy "}.append(version),
+                       "Print the version and exit");
   add_globals(app, all.sources);
   for (auto add : {add_serve, add_init, add_check, add_explain, add_env, add_run, add_connect,
-                   add_trust, add_untrust, add_version})
+                   add_trust, add_untrust, add_version, add_help})
     add(app, all);
+  all.command = take_command(app, arguments);
   try {
     std::reverse(arguments.begin(), arguments.end()); // as the library wants them
     app.parse(std::move(arguments));
-    if (!all.command.empty() && !app.got_subcommand("run"))
-      throw CLI::ExtrasError(all.command);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e, std::cout, std::cerr) == 0 ? exit_ok : exit_usage;
+    auto code = app.exit(e, std::cout, std::cerr) == 0 ? exit_ok : exit_usage;
+    if (code != exit_ok)
+      std::cerr << near_misses(app);
+    return code;
   }
   return all.chosen ? all.chosen() : serve(all.sources);
 }

@@ -29,7 +29,7 @@ enum exit_code : int {
 /// What all subcommands share.
 struct context {
   config::sources sources;          ///< Global flags.
-  std::vector<std::string> command; ///< What stands behind `--`.
+  std::vector<std::string> command; ///< Of `run`: see `take_command`.
   std::function<int()> chosen;      ///< Set by the subcommand that was named.
 };
 
@@ -44,6 +44,7 @@ void add_connect(CLI::App& app, context& all);
 void add_trust(CLI::App& app, context& all);
 void add_untrust(CLI::App& app, context& all);
 void add_version(CLI::App& app, context& all);
+void add_help(CLI::App& app, context& all);
 
 /// `serve`, which is also what happens without a subcommand.
 [[nodiscard]] int serve(const config::sources& sources);

@@ -66,6 +66,22 @@ CAF_TEST(blocked requests are listed oldest first from a cursor on) {
     CAF_CHECK_EQUAL(ids_in(blocked_json(page_of(known), range)), listed);
 }
 
+CAF_TEST(without a cursor the newest are listed) {
+  auto known = page_of({3, 1, 2, 4});
+  struct row {
+    blocked_range range;
+    std::vector<uint64_t> listed; ///< The last one is `next`.
+  };
+  for (auto& [range, listed] : std::initializer_list<row>{
+         {{std::nullopt, 2, 5}, {3, 4, 4}},
+         {{std::nullopt, 200, 5}, {1, 2, 3, 4, 4}},
+         {{std::nullopt, 2, 4}, {2, 3, 3}}, // 4 came while the shards were asked
+         {{std::nullopt, 0, 5}, {0}},
+         {{0, 2, 5}, {1, 2, 2}}, // from the oldest on
+       })
+    CAF_CHECK_EQUAL(ids_in(blocked_json(known, range)), listed);
+}
+
 CAF_TEST(the newest two hundred blocked requests of all shards are listed) {
   blocked_page all;
   all.total = 450;
@@ -84,7 +100,8 @@ CAF_TEST(a blocked request has all its fields) {
   auto all = page_of({5});
   all.entries[0].method.clear();
   auto parsed = json::parse(blocked_json(all, {0, 1, 6}))["blocked"][0];
-  auto expected = json::parse(R"({"id":5,"timestamp":1700000000,"host":"host5.example","port":443,
+  auto expected =
+    json::parse(R"({"id":5,"timestamp":"2023-11-14T22:13:20.000Z","host":"host5.example","port":443,
     "reason":"not_allowed","decision":"deny","source":"baseline_policy","protocol":"https_connect","method":null,
     "mode":"full","client":"127.0.0.1:5","rule":null,"request_id":"0123456789abcdef"})");
   CAF_CHECK_EQUAL(parsed.dump(), expected.dump());
@@ -150,6 +167,8 @@ CAF_TEST(outcomes of changes and errors are objects) {
     reloaded_json({4, {}, 0}),
     "{\"status\":\"reloaded\",\"generation\":4,\"changed\":[],\"closed_tunnels\":0}\n");
   CAF_CHECK_EQUAL(mode_json(policy::mode::limited), "{\"status\":\"ok\",\"mode\":\"limited\"}\n");
+  CAF_CHECK_EQUAL(lifted_json(policy::mode::full),
+                  "{\"status\":\"ok\",\"mode\":\"full\",\"mode_override\":null}\n");
   CAF_CHECK_EQUAL(error_json("not found"), "{\"error\":\"not found\"}\n");
   CAF_CHECK_EQUAL(error_json("\xff"), "{\"error\":\"\xef\xbf\xbd\"}\n");
 }
@@ -161,13 +180,21 @@ CAF_TEST(patterns are shown as configured) {
                   "{\"allowed\":[\"A.example\",\"*.b.example\"],\"denied\":[]}\n");
 }
 
-CAF_TEST(a mode is an object with one of two words) {
-  CAF_CHECK(parse_mode(R"({"mode":"full"})") == policy::mode::full);
-  CAF_CHECK(parse_mode(R"( {"more":[1],"mode":"limited"} )") == policy::mode::limited);
-  for (auto body : {"", "{", "full", "\"full\"", "[]", "{}", R"({"mode":1})", R"({"mode":"off"})",
-                    R"({"mode":"FULL"})", R"({"mode":"full"}x)", R"({"mode":null})"}) {
+CAF_TEST(a mode is an object with one of three words) {
+  CAF_CHECK(unbox(parse_mode(R"({"mode":"full"})")) == policy::mode::full);
+  CAF_CHECK(unbox(parse_mode(R"( {"more":[1],"mode":"limited"} )")) == policy::mode::limited);
+  CAF_CHECK(!unbox(parse_mode(R"({"mode":"config"})")));
+  for (auto body : {"", "{", "full", R"({"mode":"full"}x)"}) {
     CAF_MESSAGE(body);
-    CAF_CHECK(!parse_mode(body));
+    CAF_CHECK_EQUAL(context_of(parse_mode(body).error()), "invalid json");
+  }
+  for (auto body :
+       {"\"full\"", "[]", "{}", R"({"mode":1})", R"({"mode":"off"})", R"({"mode":"FULL"})",
+        R"({"mode":null})", R"({"mode":""})", R"({"Mode":"full"})", R"({"mode":["full"]})"}) {
+    CAF_MESSAGE(body);
+    CAF_CHECK_EQUAL(
+      context_of(parse_mode(body).error()),
+      "invalid json: expected {\"mode\":WORD}, where WORD is full, limited or config");
   }
   CAF_CHECK(!parse_mode(std::string(8000, '[')));
 }

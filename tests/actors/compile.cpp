@@ -79,10 +79,9 @@ CAF_TEST(listeners that nobody has bound stand where the configuration says) {
   }
 }
 
-CAF_TEST(a daemon that is not enabled has no proxy listener) {
-  write(
-    "config.toml",
-    newer("enabled = false\nproxy_url = \"127.0.0.1:3128\"\n[network_proxy]\nadmin_url = \"\"\n"));
+CAF_TEST(a daemon that is not enabled has no listener) {
+  write("config.toml", newer("enabled = false\nproxy_url = \"127.0.0.1:3128\"\n[network_proxy]\n"
+                             "admin_url = \"http://127.0.0.1:8080\"\n"));
   auto out = compiled();
   CAF_REQUIRE(out);
   CAF_CHECK_EQUAL(shown(out->rules->own_listeners), "");

@@ -181,7 +181,7 @@ CAF_TEST(disabling keeps the admin listener alone) {
   acknowledge();
 }
 
-CAF_TEST(a switched mode changes nothing else and ends with the next reload) {
+CAF_TEST(a switched mode changes nothing else and survives reloads until it is lifted) {
   auto done = set_mode(policy::mode::limited);
   auto& switched = *shards[0]->snapshots[0];
   CAF_CHECK(switched.rules->mode == policy::mode::limited);
@@ -191,8 +191,67 @@ CAF_TEST(a switched mode changes nothing else and ends with the next reload) {
   CAF_REQUIRE_EQUAL(generation_of(done), 2u);
   CAF_CHECK_EQUAL(changed_by(done), "permissions.dev.network.mode");
   (void)reload();
-  CAF_CHECK(shards[0]->snapshots[1]->rules->mode == policy::mode::full);
+  CAF_CHECK(shards[0]->snapshots[1]->rules->mode == policy::mode::limited);
+  CAF_CHECK(shards[0]->snapshots[1]->config->mode_override == policy::mode::limited);
+  CAF_CHECK(shards[0]->snapshots[1]->config->mode_of_layers == policy::mode::full);
   acknowledge();
+  auto lifted = lift_mode();
+  CAF_CHECK(shards[0]->snapshots[2]->rules->mode == policy::mode::full);
+  CAF_CHECK(!shards[0]->snapshots[2]->config->mode_override);
+  acknowledge();
+  CAF_CHECK_EQUAL(changed_by(lifted), "permissions.dev.network.mode");
+  (void)reload();
+  CAF_CHECK(shards[0]->snapshots[3]->rules->mode == policy::mode::full);
+  acknowledge();
+}
+
+CAF_TEST(a reload that waits behind a switched mode keeps it) {
+  (void)set_mode(policy::mode::limited);
+  (void)reload();
+  acknowledge();
+  CAF_CHECK(shards[0]->snapshots[1]->rules->mode == policy::mode::limited);
+  acknowledge();
+}
+
+CAF_TEST(a switch that is refused is not kept) {
+  configure("allowed_domains = 1");
+  auto done = set_mode(policy::mode::limited);
+  CAF_CHECK(!(*done)->report);
+  configure("");
+  (void)reload();
+  CAF_CHECK(shards[0]->snapshots[0]->rules->mode == policy::mode::full);
+  acknowledge();
+}
+
+CAF_TEST(a switched mode that the managed layer forbids later does not keep its policy out) {
+  (void)set_mode(policy::mode::full);
+  acknowledge();
+  write("managed.toml", newer("mode = \"limited\"\n"));
+  auto done = reload();
+  CAF_CHECK(shards[0]->snapshots[1]->rules->mode == policy::mode::limited);
+  CAF_CHECK(!shards[0]->snapshots[1]->config->mode_override);
+  acknowledge();
+  CAF_CHECK_EQUAL(generation_of(done), 3u);
+}
+
+CAF_TEST(enabling brings the admin listener and disabling keeps what is there) {
+  // As after a start with enabled = false: nothing is bound.
+  auto off = [this](bool enabled) {
+    write("config.toml", newer(std::string{"enabled = "} + (enabled ? "true" : "false") +
+                               "\nenable_socks5 = false\nproxy_url = \"127.0.0.1:0\"\n") +
+                           "\n[network_proxy]\nadmin_url = \"http://127.0.0.1:0\"\n");
+  };
+  off(false);
+  auto bound = [this](const listener_set& before) { return prepare(from(), 1, before).listeners; };
+  CAF_CHECK_EQUAL(bound({}).size(), 0u);
+  off(true);
+  auto open = bound({});
+  CAF_CHECK_EQUAL(open.size(), 2u);
+  off(false);
+  auto left = bound(open);
+  CAF_REQUIRE_EQUAL(left.size(), 1u);
+  CAF_CHECK(left[0]->serves == endpoint::admin);
+  CAF_CHECK(left[0] == open[1]);
 }
 
 CAF_TEST(a mode that the managed layer does not allow is refused) {

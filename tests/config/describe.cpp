@@ -105,6 +105,21 @@ CAF_TEST(what is shown loads again to the same) {
   CAF_CHECK_EQUAL(shown["timeouts"]["idle"].get<std::string>(), std::string{"1m30s"});
 }
 
+CAF_TEST(the mode is shown with where it comes from) {
+  folder home;
+  home.write("config.toml", newer("mode = \"limited\"\n"));
+  auto from = home.from();
+  auto shown = json::parse(to_json(config_of(load(from))));
+  CAF_CHECK_EQUAL(shown["mode"].dump(),
+                  std::string{R"({"file":"limited","in_force":"limited","override":null})"});
+  from.mode = policy::mode::full;
+  shown = json::parse(to_json(config_of(load(from))));
+  CAF_CHECK_EQUAL(shown["mode"].dump(),
+                  std::string{R"({"file":"limited","in_force":"full","override":"full"})"});
+  CAF_CHECK_EQUAL(shown["permissions"]["dev"]["network"]["mode"].get<std::string>(),
+                  std::string{"full"});
+}
+
 CAF_TEST(the admin token is never shown) {
   proxy_config config;
   config.admin_token = "s3cret";

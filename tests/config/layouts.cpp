@@ -198,7 +198,7 @@ CAF_TEST(hooks need interception) {
     auto result = load(home.from());
     CAF_CHECK_EQUAL(result.config.has_value(), good);
     CAF_CHECK(good ||
-              contains(told(result), "error: network.mitm_hooks requires network.mitm = true\n"));
+              contains(told(result), "error: network.mitm_hooks requires network.mitm = true ("));
   }
 }
 

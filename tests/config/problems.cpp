@@ -252,5 +252,78 @@ CAF_TEST(the nearest word is near) {
   CAF_CHECK_EQUAL(nearest("mdoe", words), std::string{"mode"});
   CAF_CHECK_EQUAL(nearest("enable", words), std::string{"enabled"});
   CAF_CHECK_EQUAL(nearest("zzzz", words), std::string{});
+  CAF_CHECK_EQUAL(nearest("rnu", {"env", "run"}), std::string{"run"}); // a swap is one mistake
+  CAF_CHECK_EQUAL(nearest("ab", {"ba"}), std::string{"ba"});
   CAF_CHECK_EQUAL(nearest("", words), std::string{});
+}
+
+CAF_TEST(a check warns of policies that do not do what was meant) {
+  auto warned = [](const std::string& text) {
+    folder home;
+    home.write("config.toml", text);
+    auto result = load(home.from(), true);
+    CAF_CHECK(result.config);
+    return told(result);
+  };
+  struct row {
+    std::string lines;
+    std::vector<std::string> words;
+  };
+  for (auto& [lines, words] : std::initializer_list<row>{
+         {"enabled = true\n", {"allowed_domains: is empty"}},
+         {"enabled = true\nallowed_domains = []\n", {"config.toml:4:", "is empty"}},
+         {"enabled = true\ndomains = {\"a.test\" = \"deny\"}\n", {"is empty"}},
+         {"mode = \"limited\"\nallowed_domains = [\"a.test\"]\n",
+          {"config.toml:3:8", "limited mode refuses all HTTPS"}},
+         {"allowed_domains = [\"0.0.0.0/0\"]\n", {"config.toml:3:20", "every IPv4 address"}},
+         {"denied_domains = [\"::/0\"]\n", {"config.toml:3:19", "every IPv6 address"}},
+         {"domains = {\"0.0.0.0/0\" = \"allow\"}\n", {"every IPv4 address"}},
+         {"allowed_domains = [\"169.254.169.254\"]\n", {"config.toml:3:20", "metadata service"}},
+         {"mitm = true\nallowed_domains = [\"*.openai.test\", \"openai.test\"]\n"
+          "[[permissions.dev.network.mitm_hooks]]\nhost = \"api.test\"\n"
+          "match = {methods = [\"GET\"], path_prefixes = [\"/\"]}\n",
+          {"config.toml:6:8", "no request ever reaches the hooks of this host"}},
+       }) {
+    CAF_MESSAGE(lines);
+    auto text = warned(newer(lines));
+    for (auto& word : words)
+      CAF_CHECK(contains(text, word));
+  }
+  for (auto& good : {"enabled = true\nallowed_domains = [\"a.test\"]\n", "enabled = false\n",
+                     "mode = \"limited\"\nmitm = true\n",
+                     "enabled = true\ndomains = {\"a.test\" = \"allow\"}\n"}) {
+    CAF_MESSAGE(good);
+    CAF_CHECK_EQUAL(warned(newer(good)), std::string{});
+  }
+  // A start is no check.
+  CAF_CHECK_EQUAL(told(load_text(newer("enabled = true\nmode = \"limited\"\n"))), std::string{});
+}
+
+CAF_TEST(a load without secrets fetches none and judges the rest) {
+  auto text = newer("mitm = true\n[[permissions.dev.network.mitm_hooks]]\nhost = \"api.test\"\n"
+                    "match = {methods = [\"GET\"], path_prefixes = [\"/\"]}\n"
+                    "actions = {inject_request_headers = [\n"
+                    "  {name = \"a\", secret_env_var = \"NOT_THERE\"},\n"
+                    "  {name = \"b\", prefix = \"PREFIX\", secret_file = \"/not/there\"}]}\n"
+                    "[network_proxy]\nadmin_token_env = \"NOT_THERE\"\n"
+                    "socks_users = {alice = \"env:NOT_THERE\", bob = \"file:/not/there\"}\n");
+  auto loaded = [](std::string file) {
+    folder home;
+    home.write("config.toml", file);
+    auto from = home.from();
+    from.secrets = secrets_wanted::none;
+    from.before_secrets = [] { CAF_FAIL("a secret was fetched"); };
+    return load(from);
+  };
+  CAF_CHECK(!load_text(text).config);
+  auto result = loaded(text);
+  CAF_CHECK_EQUAL(told(result), std::string{});
+  CAF_REQUIRE(result.config);
+  CAF_CHECK_EQUAL(result.config->socks_users.size(), 2u);
+  auto broken = text;
+  broken.replace(broken.find("PREFIX"), 6, "é");
+  CAF_CHECK(contains(told(loaded(broken)), "invalid value for injected header b"));
+  CAF_CHECK(contains(told(loaded(text + "admin_token_file = \"/not/there\"\n")),
+                     "expected only one of admin_token_env and admin_token_file"));
+  CAF_CHECK(contains(told(loaded(text + "nonsense = 1\n")), "unknown key"));
 }

@@ -133,7 +133,27 @@ CAF_TEST(a pattern that does not hold is refused with the reason) {
          {"evil.com;x", "character"},
          {"*.10.0.0.1", "in front of an IP address"},
          {"*.168.1.1", "in front of an IP address"},
-         {"éxämple.com", "xn--xmple-gra7a.com"}, // what will be matched is what is read
+         {"éxämple.com", "write xn--xmple-gra7a.com"}, // what will be matched is what is read
+         {"*.тест.x", "write *.xn--e1aybc.x"},         // and all of it, to be copied
+         {"**.тест.x:8443", "write **.xn--e1aybc.x:8443"},
+         {"тест.x:80", "write xn--e1aybc.x:80"},
+         {"api*.тест.x", "write api*.xn--e1aybc.x"},
+         {"api?.тест.x:443", "write api?.xn--e1aybc.x:443"},
+         {"т*.x", "both a wildcard and characters beyond ASCII"},
+         {"１２７.0.0.1", "write 127.0.0.1"}, // full-width digits
+         {"１０.0.0.1:80", "write 10.0.0.1:80"},
+         {"*.１０.0.0.1", "in front of an IP address"},
+         {"10.0.0.1/8:443", "write 10.0.0.0/8:443"},
+         {"[fd00::1/8]:443", "write [fd00::/8]:443"},
+         {"api**.x", "** may only stand in front"},
+         {"**api.x", "put a dot"},
+         {"a**b.x", "** may only stand in front"},
+         {"a.b**", "** may only stand in front"},
+         {"api-**.x:443", "** may only stand in front"},
+         {"a***b.x", "** may only stand in front"},
+         {"a.**.x", "wildcards alone"},
+         {"***.x", "wildcards alone"},
+         {"**.api**.x", "second wildcard"},
        }) {
     CAF_MESSAGE(pattern);
     auto parsed = domain_pattern::parse(pattern);

@@ -74,3 +74,76 @@ CAF_TEST(a duplicate is pointed out with the place of the first) {
 CAF_TEST(what does not parse is left to the compiler of the list) {
   check(warnings({"*", "", "10.0.0.1/8"}, {"**"}), {});
 }
+
+CAF_TEST(prefixes of most of the net are pointed out in both lists) {
+  for (auto pattern : {"0.0.0.0/0", "::/0", "0.0.0.0/0:443", "[::/0]:443", "128.0.0.0/1",
+                       "96.0.0.0/7", "2000::/3", "2400::/11"}) {
+    CAF_MESSAGE(pattern);
+    auto allowed = warnings({pattern});
+    CAF_REQUIRE_EQUAL(allowed.size(), 1u);
+    CAF_CHECK(allowed[0].find("config.toml:1: allows ") == 0);
+    CAF_CHECK(allowed[0].find(pattern[0] == '0' || pattern[0] == '1' || pattern[0] == '9'
+                                ? "IPv4"
+                                : "IPv6") != std::string::npos);
+    auto denied = warnings({}, {pattern});
+    CAF_REQUIRE_EQUAL(denied.size(), 1u);
+    CAF_CHECK(denied[0].find("denied.toml:1: denies ") == 0);
+  }
+  // One owner's space, and what is not public.
+  for (auto pattern : {"8.0.0.0/8", "10.0.0.0/8", "2001:db8::/32", "fc00::/7", "fd00::/8",
+                       "ff00::/8", "224.0.0.0/4", "240.0.0.0/4", "127.0.0.0/8"}) {
+    CAF_MESSAGE(pattern);
+    check(warnings({pattern}), {});
+  }
+}
+
+CAF_TEST(a metadata service that is listed is pointed out) {
+  for (auto pattern : {"169.254.169.254", "169.254.169.254:80", "fd00:ec2::254",
+                       "[fd00:ec2::254]:80", "::ffff:169.254.169.254", "0xa9fea9fe"}) {
+    CAF_MESSAGE(pattern);
+    auto found = warnings({pattern});
+    CAF_REQUIRE_EQUAL(found.size(), 1u);
+    CAF_CHECK(found[0].find("metadata service") != std::string::npos);
+    check(warnings({}, {pattern}), {});
+  }
+  auto found = warnings({"169.254.169.254/32"});
+  CAF_REQUIRE_EQUAL(found.size(), 1u);
+  CAF_CHECK(found[0].find("never matches") != std::string::npos);
+  check(warnings({"169.254.1.1", "169.254.0.0/16"}), {});
+}
+
+CAF_TEST(hooks that no request reaches are pointed out) {
+  struct row {
+    texts allowed, denied;
+    std::string host, why;
+    bool local = false;
+  };
+  for (auto& [allowed, denied, name, why, local] : std::initializer_list<row>{
+         {{"api.test"}, {}, "api.test", ""},
+         {{"**.test"}, {}, "api.test", ""},
+         {{"api.test:8443"}, {}, "api.test", ""},
+         {{"*.openai.test"}, {}, "api.test", "nothing in allowed_domains matches it"},
+         {{}, {}, "api.test", "nothing in allowed_domains matches it"},
+         {{"*.api.test"}, {}, "api.test", "nothing in allowed_domains matches it"},
+         {{"api.test"}, {"**.test"}, "api.test", "it is denied by **.test (config.toml:1)"},
+         {{"api.test", "api.test:8443"}, {"api.test:443"}, "api.test", ""},
+         {{"0.0.0.0/0"}, {}, "10.0.0.1", "it is local, and neither listed by itself"},
+         {{"0.0.0.0/0"}, {}, "10.0.0.1", "", true},
+         {{"10.0.0.1"}, {}, "10.0.0.1", ""},
+       }) {
+    CAF_MESSAGE(name << " among " << caf::deep_to_string(allowed));
+    auto in_force = allowing(allowed, denied);
+    in_force.enabled = false; // what is switched off may still be dead
+    in_force.mode = mode::limited;
+    in_force.allow_local_binding = local;
+    mitm_hook hook;
+    hook.where = {name, "config.toml", 7, 1};
+    hook.host = unbox(proxy::host::parse(name));
+    auto found = lint_hooks({hook}, in_force);
+    CAF_REQUIRE_EQUAL(found.size(), why.empty() ? 0u : 1u);
+    if (!why.empty()) {
+      CAF_CHECK_EQUAL(found[0].where.line, 7u);
+      CAF_CHECK(found[0].message.find(why) != std::string::npos);
+    }
+  }
+}

@@ -1,4 +1,5 @@
 """The admin API: every endpoint, every error, and who may ask."""
+import datetime
 import json
 import os
 import socket
@@ -101,6 +102,22 @@ class BlockedTest(SystemTest):
         told = proxy.blocked()
         self.assertEqual((len(told["blocked"]), told["total"]), (200, 205))
         self.assertEqual((told["blocked"][0]["host"], told["blocked"][-1]["host"]), ("host5.example", "host204.example"))
+
+    def test_without_a_cursor_the_newest_are_listed_and_times_are_text(self):
+        proxy = self.start(allow=["good.example"])
+        for n in range(5):
+            proxy.get(f"http://host{n}.example/")
+        told = proxy.blocked("?limit=3")
+        self.assertEqual([entry["host"] for entry in told["blocked"]], ["host2.example", "host3.example", "host4.example"])
+        self.assertEqual((told["total"], told["next"]), (5, told["blocked"][-1]["id"]))
+        for entry in told["blocked"]:
+            at = datetime.datetime.fromisoformat(entry["timestamp"].replace("Z", "+00:00"))
+            self.assertLess(abs(datetime.datetime.now(datetime.timezone.utc) - at), datetime.timedelta(hours=1))
+            self.assertRegex(entry["timestamp"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertEqual(proxy.blocked(f"?since={told['next']}")["blocked"], [], "the cursor goes on from there")
+        self.assertEqual([e["host"] for e in proxy.blocked("?since=0&limit=1")["blocked"]], ["host0.example"])
+        self.assertEqual(len(proxy.blocked("?limit=0")["blocked"]), 0)
+        self.assertEqual(len(proxy.blocked("?limit=1000")["blocked"]), 5)
 
     def test_bad_queries_are_400(self):
         proxy = self.start(allow=["good.example"])

@@ -50,9 +50,9 @@ class Http2ClientsTest(Intercepted, SystemTest):
         self.addCleanup(server.kill)
         return "allowed.test:" + server.stdout.readline().strip()
 
-    def assertRead(self, path):
+    def assertRead(self, method, port):
         """The proxy has read a request, in a tunnel."""
-        self.proxy.wait_for_line(f"msg=inspected .*path={path} ")
+        self.proxy.wait_for_line(f"msg=inspected .*port={port} method={method} ")
 
 
 class CurlTest(Http2ClientsTest):
@@ -73,7 +73,7 @@ class CurlTest(Http2ClientsTest):
             with self.subTest(url):
                 said, body = self.curl(url)
                 self.assertEqual((said, json.loads(body)["target"]), ("2 200", "/curl"))
-                self.assertRead("/curl")
+                self.assertRead("GET", origin.port)
                 said, body = self.curl("-X", "PUT", "--data-binary", "x" * 100_000, url)
                 self.assertEqual((said, len(json.loads(body)["body"])), ("2 200", 100_000))
                 said, head = self.curl("-I", origin.at("allowed.test", "/bytes/1000"))
@@ -127,7 +127,7 @@ class NodeTest(Http2ClientsTest):
                 self.assertEqual((seen["get"]["trailers"].get("x-check"), seen["head"]["body"]), ("good", ""))
                 self.assertEqual([json.loads(one["body"])["target"] for one in seen["many"]], [f"/{n}" for n in range(60)])
                 self.assertEqual((seen["websocket"]["status"], seen["websocket"]["body"]), (200, "echo"))
-                self.assertRead("/post")
+                self.assertRead("POST", at.rpartition(":")[2])
 
     def test_curl_reaches_it_in_http1(self):
         for manner, version in (("insist", "2.0"), ("both", "1.1")):
@@ -142,7 +142,8 @@ class GrpcTest(Http2ClientsTest):
         if not python:
             self.skipTest("no Python here has the module grpc (package python3-grpcio)")
         script = [python, os.path.join(HERE, "http2_grpc.py")]
-        seen = json.loads(self.tool(*script, "call", self.serve(*script)))
+        at = self.serve(*script)
+        seen = json.loads(self.tool(*script, "call", at))
         self.assertEqual((seen["echo"], seen["large"], seen["join"]), ("hello", 3_000_000, "a b c"))
         self.assertEqual(seen["count"], [str(n) for n in range(500)])
         self.assertEqual((seen["begin"], seen["chat"]), ("yes", [f"WORD {n}" for n in range(20)]))
@@ -150,7 +151,7 @@ class GrpcTest(Http2ClientsTest):
         self.assertEqual(seen["/test/Fail"], ["FAILED_PRECONDITION", "not now", {"x-detail": "why"}])
         self.assertEqual(seen["/test/Nothing"][0], "UNIMPLEMENTED")
         self.assertEqual(seen["after"], "still here")
-        self.assertRead("/test/Chat")
+        self.assertRead("POST", at.rpartition(":")[2])
 
 
 class WebSocketClientTest(Http2ClientsTest):

@@ -53,7 +53,7 @@ class InterceptedClientsTest(Intercepted, test_clients.ClientsTest):
     def test_curl(self):
         self.assertEchoed(self.tool("curl", "-sS", self.https.at("allowed.test", "/curl")), "/curl")
         self.assertEchoed(self.tool("curl", "-sS", "--http2", self.https.at("allowed.test", "/curl")), "/curl")
-        self.proxy.wait_for_line("msg=inspected .*path=/curl ")
+        self.proxy.wait_for_line("msg=inspected host=allowed.test .*method=GET ")
 
     def test_wget_needs_no_option(self):
         told = self.tool("wget", "-qO-", "--tries=1", self.https.at("allowed.test", "/wget"))
