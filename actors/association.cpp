@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "actors/loop/local_address.hpp"
+#include "actors/loop/platform.hpp"
 #include "actors/search_domains.hpp"
 #include "protocols/socks5/datagram.hpp"
 
@@ -34,7 +35,7 @@ bool same_address(const ip_sockaddr& a, const ip_sockaddr& b) { return a.ip() ==
 size_t first_reachable(std::span<const ip_address> addresses, uint16_t port) {
   for (size_t i = 0; i + 1 < addresses.size(); ++i) {
     auto name = make_sockaddr(addresses[i], port);
-    auto fd = ::socket(name.family(), SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+    auto fd = platform::open_blocking_socket(name.family(), SOCK_DGRAM, IPPROTO_UDP);
     auto reachable = fd >= 0 && ::connect(fd, name.get(), name.size) == 0;
     if (fd >= 0)
       ::close(fd);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "actors/loop/platform.hpp"
 #include "actors/loop/tcp_options.hpp"
 #include "actors/sockaddr.hpp"
 
@@ -29,7 +30,7 @@ caf::error bind_ip(bound_listener& l) {
   l.ip = *ip;
   l.port = l.wanted.port;
   auto name = make_sockaddr(l.ip, l.port);
-  l.fd = ::socket(name.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  l.fd = platform::open_socket(name.family(), SOCK_STREAM);
   if (l.fd < 0)
     return failed(l, "socket");
   int one = 1;
@@ -51,7 +52,7 @@ caf::error bind_ip(bound_listener& l) {
 
 /// Whether somebody answers on a unix socket file.
 bool answers(const sockaddr_un& name) {
-  auto fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  auto fd = platform::open_blocking_socket(AF_UNIX, SOCK_STREAM);
   auto up = fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
   if (fd >= 0)
     ::close(fd);
@@ -75,7 +76,7 @@ caf::error bind_path(bound_listener& l) {
     }
     ::unlink(path.c_str());
   }
-  l.fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  l.fd = platform::open_socket(AF_UNIX, SOCK_STREAM);
   if (l.fd < 0)
     return failed(l, "socket");
   // Only the owner may talk to the admin API.
@@ -87,6 +88,7 @@ caf::error bind_path(bound_listener& l) {
   if (bound != 0)
     return failed(l, "bind");
   l.path = path;
+  l.listed = own_socket_file{path};
   return ::listen(l.fd, backlog) == 0 ? caf::error{} : failed(l, "listen");
 }
 

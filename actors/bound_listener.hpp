@@ -4,6 +4,7 @@
 #include <string>
 
 #include "actors/messages.hpp"
+#include "actors/own_socket_file.hpp"
 #include "config/proxy_config.hpp"
 
 namespace proxy {
@@ -15,8 +16,9 @@ struct bound_listener {
   config::listen_address wanted; ///< As configured: port 0 stays 0.
   int fd = -1;
   ip_address ip;
-  uint16_t port = 0; ///< As bound.
-  std::string path;  ///< Unix socket; then `ip` and `port` mean nothing.
+  uint16_t port = 0;      ///< As bound.
+  std::string path;       ///< Unix socket; then `ip` and `port` mean nothing.
+  own_socket_file listed; ///< Of `path`: we are nobody's upstream.
 
   bound_listener() = default;
   bound_listener(const bound_listener&) = delete;

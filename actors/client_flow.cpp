@@ -17,6 +17,8 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
       co_return co_await open_tunnel(c, x, std::move(*permit));
     co_return co_await forward(c, x, std::move(*permit));
   }
+  if (auto* permit = std::get_if<policy::socket_permit>(&v))
+    co_return co_await forward_to_socket(c, x, std::move(*permit));
   if (auto* denial = std::get_if<policy::denial>(&v))
     co_return co_await refuse(c, x, *denial);
   if (auto* answer = std::get_if<own_answer>(&v)) {

@@ -4,7 +4,7 @@
 
 #include "actors/association.hpp"
 #include "actors/flows.hpp"
-#include "actors/setting_text.hpp"
+#include "actors/socket_dialer.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {
@@ -152,6 +152,9 @@ std::optional<policy::denial> connection::judge_inside(const snapshot_ptr& next)
 std::optional<policy::denial> connection::judge_running(const snapshot_ptr& next) {
   if (auto why = judge_head(running->received, false))
     return why;
+  if (server && running->target.unix_socket)
+    return policy::judge_socket_again(*next->rules, socket_lists_of(*next->config), running->target,
+                                      server->key.host);
   if (!server || !server->key.via.empty())
     return std::nullopt;
   return policy::judge_again(*next->rules, running->target, server->address, false, true,
@@ -161,7 +164,8 @@ std::optional<policy::denial> connection::judge_running(const snapshot_ptr& next
 std::optional<policy::denial> connection::judge_head(std::string_view head, bool by_decider) {
   exchange now;
   auto judged = judge_request(*this, head, now, by_decider);
-  if (std::holds_alternative<policy::permit>(judged))
+  if (std::holds_alternative<policy::permit>(judged) ||
+      std::holds_alternative<policy::socket_permit>(judged))
     return std::nullopt;
   auto* error = std::get_if<caf::error>(&judged);
   if (error && code_of(*error) == errc::head_too_large)

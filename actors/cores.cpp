@@ -5,75 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <string>
-#include <thread>
 
-#ifdef __linux__
-#include <sched.h>
-#endif
+#include "actors/loop/platform.hpp"
 
 namespace proxy {
 
-namespace {
-
-size_t allowed_cores() {
-#ifdef __linux__
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) == 0)
-    return static_cast<size_t>(CPU_COUNT(&set));
-#endif
-  return std::thread::hardware_concurrency();
-}
-
-/// `cpu.max` of one cgroup (v2): "QUOTA PERIOD" or "max PERIOD". @returns 0 for no limit.
-double quota_of(const std::string& folder) {
-  std::ifstream file(folder + "/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0)
-    return 0;
-  try {
-    return std::stod(quota) / period;
-  } catch (const std::exception&) {
-    return 0;
-  }
-}
-
-/// `memory.max` of one cgroup (v2): bytes, or "max". @returns 0 for no limit.
-double memory_of(const std::string& folder) {
-  std::ifstream file(folder + "/memory.max");
-  double bytes = 0;
-  return file >> bytes ? bytes : 0;
-}
-
-/// The tightest limit on the way from this process's cgroup up to the root; 0 for none.
-template <class Limit>
-double tightest(Limit limit_of) {
-  std::ifstream file("/proc/self/cgroup");
-  std::string line;
-  double tightest = 0;
-  while (std::getline(file, line)) {
-    if (line.rfind("0::", 0) != 0)
-      continue;
-    for (auto path = line.substr(3);;) {
-      auto limit = limit_of("/sys/fs/cgroup" + (path == "/" ? "" : path));
-      if (limit > 0 && (tightest == 0 || limit < tightest))
-        tightest = limit;
-      if (path.empty() || path == "/")
-        break;
-      path.resize(path.rfind('/'));
-    }
-  }
-  return tightest;
-}
-
-} // namespace
-
 size_t usable_cores() {
-  auto cores = std::max<size_t>(1, allowed_cores());
-  auto quota = tightest(quota_of);
+  auto cores = std::max<size_t>(1, platform::allowed_cores());
+  auto quota = platform::core_quota();
   if (quota > 0)
     cores = std::min(cores, static_cast<size_t>(std::max(1.0, std::ceil(quota))));
   return cores;
@@ -82,7 +21,7 @@ size_t usable_cores() {
 uint64_t usable_memory() {
   auto machine =
     static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
-  auto limit = tightest(memory_of);
+  auto limit = platform::memory_quota();
   return static_cast<uint64_t>(limit > 0 ? std::min(limit, machine) : machine);
 }
 

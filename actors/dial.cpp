@@ -10,6 +10,7 @@
 
 #include "actors/dial.hpp"
 #include "actors/loop/local_address.hpp"
+#include "actors/loop/platform.hpp"
 #include "actors/loop/tcp_options.hpp"
 #include "actors/setting_text.hpp"
 
@@ -68,9 +69,7 @@ bool may_lead_back(const connection& c, uint16_t port) {
 /// Starts a connect(2). @returns 0, or why it failed at once.
 int begin_connect(connection& c, upstream& to, uint16_t port) {
   auto name = make_sockaddr(to.address, port);
-  auto open = [&] {
-    return ::socket(name.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-  };
+  auto open = [&] { return platform::open_socket(name.family(), SOCK_STREAM, IPPROTO_TCP); };
   auto fd = open();
   if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
     c.shard.pool.clear(); // what is kept for later makes room for what is wanted now

@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "actors/abilities.hpp"
 #include "actors/answers.hpp"
 #include "actors/search_domains.hpp"
+#include "actors/socket_dialer.hpp"
 #include "actors/upstream_name.hpp"
 #include "policy/inner.hpp"
 #include "policy/remedy.hpp"
@@ -168,9 +170,29 @@ bool judge_inside(explanation& e, const policy::rules& in_force, const policy::p
   return judge_read(e, in_force, tunnel, head);
 }
 
+/// Judges a request for a unix socket, by names alone: nothing is looked up.
+void explain_socket(explanation& e, const snapshot& in_force, const policy::target& what) {
+  auto judged = policy::judge_socket(*in_force.rules, socket_lists_of(*in_force.config),
+                                     abilities{}.unix_sockets, what);
+  auto* denial = std::get_if<policy::denial>(&judged);
+  auto listed = !denial && std::get<policy::socket_permit>(judged).by_name();
+  e.steps.push_back(
+    {"unix_socket", denial   ? std::string{policy::to_string(denial->reason)}
+                    : listed ? std::string{"listed"}
+                             : std::string{"not listed; passes as a link to one that is"}});
+  if (!listed)
+    return set_denial(e, what, denial ? *denial : policy::socket_not_allowed());
+  e.decision = policy::decision::allow;
+  e.source = policy::to_string(policy::source::proxy_state);
+  e.domain_scope = false;
+  set_passed(e);
+}
+
 } // namespace
 
 std::string name_to_resolve(const policy::rules& in_force, const policy::target& what) {
+  if (what.unix_socket)
+    return {};
   auto judged = policy::evaluate(in_force, what);
   if (!std::holds_alternative<policy::permit>(judged) ||
       !policy::known_addresses(what.host).empty())
@@ -183,6 +205,10 @@ explanation explain(const snapshot& in_force, const asked& what,
   const auto& rules = *in_force.rules;
   auto e = start(rules, nullptr, &what.target);
   e.words = what.words;
+  if (what.target.unix_socket) {
+    explain_socket(e, in_force, what.target);
+    return e;
+  }
   auto judged = policy::evaluate(rules, what.target, &e.steps);
   if (auto* denial = std::get_if<policy::denial>(&judged)) {
     set_denial(e, rules, what.target, *denial);

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "actors/explain.hpp"
+#include "policy/unix_socket.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/rewrite.hpp"
@@ -87,6 +88,11 @@ caf::error read_request(const std::string& head, policy::target& out) {
   http1::request req;
   if (auto err = http1::decode_request(head, {}, req))
     return err;
+  if (out.protocol == protocol::http && req.find("x-unix-socket")) {
+    out.method = req.method;
+    out.upgrade = out.upgrade || !req.upgrade.empty();
+    return policy::read_socket_name(req, out);
+  }
   http1::request_target target;
   if (auto err = http1::parse_target(req, target))
     return err;

@@ -12,6 +12,7 @@
 #include "actors/connection.hpp"
 #include "actors/loop/task.hpp"
 #include "policy/evaluate.hpp"
+#include "policy/unix_socket.hpp"
 
 /// The coroutines of a connection, in the order in which a request meets them. Each is a free
 /// function whose references outlive it: the connection owns its flow.
@@ -125,12 +126,17 @@ struct own_answer {
   std::string body;
 };
 
-using verdict = std::variant<policy::permit, policy::denial, own_answer, caf::error>;
+using verdict =
+  std::variant<policy::permit, policy::denial, own_answer, caf::error, policy::socket_permit>;
 
 /// Decodes a request head and judges what it asks for, by the policy of this moment. Fills `x`.
 /// @param by_decider  A decider has admitted it under an older policy, and that stays.
 [[nodiscard]] verdict judge_request(connection& c, std::string_view head, exchange& x,
                                     bool by_decider = false);
+
+/// The part of it for requests that name a unix socket.
+[[nodiscard]] verdict judge_socket_request(connection& c, http1::request& req,
+                                           std::string_view head, exchange& x);
 
 /// Judges a tunnel to `x.target` that no request head asks for (SOCKS), by the policy of this
 /// moment. Fills `x`.
@@ -138,6 +144,9 @@ using verdict = std::variant<policy::permit, policy::denial, own_answer, caf::er
 
 /// Forwards a permitted request and its response (RFC 9110 §7.6).
 task<after> forward(connection& c, exchange& x, policy::permit permit);
+
+/// The same for a unix socket: an upstream of its own, which nobody else gets.
+task<after> forward_to_socket(connection& c, exchange& x, policy::socket_permit permit);
 
 /// Dials for a permitted tunnel: `c.server` then is its upstream (`after::tunnel`), or, where it is
 /// to be read, `c.ahead` (`after::first_bytes`). Anything else: refused and answered.

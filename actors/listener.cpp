@@ -8,6 +8,7 @@
 
 #include "actors/connection.hpp"
 #include "actors/log_text.hpp"
+#include "actors/loop/platform.hpp"
 #include "actors/sockaddr.hpp"
 
 namespace proxy {
@@ -73,7 +74,7 @@ void listener::on_timer() {
 void listener::on_ready() {
   for (int i = 0; i < batch; ++i) {
     ip_sockaddr peer;
-    auto accepted = ::accept4(fd, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    auto accepted = platform::accept_connection(fd, peer.get(), &peer.size);
     if (accepted >= 0) {
       place(accepted, peer.ip().value_or(ip_address{}), peer.ip() ? peer.port() : uint16_t{0});
       continue;

@@ -94,6 +94,9 @@ struct network_proxy::impl {
       w.loop->stop();
       w.thread.join();
     }
+    // No loop is left that would ask.
+    if (auto dialer = std::exchange(process->socket_dialer, nullptr))
+      self->send_exit(dialer, caf::exit_reason::user_shutdown);
     process->log->flush();
   }
 
@@ -148,7 +151,8 @@ network_proxy::network_proxy(network_proxy&&) noexcept = default;
 network_proxy& network_proxy::operator=(network_proxy&&) noexcept = default;
 network_proxy::~network_proxy() = default;
 
-std::variant<network_proxy, start_failure> network_proxy::start(config::sources from) {
+std::variant<network_proxy, start_failure> network_proxy::start(config::sources from,
+                                                                abilities can) {
   auto first = prepare(from, 1, {});
   if (!first.next)
     return start_failure{first.bind_failed ? start_failure::kind::bind
@@ -167,8 +171,15 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
   auto& log = *made->process->log;
   for (const auto& p : first.problems)
     log.warn("msg=config_warning detail={}", quoted_text(p.str()));
+  if (!can.unix_sockets &&
+      (!config.allow_unix_sockets.empty() || config.dangerously_allow_all_unix_sockets))
+    log.warn(
+      "msg=config_warning detail=\"allow_unix_sockets: unix sockets are served on macOS only; "
+      "requests with x-unix-socket are refused here\"");
   made->audit = made->system.spawn<caf::hidden>(proxy::audit, made->process);
   made->ca = made->system.spawn<caf::hidden>(proxy::ca, max_leaves);
+  if (can.unix_sockets)
+    made->process->socket_dialer = made->system.spawn<caf::hidden + caf::detached>(socket_dialer);
   made->start_workers(cores);
   made->store = made->system.spawn<caf::hidden>(
     policy_store, store_start{std::move(from), first.next, first.listeners, made->shards(),

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "actors/abilities.hpp"
 #include "actors/messages.hpp"
 #include "config/load.hpp"
 
@@ -26,7 +27,9 @@ public:
   /// Loads the configuration, binds, starts the workers, and returns once every worker serves.
   /// With `enabled = false` nothing is bound, and it waits for a reload.
   /// Warnings of the configuration are logged.
-  [[nodiscard]] static std::variant<network_proxy, start_failure> start(config::sources from);
+  /// @param can  What it serves; else what is usual for the system.
+  [[nodiscard]] static std::variant<network_proxy, start_failure> start(config::sources from,
+                                                                        abilities can = {});
 
   network_proxy(network_proxy&&) noexcept;
   network_proxy& operator=(network_proxy&&) noexcept;

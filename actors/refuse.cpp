@@ -49,7 +49,7 @@ bool is_told_inside(connection& c, const exchange& x, const policy::denial& why)
   if (!ca || c.draining || x.body != http1::framing::none ||
       policy::refusal_of(why.reason).x_proxy_error.empty())
     return false;
-  auto client = c.user.empty() ? c.from.ip.str() : c.user;
+  auto client = c.known_as ? std::string{c.user()} : c.from.ip.str();
   return c.shard.refused_leaves.may_show(*ca, x.target.host, client,
                                          std::chrono::system_clock::now());
 }

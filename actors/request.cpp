@@ -70,24 +70,6 @@ void keep_websocket_alone(http1::request& req, exchange& x) {
   req.upgrade = {};
 }
 
-/// A socket path instead of a host: known, and not served here.
-policy::denial refuse_unix_socket(const connection& c, const http1::request& req, exchange& x) {
-  const auto& rules = *c.shard.policy->rules;
-  policy::denial denial;
-  denial.reason =
-    rules.enabled ? policy::reason::unix_socket_unsupported : policy::reason::proxy_disabled;
-  denial.source = policy::source::proxy_state;
-  denial.domain_scope = false;
-  if (!policy::allows_method(rules.mode, req.method)) {
-    denial.reason = policy::reason::method_not_allowed;
-    denial.source = policy::source::mode_guard;
-  }
-  // No host is involved; the name is what audit and answers show instead.
-  if (auto named = host::parse("unix-socket"))
-    x.target.host = std::move(*named);
-  return denial;
-}
-
 /// Where a request inside a tunnel goes: to the tunnel's host, which its own words must agree with,
 /// and the tunnel's port (RFC 9110 §7.4).
 caf::error find_target_inside(const interception& inside, const http1::request& req,
@@ -304,7 +286,7 @@ verdict judge_decoded(connection& c, std::string_view head, exchange& x, bool by
   if (auto denial = identify(c, req, x))
     return std::move(*denial);
   if (!connect && req.find("x-unix-socket"))
-    return refuse_unix_socket(c, req, x);
+    return judge_socket_request(c, req, head, x);
   http1::request_target target;
   if (auto err = http1::parse_target(req, target))
     return err;

@@ -39,6 +39,16 @@ std::string to_hex(uint64_t x) {
   return digits;
 }
 
+/// Whether GET /blocked shows a refusal. Which unix sockets are tried is for audit and log, like
+/// what methods they are tried with; that there are none to be had is for whoever wonders why.
+bool is_listed(const policy::denial& why, const policy::target& what) noexcept {
+  return !what.unix_socket || why.reason == policy::reason::proxy_disabled ||
+         why.reason == policy::reason::unix_socket_unsupported;
+}
+
+/// Of a path, which a client may make as long as a head.
+constexpr size_t longest_listed_path = 256;
+
 /// The audit event of a refusal, as an allowed one of the baseline until more is said.
 audit_event event_of(const blocked_request& entry, uint64_t generation) {
   audit_event event;
@@ -111,6 +121,28 @@ void shard_core::admitted(const policy::permit& by, const connection& of) {
   record(std::move(event));
 }
 
+void shard_core::admitted(const policy::socket_permit&, const policy::target& what,
+                          const connection& of) {
+  auto decision = static_cast<size_t>(policy::decision::allow);
+  ++counters.decisions[decision][static_cast<size_t>(policy::reason::allow)];
+  if (!audit)
+    return;
+  audit_event event;
+  event.at = std::chrono::system_clock::now();
+  event.domain_scope = false;
+  event.source = policy::source::proxy_state;
+  event.reason = policy::to_string(policy::reason::allow);
+  event.protocol = what.protocol;
+  event.host = what.host.text();
+  event.port = what.port;
+  event.method = record_of_method(what.method);
+  event.client = of.from.str();
+  event.user = of.user();
+  event.request_id = new_request_id();
+  event.generation = policy->generation;
+  record(std::move(event));
+}
+
 std::string shard_core::refused(const policy::denial& why, const policy::target& what,
                                 const connection& of) {
   ++counters.decisions[static_cast<size_t>(why.decision)][static_cast<size_t>(why.reason)];
@@ -150,6 +182,10 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
     record(std::move(event));
   }
   auto id = entry.request_id;
+  if (!is_listed(why, what))
+    return id;
+  if (what.unix_socket && why.reason == policy::reason::proxy_disabled)
+    entry.host = what.unix_socket->substr(0, longest_listed_path);
   ++blocked_total_;
   if (blocked_.size() == blocked_ring_size)
     blocked_.pop_front();
@@ -170,7 +206,7 @@ std::string shard_core::faulted(errc code, const std::string& cause, const polic
                "client={}{} request_id={}",
                what.host.text().empty() ? "-" : what.host.text(), what.port, kind, status, cause,
                policy::to_string(what.protocol), method.empty() ? "-" : method, client,
-               user_field(of.user), id);
+               user_field(of.user()), id);
   if (audit) {
     audit_event event;
     event.at = std::chrono::system_clock::now();
@@ -182,7 +218,7 @@ std::string shard_core::faulted(errc code, const std::string& cause, const polic
     event.port = what.port;
     event.method = std::move(method);
     event.client = std::move(client);
-    event.user = of.user;
+    event.user = of.user();
     event.request_id = id;
     event.generation = policy->generation;
     record(std::move(event));

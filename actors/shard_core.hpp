@@ -20,6 +20,7 @@
 #include "actors/refusal_leaves.hpp"
 #include "actors/resolver.hpp"
 #include "actors/shard.hpp"
+#include "actors/socket_dialer.hpp"
 #include "actors/spare_texts.hpp"
 #include "actors/upstream.hpp"
 #include "protocols/http1/decode.hpp"
@@ -60,6 +61,7 @@ struct process_state {
   std::atomic<uint64_t> audit_waiting{0}; ///< Events sent to the audit actor and not yet written.
   std::atomic<uint64_t> audit_dropped{0}; ///< Events not sent because too many waited.
   std::shared_ptr<spdlog::logger> log;    ///< Never null.
+  socket_dialer_actor socket_dialer;      ///< Null where unix sockets are not served.
   std::shared_ptr<const tls::server_context>
     tls_server; ///< Towards clients of intercepted tunnels.
 
@@ -102,7 +104,7 @@ public:
   http1::request_path path;         ///< Scratch, valid until the next suspension.
   std::vector<http1::field> fields; ///< Scratch, valid until the next suspension.
 
-  spare_texts texts;                ///< For the heads of requests.
+  spare_texts texts; ///< For the heads of requests.
 
   /// What UDP associations receive with and send with, empty between two of them. The buffer is
   /// made when the first association needs it.
@@ -120,7 +122,10 @@ public:
 
   /// Counts and audits an admission.
   void admitted(const policy::permit& by, const connection& of);
-  /// Counts, audits, logs and remembers a refusal. @returns its request id.
+  /// The same for a unix socket, which is no domain.
+  void admitted(const policy::socket_permit& by, const policy::target& what, const connection& of);
+  /// Counts, audits, logs and remembers a refusal. (A unix socket that is refused is not among what
+  /// `blocked` lists, unless nobody could have it.) @returns its request id.
   std::string refused(const policy::denial& why, const policy::target& what, const connection& of);
   /// Counts, audits and logs a fault that is answered. @returns its request id.
   std::string faulted(errc code, const std::string& cause, const policy::target& what,

@@ -91,8 +91,8 @@ task<bool> authenticate(connection& c, steady_time deadline) {
   // Of now: the users may be others than when the greeting came.
   auto known = shown && is_user(c.shard.config(), shown->value.user, shown->value.password);
   if (known)
-    c.known_as =
-      std::make_shared<const identity>(identity{shown->value.user, c.shard.policy->config});
+    c.known_as = std::make_shared<const identity>(
+      identity{std::string{shown->value.user}, c.shard.policy->config});
   if (shown) {
     OPENSSL_cleanse(c.pending.data(), shown->size);
     take(c, shown->size);

@@ -151,7 +151,8 @@ struct proxy_config {
   std::vector<policy::rule> allowed_domains;
   std::vector<policy::rule> denied_domains;
   std::vector<std::string> allow_unix_sockets;
-  std::vector<policy::mitm_hook> mitm_hooks; ///< With their secrets, which print as redacted.
+  std::vector<std::string> denied_unix_sockets; ///< Take away what `all` allows.
+  std::vector<policy::mitm_hook> mitm_hooks;    ///< With their secrets, which print as redacted.
   std::vector<client_certificate> client_certificates; ///< The first that fits is shown.
   config::mitm mitm;
   /// Where a refused CONNECT is answered: "connect" by its response, "inside" the tunnel that it

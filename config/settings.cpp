@@ -331,6 +331,10 @@ void merge_maps(settings& into) {
   into.config.allow_unix_sockets.clear();
   for (const auto& r : into.socket_list)
     into.config.allow_unix_sockets.push_back(r.text);
+  into.config.denied_unix_sockets.clear();
+  for (auto& [normal, entry] : into.unix_sockets)
+    if (entry.says == permission::deny)
+      into.config.denied_unix_sockets.push_back(entry.where.text);
 }
 
 } // namespace proxy::config

@@ -17,12 +17,12 @@ struct wire {
   [[nodiscard]] size_t left() const noexcept { return prefix.size() - at; }
 };
 
-#ifdef MSG_NOSIGNAL
+#if defined(MSG_NOSIGNAL) && !defined(PROXY_PORTABLE)
 constexpr int send_flags = MSG_NOSIGNAL;
 #else
 constexpr int send_flags = 0;
 #endif
-#ifdef MSG_MORE
+#if defined(MSG_MORE) && !defined(PROXY_PORTABLE)
 constexpr int more_follows = MSG_MORE;
 #else
 constexpr int more_follows = 0;

@@ -9,6 +9,8 @@
 #include "actors/cli/client_files.hpp"
 #include "config/proxy_config.hpp"
 
+extern "C" char** environ; // POSIX leaves it to programs to declare it
+
 namespace proxy::cli {
 
 /// One environment variable.

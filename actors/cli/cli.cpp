@@ -1,9 +1,6 @@
 #include "actors/cli/cli.hpp"
 
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 #include <algorithm>
 #include <csignal>
@@ -11,6 +8,7 @@
 #include <iostream>
 
 #include "actors/cli/arguments.hpp"
+#include "actors/cli/platform.hpp"
 #include "actors/version.hpp"
 
 namespace proxy::cli {
@@ -35,8 +33,9 @@ void add_globals(CLI::App& app, config::sources& sources) {
 
 } // namespace
 
-int run_cli(std::vector<std::string> arguments) {
+int run_cli(std::vector<std::string> arguments, abilities can) {
   context all;
+  all.can = can;
   all.sources.before_secrets = protect_process;
   CLI::App app{
     "Network policy proxy: lets through what the policy allows and says why it refuses the rest.",
@@ -60,7 +59,7 @@ int run_cli(std::vector<std::string> arguments) {
       std::cerr << near_misses(app);
     return code;
   }
-  return all.chosen ? all.chosen() : serve(all.sources);
+  return all.chosen ? all.chosen() : serve(all.sources, all.can);
 }
 
 void print_problems(const std::vector<config::problem>& problems, bool warnings_too) {
@@ -97,9 +96,7 @@ rlim_t set_core_limit(rlim_t soft) noexcept {
 }
 
 void protect_process() noexcept {
-#ifdef __linux__
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
+  platform::hide_memory();
   (void)set_core_limit(0);
 }
 

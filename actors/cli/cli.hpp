@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/abilities.hpp"
 #include "config/load.hpp"
 
 /// The command line: one file per subcommand. Data goes to stdout, talk to stderr.
@@ -29,6 +30,7 @@ enum exit_code : int {
 /// What all subcommands share.
 struct context {
   config::sources sources;          ///< Global flags.
+  abilities can;                    ///< Of the proxies that are started.
   std::vector<std::string> command; ///< Of `run`: see `take_command`.
   std::function<int()> chosen;      ///< Set by the subcommand that was named.
 };
@@ -47,11 +49,12 @@ void add_version(CLI::App& app, context& all);
 void add_help(CLI::App& app, context& all);
 
 /// `serve`, which is also what happens without a subcommand.
-[[nodiscard]] int serve(const config::sources& sources);
+[[nodiscard]] int serve(const config::sources& sources, abilities can);
 
 /// Parses the arguments (without the program's name) and runs what they ask for. @returns the exit
 /// code.
-[[nodiscard]] int run_cli(std::vector<std::string> arguments);
+/// @param can  What a proxy serves, where that is not what is usual for the system.
+[[nodiscard]] int run_cli(std::vector<std::string> arguments, abilities can = {});
 
 /// Prints problems to stderr, one a line.
 /// @param warnings_too  Else only errors.

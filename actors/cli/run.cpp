@@ -14,6 +14,7 @@
 #include "actors/cli/dial.hpp"
 #include "actors/cli/signals.hpp"
 #include "actors/cli/summary.hpp"
+#include "actors/loop/platform.hpp"
 #include "actors/network_proxy.hpp"
 #include "config/home.hpp"
 
@@ -116,7 +117,8 @@ int run_attached(config::sources sources, const std::string& user, std::vector<s
 }
 
 /// Behind a proxy that lives as long as the command.
-int run_alone(config::sources sources, std::vector<std::string> command, inherited before) {
+int run_alone(config::sources sources, abilities can, std::vector<std::string> command,
+              inherited before) {
   if (!config::has_configuration(sources)) {
     (void)load_or_complain(sources); // says how to make one
     return exit_run_failed;
@@ -129,7 +131,7 @@ int run_alone(config::sources sources, std::vector<std::string> command, inherit
   if (!sources.log_level)
     sources.log_level = "warn"; // stderr is the command's; the summary names the refusals
   before.descriptor_limit = raise_descriptor_limit();
-  auto started = network_proxy::start(std::move(sources));
+  auto started = network_proxy::start(std::move(sources), can);
   if (auto* failure = std::get_if<start_failure>(&started)) {
     print_problems(failure->problems, false);
     return complain("cannot start the proxy");
@@ -163,7 +165,7 @@ int run(const context& all, const run_options& options) {
   protect_process();
   // Before any thread starts: signals are passed on by one thread alone.
   auto ours = forwarded_signals();
-  ::sigaddset(&ours, SIGUSR2); // ends a `signal_watch`
+  sigaddset(&ours, SIGUSR2); // ends a `signal_watch`
   before.mask = block_signals(ours);
   if (options.attach)
     return run_attached(all.sources, options.user, std::move(command), before);
@@ -171,7 +173,7 @@ int run(const context& all, const run_options& options) {
     std::cerr << "codex-network-proxy: run: --user goes with --attach\n";
     return exit_usage;
   }
-  return run_alone(all.sources, std::move(command), before);
+  return run_alone(all.sources, all.can, std::move(command), before);
 }
 
 } // namespace

@@ -26,13 +26,13 @@ int stop(network_proxy& proxy) {
 
 } // namespace
 
-int serve(const config::sources& sources) {
+int serve(const config::sources& sources, abilities can) {
   ignore_broken_pipes();
   (void)raise_descriptor_limit();
   // Before any thread starts: signals are for the loop below alone. SIGUSR2 ends a `signal_watch`.
   auto signals = signal_set({SIGHUP, SIGUSR1, SIGTERM, SIGINT});
   (void)block_signals(signal_set({SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT}));
-  auto started = network_proxy::start(sources);
+  auto started = network_proxy::start(sources, can);
   if (auto* failure = std::get_if<start_failure>(&started)) {
     print_problems(failure->problems, true);
     return exit_code_of(failure->what);
@@ -55,7 +55,7 @@ void add_serve(CLI::App& app, context& all) {
   command->footer("Signals: HUP reloads the configuration, USR1 reopens files, TERM and INT finish "
                   "what is under way\n"
                   "for up to `shutdown_grace`; a second one ends at once.");
-  command->callback([&all] { all.chosen = [&all] { return serve(all.sources); }; });
+  command->callback([&all] { all.chosen = [&all] { return serve(all.sources, all.can); }; });
 }
 
 } // namespace proxy::cli

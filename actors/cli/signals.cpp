@@ -2,8 +2,9 @@
 
 #include <pthread.h>
 
-#include <cerrno>
 #include <utility>
+
+#include "actors/cli/platform.hpp"
 
 namespace proxy::cli {
 
@@ -15,10 +16,10 @@ constexpr int wake_signal = SIGUSR2;
 } // namespace
 
 sigset_t signal_set(std::initializer_list<int> signals) noexcept {
-  sigset_t set;
-  ::sigemptyset(&set);
+  sigset_t set; // its functions are macros on some systems: no `::` before them
+  sigemptyset(&set);
   for (auto number : signals)
-    ::sigaddset(&set, number);
+    sigaddset(&set, number);
   return set;
 }
 
@@ -29,23 +30,12 @@ sigset_t block_signals(const sigset_t& signals) noexcept {
 }
 
 received_signal wait_for_signal(const sigset_t& signals) noexcept {
-#ifdef __linux__
-  siginfo_t info{};
-  int number = 0;
-  do
-    number = ::sigwaitinfo(&signals, &info);
-  while (number < 0 && errno == EINTR);
-  return {number, info.si_code == SI_KERNEL};
-#else
-  int number = 0;
-  ::sigwait(&signals, &number);
-  return {number, false};
-#endif
+  return platform::wait_for_signal(signals);
 }
 
 signal_watch::signal_watch(const sigset_t& signals, std::function<void(received_signal)> tell) {
   auto watched = signals;
-  ::sigaddset(&watched, wake_signal);
+  sigaddset(&watched, wake_signal);
   (void)block_signals(watched); // the thread inherits it, so that the wake-up cannot come too early
   thread_ = std::thread{[this, watched, tell = std::move(tell)] {
     while (!over_) {

@@ -6,6 +6,7 @@
 #include "actors/cli/child.hpp"
 #include "actors/cli/child_env.hpp"
 #include "actors/cli/cli.hpp"
+#include "actors/cli/signals.hpp"
 #include "actors/cli/trust_plan.hpp"
 #include "actors/compile.hpp"
 #include "config/home.hpp"
@@ -22,8 +23,7 @@ int complain(const std::string& what) {
 /// Runs one command to its end, said on stderr before its own output. @returns its exit code.
 int run_one(const command_line& command) {
   std::cerr << "+ " << shell_line(command) << '\n';
-  sigset_t none;
-  ::sigemptyset(&none);
+  auto none = signal_set({});
   auto child = start_child({command, merged_environment(environ, {}), none});
   if (child.pid < 0) {
     std::cerr << command[0] << ": " << std::strerror(child.error) << '\n';

@@ -10,9 +10,7 @@
 #include <stdexcept>
 #include <unistd.h>
 
-#ifdef __linux__
-#include <sys/eventfd.h>
-#endif
+#include "actors/loop/platform.hpp"
 
 namespace proxy {
 
@@ -36,17 +34,9 @@ event_loop::event_loop(caf::actor_system& system, std::unique_ptr<poller> how)
   : caf::execution_unit(&system), poller_(std::move(how)), events_(256),
     now_(std::chrono::steady_clock::now()), wheel_(now_),
     scratch_(new (page_memory::border) char[scratch_size]) {
-#ifdef __linux__
-  wake_.fd = wake_.write_fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-#else
-  int fds[2] = {-1, -1};
-  if (::pipe(fds) == 0) {
-    for (auto fd : fds)
-      ::fcntl(fd, F_SETFL, O_NONBLOCK), ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-    wake_.fd = fds[0];
-    wake_.write_fd = fds[1];
-  }
-#endif
+  auto ends = platform::open_wake_ends();
+  wake_.fd = ends.read;
+  wake_.write_fd = ends.write;
   // Without a way to wake it the loop would lose messages: better not to start at all.
   if (wake_.fd < 0 || !poller_->add(wake_))
     throw std::runtime_error("no descriptors left for an event loop");

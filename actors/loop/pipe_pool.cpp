@@ -1,7 +1,8 @@
 #include "actors/loop/pipe_pool.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
+
+#include "actors/loop/platform.hpp"
 
 namespace proxy {
 
@@ -16,18 +17,7 @@ pipe_ends pipe_pool::borrow() {
     kept_.pop_back();
     return ends;
   }
-#ifdef __linux__
-  int fds[2];
-  if (::pipe2(fds, O_NONBLOCK | O_CLOEXEC) != 0)
-    return {};
-  // An unprivileged user's share of pipe memory is bounded; a smaller pipe works as well, only
-  // slower.
-  if (::fcntl(fds[1], F_SETPIPE_SZ, static_cast<int>(capacity)) < 0)
-    ::fcntl(fds[1], F_SETPIPE_SZ, 256 * 1024);
-  return {fds[0], fds[1]};
-#else
-  return {};
-#endif
+  return platform::open_splice_pipe(capacity);
 }
 
 void pipe_pool::give_back(pipe_ends empty) {

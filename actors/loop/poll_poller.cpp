@@ -10,7 +10,7 @@ namespace proxy {
 
 namespace {
 
-#ifdef POLLRDHUP
+#if defined(POLLRDHUP) && !defined(PROXY_PORTABLE)
 constexpr short hup_event = POLLRDHUP;
 #else
 constexpr short hup_event = 0;
@@ -39,8 +39,10 @@ public:
   size_t wait(std::span<io_event> out, std::chrono::milliseconds timeout) override {
     fds_.resize(sources_.size());
     for (size_t i = 0; i < sources_.size(); ++i) {
-      auto events = interest(sources_[i]);
-      fds_[i] = {events != 0 ? sources_[i].source->fd : -1, events, 0};
+      const auto& e = sources_[i];
+      // poll reports errors unasked and for ever; once known there is nothing more to learn.
+      auto over = !e.shared && (e.source->ready & io_dead) != 0;
+      fds_[i] = {over ? -1 : e.source->fd, over ? short{0} : interest(e), 0};
     }
     auto n = ::poll(fds_.data(), fds_.size(),
                     static_cast<int>(std::min<int64_t>(timeout.count(), 1 << 30)));
@@ -60,9 +62,6 @@ private:
   static short interest(const entry& e) {
     if (e.shared)
       return POLLIN;
-    // poll reports errors unasked and for ever; once known there is nothing more to learn.
-    if (e.source->ready & io_dead)
-      return 0;
     short events = 0;
     if (!(e.source->ready & io_in))
       events |= POLLIN;

@@ -1,19 +1,20 @@
 #include "actors/loop/socket.hpp"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "actors/loop/platform.hpp"
+
 namespace proxy {
 
 namespace {
 
-#ifdef MSG_NOSIGNAL
+#if defined(MSG_NOSIGNAL) && !defined(PROXY_PORTABLE)
 constexpr int send_flags = MSG_NOSIGNAL;
-#else
+#else // `platform::open_socket` sees to it
 constexpr int send_flags = 0;
 #endif
 
@@ -91,36 +92,18 @@ io_result socket::write(std::span<const iovec> parts) noexcept {
     asked += part.iov_len;
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts.data());
-  message.msg_iovlen = parts.size();
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(parts.size());
   return finish_write(::sendmsg(fd, &message, send_flags), asked);
 }
 
-#ifdef __linux__
-
 io_result socket::splice_to(pipe_ends to, size_t limit) noexcept {
   // A short splice may only mean that the pipe is full: readiness stays as it is.
-  return finish_read(
-    ::splice(fd, nullptr, to.write, nullptr, limit, SPLICE_F_MOVE | SPLICE_F_NONBLOCK), limit,
-    false);
+  return finish_read(platform::splice_in(fd, to.write, limit), limit, false);
 }
 
 io_result socket::splice_from(pipe_ends from, size_t size, bool more) noexcept {
-  auto flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0);
-  return finish_write(::splice(from.read, nullptr, fd, nullptr, size, static_cast<unsigned>(flags)),
-                      size);
+  return finish_write(platform::splice_out(from.read, fd, size, more), size);
 }
-
-#else
-
-io_result socket::splice_to(pipe_ends, size_t) noexcept {
-  return {io_result::status::failed, ENOSYS, 0};
-}
-
-io_result socket::splice_from(pipe_ends, size_t, bool) noexcept {
-  return {io_result::status::failed, ENOSYS, 0};
-}
-
-#endif
 
 void socket::shutdown_write() noexcept { ::shutdown(fd, SHUT_WR); }
 

@@ -56,7 +56,8 @@ public:
 
   [[nodiscard]] bool may_read() const noexcept { return (ready & io_in) != 0; }
   [[nodiscard]] bool may_write() const noexcept { return (ready & io_out) != 0; }
-  /// The peer has sent its last byte, though some may still be unread.
+  /// The peer has sent its last byte, though some may still be unread. Where the system does not
+  /// tell, a read finds out.
   [[nodiscard]] bool peer_done() const noexcept { return (ready & io_hup) != 0; }
 
   /// Both directions are over.

@@ -43,7 +43,8 @@ treatment treatment_of(std::string_view name) noexcept {
       return when(same_variable(name, "proxy-status"), treatment::proxy_status);
     // These mark our own refusals: no origin may pass an answer off as one.
     case 13:
-      return when(is("x-unix-socket") || same_variable(name, "x-proxy-error"), treatment::drop);
+      return when(same_variable(name, "x-unix-socket") || same_variable(name, "x-proxy-error"),
+                  treatment::drop);
     case 14:
       return is("http2-settings") ? treatment::drop
                                   : when(is("content-length"), treatment::content_length);
@@ -283,7 +284,10 @@ void append_authority(const request_target& target, std::string& out) {
 void append_rest(const request& req, const request_target& target, const rewrite_options& options,
                  std::string_view proxy_authorization, std::string& out) {
   out.append(" HTTP/1.1\r\nHost: ");
-  append_authority(target, out);
+  if (options.host.empty())
+    append_authority(target, out);
+  else
+    out.append(options.host);
   out.append("\r\n");
   append_fields(req, options, direction::request, true,
                 req.method == "OPTIONS" || req.method == "TRACE", out);

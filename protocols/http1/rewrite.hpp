@@ -32,6 +32,11 @@ struct request_target {
 /// default. Userinfo, fragments, spaces, control and non-ASCII bytes are errc::malformed.
 [[nodiscard]] caf::error parse_target(const request& req, request_target& out);
 
+/// Path and query of a target of any form but that of CONNECT, where what is asked for is not where
+/// the target or Host says: neither is read. "/" for none, `*` as it is.
+/// @returns errc::malformed as `parse_target` does for the rest.
+[[nodiscard]] caf::expected<std::string> path_of_target(const request& req);
+
 /// Appends the fields that `rewrite_request` passes on as they are: not what belongs to the
 /// client's connection alone.
 void list_forwarded(const head& h, std::vector<field>& out);
@@ -52,6 +57,7 @@ struct rewrite_options {
   std::span<const std::string> strip{};
   std::span<const field> set{}; ///< Take the place of all fields of their names, alike.
   std::string_view received{};  ///< The version in Via where it is not the head's: "2.0".
+  std::string_view host{};      ///< Requests: the value of Host where it is not the target's.
 };
 
 /// Appends the head to send upstream: origin-form target, Host from the target (first), then the

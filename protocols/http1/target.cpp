@@ -88,12 +88,16 @@ caf::error parse_authority_form(const request& req, request_target& out) {
   return compare_host(req, req.target, out);
 }
 
+/// Where the authority of an absolute-form target ends, its scheme taken off.
+size_t authority_end(std::string_view rest) noexcept {
+  return std::min(rest.find_first_of("/?"), rest.size());
+}
+
 caf::error parse_absolute_form(const request& req, const scheme& s, request_target& out) {
   out.kind = request_target::form::absolute;
   out.https = s.https;
   auto rest = req.target.substr(s.prefix.size());
-  auto end = std::min(rest.find('/'), rest.size());
-  end = std::min(rest.substr(0, end).find('?'), end);
+  auto end = authority_end(rest);
   auto text = rest.substr(0, end);
   out.path = rest.substr(end);
   if (out.path.empty())
@@ -113,14 +117,36 @@ caf::error parse_by_host(const request& req, request_target::form kind, request_
   return read_authority(*host, out) ? malformed("invalid Host header") : caf::error{};
 }
 
+/// What no target may hold.
+caf::error check_characters(std::string_view target) {
+  if (!is_visible_ascii(target))
+    return malformed("bad character in the request target");
+  if (target.find('#') != std::string_view::npos)
+    return malformed("fragment in the request target");
+  return {};
+}
+
 } // namespace
+
+caf::expected<std::string> path_of_target(const request& req) {
+  if (auto err = check_characters(req.target))
+    return err;
+  if (req.target.starts_with('/') || (req.target == "*" && req.method == "OPTIONS"))
+    return std::string{req.target};
+  auto s = scheme_of(req.target);
+  if (!s)
+    return malformed("request target of unknown form");
+  auto rest = req.target.substr(s->prefix.size());
+  std::string path{rest.substr(authority_end(rest))};
+  if (!path.starts_with('/'))
+    path.insert(0, "/");
+  return path;
+}
 
 caf::error parse_target(const request& req, request_target& out) {
   out = {};
-  if (!is_visible_ascii(req.target))
-    return malformed("bad character in the request target");
-  if (req.target.find('#') != std::string_view::npos)
-    return malformed("fragment in the request target");
+  if (auto err = check_characters(req.target))
+    return err;
   if (req.method == "CONNECT")
     return parse_authority_form(req, out);
   if (auto s = scheme_of(req.target))

@@ -125,6 +125,38 @@ CAF_TEST(fields of the request count) {
   CAF_CHECK_EQUAL(error_of(parse_question(q)), errc::malformed);
 }
 
+CAF_TEST(a request for a unix socket is judged by that and not by its host) {
+  auto in_force = snapshot_of(rules_of({"allowed.example"}));
+  auto config = std::make_shared<config::proxy_config>();
+  config->allow_unix_sockets = {"/run/a.sock"};
+  in_force.config = config;
+  for (auto header : {"x-unix-socket: /run/a.sock", "X-Unix-Socket:"}) {
+    auto q = asking("http://denied.example/");
+    q.headers = {header};
+    auto what = parse_question(q);
+    CAF_REQUIRE(what);
+    CAF_CHECK_EQUAL(name_to_resolve(*in_force.rules, what->target), "");
+    auto e = explain(in_force, *what, std::vector<ip_address>{});
+    CAF_CHECK_EQUAL(e.host, "unix-socket");
+    CAF_CHECK_EQUAL(e.port, 0);
+    CAF_CHECK(!e.domain_scope);
+    CAF_CHECK_EQUAL(e.source, "proxy_state");
+#ifndef __APPLE__
+    CAF_CHECK_EQUAL(e.reason, "unix_socket_unsupported");
+    CAF_CHECK_EQUAL(e.status, 501);
+#endif
+  }
+  // Of a tunnel, or inside of one, it says nothing.
+  auto inside = asking("https://allowed.example/");
+  inside.headers = {"x-unix-socket: /run/a.sock"};
+  auto e = explained(in_force, inside, addresses("203.0.113.1"));
+  CAF_CHECK_EQUAL(e.host, "allowed.example");
+  // One that is no text is what is wrong with the request.
+  auto twice = asking("http://allowed.example/");
+  twice.headers = {"x-unix-socket: /a", "x-unix-socket: /a"};
+  CAF_CHECK_EQUAL(explained(in_force, twice, addresses("203.0.113.1")).status, 400);
+}
+
 CAF_TEST(what no request could ask is malformed) {
   for (auto& q :
        {asking(""), asking("http://"), asking("ftp://a.example/"), asking("http://a..example/"),

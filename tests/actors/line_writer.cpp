@@ -17,7 +17,9 @@ struct fixture {
   fixture() {
     std::signal(SIGPIPE, SIG_IGN);
     int ends[2];
-    CAF_REQUIRE_EQUAL(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    CAF_REQUIRE_EQUAL(::pipe(ends), 0);
+    for (auto fd : ends)
+      ::fcntl(fd, F_SETFL, O_NONBLOCK);
     reader = ends[0];
     sink = ends[1];
   }

@@ -165,6 +165,7 @@ unix_sockets = {"/run/c.sock" = "allow", "/run/b.sock" = "deny", "not/absolute" 
   CAF_CHECK_EQUAL(texts(config.denied_domains),
                   (strings{"worse.example", "*.Same.example", "also.example", "both.example"}));
   CAF_CHECK_EQUAL(config.allow_unix_sockets, (strings{"/run/a.sock", "/run/c.sock"}));
+  CAF_CHECK_EQUAL(config.denied_unix_sockets, (strings{"/run/b.sock", "not/absolute"}));
 }
 
 CAF_TEST(each pattern keeps its own file and line and column) {

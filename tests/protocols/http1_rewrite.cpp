@@ -254,6 +254,40 @@ CAF_TEST(a head is appended to what is there) {
   CAF_CHECK_EQUAL(out, "beforeGET / HTTP/1.1\r\nHost: a.com\r\n\r\n"s);
 }
 
+CAF_TEST(where neither target nor Host counts the path is taken and Host is kept as it came) {
+  struct row {
+    std::string_view method, target, path; ///< path "": malformed
+  };
+  for (auto [method, target, path] : std::initializer_list<row>{
+         {"GET", "http://any.example/v1/x?y=http://z/", "/v1/x?y=http://z/"},
+         {"GET", "https://any.example", "/"},
+         {"GET", "http://[bad/x", "/x"},
+         {"GET", "http://a b@c:99999?q", "" /* a blank ends the target before */},
+         {"GET", "http://any.example?q=/", "/?q=/"},
+         {"GET", "/v1//x/../y", "/v1//x/../y"},
+         {"OPTIONS", "*", "*"},
+         {"GET", "*", ""},
+         {"GET", "ftp://any.example/x", ""},
+         {"GET", "any.example:80", ""},
+         {"GET", "", ""},
+         {"GET", "/x#y", ""},
+         {"GET", "/\x7f", ""},
+         {"GET", "/\xc3\xa9", ""},
+       }) {
+    CAF_MESSAGE(method << ' ' << target);
+    request req;
+    req.method = method;
+    req.target = target;
+    auto got = path_of_target(req);
+    if (path.empty())
+      CAF_CHECK_EQUAL(proxy::test::error_of(got), errc::malformed);
+    else
+      CAF_CHECK_EQUAL(got ? *got : "none", std::string{path});
+  }
+  auto kept = forwarded("GET http://a.com/x HTTP/1.1", "", {.host = "%2Frun%2Fa.sock"});
+  CAF_CHECK_EQUAL(kept, "GET /x HTTP/1.1\r\nHost: %2Frun%2Fa.sock\r\n\r\n"s);
+}
+
 CAF_TEST(hop - by - hop fields stay behind) {
   struct row {
     std::string_view lines, forwarded;
@@ -264,6 +298,8 @@ CAF_TEST(hop - by - hop fields stay behind) {
           "x\r\nA: b\r\n",
           "A: b\r\n"},
          {"PROXY-AUTHORIZATION: Basic x\r\nX-UNIX-Socket: /s\r\nA: b\r\n", "A: b\r\n"},
+         {"x_unix_socket: /s\r\nX-Unix_Socket: /t\r\nx-unix-sockets: /u\r\n",
+          "x-unix-sockets: /u\r\n"},
          {"Upgrade: websocket\r\nConnection: upgrade\r\nA: b\r\n", "A: b\r\n"},
          {"Connection: X-One, x-two\r\nX-One: 1\r\nX-TWO: 2\r\nX-Three: 3\r\n", "X-Three: 3\r\n"},
          {"X-One: 1\r\nConnection: close\r\nConnection:\tx-one ,\r\nA: b\r\n",

@@ -70,8 +70,9 @@ def merged(base, change):
 class Proxy:
     """The daemon, in the newer configuration layout. `network` goes to the profile, `daemon` to [network_proxy]."""
 
-    def __init__(self, folder, *, allow=(), deny=(), network=None, daemon=None, env=None, args=(), preexec=None):
-        self.folder, self.args, self.preexec = folder, list(args), preexec
+    def __init__(self, folder, *, allow=(), deny=(), network=None, daemon=None, env=None, args=(), preexec=None,
+                 binary=BIN):
+        self.folder, self.args, self.preexec, self.binary = folder, list(args), preexec, binary
         self.config_file = os.path.join(folder, "config.toml")
         self.env = clean_env(CODEX_HOME=folder, **(env or {}))
         self.network = {"enabled": True, "proxy_url": "http://127.0.0.1:0", "enable_socks5": False,
@@ -100,7 +101,7 @@ class Proxy:
 
     def launch(self):
         """Starts the process without waiting for it."""
-        self.process = subprocess.Popen([BIN, "--config", self.config_file, *self.args], env=self.env, cwd=self.folder,
+        self.process = subprocess.Popen([self.binary, "--config", self.config_file, *self.args], env=self.env, cwd=self.folder,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         preexec_fn=self.preexec)
         self.reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)

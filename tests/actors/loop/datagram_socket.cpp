@@ -58,7 +58,11 @@ struct fixture : loop_fixture {
 };
 
 using poller_factory = std::unique_ptr<poller> (*)();
+#ifdef PROXY_PORTABLE
+constexpr poller_factory both[] = {make_poller, make_poll_poller};
+#else
 constexpr poller_factory both[] = {make_epoll_poller, make_poll_poller};
+#endif
 
 } // namespace
 

@@ -19,7 +19,11 @@ using namespace proxy::test;
 namespace {
 
 using poller_factory = std::unique_ptr<poller> (*)();
+#ifdef PROXY_PORTABLE
+constexpr poller_factory both[] = {make_poller, make_poll_poller};
+#else
 constexpr poller_factory both[] = {make_epoll_poller, make_poll_poller};
+#endif
 
 struct probe final : io_source {
   explicit probe(int descriptor) { fd = descriptor; }
@@ -109,10 +113,14 @@ CAF_TEST(the last byte of a peer is told beside what is left to read) {
     CAF_CHECK_EQUAL(told(*p, source), unsigned{io_out});
     peer.send("bye");
     ::shutdown(peer.fd, SHUT_WR);
+#ifdef PROXY_PORTABLE // a read finds out
+    CAF_CHECK_EQUAL(told(*p, source, 1s), unsigned{io_in});
+#else
     unsigned bits = 0;
     for (int i = 0; i < 100 && !(bits & io_hup); ++i)
       bits |= told(*p, source, 10ms);
     CAF_CHECK_EQUAL(bits & (io_in | io_hup | io_dead), unsigned{io_in | io_hup});
+#endif
     CAF_CHECK_EQUAL(mine.receive(), "bye");
     p->remove(source);
   }

@@ -33,7 +33,17 @@ struct fixture : loop_fixture {
   }
   void peer_ends() {
     ::shutdown(peer.fd, SHUT_WR);
+#ifndef PROXY_PORTABLE
     CAF_REQUIRE(run_until([this] { return sock.peer_done(); }));
+#endif
+  }
+  /// There is something left to read: known at once where the system tells of the end ahead.
+  bool may_still_read() {
+#ifdef PROXY_PORTABLE
+    return run_until([this] { return sock.may_read(); });
+#else
+    return sock.may_read();
+#endif
   }
   std::string read_some(size_t limit = 1024) {
     auto got = sock.read(loop.scratch().first(limit));
@@ -47,7 +57,11 @@ struct fixture : loop_fixture {
 };
 
 using poller_factory = std::unique_ptr<poller> (*)();
+#ifdef PROXY_PORTABLE
+constexpr poller_factory both[] = {make_poller, make_poll_poller};
+#else
 constexpr poller_factory both[] = {make_epoll_poller, make_poll_poller};
+#endif
 
 } // namespace
 
@@ -90,7 +104,7 @@ CAF_TEST(after the last byte of the peer a short read still leaves the end to be
     f.peer_sends("bye");
     f.peer_ends();
     CAF_CHECK_EQUAL(f.read_some(), "bye");
-    CAF_CHECK(f.sock.may_read());
+    CAF_CHECK(f.may_still_read());
     CAF_CHECK(f.sock.read(f.loop.scratch()).ended());
     CAF_CHECK(f.sock.may_write()); // half-closed only
     CAF_CHECK(f.sock.write("still here").ok());
@@ -104,7 +118,7 @@ CAF_TEST(an end that comes after a short read is heard of) {
     CAF_CHECK_EQUAL(f.read_some(), "bye");
     CAF_CHECK(!f.sock.may_read());
     f.peer_ends();
-    CAF_CHECK(f.sock.may_read());
+    CAF_CHECK(f.may_still_read());
     CAF_CHECK(f.sock.read(f.loop.scratch()).ended());
   }
 }
@@ -240,7 +254,7 @@ CAF_TEST(a refused connection is known by its error) {
   CAF_CHECK_EQUAL(error, ECONNREFUSED);
 }
 
-#ifdef __linux__
+#ifndef PROXY_PORTABLE // no splicing then
 
 CAF_TEST(bytes go from socket to socket through a pipe) {
   fixture from;

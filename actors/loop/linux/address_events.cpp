@@ -1,16 +1,12 @@
 #include "actors/loop/address_events.hpp"
 
-#ifdef __linux__
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <cerrno>
-#endif
 
 namespace proxy {
-
-#ifdef __linux__
 
 namespace {
 
@@ -58,17 +54,5 @@ address_events::news address_events::take() {
     }
   }
 }
-
-#else
-
-std::unique_ptr<address_events> address_events::open() { return nullptr; }
-
-address_events::~address_events() = default;
-
-int address_events::descriptor() const noexcept { return -1; }
-
-address_events::news address_events::take() { return news::none; }
-
-#endif
 
 } // namespace proxy

@@ -1,6 +1,5 @@
 #include "actors/loop/poller.hpp"
 
-#ifdef __linux__
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -71,15 +70,3 @@ std::unique_ptr<poller> make_epoll_poller() { return std::make_unique<epoll_poll
 std::unique_ptr<poller> make_poller() { return make_epoll_poller(); }
 
 } // namespace proxy
-
-#else
-
-namespace proxy {
-
-std::unique_ptr<poller> make_epoll_poller() { return nullptr; }
-
-std::unique_ptr<poller> make_poller() { return make_poll_poller(); }
-
-} // namespace proxy
-
-#endif

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <csignal>
+
+#include "actors/cli/signals.hpp"
+
+/// What the commands need of the system and systems do in different ways: `linux/` or `posix/` has
+/// it, as in `actors/loop/`.
+
+namespace proxy::cli::platform {
+
+/// Keeps other processes of this user from reading this one's memory, where that can be had.
+void hide_memory() noexcept;
+
+/// Waits for one of these signals, which are blocked.
+[[nodiscard]] received_signal wait_for_signal(const sigset_t& signals) noexcept;
+
+} // namespace proxy::cli::platform

@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <cstring>
+
+#include "actors/flows.hpp"
+#include "actors/loop/ask.hpp"
+#include "actors/socket_dialer.hpp"
+#include "actors/transfer.hpp"
+#include "protocols/http1/rewrite.hpp"
+
+/// Requests for a unix socket (`x-unix-socket`): one connection each, shared with nobody and never
+/// kept.
+
+namespace proxy {
+
+namespace {
+
+/// How often a request is taken up anew because the policy changed while it was dialled. Beyond it:
+/// 503.
+constexpr int max_policies = 16;
+
+/// Between two tries of a socket whose queue is full: nobody tells when it has room.
+constexpr std::chrono::milliseconds first_pause{5};
+constexpr std::chrono::milliseconds longest_pause{200};
+
+/// The head to send: path and query alone, Host as it came.
+caf::error write_head(const connection& c, const http1::request& req, exchange& x) {
+  auto path = http1::path_of_target(req);
+  if (!path)
+    return std::move(path.error());
+  http1::request_target target;
+  target.path = *path;
+  auto host = req.find("host").value_or("");
+  http1::rewrite_request(
+    req, target, {.via = pseudonym_of(c), .host = host.empty() ? "localhost" : host}, x.head);
+  return {};
+}
+
+std::string words_of(const socket_dialled& got) {
+  return std::string{"unix socket proxy failed: "} + std::strerror(got.error);
+}
+
+/// Dials, again and again while the socket takes nobody, as long as dialling may take.
+task<caf::expected<socket_dialled>> dial_in_time(connection& c, const exchange& x,
+                                                 const policy::socket_permit& to) {
+  auto deadline = c.in(c.timeouts().connect);
+  for (auto pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
+    auto config = x.under->config;
+    auto got = co_await ask<socket_dialled>(&c, c.wakes, deadline, c.shard.process->socket_dialer,
+                                            atom::dial_v, to, config);
+    if (got && got->what != socket_dialled::outcome::busy)
+      co_return std::move(got);
+    if (is_outdated(c, x))
+      co_return caf::make_error(errc::policy_changed, std::string{"dialled under an older policy"});
+    if (!got || c.in(pause) >= deadline)
+      co_return caf::make_error(errc::connection_timeout,
+                                std::string{"unix socket proxy failed: no connection within "
+                                            "timeouts.connect"});
+    auto over = c.in(pause);
+    while (c.shard.loop.now() < over && !c.client.dead())
+      (void)co_await c.wakes.until(over);
+    if (c.client.dead())
+      co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
+  }
+}
+
+/// What a new policy makes of a request that was dialled under an older one.
+std::optional<policy::denial> judge_socket_anew(connection& c, exchange& x,
+                                                policy::socket_permit& permit) {
+  exchange now;
+  auto judged = judge_request(c, x.received, now);
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    return std::move(*denial);
+  auto* again = std::get_if<policy::socket_permit>(&judged);
+  if (!again)
+    return not_judged();
+  permit = std::move(*again);
+  x = std::move(now);
+  return std::nullopt;
+}
+
+struct reached_socket {
+  std::unique_ptr<upstream> made;
+  std::optional<policy::denial> denial;
+  caf::error error;
+};
+
+/// A connection that was made under the policy of this moment, or why there is none.
+task<reached_socket> reach_socket(connection& c, exchange& x, policy::socket_permit& permit) {
+  reached_socket out;
+  for (int policies = 0;;) {
+    auto got = co_await dial_in_time(c, x, permit);
+    if (is_outdated(c, x)) {
+      if (++policies == max_policies) {
+        out.error = caf::make_error(errc::policy_changed, std::string{"the policy keeps changing"});
+        co_return out;
+      }
+      out.denial = judge_socket_anew(c, x, permit);
+      if (out.denial)
+        co_return out;
+      continue;
+    }
+    if (!got) {
+      out.error = std::move(got.error());
+    } else if (got->what == socket_dialled::outcome::not_allowed) {
+      out.denial = policy::socket_not_allowed();
+    } else if (got->what == socket_dialled::outcome::own) {
+      out.denial = policy::socket_is_own();
+    } else if (got->what == socket_dialled::outcome::failed) {
+      out.error = caf::make_error(errc::connection_refused, words_of(*got));
+    } else {
+      out.made = std::make_unique<upstream>();
+      out.made->generation = x.under->generation;
+      // Unlike that of anything in the pool, should it ever come there.
+      out.made->key.via = "unix socket";
+      out.made->key.host = std::move(got->path);
+      if (!out.made->io.raw.open(c.shard.loop, got->made->release(), &c.wakes)) {
+        out.made.reset();
+        out.error =
+          caf::make_error(errc::system, std::string{"unix socket proxy failed: no descriptor"});
+      }
+    }
+    co_return out;
+  }
+}
+
+} // namespace
+
+verdict judge_socket_request(connection& c, http1::request& req, std::string_view head,
+                             exchange& x) {
+  if (auto err = policy::read_socket_name(req, x.target))
+    return err;
+  x.target.upgrade = x.upgrade;
+  x.under = c.shard.policy;
+  auto judged = policy::judge_socket(*x.under->rules, socket_lists_of(*x.under->config),
+                                     static_cast<bool>(c.shard.process->socket_dialer), x.target);
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    return std::move(*denial);
+  // What it would switch to is nobody's business here: it goes on as a plain request.
+  x.upgrade = false;
+  x.offered.clear();
+  req.upgrade = {};
+  if (auto err = write_head(c, req, x))
+    return err;
+  x.received = head;
+  return std::get<policy::socket_permit>(std::move(judged));
+}
+
+task<after> forward_to_socket(connection& c, exchange& x, policy::socket_permit permit) {
+  auto got = co_await reach_socket(c, x, permit);
+  if (got.denial)
+    co_return co_await refuse(c, x, *got.denial);
+  c.shard.admitted(permit, x.target, c);
+  if (!got.made)
+    co_return co_await fault(c, x, got.error);
+  if (c.client.dead()) {
+    c.end = ending::client_gone;
+    co_return after::close;
+  }
+  if (c.shard.config().log.access) {
+    c.admitted = std::make_unique<admission>();
+    c.admitted->to = x.target;
+  }
+  c.server = std::move(got.made);
+  transfer t{c, x, *c.server};
+  // A new policy judges meanwhile what may be as open as a tunnel.
+  c.running = x.body != http1::framing::none ? &x : nullptr;
+  auto s = co_await run_exchange(c, t);
+  c.running = nullptr;
+  t.count();
+  c.server.reset();
+  if (s == step::fault) {
+    auto why = t.take_error();
+    co_return co_await fault(c, x, why);
+  }
+  if (s != step::complete) {
+    c.end = s == step::client_gone ? ending::client_gone : ending::upstream_gone;
+    c.reset = t.cut_looks_whole();
+    co_return after::close;
+  }
+  c.linger = !t.client_reusable();
+  co_return c.linger ? after::close : after::next_request;
+}
+
+} // namespace proxy
