@@ -99,12 +99,28 @@ task<body_status> read_body(connection& c, const admin::request& req, std::strin
   co_return body_status::complete;
 }
 
+/// Answers that say no are seen in the log, by an id that they carry.
+std::string log_error(connection& c, const admin::request& req, const admin::reply& what) {
+  auto id = c.shard.new_request_id();
+  constexpr size_t longest_method = 64;
+  constexpr size_t longest_cause = 300;
+  auto cause = what.body.substr(0, std::min(what.body.find('\n'), longest_cause));
+  std::erase_if(cause, [](char one) { return one == '"' || one == '\\'; });
+  c.shard.log().info("msg=admin_fault status={} method={} cause=\"{}\" client={} request_id={}",
+                     what.status, req.method.empty() ? "-" : req.method.substr(0, longest_method),
+                     cause, c.from.str(), id);
+  return id;
+}
+
 /// Sends a reply. @returns false when the connection is over.
 task<bool> send_reply(connection& c, const admin::request& req, const admin::reply& what,
                       bool close) {
   answer_options options;
   options.head_only = req.method == "HEAD";
   options.close = close;
+  std::string id;
+  if (what.status >= 400)
+    options.request_id = id = log_error(c, req, what);
   std::string out;
   append_response(out, what.status, what.content_type, what.body, what.fields, options);
   auto sent = co_await send_to_client(c, out);

@@ -11,6 +11,7 @@ enum class answer_form : uint8_t {
   usual, ///< Refusals: JSON, text for CONNECT. Faults: text.
   text,  ///< What CONNECT gets, for those who show nothing else: git prints "remote: …".
   html,  ///< A small page, for those who ask for one.
+  visit, ///< The same for who took our port for a web site.
   grpc,  ///< Nothing but the fields that gRPC reads (trailers-only).
 };
 

@@ -1,5 +1,6 @@
 #include "actors/answers.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "actors/answer_page.hpp"
@@ -28,8 +29,11 @@ void append_sf_string(std::string& out, std::string_view text) {
 
 /// What of a text stands in a status line (RFC 9112 §4 allows more than clients print).
 void append_printable(std::string& out, std::string_view text) {
-  for (auto c : text)
-    out += c >= 0x20 && c < 0x7f ? c : '?';
+  auto begin = out.size();
+  out += text;
+  for (auto at = begin; at < out.size(); ++at)
+    if (out[at] < 0x20 || out[at] >= 0x7f)
+      out[at] = '?';
 }
 
 /// Appends no more than `size` bytes; a text that is cut says so.
@@ -84,7 +88,7 @@ std::string refusal_fields(const refusal_words& w) {
 std::string refusal_text(const refusal_words& w) {
   std::string body;
   body.reserve(384);
-  body += w.look.text;
+  body += policy::refusal_text(w.why, w.what);
   body += "\nhost=";
   body += w.what.host.text();
   body += " reason=";
@@ -110,7 +114,7 @@ std::string refusal_json(const refusal_words& w) {
   append_json_member(body, "protocol", policy::to_string(w.what.protocol));
   body += R"(,"port":)";
   append_number(body, w.what.port);
-  append_json_member(body, "message", w.look.text);
+  append_json_member(body, "message", policy::refusal_text(w.why, w.what));
   if (w.rule.empty())
     body += R"(,"rule":null)";
   else
@@ -123,12 +127,28 @@ std::string refusal_json(const refusal_words& w) {
 
 std::string refusal_page(const refusal_words& w) {
   std::string body;
-  append_page(body, w.options.phrase, w.look.text,
+  append_page(body, w.options.phrase, policy::refusal_text(w.why, w.what),
               {{"Host", w.what.host.text()},
                {"Reason", w.reason},
                {"Rule", w.rule},
                {"What to change", w.options.remedy},
                {"Request", w.options.request_id}});
+  return body;
+}
+
+/// For a browser that was pointed at our own port.
+std::string visitor_page(const refusal_words& w) {
+  auto url = "http://" + w.what.host.in_url() + ':' + std::to_string(w.what.port);
+  auto set =
+    "HTTP_PROXY and HTTPS_PROXY = " + url + ", or in a shell: eval \"$(codex-network-proxy env)\"";
+  std::string body;
+  append_page(
+    body, "This is codex-network-proxy",
+    "A network policy proxy listens here, not a web site: programs reach the network through "
+    "it, as far as its policy allows.",
+    {{"To use it, set", set},
+     {"To ask what it would do", "codex-network-proxy explain URL"},
+     {"Request", w.options.request_id}});
   return body;
 }
 
@@ -166,7 +186,13 @@ void append_rest(std::string& message, const answer_options& options) {
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
   out += '"';
+  auto is_plain = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
   while (!text.empty()) {
+    auto plain = static_cast<size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty())
+      break;
     auto c = static_cast<unsigned char>(text[0]);
     size_t size = 1;
     if (c == '"' || c == '\\') {
@@ -279,9 +305,9 @@ void append_refusal(std::string& out, const policy::denial& why, const policy::t
     auto message = phrase;
     append_rest(message, options);
     append_grpc(out, grpc_status::permission_denied, message, std::move(fields), options);
-  } else if (options.form == answer_form::html) {
-    append_response(out, status, page_type, refusal_page(words), fields.append(page_fields),
-                    options);
+  } else if (options.form == answer_form::html || options.form == answer_form::visit) {
+    auto page = options.form == answer_form::html ? refusal_page(words) : visitor_page(words);
+    append_response(out, status, page_type, page, fields.append(page_fields), options);
   } else {
     append_response(out, status, "application/json", refusal_json(words), fields, options);
   }

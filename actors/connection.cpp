@@ -4,6 +4,7 @@
 
 #include "actors/association.hpp"
 #include "actors/flows.hpp"
+#include "actors/log_text.hpp"
 #include "actors/socket_dialer.hpp"
 #include "actors/users.hpp"
 
@@ -231,12 +232,12 @@ void connection::log_end() const {
     admitted && !turned_down ? (admitted->by_decider ? "decider" : admitted->rule.text) : "";
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
     std::chrono::steady_clock::now() - began_);
-  shard.log().info("msg=connection id={} client={}{} protocol={} target={}:{} rule=\"{}\" "
+  shard.log().info("msg=connection id={} client={}{} protocol={} target={}:{} rule={} "
                    "requests={} bytes_up={} bytes_down={} "
                    "dns_ms={} connect_ms={} ms={} end={}",
                    id, from.str(), user_field(user()), to ? policy::to_string(to->protocol) : "-",
                    to && !to->host.text().empty() ? to->host.in_url() : "-", to ? to->port : 0,
-                   rule, requests, bytes_up + (link ? link->moved.bytes_up : 0),
+                   quoted_text(rule), requests, bytes_up + (link ? link->moved.bytes_up : 0),
                    bytes_down + (link ? link->moved.bytes_down : 0), dns_ms, connect_ms,
                    age.count(), to_string(end));
 }

@@ -181,7 +181,7 @@ void explain_socket(explanation& e, const snapshot& in_force, const policy::targ
                     : listed ? std::string{"listed"}
                              : std::string{"not listed; passes as a link to one that is"}});
   if (!listed)
-    return set_denial(e, what, denial ? *denial : policy::socket_not_allowed());
+    return set_denial(e, *in_force.rules, what, denial ? *denial : policy::socket_not_allowed());
   e.decision = policy::decision::allow;
   e.source = policy::to_string(policy::source::proxy_state);
   e.domain_scope = false;

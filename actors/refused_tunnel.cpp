@@ -1,4 +1,5 @@
 #include "actors/intercept.hpp"
+#include "actors/log_text.hpp"
 #include "actors/opening.hpp"
 
 namespace proxy {
@@ -32,11 +33,11 @@ task<> read_opening(connection& c, opening& out) {
 
 /// The one place that tells why a client has not seen its refusal: it sees a failed handshake.
 void log_unseen(const connection& c, std::string_view cause) {
-  c.shard.log().warn("msg=refusal_not_seen host={} port={} reason={} cause=\"{}\" client={} "
+  c.shard.log().warn("msg=refusal_not_seen host={} port={} reason={} cause={} client={} "
                      "request_id={}",
-                     c.refused->to.host.text(), c.refused->to.port,
-                     policy::reason_text(c.refused->why), cause, c.from.str(),
-                     c.refused->request_id);
+                     log_text{c.refused->to.host.text()}, c.refused->to.port,
+                     log_text{policy::reason_text(c.refused->why)}, quoted_text(cause),
+                     c.from.str(), c.refused->request_id);
 }
 
 } // namespace

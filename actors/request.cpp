@@ -4,6 +4,7 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
+#include "actors/log_text.hpp"
 #include "actors/loop/local_address.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
@@ -256,7 +257,7 @@ caf::error check_loop(connection& c, const http1::head* head) {
   if (!named && !c.dialled_here)
     return caf::none;
   std::string how = named ? "Via names this proxy" : "this proxy itself has made the connection";
-  c.shard.log().warn("msg=loop_detected client={} cause=\"{}\"", c.from.str(), how);
+  c.shard.log().warn("msg=loop_detected client={} cause={}", c.from.str(), quoted_text(how));
   return caf::make_error(errc::loop_detected, std::move(how));
 }
 
@@ -268,6 +269,29 @@ policy::denial refuse_again(const refused_tunnel& tunnel, exchange& x) {
   x.target = tunnel.to;
   x.target.method = std::move(method);
   return tunnel.why;
+}
+
+/// The refusal for a browser that was pointed at one of our own ports. Who it is need not be known:
+/// it would be asked in a way that browsers do not take from a web site.
+std::optional<policy::denial> refuse_visit(connection& c, const http1::request& req, exchange& x) {
+  http1::request_target target;
+  if (!req.target.starts_with('/') || form_for(req) != answer_form::html ||
+      http1::parse_target(req, target))
+    return std::nullopt;
+  const auto& rules = *c.shard.policy->rules;
+  auto is_ours = [&](const policy::socket_address& own) { return own.port == target.port; };
+  if (std::ranges::none_of(rules.own_listeners, is_ours))
+    return std::nullopt;
+  auto to = x.target;
+  to.host = target.host;
+  to.port = target.port;
+  auto judged = policy::evaluate(rules, to);
+  auto* denial = std::get_if<policy::denial>(&judged);
+  if (!denial)
+    return std::nullopt; // another host with a port of that number
+  x.target = std::move(to);
+  x.form = answer_form::visit;
+  return std::move(*denial);
 }
 
 verdict judge_decoded(connection& c, std::string_view head, exchange& x, bool by_decider) {
@@ -283,6 +307,8 @@ verdict judge_decoded(connection& c, std::string_view head, exchange& x, bool by
   auto connect = req.method == "CONNECT";
   if (connect)
     x.target.protocol = policy::protocol::https_connect;
+  if (auto denial = refuse_visit(c, req, x))
+    return std::move(*denial);
   if (auto denial = identify(c, req, x))
     return std::move(*denial);
   if (!connect && req.find("x-unix-socket"))
@@ -321,7 +347,7 @@ verdict judge_request(connection& c, std::string_view head, exchange& x, bool by
   take_over(req, x);
   auto out = judge_decoded(c, head, x, by_decider);
   // It is answered by us, now, and keeps no head to be asked later.
-  if (x.received.empty())
+  if (x.received.empty() && x.form == answer_form::usual)
     x.form = form_for(req);
   return out;
 }

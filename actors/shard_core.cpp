@@ -8,6 +8,7 @@
 #include "actors/answers.hpp"
 #include "actors/connection.hpp"
 #include "actors/cores.hpp"
+#include "actors/log_text.hpp"
 #include "actors/mix.hpp"
 #include "actors/users.hpp"
 
@@ -163,11 +164,12 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
   entry.request_id = new_request_id();
   if (log().should_log(spdlog::level::info))
     log().info("msg=blocked host={} port={} reason={} decision={} source={} protocol={} method={} "
-               "rule=\"{}\" "
+               "rule={} "
                "client={}{} request_id={}",
-               entry.host, entry.port, entry.reason, policy::to_string(entry.decision),
-               policy::to_string(entry.source), policy::to_string(entry.protocol), entry.method,
-               entry.rule, entry.client, user_field(entry.user), entry.request_id);
+               log_text{entry.host}, entry.port, log_text{entry.reason},
+               policy::to_string(entry.decision), policy::to_string(entry.source),
+               policy::to_string(entry.protocol), log_text{entry.method}, quoted_text(entry.rule),
+               entry.client, user_field(entry.user), entry.request_id);
   if (audit) {
     if (why.passed) {
       auto passed = event_of(entry, policy->generation);
@@ -202,11 +204,11 @@ std::string shard_core::faulted(errc code, const std::string& cause, const polic
   auto client = of.from.str();
   auto method = record_of_method(what.method);
   if (log().should_log(spdlog::level::info))
-    log().info("msg=fault host={} port={} error={} status={} cause=\"{}\" protocol={} method={} "
+    log().info("msg=fault host={} port={} error={} status={} cause={} protocol={} method={} "
                "client={}{} request_id={}",
-               what.host.text().empty() ? "-" : what.host.text(), what.port, kind, status, cause,
-               policy::to_string(what.protocol), method.empty() ? "-" : method, client,
-               user_field(of.user()), id);
+               log_text{what.host.text().empty() ? "-" : what.host.text()}, what.port, kind, status,
+               quoted_text(cause), policy::to_string(what.protocol),
+               log_text{method.empty() ? "-" : method}, client, user_field(of.user()), id);
   if (audit) {
     audit_event event;
     event.at = std::chrono::system_clock::now();

@@ -174,7 +174,7 @@ task<after> forward_to_socket(connection& c, exchange& x, policy::socket_permit 
   }
   if (s != step::complete) {
     c.end = s == step::client_gone ? ending::client_gone : ending::upstream_gone;
-    c.reset = t.cut_looks_whole();
+    c.reset = t.needs_reset();
     co_return after::close;
   }
   c.linger = !t.client_reusable();

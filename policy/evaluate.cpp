@@ -80,6 +80,15 @@ std::string_view reason_text(const denial& d) noexcept {
   return d.words.empty() ? to_string(d.reason) : std::string_view{d.words};
 }
 
+std::string_view refusal_text(const denial& d, const target& what) noexcept {
+  // With a rule it is a hook that has to see the requests, without one the mode.
+  if (d.reason != reason::mitm_required || !d.rule)
+    return refusal_of(d.reason).text;
+  return what.protocol == protocol::http
+           ? "This host has MITM hooks: it is not reached over plain HTTP, use HTTPS."
+           : "This host has MITM hooks: it is reached only where its requests can be read.";
+}
+
 std::variant<permit, denial> evaluate(const rules& in_force, target what, trace* why) {
   notes note{why};
   const rule* by = nullptr;

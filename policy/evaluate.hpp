@@ -84,6 +84,9 @@ struct denial {
 /// The reason as clients and audit see it: a decider's words, else the name of the reason.
 [[nodiscard]] std::string_view reason_text(const denial& d) noexcept;
 
+/// What a refusal says to people.
+[[nodiscard]] std::string_view refusal_text(const denial& d, const target& what) noexcept;
+
 /// Proof that the policy allowed a target by name. Only `evaluate` (and `overrule`) make one.
 class permit {
 public:

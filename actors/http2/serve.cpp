@@ -1,6 +1,7 @@
 #include "actors/flows.hpp"
 #include "actors/http2/link.hpp"
 #include "actors/http2/stream.hpp"
+#include "actors/log_text.hpp"
 
 namespace proxy {
 
@@ -75,8 +76,8 @@ task<> serve_streams(connection& c) {
     c.link->schedule();
   }
   if (!c.link->session().fault().empty())
-    c.shard.log().debug("msg=http2_fault client={} cause=\"{}\"", c.from.str(),
-                        c.link->session().fault());
+    c.shard.log().debug("msg=http2_fault client={} cause={}", c.from.str(),
+                        quoted_text(c.link->session().fault()));
   c.link->detach();
   c.client.raw.belong_to(&c.wakes);
   c.linger = !c.client.dead();

@@ -495,6 +495,10 @@ CAF_TEST(a hooked host is reached only where its requests are read) {
       CAF_CHECK(no->source == source::mode_guard);
       CAF_CHECK(!no->domain_scope);
       CAF_CHECK_EQUAL(no->rule, &in_force.hooks->hooks()[0].where);
+      auto text = refusal_text(*no, what);
+      CAF_CHECK(text.find("hooks") != std::string_view::npos);
+      CAF_CHECK(text.find("limited") == std::string_view::npos);
+      CAF_CHECK_EQUAL(text.find("plain HTTP") != std::string_view::npos, by == protocol::http);
       CAF_CHECK_EQUAL(no->passed != nullptr, two);
     }
     CAF_CHECK_EQUAL(is_read(in_force, what), read);

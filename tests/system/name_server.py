@@ -13,11 +13,11 @@ class NameServer:
     kind are left out of an answer, so one list serves both questions.
     """
 
-    def __init__(self, answer):
+    def __init__(self, answer, port=0):
         self.answer = answer if callable(answer) else lambda name, *_: answer.get(name, "nxdomain")
         self.questions = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind(("127.0.0.1", port))
         self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 

@@ -253,6 +253,21 @@ class Scripted:
         self.listener.close()
 
 
+class Raw(Scripted):
+    """Runs `serve(socket)` on each connection, from the first byte on."""
+
+    def __init__(self, serve):
+        super().__init__(serve=lambda sock, _: serve(sock))
+
+    def _serve(self, sock):
+        sock.settimeout(60)
+        try:
+            with sock:
+                self.serve(sock, b"")
+        except OSError:
+            pass
+
+
 class Greeter:
     """A server that speaks first: sends its greeting once the test lets it, keeps all it hears, and answers each line with it.
     With `end` it half-closes behind the greeting."""

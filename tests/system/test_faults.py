@@ -16,7 +16,7 @@ class FaultTest(SystemTest):
         self.audit = os.path.join(self.tmp, "audit.jsonl")
 
     def faulty(self, daemon=None, **network):
-        return self.start(allow=["good.test", "gone.test", "127.0.0.1"], network={"enable_socks5": True, **network},
+        return self.start(allow=["good.test", "gone.test", "127.0.0.1"], network={"enable_socks5": True, "socks_url": "http://127.0.0.1:0", **network},
                           daemon={**self.names.settings, "log": {"access": True}, "audit": {"output": "file:" + self.audit},
                                   **(daemon or {})})
 

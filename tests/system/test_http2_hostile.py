@@ -180,6 +180,28 @@ class WindowTest(Hostile):
         self.assertUnharmed()
 
 
+class SlowBodyTest(Hostile):
+    def setUp(self):
+        super().setUp()
+        # 1000 bytes in half a second.
+        self.guard(self.inspecting(daemon={"limits": {"min_body_rate": 2000}, "timeouts": {"slow_body": "500ms"}}))
+
+    def test_a_stream_whose_body_trickles_is_408_and_the_others_go_on(self):
+        wire = self.wire(self.proxy)
+        wire.request(1, *self.head("/upload", "POST"), end=False)
+        wire.send(frame(DATA, 0, 1, b"x"))
+        self.assertEqual(wire.outcome(1), "status 408")
+        self.assertUnharmed()
+
+    def test_a_stream_that_nobody_reads_is_reset(self):
+        for kind, origin in self.both_origins():
+            with self.subTest(kind):
+                wire = self.wire(self.proxy, origin)
+                wire.send(self.begin_at(origin, 1, "/bytes/10000000"))
+                self.assertTrue(any(kind == RST_STREAM and stream == 1 for kind, _, stream, _ in wire.frames()))
+                self.assertUnharmed()
+
+
 class ProtocolErrorTest(Hostile):
     def test_a_broken_frame_ends_the_connection_with_the_code_for_it(self):
         open_stream, open_head = self.begin(path="/wait", end=False), self.begin(flags=0)

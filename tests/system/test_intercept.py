@@ -315,7 +315,10 @@ class HookTest(Hooked):
     def test_a_hooked_host_is_never_reached_in_the_clear_or_unread(self):
         plain = self.own(Origin())
         proxy = self.hooked().start()
-        self.assertRefused(proxy.get(plain.at("localhost", "/repos/a")), "mitm_required")
+        answer = proxy.get(plain.at("localhost", "/repos/a"))
+        self.assertRefused(answer, "mitm_required")
+        self.assertIn("hooks", answer.json()["message"])
+        self.assertNotIn("limited", answer.text())
         client, answer = proxy.connect(f"localhost:{plain.port}")
         self.assertRefused(self.ask(self.own(client), path="/repos/a"), "mitm_required")
         self.assertEqual(plain.requests, [])

@@ -3,8 +3,14 @@ import subprocess
 import urllib.request
 
 import socks_client as socks
-from origins import Origin, Scripted
+from origins import Origin, Raw, Scripted
 from support import SystemTest, clean_env, until
+
+
+def shout(sock):
+    """Sends back in capitals what it gets."""
+    while more := sock.recv(65536):
+        sock.sendall(more.upper())
 
 
 class SocksTest(SystemTest):
@@ -65,8 +71,7 @@ class SocksTest(SystemTest):
         good = socks.request(socks.CONNECT, "127.0.0.1", port)
         for sent, code in ((b"\x05\x02\x00" + good[3:], socks.NO_COMMAND), (b"\x05\x09\x00", socks.NO_COMMAND),
                            (b"\x05\x01\x00\x00", socks.NO_TYPE), (b"\x05\x01\x00\x09", socks.NO_TYPE),
-                           (b"\x04\x01\x00", socks.FAILURE), (b"\x05\x01\x00\x03\x00", socks.FAILURE),
-                           (good + b"junk", socks.FAILURE)):
+                           (b"\x04\x01\x00", socks.FAILURE), (b"\x05\x01\x00\x03\x00", socks.FAILURE)):
             with self.subTest(sent):
                 client = self.client()
                 client.greet()
@@ -79,6 +84,101 @@ class SocksTest(SystemTest):
             self.assertIn(client.read(2), (b"", b"\x05\xff"))
             self.assertTrue(client.closed())
         self.assertEqual(origin.heads, [])
+
+    def test_what_comes_right_behind_the_request_is_the_first_of_the_tunnel(self):
+        self.begin(allow=("127.0.0.1", "localhost"), env={"ALICE": "s3cret"})
+        origin = self.own(Raw(shout))
+        ask = socks.request(socks.CONNECT, "localhost", origin.port)
+        long = b"x" * 40_000
+        for name, at_once, after, said in (
+                ("request and data", [ask + b"early"], b"", b"EARLY"),
+                ("data in two pieces", [ask + b"ear"], b"ly", b"EARLY"),
+                ("a long beginning", [ask + long], b"", long.upper())):
+            for listener in ("socks", "http"):
+                with self.subTest(name, listener=listener):
+                    client = self.client(listener)
+                    client.greet()
+                    for piece in at_once:
+                        client.send(piece)
+                    client.send(after)
+                    self.assertEqual(client.reply()[0], socks.SUCCESS)
+                    self.assertEqual(client.read(len(said)), said)
+                with self.subTest("greeting, " + name, listener=listener):
+                    client = self.client(listener)
+                    client.send(b"\x05\x01\x00" + b"".join(at_once) + after)
+                    self.assertEqual(client.read(2), b"\x05\x00")
+                    self.assertEqual(client.reply()[0], socks.SUCCESS)
+                    self.assertEqual(client.read(len(said)), said)
+
+    def test_a_client_may_say_all_at_once_with_its_login(self):
+        origin = self.own(Raw(shout))
+        self.begin(env={"ALICE": "s3cret"}, daemon={"socks_users": {"alice": "env:ALICE"}})
+        ask = socks.request(socks.CONNECT, "127.0.0.1", origin.port)
+        login = b"\x01\x05alice\x06s3cret"
+        client = self.client()
+        client.send(b"\x05\x01\x02" + login + ask + b"early")
+        client.sock.shutdown(1)
+        self.assertEqual(client.read(4), b"\x05\x02\x01\x00")
+        self.assertEqual(client.reply()[0], socks.SUCCESS)
+        self.assertEqual(client.read(100), b"EARLY")
+        # What stands behind a wrong login is never served.
+        client = self.client()
+        client.send(b"\x05\x01\x02" + login.replace(b"s3", b"S3") + ask + b"early")
+        self.assertEqual(client.read(100), b"\x05\x02\x01\x01")
+
+    def test_early_data_of_what_is_refused_goes_nowhere(self):
+        self.begin()
+        for host, port, code in (("example.org", 80, socks.NOT_ALLOWED), ("127.0.0.1", 1, socks.REFUSED)):
+            client = self.client()
+            client.greet()
+            client.send(socks.request(socks.CONNECT, host, port) + b"early" * 1000)
+            self.assertEqual(client.reply()[0], code)
+            self.assertTrue(client.closed())
+
+    def test_behind_connect_it_is_the_same(self):
+        origin = self.own(Raw(shout))
+        self.begin()
+        for head in ("CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (origin.port, origin.port),
+                     "CONNECT 127.0.0.1:%d HTTP/1.0\r\n\r\n" % origin.port):
+            client = self.client("http")
+            client.send(head.encode() + b"early")
+            answer = client.read(12)
+            self.assertEqual(answer[9:], b"200", answer)
+            while not answer.endswith(b"\r\n\r\n"):
+                answer += client.read(1)
+            self.assertEqual(client.read(5), b"EARLY")
+
+    def test_socks4_is_refused_in_its_own_words(self):
+        origin = self.own(Scripted(b""))
+        self.begin()
+        port = origin.port.to_bytes(2, "big")
+        for listener in ("socks", "http"):
+            for name, request in (("4", b"\x04\x01" + port + b"\x7f\x00\x00\x01user\x00"),
+                                  ("4a", b"\x04\x01" + port + b"\x00\x00\x00\x01user\x00localhost\x00"),
+                                  ("bind", b"\x04\x02" + port + b"\x7f\x00\x00\x01\x00"),
+                                  ("its first byte", b"\x04")):
+                with self.subTest(name, listener=listener):
+                    client = self.client(listener)
+                    client.send(request)
+                    self.assertEqual(client.read(100), b"\x00\x5b" + bytes(6))
+        self.assertEqual(origin.heads, [])
+        self.proxy.wait_for_line("msg=socks4_refused .*SOCKS5")
+        self.proxy.configure(daemon={"mixed_listeners": False})
+        self.assertEqual(self.proxy.reload()[0], 200)
+        client = self.client("socks")
+        client.send(b"\x04\x01" + port + b"\x7f\x00\x00\x01\x00")
+        self.assertEqual(client.read(100), b"\x00\x5b" + bytes(6))
+        client = self.client("http")  # where no SOCKS is spoken
+        client.send(b"\x04\x01" + port + b"\x7f\x00\x00\x01\x00")
+        self.assertEqual(client.read(12), b"HTTP/1.1 400")
+
+    def test_the_admin_api_speaks_no_socks(self):
+        self.begin()
+        for sent in (b"\x05\x01\x00", b"\x05", b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00"):
+            client = self.client("admin")
+            client.send(sent)
+            self.assertEqual(client.read(12), b"HTTP/1.1 400", sent)
+        self.assertEqual(self.proxy.admin("GET", "/health")[0], 200)
 
     def test_one_byte_at_a_time_is_fine(self):
         origin = self.own(Origin())
@@ -116,7 +216,9 @@ class SocksTest(SystemTest):
         self.assertEqual(client.read(12), b"HTTP/1.1 400")
         client = self.client("socks")
         client.send(b"GET http://127.0.0.1/ HTTP/1.1\r\n\r\n")
-        self.assertTrue(client.closed())
+        answer = client.read(4096)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400"), answer)
+        self.assertIn(b"speaks SOCKS5", answer)
 
     def test_users_show_who_they_are(self):
         origin = self.own(Origin())
