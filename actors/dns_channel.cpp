@@ -3,11 +3,15 @@
 #include <ares.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <limits>
 
+#include "actors/loop/platform.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/host.hpp"
 
@@ -216,8 +220,18 @@ dns_channel::dns_channel(event_loop& loop, const config::dns& settings, millisec
   auto status = library != ARES_SUCCESS ? library : ares_init_options(&channel_, &options, mask);
   if (status == ARES_SUCCESS) {
     static const ares_socket_functions functions = [] {
-      ares_socket_functions out{};
+      ares_socket_functions out{}; // the library calls all of them once it has any
+      out.asocket = [](int family, int type, int protocol, void*) {
+        return platform::open_socket(family, type, protocol);
+      };
+      out.aclose = [](int fd, void*) { return ::close(fd); };
+      out.aconnect = [](int fd, const sockaddr* to, socklen_t size, void*) {
+        return ::connect(fd, to, size);
+      };
       out.arecvfrom = &dns_channel::on_datagram;
+      out.asendv = [](int fd, const iovec* parts, int count, void*) {
+        return ::writev(fd, parts, count);
+      };
       return out;
     }();
     ares_set_socket_functions(channel_, &functions, this);
