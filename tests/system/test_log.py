@@ -22,15 +22,29 @@ def members(line):
     return out
 
 
+class JsonProxy(Proxy):
+    """A daemon whose log is JSON."""
+
+    def start(self):
+        self.launch()
+        self.wait_for_line('"msg":"ready"')
+        return self
+
+    def address(self, listener="http"):
+        told = [line for line in map(json.loads, self.log().splitlines()) if line["msg"] == "listening" and line["listener"] == listener]
+        host, _, port = told[-1]["address"].rpartition(":")
+        return host, int(port)
+
+
 class LogTest(SystemTest):
     EVIL = 'x" level=error msg="forged'
 
-    def daemon(self, *args, **kw):
+    def daemon(self, *args, kind=Proxy, **kw):
         """A daemon in a folder whose name is all that log lines have to be careful about."""
         folder = os.path.join(self.tmp, self.EVIL)
         os.makedirs(folder, exist_ok=True)
         kw.setdefault("daemon", {"log": {"access": True}})
-        return self.own(Proxy(folder, allow=["127.0.0.1"], args=args, **kw))
+        return self.own(kind(folder, allow=["127.0.0.1"], args=args, **kw))
 
     def visited(self, proxy):
         """Makes it log all it can without interception, and ends it."""
@@ -60,7 +74,7 @@ class LogTest(SystemTest):
                 self.assertIn(self.EVIL, line["detail"])
 
     def test_json_lines_have_numbers_and_booleans(self):
-        lines = [json.loads(line) for line in self.visited(self.daemon("--log-format", "json").start())]
+        lines = [json.loads(line) for line in self.visited(self.daemon("--log-format", "json", kind=JsonProxy).start())]
         of = {}
         for line in lines:
             of.setdefault(line["msg"], []).append(line)

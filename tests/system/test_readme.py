@@ -13,10 +13,11 @@ def readme():
 
 
 class SamplesTest(SystemTest):
-    def samples(self):
-        return re.findall(r"^```toml\n(.*?)^```", readme(), re.S | re.M)
+    def samples(self, whole=True):
+        """The configurations, or (not whole) what is shown of some more: a key or two below a table."""
+        return [text for text in re.findall(r"^```toml\n(.*?)^```", readme(), re.S | re.M) if ("default_permissions" in text) == whole]
 
-    def test_every_configuration_is_whole_and_serves(self):
+    def test_every_configuration_serves(self):
         samples = self.samples()
         self.assertGreaterEqual(len(samples), 2)
         origin = self.own(Origin())
@@ -32,6 +33,15 @@ class SamplesTest(SystemTest):
                 done = self.cli("--config", proxy.config_file, "check", "--no-secrets")
                 self.assertEqual((done.returncode, [line for line in done.stderr.splitlines() if "error" in line]), (0, []), done.stderr)
                 self.assertNotIn("t0ken", proxy.log())
+
+    def test_what_is_shown_in_part_loads(self):
+        path = os.path.join(self.tmp, "part.toml")
+        for text in self.samples(whole=False):
+            with self.subTest(text):
+                with open(path, "w") as out:
+                    out.write('default_permissions = "work"\n' + text)
+                done = self.cli("--config", path, "check", "--no-secrets")
+                self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_the_commands_beside_the_hook_need_no_token(self):
         sample = next(text for text in self.samples() if "mitm_hooks" in text)

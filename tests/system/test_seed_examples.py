@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 
+from name_server import NameServer
 from origins import Origin
 from support import SystemTest, free_port
 
@@ -100,8 +101,9 @@ class SeedExampleTest(SystemTest):
 
     def served(self, text):
         """The daemon with this file; other ports by flags, as those of the file may be taken."""
-        tables = "" if "[network_proxy]" in text else "network_proxy."
-        sets = ['proxy_url="http://127.0.0.1:0"', 'socks_url="http://127.0.0.1:0"', f'{tables}admin_url="http://127.0.0.1:0"']
+        names = self.own(NameServer({}))
+        sets = ['proxy_url="http://127.0.0.1:0"', 'socks_url="http://127.0.0.1:0"', 'network_proxy.admin_url="http://127.0.0.1:0"',
+                f'network_proxy.dns.servers={json.dumps(names.settings["dns"]["servers"])}']
         proxy = self.prepare(env={"CODEX_GITHUB_TOKEN": "t0ken"}, args=[word for one in sets for word in ("--set", one)])
         proxy.write(text)
         return proxy.start()
