@@ -135,7 +135,7 @@ class ForwardTest(SystemTest):
         told = self.proxy.get("http://refused.example/secret?token=1")
         self.assertRefused(told, "not_allowed")
         self.assertEqual(set(told.json()), {"status", "host", "reason", "decision", "source", "protocol", "port", "message", "rule",
-                                            "request_id"})
+                                            "remedy", "request_id"})
         self.assertEqual(told.json()["request_id"], told.get("x-request-id"))
         self.assertNotIn("token", told.text())
 
