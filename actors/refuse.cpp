@@ -122,29 +122,17 @@ task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
   co_return co_await go_on(c, x, keep);
 }
 
-task<after> misdirected(connection& c, exchange& x, const caf::error& why) {
-  // None of the reasons for a refusal: recorded in words of its own.
-  policy::denial record;
-  record.reason = policy::reason::policy_denied;
-  record.source = policy::source::mode_guard;
-  record.words = "misdirected";
-  record.domain_scope = false;
-  (void)c.shard.refused(record, x.target, c);
-  co_return co_await fault(c, x, why);
-}
+namespace {
 
-task<after> fault(connection& c, exchange& x, const caf::error& why) {
+/// Sends what a fault looks like. @param request_id  Of what was recorded of it.
+task<after> answer_fault(connection& c, exchange& x, const caf::error& why,
+                         std::string request_id) {
   auto code = code_of(why);
-  c.end = ending::fault;
-  remember_target(c, x);
-  if (outcome_of(code).http_status == 0)
-    co_return after::close;
   // What a malformed request left behind cannot be told from the start of another one.
   auto ours = code == errc::malformed || code == errc::not_implemented ||
               code == errc::head_too_large || code == errc::request_timeout;
   auto keep = !ours && may_keep(c, x);
   auto cause = context_of(why);
-  auto request_id = c.shard.faulted(code, cause, x.target, c);
   auto remedy = code == errc::misdirected ? misdirected_remedy : std::string_view{};
   answer_options options{.request_id = request_id,
                          .head_only = x.to_head,
@@ -161,6 +149,30 @@ task<after> fault(connection& c, exchange& x, const caf::error& why) {
   if (!sent)
     co_return after::close;
   co_return co_await go_on(c, x, keep);
+}
+
+} // namespace
+
+task<after> misdirected(connection& c, exchange& x, const caf::error& why) {
+  // None of the reasons for a refusal: recorded in words of its own, and as no fault of anything.
+  policy::denial record;
+  record.reason = policy::reason::policy_denied;
+  record.source = policy::source::mode_guard;
+  record.words = "misdirected";
+  record.domain_scope = false;
+  auto request_id = c.shard.refused(record, x.target, c);
+  c.end = ending::refused;
+  co_return co_await answer_fault(c, x, why, std::move(request_id));
+}
+
+task<after> fault(connection& c, exchange& x, const caf::error& why) {
+  auto code = code_of(why);
+  c.end = ending::fault;
+  remember_target(c, x);
+  if (outcome_of(code).http_status == 0)
+    co_return after::close;
+  auto request_id = c.shard.faulted(code, context_of(why), x.target, c);
+  co_return co_await answer_fault(c, x, why, std::move(request_id));
 }
 
 } // namespace proxy

@@ -150,8 +150,11 @@ task<after> open_association(connection& c, exchange& x, const socks5::endpoint&
     if (c.shard.config().enable_socks5_udp)
       co_return co_await refuse(c, x, *denial);
     (void)c.shard.refused(*denial, x.target, c);
-    auto why = caf::make_error(errc::unsupported_command, std::string{"UDP is turned off"});
-    co_return co_await fault(c, x, why);
+    c.end = ending::refused;
+    c.linger = true;
+    auto reply = socks5::encode_reply(socks5::reply_for(errc::unsupported_command));
+    (void)co_await send_to_client(c, reply); // the connection ends either way
+    co_return after::close;
   }
   auto made = association::open(c, wanted);
   if (!made)

@@ -34,7 +34,7 @@ CAF_TEST(a refusal can name where a setting stands) {
          {"allowed_domains", "allowed_domains in [permissions.dev.network] of config.toml:4 set"},
          {"mitm.enabled", "mitm in [permissions.dev.network] of config.toml:7 set"},
          {"domains", "domains in [permissions.dev.network] of config.toml:8 set"},
-         {"mode", "mode in [permissions.dev.network] of --set:1 set"},
+         {"mode", "mode in [permissions.dev.network] of --set:0 set"},
          {"denied_domains", "denied_domains in [permissions.dev.network] of config.toml:0"},
        }) {
     auto got = str(places.settings[name]);

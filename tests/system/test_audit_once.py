@@ -64,7 +64,9 @@ class Recorded(Http2):
             with open(self.trail) as trail:
                 lines = [json.loads(line) for line in trail.read().splitlines()]
             return lines if lines and lines[-1]["server.address"] == marker else None
-        events = [event for event in until(read, "the marker is written") if not re.match(r"m[0-9a-f]{16}\.", event["server.address"])]
+        events = [event for event in until(read, "the marker is written")
+                  if event["event.name"] == "codex.network_proxy.policy_decision"  # what went wrong is another event
+                  and not re.match(r"m[0-9a-f]{16}\.", event["server.address"])]
         blocked = [b for b in self.proxy.blocked()["blocked"] if not re.match(r"m[0-9a-f]{16}\.", b["host"])]
         counts = {}
         for decision, reason, count in re.findall(r'decisions_total\{decision="(\w+)",reason="(\w+)"\} (\d+)',
