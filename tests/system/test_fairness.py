@@ -44,10 +44,11 @@ class TurnTest(SystemTest):
     def test_the_same_on_the_admin_port(self):
         proxy = self.start(allow=(), daemon={"workers": 1})
         admin, one = self.own(Client(proxy.address("admin"))), self.own(proxy.client())
-        self.assertEqual(admin.request("/health").status, 200)
-        self.assertEqual(one.request("http://first.test/").status, 403)
         count = 500
         request = "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        admin.send(request)
+        self.assertEqual(admin.response().status, 200)
+        self.assertEqual(one.request("http://first.test/").status, 403)
         self.together(proxy, lambda: admin.send(request * count),
                       lambda: one.send("GET http://one.test/ HTTP/1.1\r\nHost: one.test\r\n\r\n"))
         self.assertEqual(one.response().status, 403)
