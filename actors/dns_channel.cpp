@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <limits>
 
@@ -230,7 +231,10 @@ dns_channel::dns_channel(event_loop& loop, const config::dns& settings, millisec
       };
       out.arecvfrom = &dns_channel::on_datagram;
       out.asendv = [](int fd, const iovec* parts, int count, void*) {
-        return ::writev(fd, parts, count);
+        auto sent = ::writev(fd, parts, count);
+        // That is the answer to the datagram before, which would be waited for in vain: the one to
+        // this will be read.
+        return sent < 0 && errno == ECONNREFUSED ? ::writev(fd, parts, count) : sent;
       };
       return out;
     }();

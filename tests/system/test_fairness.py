@@ -7,8 +7,10 @@ import threading
 from contextlib import ExitStack
 
 from client import Client
+from http2_frames import END_HEADERS, END_STREAM, HEADERS, block, frame
 from origins import Origin
 from support import BIN, SystemTest, clean_env, until
+from test_http2 import Http2
 
 
 def refused_in_order(proxy, count):
@@ -17,14 +19,15 @@ def refused_in_order(proxy, count):
     return re.findall(r"msg=blocked host=(\S+)", proxy.log())
 
 
-class TurnTest(SystemTest):
-    def together(self, proxy, many, one):
-        """Has both sends arrive while the daemon is stopped, so that its loop meets them in one turn."""
-        proxy.signal(signal.SIGSTOP)
-        many()
-        one()
-        proxy.signal(signal.SIGCONT)
+def together(proxy, many, one):
+    """Has both sends arrive while the daemon is stopped, so that its loop meets them in one turn."""
+    proxy.signal(signal.SIGSTOP)
+    many()
+    one()
+    proxy.signal(signal.SIGCONT)
 
+
+class TurnTest(SystemTest):
     def test_a_client_that_pipelines_refused_requests_gives_way(self):
         proxy = self.start(allow=(), daemon={"workers": 1})
         many, one = self.own(proxy.client()), self.own(proxy.client())
@@ -33,7 +36,7 @@ class TurnTest(SystemTest):
         count = 1000
         request = "GET http://{0}/ HTTP/1.1\r\nHost: {0}\r\n\r\n"
         reader = threading.Thread(target=lambda: [many.response() for _ in range(count)])
-        self.together(proxy, lambda: many.send(request.format("many.test") * count), lambda: one.send(request.format("one.test")))
+        together(proxy, lambda: many.send(request.format("many.test") * count), lambda: one.send(request.format("one.test")))
         reader.start()
         order = refused_in_order(proxy, count + 3)[2:]
         reader.join(60)
@@ -49,11 +52,25 @@ class TurnTest(SystemTest):
         admin.send(request)
         self.assertEqual(admin.response().status, 200)
         self.assertEqual(one.request("http://first.test/").status, 403)
-        self.together(proxy, lambda: admin.send(request * count),
-                      lambda: one.send("GET http://one.test/ HTTP/1.1\r\nHost: one.test\r\n\r\n"))
+        together(proxy, lambda: admin.send(request * count),
+                 lambda: one.send("GET http://one.test/ HTTP/1.1\r\nHost: one.test\r\n\r\n"))
         self.assertEqual(one.response().status, 403)
         for _ in range(count):
             self.assertEqual(admin.response().status, 200)
+
+
+class StreamTurnTest(Http2):
+    def test_streams_that_are_refused_give_way(self):
+        proxy = self.intercepting("limited", daemon={"workers": 1})
+        wire, one = self.wire(proxy), self.own(proxy.client())
+        self.assertEqual(one.request("http://first.test/").status, 403)
+        count = 90
+        head = block((":method", "POST"), (":scheme", "https"), (":authority", f"localhost:{self.origin.port}"), (":path", "/"))
+        streams = b"".join(frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, head) for n in range(count))
+        together(proxy, lambda: wire.send(streams), lambda: one.send("GET http://one.test/ HTTP/1.1\r\nHost: one.test\r\n\r\n"))
+        order = refused_in_order(proxy, count + 2)[1:]
+        self.assertEqual(order.count("localhost"), count)
+        self.assertLess(order.index("one.test"), 60)
 
 
 def limit_descriptors(soft, hard):
