@@ -100,7 +100,7 @@ bool listener::accept_on_reserve() {
     return false;
   }
   ip_sockaddr peer;
-  auto accepted = ::accept4(fd, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  auto accepted = platform::accept_connection(fd, peer.get(), &peer.size);
   if (accepted < 0) { // nobody is there, or another thread has got the descriptor
     auto error = errno;
     reserve.refill();

@@ -40,11 +40,11 @@ std::string to_hex(uint64_t x) {
   return digits;
 }
 
-/// Whether GET /blocked shows a refusal. Which unix sockets are tried is for audit and log, like
-/// what methods they are tried with; that there are none to be had is for whoever wonders why.
-bool is_listed(const policy::denial& why, const policy::target& what) noexcept {
-  return !what.unix_socket || why.reason == policy::reason::proxy_disabled ||
-         why.reason == policy::reason::unix_socket_unsupported;
+/// Whether GET /blocked shows a refusal. Where unix sockets are served, audit and log alone tell
+/// which are tried, and how.
+bool is_listed(const policy::denial& why, const policy::target& what,
+               bool serves_sockets) noexcept {
+  return !what.unix_socket || !serves_sockets || why.reason == policy::reason::proxy_disabled;
 }
 
 /// Of a path, which a client may make as long as a head.
@@ -184,7 +184,7 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
     record(std::move(event));
   }
   auto id = entry.request_id;
-  if (!is_listed(why, what))
+  if (!is_listed(why, what, static_cast<bool>(process->socket_dialer)))
     return id;
   if (what.unix_socket && why.reason == policy::reason::proxy_disabled)
     entry.host = what.unix_socket->substr(0, longest_listed_path);

@@ -124,8 +124,8 @@ public:
   void admitted(const policy::permit& by, const connection& of);
   /// The same for a unix socket, which is no domain.
   void admitted(const policy::socket_permit& by, const policy::target& what, const connection& of);
-  /// Counts, audits, logs and remembers a refusal. (A unix socket that is refused is not among what
-  /// `blocked` lists, unless nobody could have it.) @returns its request id.
+  /// Counts, audits, logs and remembers a refusal. (Where unix sockets are served, `blocked` lists
+  /// none.) @returns its request id.
   std::string refused(const policy::denial& why, const policy::target& what, const connection& of);
   /// Counts, audits and logs a fault that is answered. @returns its request id.
   std::string faulted(errc code, const std::string& cause, const policy::target& what,

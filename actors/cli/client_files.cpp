@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "actors/cli/java_options.hpp"
+#include "actors/cli/platform.hpp"
 #include "actors/cli/shell.hpp"
 #include "actors/compile.hpp"
 #include "protocols/ascii.hpp"
@@ -38,10 +39,9 @@ std::string folder_of_ours(const config::proxy_config& config) {
 
 /// Where this program is; "" when that is not to be found out.
 std::string own_program() {
-  std::error_code failed;
-  auto path = fs::read_symlink("/proc/self/exe", failed).string();
+  auto path = platform::own_program();
   // After an upgrade the old file may be gone.
-  return !failed && ::access(path.c_str(), X_OK) == 0 ? path : "";
+  return ::access(path.c_str(), X_OK) == 0 ? path : "";
 }
 
 /// Whether everybody may go down to a file and read it.

@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "actors/loop/platform.hpp"
 #include "actors/sockaddr.hpp"
 #include "protocols/ascii.hpp"
 
@@ -57,7 +58,7 @@ struct connected {
 };
 
 connected connect_to(int family, const sockaddr* address, socklen_t size) {
-  owned_socket fd{::socket(family, SOCK_STREAM, 0)};
+  owned_socket fd{platform::open_blocking_socket(family, SOCK_STREAM)};
   if (!fd)
     return {owned_socket{}, errno};
   ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
@@ -383,7 +384,7 @@ caf::expected<tunnel> open_tunnel(const proxy_url& through, const std::string& h
 
 bool send_all(int socket, std::string_view what) noexcept {
   while (!what.empty()) {
-    auto sent = ::send(socket, what.data(), what.size(), MSG_NOSIGNAL);
+    auto sent = ::send(socket, what.data(), what.size(), platform::quiet_send);
     if (sent < 0 && errno == EINTR)
       continue;
     if (sent <= 0)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csignal>
+#include <string>
 
 #include "actors/cli/signals.hpp"
 
@@ -14,5 +15,8 @@ void hide_memory() noexcept;
 
 /// Waits for one of these signals, which are blocked.
 [[nodiscard]] received_signal wait_for_signal(const sigset_t& signals) noexcept;
+
+/// Where this program is; "" when that is not to be found out.
+[[nodiscard]] std::string own_program();
 
 } // namespace proxy::cli::platform

@@ -23,6 +23,9 @@ namespace proxy::platform {
 /// Accepts a connection as `open_socket` opens one. @returns the descriptor, or -1 with errno.
 [[nodiscard]] int accept_connection(int listener, sockaddr* peer, socklen_t* size) noexcept;
 
+/// Flags of send(2) that do the rest for SIGPIPE.
+extern const int quiet_send;
+
 /// What another thread writes to so that a loop has something to read: one descriptor or two.
 struct wake_ends {
   int read = -1;

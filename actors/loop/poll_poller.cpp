@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -86,6 +87,8 @@ private:
   }
 
   bool insert(io_source& source, bool shared) {
+    if (::fcntl(source.fd, F_GETFD) < 0)
+      return false; // poll would say so later, of what the number means by then
     index_[source.fd] = sources_.size();
     sources_.push_back({&source, shared});
     return true;

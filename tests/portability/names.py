@@ -20,11 +20,12 @@ CALLS = """accept4 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait e
     signalfd sigtimedwait sigwaitinfo splice statx syncfs tee timerfd_create timerfd_settime unshare vmsplice
     getrandom dup3 ppoll posix_fadvise fdatasync pthread_setaffinity_np pthread_getaffinity_np""".split()
 NAMES = """__linux__ linux mmsghdr cpu_set_t SOCK_NONBLOCK SOCK_CLOEXEC EFD_NONBLOCK F_SETPIPE_SZ F_GETPIPE_SZ
-    F_ADD_SEALS SI_KERNEL O_TMPFILE O_PATH SOL_TCP TCP_KEEPIDLE TCP_USER_TIMEOUT TCP_ULP TCP_DEFER_ACCEPT
+    F_ADD_SEALS SI_KERNEL O_TMPFILE O_PATH SOL_TCP TCP_USER_TIMEOUT TCP_ULP TCP_DEFER_ACCEPT
     TCP_QUICKACK TCP_CORK TCP_INFO IP_TRANSPARENT IP_FREEBIND IP_BIND_ADDRESS_NO_PORT SO_PEERCRED SO_INCOMING_CPU
     SO_BINDTODEVICE SO_ORIGINAL_DST SO_DOMAIN SO_PROTOCOL SO_BUSY_POLL SO_ZEROCOPY UDP_GRO UDP_SEGMENT ucred
     st_atim program_invocation_name program_invocation_short_name AF_NETLINK AF_ALG""".split()
 ASKED_FOR = """MSG_NOSIGNAL MSG_MORE MSG_CMSG_CLOEXEC POLLRDHUP""".split()
+OTHERWISE = ["TCP_KEEPIDLE"]  # elsewhere under another name: `#ifdef` with an `#else`
 HEADERS = """sys/epoll.h sys/eventfd.h sys/inotify.h sys/prctl.h sys/sendfile.h sys/signalfd.h sys/timerfd.h
     sys/syscall.h sys/auxv.h sys/random.h sys/sysinfo.h sys/vfs.h sched.h endian.h byteswap.h features.h malloc.h
     error.h libmnl/libmnl.h""".split()
@@ -34,6 +35,7 @@ PATHS = re.compile(r'"/(proc|sys)/')
 CALL = re.compile(r"(?:(?<![\w.>:])|(?<!\w)::)(" + "|".join(CALLS) + r")\s*\(")
 NAME = re.compile(r"\b(" + "|".join(NAMES) + r")\b")
 ASKED = re.compile(r"\b(" + "|".join(ASKED_FOR) + r")\b")
+ELSE = re.compile(r"\b(" + "|".join(OTHERWISE) + r")\b")
 INCLUDE = re.compile(r"#\s*include\s*[<\"]([^>\"]+)[>\"]")
 
 
@@ -58,6 +60,9 @@ def faults_of(text):
         for hit in ASKED.finditer(line):
             if not re.search(rf"defined\({hit[1]}\) && !defined\(PROXY_PORTABLE\)", code):
                 yield number, hit[1] + ", which nobody asked for"
+        for hit in ELSE.finditer(line):
+            if not re.search(rf"#ifdef {hit[1]}\n(?:(?!#endif).)*#else", code, re.S):
+                yield number, hit[1] + " and nothing else"
         if PATHS.search(line):
             yield number, PATHS.search(line)[0]
 
@@ -80,9 +85,10 @@ def calls_of(library):
 def check_itself():
     """A check that finds nothing must at least find these."""
     for bad in ("int fd = ::accept4(a, b, c, d);", "auto n = splice(a, b);", "#ifdef __linux__", "#include <sys/epoll.h>",
-                "#include <linux/tls.h>", 'open("/proc/self/fd");', "send(fd, MSG_NOSIGNAL);", "x = eventfd (0, 0);"):
+                "#include <linux/tls.h>", 'open("/proc/self/fd");', "send(fd, MSG_NOSIGNAL);", "x = eventfd (0, 0);", "int x = TCP_KEEPIDLE;", "#ifdef MSG_MORE\nint x = MSG_MORE;\n#endif"):
         assert list(faults_of(bad)), bad
     for good in ("list.splice(a, b);", "// epoll_wait(1)", "from.sock->splice(x)", "/* accept4( */", "x::splice(y);",
+                 "#ifdef TCP_KEEPIDLE\nint x = TCP_KEEPIDLE;\n#else\nint x = TCP_KEEPALIVE;\n#endif",
                  "#if defined(MSG_NOSIGNAL) && !defined(PROXY_PORTABLE)\nint f = MSG_NOSIGNAL;"):
         assert not list(faults_of(good)), good
 

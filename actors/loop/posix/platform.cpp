@@ -47,6 +47,8 @@ int accept_connection(int listener, sockaddr* peer, socklen_t* size) noexcept {
   return prepared(::accept(listener, peer, size), false);
 }
 
+const int quiet_send = 0;
+
 wake_ends open_wake_ends() noexcept {
   int fds[2];
   if (::pipe(fds) != 0)
