@@ -98,6 +98,7 @@ class UnixTest(SystemTest):
                 return None
             with open(self.trail) as trail:
                 lines = [json.loads(line) for line in trail.read().splitlines()]
+            lines = [e for e in lines if e["event.name"].endswith("policy_decision")]  # faults are told beside them
             return lines if len(lines) >= count else None
         return [(e["network.policy.scope"], e["network.policy.decision"], e["network.policy.source"],
                  e["network.policy.reason"], e["network.transport.protocol"], e["server.address"], e["server.port"],
