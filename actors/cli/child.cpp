@@ -1,9 +1,12 @@
 #include "actors/cli/child.hpp"
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 
 #include "actors/cli/cli.hpp"
 #include "actors/cli/signals.hpp"
@@ -70,6 +73,33 @@ int reap_child(pid_t pid) noexcept {
     if (errno != EINTR)
       return exit_run_failed;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int run_quietly(const std::vector<std::string>& arguments,
+                const std::vector<std::string>& environment, std::chrono::milliseconds most) {
+  auto argv = pointers(arguments);
+  auto envp = pointers(environment);
+  posix_spawn_file_actions_t actions;
+  if (::posix_spawn_file_actions_init(&actions) != 0)
+    return -1;
+  for (auto fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    ::posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+  pid_t pid = -1;
+  auto error = ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), envp.data());
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0)
+    return -1;
+  constexpr std::chrono::milliseconds pause{1};
+  for (; most.count() > 0; most -= pause) {
+    siginfo_t info{};
+    auto asked = ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT | WNOHANG);
+    if (asked != 0 || info.si_pid == pid)
+      return reap_child(pid);
+    std::this_thread::sleep_for(pause);
+  }
+  ::kill(pid, SIGKILL);
+  (void)reap_child(pid);
+  return -1;
 }
 
 } // namespace proxy::cli

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "actors/cli/child.hpp"
 #include "actors/cli/java_options.hpp"
 #include "actors/cli/platform.hpp"
 #include "actors/cli/shell.hpp"
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr mode_t for_readers = 0644;
 constexpr mode_t for_owner = 0600;
 constexpr size_t max_settings_bytes = 256 * 1024;
+constexpr std::chrono::seconds git_deadline{2};
 /// Where root's clients that have given up root's rights find what is below no home.
 constexpr const char* public_folder = "/run/codex-network-proxy";
 const std::string wget_line = "\nca_certificate = ";
@@ -42,6 +44,16 @@ std::string own_program() {
   auto path = platform::own_program();
   // After an upgrade the old file may be gone.
   return ::access(path.c_str(), X_OK) == 0 ? path : "";
+}
+
+/// Whether git's configuration names an ssh of its own, which GIT_SSH_COMMAND would hide.
+bool has_ssh_in_git_config(const config::environment& env) {
+  std::vector<std::string> environment;
+  for (const auto* name : {"PATH", "HOME", "XDG_CONFIG_HOME", "GIT_DIR", "GIT_CONFIG_GLOBAL",
+                           "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"})
+    if (auto text = env(name))
+      environment.push_back(name + std::string{"="} + *text);
+  return run_quietly({"git", "config", "--get", "core.sshCommand"}, environment, git_deadline) == 0;
 }
 
 /// Whether everybody may go down to a file and read it.
@@ -193,7 +205,7 @@ client_files make_client_files(const config::proxy_config& config, const std::st
   auto files = usual_client_files(config);
   if (config.mitm.enabled)
     add_trust(files, config, env, notes);
-  if (auto program = own_program(); !program.empty())
+  if (auto program = own_program(); !program.empty() && !has_ssh_in_git_config(env))
     files.ssh_command = ssh_through(program);
   if (config.codex_home.empty())
     return files;

@@ -129,8 +129,8 @@ class MergedTest(Environment):
         shell = self.run_tool("sh", "-c", 'set -a; . "$1"; cat "$SSL_CERT_FILE"; printf "\\n%s" "$GIT_SSH_COMMAND"', "sh", dotenv)
         self.assertIn(self.certificate, shell.stdout)
         self.assertEqual(shell.stdout.splitlines()[-1], told["GIT_SSH_COMMAND"])
-        if shutil.which("node"):
-            self.assertIn(f"SSL_CERT_FILE='{told['SSL_CERT_FILE']}'", open(dotenv).read())
+        with open(dotenv) as file:
+            self.assertIn(f"SSL_CERT_FILE='{told['SSL_CERT_FILE']}'", file.read())
 
     def test_settings_of_wget_stay_and_are_not_shown_to_others(self):
         with open(os.path.join(self.home, ".wgetrc"), "w") as file:
@@ -145,6 +145,9 @@ class MergedTest(Environment):
         self.assertEqual(self.value("GIT_SSH_COMMAND", GIT_SSH_COMMAND="ssh -i key"), "ssh -i key")
         self.assertEqual(self.value("GIT_SSH_COMMAND", GIT_SSH="plink"), "")
         self.assertIn("connect %h %p", self.value("GIT_SSH_COMMAND"))
+        with open(os.path.join(self.home, ".gitconfig"), "w") as file:
+            file.write("[core]\n\tsshCommand = ssh -i key\n")
+        self.assertEqual(self.value("GIT_SSH_COMMAND"), "")
         self.assertEqual(self.value("CODEX_NETWORK_PROXY_ATTRIBUTION", CODEX_NETWORK_PROXY_ATTRIBUTION="mine"), "")
 
     def test_nothing_is_left_of_a_run(self):
