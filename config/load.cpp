@@ -294,6 +294,12 @@ private:
     for (const auto& [rule, message] : policy::lint(config.allowed_domains, config.denied_domains))
       out_.warning({rule.file, rule.line, rule.column}, {}, in_quotes(rule.text) + ": " + message);
     check_hooks();
+    for (const auto& one : config.client_certificates)
+      for (const auto& [rule, message] :
+           policy::lint_hosts(one.hosts, config.allowed_domains, config.denied_domains))
+        out_.warning({rule.file, rule.line, rule.column},
+                     full_name(key_named("client_certificates"), profile_),
+                     in_quotes(rule.text) + ": " + message);
     if (config.enabled && config.allowed_domains.empty())
       warn("allowed_domains", "is empty: every request is refused");
     if (config.mode == policy::mode::limited && !config.mitm.enabled)

@@ -182,6 +182,29 @@ std::vector<lint_warning> lint_hooks(const std::vector<mitm_hook>& hooks, rules 
   return out;
 }
 
+std::vector<lint_warning> lint_hosts(const std::vector<rule>& hosts,
+                                     const std::vector<rule>& allowed,
+                                     const std::vector<rule>& denied) {
+  containment lets_through{allowed}, refuses{denied};
+  std::vector<lint_warning> out;
+  for (const auto& r : hosts) {
+    auto pattern = domain_pattern::parse(r.text);
+    if (!pattern)
+      continue;
+    // Two patterns with wildcards inside labels may meet in ways that are not worked out here.
+    auto meets = [&, only = containment{std::vector<rule>{r}}](const rule& other) {
+      auto one = domain_pattern::parse(other.text);
+      return one && (one->shape() == shape::glob || only.find(*one));
+    };
+    if (const auto* by = refuses.find(*pattern))
+      out.push_back({r, "no request reaches this host: denied by " + by->text + place(*by)});
+    else if (pattern->shape() != shape::glob && !lets_through.find(*pattern) &&
+             std::ranges::none_of(allowed, meets))
+      out.push_back({r, "no request reaches this host: nothing in allowed_domains matches it"});
+  }
+  return out;
+}
+
 std::vector<lint_warning> lint(const std::vector<rule>& allowed, const std::vector<rule>& denied) {
   std::vector<lint_warning> out;
   containment refused{denied};

@@ -26,4 +26,10 @@ struct lint_warning {
 [[nodiscard]] std::vector<lint_warning> lint_hooks(const std::vector<mitm_hook>& hooks,
                                                    rules in_force);
 
+/// Finds patterns of a setting for some hosts that no host can come to: nothing allows one of them,
+/// or all are denied.
+[[nodiscard]] std::vector<lint_warning> lint_hosts(const std::vector<rule>& hosts,
+                                                   const std::vector<rule>& allowed,
+                                                   const std::vector<rule>& denied);
+
 } // namespace proxy::policy

@@ -147,3 +147,30 @@ CAF_TEST(hooks that no request reaches are pointed out) {
     }
   }
 }
+
+CAF_TEST(patterns of hosts that no request reaches are pointed out) {
+  struct row {
+    texts allowed, denied;
+    std::string pattern, why;
+  };
+  for (auto& [allowed, denied, pattern, why] : std::initializer_list<row>{
+         {{"a.test"}, {}, "a.test", ""},
+         {{"**.test"}, {}, "*.corp.test", ""},
+         {{"a.corp.test"}, {}, "*.corp.test", ""},
+         {{"a.test:443"}, {}, "a.test", ""},
+         {{"a.test"}, {}, "a.test:8443", ""},
+         {{"a.test:443"}, {}, "a.test:8443", "nothing in allowed_domains"},
+         {{"b.test"}, {}, "a.test", "nothing in allowed_domains"},
+         {{}, {}, "*.corp.test", "nothing in allowed_domains"},
+         {{"**.test"}, {"**.corp.test"}, "*.corp.test", "denied by **.corp.test (denied.toml:1)"},
+         {{"**.test"}, {"a.corp.test"}, "*.corp.test", ""},
+         {{"a*.test"}, {}, "ab.test", ""},
+         {{"10.0.0.0/8"}, {}, "10.1.1.1", ""},
+       }) {
+    CAF_MESSAGE(pattern << " among " << caf::deep_to_string(allowed));
+    auto found =
+      lint_hosts(rules_of({pattern}), rules_of(allowed), rules_of(denied, "denied.toml"));
+    CAF_REQUIRE_EQUAL(found.size(), why.empty() ? 0u : 1u);
+    CAF_CHECK(why.empty() || found[0].message.find(why) != std::string::npos);
+  }
+}
