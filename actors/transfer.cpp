@@ -23,6 +23,7 @@ constexpr size_t head_read_size = 16 * 1024;
 constexpr int max_interim_heads = 32;
 
 constexpr const char* broken_on_the_way = "the connection broke while the request was sent";
+
 /// Of a request head as it was received, whose syntax is known to be right; "" for none.
 std::string_view content_type_of(std::string_view head) {
   constexpr std::string_view name = "content-type:";
@@ -53,7 +54,7 @@ step transfer::begin() {
 /// An upstream that takes no more may have said why: its answer, or an alert, counts.
 step transfer::read_last_words() {
   up_over_ = true;
-  auto s = read_response();
+  auto s = read_response(true); // the loop may not have told of them yet
   if (s != step::wait || down_)
     return s;
   return upstream_failed(broken_on_the_way);
@@ -139,8 +140,8 @@ step transfer::timed_out(const std::string& limit) {
   return fail(errc::response_timeout, "no response from the upstream within " + limit);
 }
 
-step transfer::read_response() {
-  while (u_.io.may_read()) {
+step transfer::read_response(bool at_once) {
+  while (std::exchange(at_once, false) || u_.io.may_read()) {
     auto buffer = c_.shard.loop.scratch().first(head_read_size);
     auto got = u_.io.read(buffer);
     if (got.blocked())

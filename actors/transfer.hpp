@@ -104,7 +104,8 @@ private:
   }
 
   [[nodiscard]] step move_up();
-  [[nodiscard]] step read_response();
+  /// @param at_once  Asks the kernel even where nothing is known to wait.
+  [[nodiscard]] step read_response(bool at_once = false);
   [[nodiscard]] step read_last_words();
   [[nodiscard]] step settle_head(std::string_view bytes);
   [[nodiscard]] step begin_body(std::string_view rest);
