@@ -147,8 +147,11 @@ struct library_calls {
         break;
       case NGHTTP2_GOAWAY:
         me.draining_ = true;
+        // The last one may come without the words of the one before.
+        if (auto text = text_of(frame->goaway);
+            !text.empty() || me.goodbye_ != frame->goaway.error_code)
+          me.goodbye_text_ = std::move(text);
         me.goodbye_ = frame->goaway.error_code;
-        me.goodbye_text_ = text_of(frame->goaway);
         break;
       case NGHTTP2_RST_STREAM:
         if (s)

@@ -401,7 +401,7 @@ CAF_TEST(a client that cuts too many streams short is told to calm down) {
   CAF_CHECK(!cut_one());
   CAF_CHECK(!cut_one());
   CAF_CHECK(cut_one());
-  CAF_CHECK_EQUAL(victim.fault(), "too many streams were cut short");
+  CAF_CHECK_EQUAL(victim.fault(), "too many streams were cut short: at most 3 at once");
   auto goodbye = victim.output();
   CAF_REQUIRE(goodbye.size() >= 17);
   CAF_CHECK_EQUAL(static_cast<int>(goodbye[3]), 7);   // GOAWAY
@@ -433,7 +433,7 @@ CAF_TEST(streams that break the protocol count like those that are cut short) {
       break;
   }
   CAF_CHECK_EQUAL(cut, 3); // from 0 on: the fourth is one too many
-  CAF_CHECK_EQUAL(victim.fault(), "too many streams were cut short");
+  CAF_CHECK_EQUAL(victim.fault(), "too many streams were cut short: at most 3 at once");
 }
 
 CAF_TEST(what the server cuts short by itself is not the fault of the client) {
