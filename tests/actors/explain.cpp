@@ -136,7 +136,7 @@ CAF_TEST(a request for a unix socket is judged by that and not by its host) {
     auto what = parse_question(q);
     CAF_REQUIRE(what);
     CAF_CHECK_EQUAL(name_to_resolve(*in_force.rules, what->target), "");
-    auto e = explain(in_force, *what, std::vector<ip_address>{});
+    auto e = explain(in_force, *what, dns_answer{});
     CAF_CHECK_EQUAL(e.host, "unix-socket");
     CAF_CHECK_EQUAL(e.port, 0);
     CAF_CHECK(!e.domain_scope);
