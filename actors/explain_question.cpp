@@ -111,6 +111,8 @@ caf::error read_plain(const question& q, const address_parts& parts, asked& out)
   if (parts.scheme.empty())
     url.insert(0, "http://");
   out.target.upgrade = is_any_of(parts.scheme, "ws", "wss");
+  if (out.target.upgrade) // a handshake goes through a proxy under the scheme of HTTP
+    url.replace(0, 2, "http");
   out.head = head_of(q, q.method, url, std::string{parts.authority});
   return read_request(out.head, out.target);
 }

@@ -314,7 +314,8 @@ std::optional<proxy_url> parse_proxy_url(std::string_view text) {
   if (colon != std::string_view::npos) {
     auto digits = text.substr(colon + 1);
     auto end = digits.data() + digits.size();
-    if (std::from_chars(digits.data(), end, out.port).ptr != end || digits.empty() || out.port == 0)
+    auto [read, failed] = std::from_chars(digits.data(), end, out.port);
+    if (failed != std::errc{} || read != end || out.port == 0)
       return std::nullopt;
     text = text.substr(0, colon);
   }

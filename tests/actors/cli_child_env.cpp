@@ -148,7 +148,6 @@ CAF_TEST(java keeps what the user told it) {
           "-Da=1 -Dhttp.nonProxyHosts=x "},
          {"-Djavax.net.ssl.trustStore=/mine", "", "-Djavax.net.ssl.trustStore=/mine "},
          {"-Djavax.net.ssl.trustStore='/m y' -Dx", "/s", "-Dx "},
-         {"-Dopen='x y", "", "-Dopen='x y "},
        }) {
     CAF_MESSAGE(before);
     auto expected = std::string{after} + std::string{ours};
