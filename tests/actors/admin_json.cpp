@@ -101,7 +101,7 @@ CAF_TEST(a blocked request has all its fields) {
   all.entries[0].method.clear();
   auto parsed = json::parse(blocked_json(all, {0, 1, 6}))["blocked"][0];
   auto expected =
-    json::parse(R"({"id":5,"timestamp":"2023-11-14T22:13:20.000Z","host":"host5.example","port":443,
+    json::parse(R"({"id":5,"timestamp":"2023-11-14T22:13:20.999Z","host":"host5.example","port":443,
     "reason":"not_allowed","decision":"deny","source":"baseline_policy","protocol":"https_connect","method":null,
     "mode":"full","client":"127.0.0.1:5","rule":null,"request_id":"0123456789abcdef"})");
   CAF_CHECK_EQUAL(parsed.dump(), expected.dump());
