@@ -250,9 +250,10 @@ private:
     auto add = short_form ? "add mitm = true to [" + network_table(profile_) + "]"
                           : "add enabled = true to [" + table + "]";
     const auto& hook = config.mitm_hooks.front().where;
-    auto at = " (" + hook.file + ":" + std::to_string(hook.line) + ")";
-    out_.error(effective_.where(said ? name : "mitm_hooks"),
-               full_name(key_named("mitm_hooks"), profile_),
+    auto here = effective_.where(said ? name : "mitm_hooks");
+    auto at = (hook.file == here.file ? " (line " : " (" + hook.file + ":") +
+              std::to_string(hook.line) + ")";
+    out_.error(here, full_name(key_named("mitm_hooks"), profile_),
                "network.mitm_hooks requires network.mitm = true",
                said ? "write true here: the hook of " + hook.text + at + " needs it" : add);
   }

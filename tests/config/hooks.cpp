@@ -202,7 +202,7 @@ CAF_TEST(hooks need interception) {
        })
     CAF_CHECK_EQUAL(told(load_text(newer(lines + one))),
                     place + ": error: network.mitm_hooks requires network.mitm = true (write true "
-                            "here: the hook of api.test (config.toml:5) needs it)\n");
+                            "here: the hook of api.test (line 5) needs it)\n");
   CAF_CHECK(contains(told(load_text(newer("mitm = {inspect = true}\n" + one))),
                      "(add enabled = true to [permissions.dev.network.mitm])"));
   auto older =
