@@ -172,7 +172,7 @@ CAF_TEST(hooks and what is intercepted reach the rules and secrets are read agai
   auto shown = config::to_json(*second.next->config);
   CAF_CHECK(shown.find("x-token") != std::string::npos);
   CAF_CHECK_EQUAL(shown.find("second"), std::string::npos);
-  CAF_CHECK_EQUAL(shown.find("half-"), std::string::npos);
+  CAF_CHECK(shown.find("half-") != std::string::npos); // what stands before it is no secret
   std::filesystem::remove(at("token"));
   auto third = prepare(from(), 3, second.listeners);
   CAF_CHECK(!third.next && !third.bind_failed);
