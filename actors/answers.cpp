@@ -1,6 +1,7 @@
 #include "actors/answers.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "actors/answer_page.hpp"
@@ -185,8 +186,14 @@ void append_rest(std::string& message, const answer_options& options) {
 
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
+  static constexpr auto plain_bytes = [] {
+    std::array<bool, 256> plain{};
+    for (size_t c = 0x20; c < 0x7f; ++c)
+      plain[c] = c != '"' && c != '\\';
+    return plain;
+  }();
   out += '"';
-  auto is_plain = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
+  auto is_plain = [](char c) { return plain_bytes[static_cast<unsigned char>(c)]; };
   while (!text.empty()) {
     auto plain = static_cast<size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
     out += text.substr(0, plain);

@@ -38,10 +38,13 @@ std::string environment(const config::sources& from, const char* name) {
   return value ? value : "";
 }
 
-std::vector<std::string> paths_of(const std::vector<tls::named_trust>& named) {
+/// @param known  One that is read anyway.
+std::vector<std::string> paths_of(const std::vector<tls::named_trust>& named,
+                                  const std::string& known) {
   std::vector<std::string> out;
-  for (const auto& each : named)
-    out.push_back(each.path);
+  for (const auto& each : named) // many tools, often one file
+    if (each.path != known && std::find(out.begin(), out.end(), each.path) == out.end())
+      out.push_back(each.path);
   return out;
 }
 
@@ -200,9 +203,9 @@ std::optional<draft> compile(config::proxy_config config, const config::sources&
     from.before_secrets(); // the CA has a key
   out.ca = find_ca(config, missing, problems);
   out.identities = load_identities(config, from, problems);
-  auto trust = tls::client_context::make({environment(from, "SSL_CERT_FILE"),
-                                          environment(from, "SSL_CERT_DIR"), out.ca,
-                                          paths_of(named_trust(from))});
+  auto trust = tls::client_context::make(
+    {environment(from, "SSL_CERT_FILE"), environment(from, "SSL_CERT_DIR"), out.ca,
+     paths_of(named_trust(from), environment(from, "SSL_CERT_FILE"))});
   if (!trust)
     problems.push_back(problem_of("", context_of(trust.error())));
   if (has_error(problems))

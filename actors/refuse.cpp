@@ -25,8 +25,8 @@ answer_form form_of(const exchange& x) {
 /// A remedy for this client: paths of our machine are for those on it.
 std::string remedy_of(const connection& c, const policy::denial& why, const policy::target& what) {
   auto here = c.from.unix_socket || policy::classify(c.from.ip) == policy::ip_class::loopback;
-  return policy::remedy_for(*c.shard.policy->rules, why, what,
-                            here ? policy::path_style::whole : policy::path_style::name);
+  return c.shard.remedy.find(*c.shard.policy->rules, why, what,
+                             here ? policy::path_style::whole : policy::path_style::name);
 }
 
 /// For the line at the connection's end.

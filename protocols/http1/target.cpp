@@ -28,7 +28,8 @@ constexpr scheme schemes[] = {
 
 const scheme* scheme_of(std::string_view target) noexcept {
   for (const auto& s : schemes)
-    if (ascii::equals_ignoring_case(target.substr(0, s.prefix.size()), s.prefix))
+    if (target.starts_with(s.prefix) ||
+        ascii::equals_ignoring_case(target.substr(0, s.prefix.size()), s.prefix))
       return &s;
   return nullptr;
 }
@@ -90,7 +91,8 @@ caf::error parse_authority_form(const request& req, request_target& out) {
 
 /// Where the authority of an absolute-form target ends, its scheme taken off.
 size_t authority_end(std::string_view rest) noexcept {
-  return std::min(rest.find_first_of("/?"), rest.size());
+  auto slash = std::min(rest.find('/'), rest.size());
+  return std::min(rest.substr(0, slash).find('?'), slash);
 }
 
 caf::error parse_absolute_form(const request& req, const scheme& s, request_target& out) {
