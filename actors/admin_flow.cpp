@@ -4,6 +4,7 @@
 #include "actors/admin/routes.hpp"
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
+#include "actors/log_text.hpp"
 #include "protocols/http1/chunked.hpp"
 
 namespace proxy {
@@ -105,10 +106,9 @@ std::string log_error(connection& c, const admin::request& req, const admin::rep
   constexpr size_t longest_method = 64;
   constexpr size_t longest_cause = 300;
   auto cause = what.body.substr(0, std::min(what.body.find('\n'), longest_cause));
-  std::erase_if(cause, [](char one) { return one == '"' || one == '\\'; });
-  c.shard.log().info("msg=admin_fault status={} method={} cause=\"{}\" client={} request_id={}",
+  c.shard.log().info("msg=admin_fault status={} method={} cause={} client={} request_id={}",
                      what.status, req.method.empty() ? "-" : req.method.substr(0, longest_method),
-                     cause, c.from.str(), id);
+                     quoted_text(cause), c.from.str(), id);
   return id;
 }
 

@@ -139,8 +139,7 @@ std::string limit_met(const connection& c) {
 task<> turn_away(connection& c) {
   ++c.shard.counters.connections_refused;
   auto full = c.shard.loop.memory().is_full();
-  auto why = full ? out_of_memory(c)
-                  : caf::make_error(errc::overloaded, limit_met(c));
+  auto why = full ? out_of_memory(c) : caf::make_error(errc::overloaded, limit_met(c));
   if (c.serves == endpoint::socks) {
     policy::target unknown;
     unknown.protocol = policy::protocol::socks5_tcp;

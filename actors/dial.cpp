@@ -12,6 +12,7 @@
 #include "actors/loop/local_address.hpp"
 #include "actors/loop/platform.hpp"
 #include "actors/loop/tcp_options.hpp"
+#include "actors/search_domains.hpp"
 #include "actors/setting_text.hpp"
 
 namespace proxy {
@@ -164,11 +165,10 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const 
 }
 
 caf::error look_up_error(const connection& c, const host& name, caf::error why) {
-  if (code_of(why) != errc::dns_timeout && code_of(why) != errc::cancelled)
+  if (code_of(why) != errc::cancelled)
     return why;
-  auto text = code_of(why) == errc::cancelled ? name.text() : context_of(why);
   return caf::make_error(errc::dns_timeout,
-                         text + " (" + setting_text("timeouts.dns", c.timeouts().dns) + ")");
+                         name.text() + " (" + setting_text("timeouts.dns", c.timeouts().dns) + ")");
 }
 
 task<caf::error> wait_dialling(connection& c, const exchange& x, steady_time deadline,
@@ -227,7 +227,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const exchang
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
   u->found_as = to.found_as();
   u->key.tls = to.to().tls();
-  u->key.host = to.to().host.text();
+  u->key.host = question_for(to.to().host);
   u->key.port = to.to().port;
   co_return std::move(u);
 }

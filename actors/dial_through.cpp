@@ -1,8 +1,8 @@
 #include "actors/dial.hpp"
 #include "actors/http2/dial.hpp"
 #include "actors/loop/ask.hpp"
-#include "actors/setting_text.hpp"
 #include "actors/search_domains.hpp"
+#include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
 #include "protocols/http1/decode.hpp"
 

@@ -154,7 +154,9 @@ void dns_engine::on_records(const std::string& name, uint64_t question, const st
     finish(name, result); // also for a later question: true is true
     return;
   }
-  if (!current || found.outcome == dns_outcome::cancelled)
+  // Without a channel, that one is ending: a half that has failed hides that the other was
+  // cancelled.
+  if (!current || !channel_ || found.outcome == dns_outcome::cancelled)
     return; // nobody waits for it any more, or it is asked anew
   if (try_next(*at->second, found))
     return;

@@ -70,6 +70,8 @@ std::string to_json(const explanation& e) {
            {"rule", rule_json(e.rule)},
            {"remedy", or_null(e.remedy)},
            {"steps", std::move(steps)}};
+  if (e.decision == policy::decision::allow && e.reason == "dns_error")
+    out["reachable"] = false;
   // Steps may quote what a user typed in any encoding.
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }

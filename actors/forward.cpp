@@ -51,6 +51,7 @@ task<after> begin_switched(connection& c, exchange& x, policy::permit& permit) {
   if (denial) {
     c.server.reset();
     c.first_down.clear();
+    x.keep_alive &= x.body == http1::framing::none; // its body has been read
     co_return co_await refuse(c, x, *denial);
   }
   admit_tunnel(c, permit, std::move(x.received));
@@ -114,8 +115,11 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
     if (upstream_ok)
       keep_upstream(c, std::move(c.server));
     c.server.reset();
-    if (s == step::fault || s == step::retry || s == step::over_http1)
+    if (s == step::fault || s == step::retry || s == step::over_http1) {
+      // What has been read of its body must not be waited for again in what follows.
+      x.keep_alive &= x.body == http1::framing::none;
       co_return co_await fault(c, x, t.take_error());
+    }
     if (s == step::complete) {
       // An unfinished upload: our response must not be reset away by the rest of it.
       c.linger = !client_ok;

@@ -282,6 +282,10 @@ std::optional<policy::denial> refuse_visit(connection& c, const http1::request& 
   auto is_ours = [&](const policy::socket_address& own) { return own.port == target.port; };
   if (std::ranges::none_of(rules.own_listeners, is_ours))
     return std::nullopt;
+  // Who has not said who it is learns of our own ports alone, and nothing of the lists.
+  if (!c.shard.config().socks_users.empty() &&
+      !policy::is_own_listener(rules, target.host, target.port))
+    return std::nullopt;
   auto to = x.target;
   to.host = target.host;
   to.port = target.port;

@@ -169,6 +169,7 @@ task<after> forward_to_socket(connection& c, exchange& x, policy::socket_permit 
   t.count();
   c.server.reset();
   if (s == step::fault) {
+    x.keep_alive &= x.body == http1::framing::none; // its body has been read
     auto why = t.take_error();
     co_return co_await fault(c, x, why);
   }

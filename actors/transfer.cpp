@@ -119,8 +119,11 @@ step transfer::upstream_failed(std::string how) {
     c_.shard.pool.note(u_.key, origin_protocol::http1);
   if (got_bytes_ || begun_)
     return failed;
-  // RFC 9113 §7, §8.7: nothing was done with the request.
-  if (wants_http1 && is_whole())
+  // RFC 9113 §7, §8.7: nothing was done with the request. A goodbye that takes it in does not say
+  // so.
+  constexpr uint32_t http_1_1_required = 0xd;
+  auto untouched = stream && (stream->end_code() == http_1_1_required || stream->is_refused());
+  if (wants_http1 && (untouched || x_.idempotent) && is_whole())
     return step::over_http1;
   if (stream && stream->is_refused() && is_whole())
     return step::retry;

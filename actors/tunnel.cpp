@@ -5,6 +5,7 @@
 #include "actors/flows.hpp"
 #include "actors/intercept.hpp"
 #include "actors/pump.hpp"
+#include "actors/search_domains.hpp"
 #include "actors/upstream_name.hpp"
 #include "protocols/ascii.hpp"
 
@@ -80,7 +81,7 @@ task<after> reach_tunnel(connection& c, exchange& x, policy::permit permit) {
   // The upstream is dialled first, so that an unreachable one is what CONNECT answers. For a tunnel
   // that is read, a kept connection is proof enough that it can be reached; SOCKS has to name an
   // address.
-  upstream_key inside{true, x.target.host.text(), x.target.port, name_of(x.via)};
+  upstream_key inside{true, question_for(x.target.host), x.target.port, name_of(x.via)};
   if (x.target.protocol == policy::protocol::https_connect &&
       policy::is_read(*c.shard.policy->rules, x.target) && c.shard.pool.has(inside)) {
     record_admission(c, x, permit);

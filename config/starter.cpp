@@ -39,7 +39,7 @@ denied_domains = []
 # proxy_url = "http://127.0.0.1:3128"
 # socks_url = "http://127.0.0.1:8081"   # SOCKS5; enable_socks5 = false turns it off
 
-# How the daemon runs. `codex-network-proxy --help` lists every key.
+# How the daemon runs. `codex-network-proxy check --help` lists every key.
 [network_proxy]
 # admin_url = "http://127.0.0.1:8080"   # "" turns the admin API off
 # shutdown_grace = "10s"

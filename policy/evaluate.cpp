@@ -40,15 +40,20 @@ std::optional<denial> judge_address(const rules& in_force, const target& what,
 }
 
 /// Step 3 for the name that a search domain made of the one that was let through.
-std::optional<denial> judge_found_name(const rules& in_force, const host& found_as, uint16_t port,
-                                       const notes& note) {
+std::optional<denial> judge_found_name(const rules& in_force, const host& asked,
+                                       const host& found_as, uint16_t port, const notes& note) {
   if (found_as.text().empty())
     return std::nullopt;
-  auto by = in_force.denied->match(found_as, port);
-  if (!by)
-    return std::nullopt;
-  note.add("search", [&] { return found_as.text() + ": denied, " + matches(*by); });
-  return refuse(reason::denied, by);
+  if (auto by = in_force.denied->match(found_as, port)) {
+    note.add("search", [&] { return found_as.text() + ": denied, " + matches(*by); });
+    return refuse(reason::denied, by);
+  }
+  // A short name must not lead round the hooks of the long one.
+  if (!is_hooked(in_force, asked) && is_hooked(in_force, found_as)) {
+    note.add("search", [&] { return found_as.text() + ": has hooks, to be asked by that name"; });
+    return refuse_by_mode(reason::mitm_required);
+  }
+  return std::nullopt;
 }
 
 /// Whether the host and the mode are decisions of their own: where limited mode takes nothing of a
@@ -162,7 +167,7 @@ std::vector<ip_address> known_addresses(const host& h) {
 std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_address> addresses,
                                 trace* why, const host& found_as) {
   notes note{why};
-  if (auto no = judge_found_name(in_force, found_as, p.to().port, note))
+  if (auto no = judge_found_name(in_force, p.to().host, found_as, p.to().port, note))
     return std::move(*no);
   // A route without addresses must not exist: an answer without any is refused like a bad one.
   if (addresses.empty())
@@ -186,7 +191,7 @@ std::optional<denial> judge_again(const rules& in_force, const target& what,
   // Interception cannot begin in the middle of a tunnel.
   if (what.protocol == protocol::https_connect && !intercepted && must_be_read(in_force, what))
     return refuse_by_mode(reason::mitm_required);
-  if (auto no = judge_found_name(in_force, found_as, what.port, silent))
+  if (auto no = judge_found_name(in_force, what.host, found_as, what.port, silent))
     return no;
   return connected ? judge_address(in_force, what, *connected, silent) : std::nullopt;
 }

@@ -81,7 +81,7 @@ std::string most_of_the_net(const domain_pattern& pattern, bool denies) {
   auto whole = network.bits == 0 ? "every " + family + " address"
                                  : "a large part of all " + family + " addresses";
   return denies ? "denies " + whole + ", those that names resolve to among them"
-                : "allows " + whole + ", but no name, and nothing local";
+                : "allows " + whole + ", but no name; local ones too with allow_local_binding";
 }
 
 /// What gives out the credentials of a machine in a cloud.

@@ -148,10 +148,15 @@ private:
              " what it is that you need of it";
     if (h.ip() && is_metadata(*h.ip()))
       return listing();
+    // With that switch on, what is refused is what it does not open.
+    if (rules_.allow_local_binding && !h.ip())
+      return quoted(h.text()) + " leads to a metadata service or to the proxy itself, which stay " +
+             "closed: " + std::string{ask_operator} + " what it is that you need of it";
     if (h.ip() || h.is_localhost())
       return listing() + "; or " + set_to("allow_local_binding", "true");
     return quoted(h.text()) + " leads to an address of this machine or a private network: " +
-           set_to("allow_local_binding", "true");
+           set_to("allow_local_binding", "true") +
+           ", which opens neither metadata services nor this proxy itself";
   }
 
   [[nodiscard]] std::string denied() const {

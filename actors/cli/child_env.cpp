@@ -81,6 +81,7 @@ constexpr row rows[] = {
   {"DOCKER_HTTP_PROXY", means::proxy},
   {"DOCKER_HTTPS_PROXY", means::proxy},
   {"grpc_proxy", means::proxy},
+  {"no_grpc_proxy", means::direct},
   {"ELECTRON_GET_USE_PROXY", means::yes},
   {"NODE_USE_ENV_PROXY", means::one},
   {"CLOUDSDK_PROXY_TYPE", means::cloud_type},
@@ -317,6 +318,9 @@ hidden_variables hidden_from_clients(const config::proxy_config& config) {
   out.names.emplace_back("CODEX_PROXY_ADMIN");
   // Says whose the connections of this process are: not those of its child.
   out.names.emplace_back("CODEX_NETWORK_PROXY_ATTRIBUTION");
+  // Of the proxy that ours takes the place of.
+  out.names.emplace_back("CLOUDSDK_PROXY_USERNAME");
+  out.names.emplace_back("CLOUDSDK_PROXY_PASSWORD");
   auto add_value = [&](std::string_view value) {
     // A shorter one stands in too many places by chance.
     if (value.size() >= min_secret)

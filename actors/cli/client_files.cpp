@@ -49,10 +49,18 @@ std::string own_program() {
 /// Whether git's configuration names an ssh of its own, which GIT_SSH_COMMAND would hide.
 bool has_ssh_in_git_config(const config::environment& env) {
   std::vector<std::string> environment;
-  for (const auto* name : {"PATH", "HOME", "XDG_CONFIG_HOME", "GIT_DIR", "GIT_CONFIG_GLOBAL",
-                           "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"})
+  for (const auto* name :
+       {"PATH", "HOME", "XDG_CONFIG_HOME", "GIT_DIR", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM",
+        "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"})
     if (auto text = env(name))
       environment.push_back(name + std::string{"="} + *text);
+  constexpr int most_pairs = 64;
+  for (int n = 0; n < most_pairs; ++n)
+    for (const auto* part : {"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"}) {
+      auto name = part + std::to_string(n);
+      if (auto text = env(name.c_str()))
+        environment.push_back(name + '=' + *text);
+    }
   return run_quietly({"git", "config", "--get", "core.sshCommand"}, environment, git_deadline) == 0;
 }
 

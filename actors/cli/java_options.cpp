@@ -15,6 +15,15 @@ constexpr std::string_view trust_options[] = {
   "-Djavax.net.ssl.trustStore=", "-Djavax.net.ssl.trustStoreType=",
   "-Djavax.net.ssl.trustStorePassword="};
 
+/// Other ways than ours, or past it, that the user had: left out, and with them their passwords.
+constexpr std::string_view rival_options[] = {
+  "-Dhttp.nonProxyHosts",      "-Dftp.nonProxyHosts",
+  "-DsocksNonProxyHosts",      "-DsocksProxyHost",
+  "-DsocksProxyPort",          "-Dhttp.proxyUser",
+  "-Dhttp.proxyPassword",      "-Dhttps.proxyUser",
+  "-Dhttps.proxyPassword",     "-Djava.net.useSystemProxies",
+  "-Djava.net.socks.username", "-Djava.net.socks.password"};
+
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /// The words, as Java takes them apart: at blanks outside of quotes. Each keeps its quotes.
@@ -62,7 +71,7 @@ std::string without_quotes(std::string_view word) {
 bool is_ours(std::string_view quoted_word, bool trust) {
   auto word = without_quotes(quoted_word);
   auto has_it = [&](auto name) { return word.starts_with(name); };
-  return std::ranges::any_of(proxy_options, has_it) ||
+  return std::ranges::any_of(proxy_options, has_it) || std::ranges::any_of(rival_options, has_it) ||
          (trust && std::ranges::any_of(trust_options, has_it));
 }
 

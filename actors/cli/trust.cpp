@@ -49,8 +49,11 @@ int carry_out(const std::vector<command_line>& plan, bool dry_run) {
 
 /// The configuration, or that of a machine that has none: the CA has its place without one too.
 std::optional<config::proxy_config> load_or_default(const context& all) {
-  if (config::has_configuration(all.sources))
-    return load_or_complain(all.sources);
+  if (config::has_configuration(all.sources)) {
+    auto sources = all.sources;
+    sources.secrets = config::secrets_wanted::none;
+    return load_or_complain(sources);
+  }
   config::proxy_config fresh;
   fresh.codex_home = config::codex_home(all.sources);
   if (!fresh.codex_home.empty())

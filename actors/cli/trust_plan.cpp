@@ -148,10 +148,10 @@ std::vector<command_line> plan_untrust(const trust_places& places, const std::st
   for (const auto& path : places.nss_databases) {
     auto database = "certutil -d " + shell_word("sql:" + path);
     auto name = std::string{" -n "} + entry_name;
-    // It takes a name that is not there for a failure.
-    out.push_back(
-      {"sh", "-c",
-       database + " -L" + name + " >/dev/null 2>&1 || exit 0; exec " + database + " -D" + name});
+    // There is one for each CA that was ever trusted; a name that is not there is a failure to it.
+    out.push_back({"sh", "-c",
+                   "while " + database + " -L" + name + " >/dev/null 2>&1; do " + database + " -D" +
+                     name + " || exit; done"});
   }
   return out;
 }

@@ -1,4 +1,5 @@
 #include "actors/http2/dial.hpp"
+#include "actors/search_domains.hpp"
 
 #include "actors/dial.hpp"
 #include "actors/http2/link.hpp"
@@ -40,7 +41,7 @@ bool needs_tunnel(const exchange& x) noexcept {
 }
 
 upstream_key key_of(const exchange& x) {
-  upstream_key key{x.target.tls(), x.target.host.text(), x.target.port, name_of(x.via)};
+  upstream_key key{x.target.tls(), question_for(x.target.host), x.target.port, name_of(x.via)};
   // The origin is at the other end of one, the upstream proxy of the other: what is written for one
   // must not reach the other.
   if (x.via && !x.target.tls() && needs_tunnel(x))

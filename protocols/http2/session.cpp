@@ -241,7 +241,9 @@ struct library_calls {
   }
 
   static int on_error(nghttp2_session*, int, const char* words, size_t size, void* user) {
-    self(user).fault_.assign(words, size);
+    // A field's value may be a secret, and belongs to one exchange of many.
+    std::string_view text{words, size};
+    self(user).fault_.assign(text.substr(0, text.find(", value: [")));
     return 0;
   }
 
