@@ -144,8 +144,10 @@ CAF_TEST(java keeps what the user told it) {
          {"-Dmine=1", "", "-Dmine=1 "},
          {"-Dmine='a  b'  -Xmx1g ", "", "-Dmine='a  b' -Xmx1g "},
          // What ours would overrule anyway, which is how ours of a proxy around us look.
-         {"-Dhttps.proxyHost=corp -Da=1 -Dhttp.proxyPort=8 -Dhttp.nonProxyHosts=x", "",
-          "-Da=1 -Dhttp.nonProxyHosts=x "},
+         {"-Dhttps.proxyHost=corp -Da=1 -Dhttp.proxyPort=8 -Dhttp.nonProxyHosts=x", "", "-Da=1 "},
+         // Ways past ours, and what another proxy wants to be told.
+         {"-Dhttp.proxyPassword=p -DsocksProxyHost=s -Db -Djava.net.useSystemProxies=true", "",
+          "-Db "},
          {"-Djavax.net.ssl.trustStore=/mine", "", "-Djavax.net.ssl.trustStore=/mine "},
          {"-Djavax.net.ssl.trustStore='/m y' -Dx", "/s", "-Dx "},
        }) {

@@ -45,12 +45,12 @@ CAF_TEST(each store has its commands and the way back) {
          {{{}, "", {"/h/.pki/nssdb", "/h/fire fox/x.default"}},
           "certutil -d sql:/h/.pki/nssdb -A -t C,, -n codex-network-proxy -i /h/ca.pem\n"
           "certutil -d 'sql:/h/fire fox/x.default' -A -t C,, -n codex-network-proxy -i /h/ca.pem\n",
-          "sh -c 'certutil -d sql:/h/.pki/nssdb -L -n codex-network-proxy >/dev/null 2>&1 || exit "
-          "0; "
-          "exec certutil -d sql:/h/.pki/nssdb -D -n codex-network-proxy'\n"
-          "sh -c 'certutil -d '\\''sql:/h/fire fox/x.default'\\'' -L -n codex-network-proxy "
-          ">/dev/null 2>&1 || exit 0; exec certutil -d '\\''sql:/h/fire fox/x.default'\\'' -D -n "
-          "codex-network-proxy'\n"},
+          "sh -c 'while certutil -d sql:/h/.pki/nssdb -L -n codex-network-proxy >/dev/null 2>&1; "
+          "do "
+          "certutil -d sql:/h/.pki/nssdb -D -n codex-network-proxy || exit; done'\n"
+          "sh -c 'while certutil -d '\\''sql:/h/fire fox/x.default'\\'' -L -n codex-network-proxy "
+          ">/dev/null 2>&1; do certutil -d '\\''sql:/h/fire fox/x.default'\\'' -D -n "
+          "codex-network-proxy || exit; done'\n"},
          {{{}, "", {}, "/h/.pki/nssdb"},
           "install -d -m 0700 /h/.pki/nssdb\n"
           "certutil -d sql:/h/.pki/nssdb -N --empty-password\n"

@@ -134,6 +134,13 @@ class UpstreamTest(Http2):
             with self.subTest(code.name):
                 self.assertEqual(client.request(path=f"/{code.name}").end(), code if code in same else Code.INTERNAL_ERROR)
 
+    def test_a_post_that_a_goodbye_takes_in_is_not_sent_twice(self):
+        def leave(stream):
+            stream.peer.send_raw(goaway(stream.number, Code.HTTP_1_1_REQUIRED))
+            stream.peer.close()
+        client = self.reach({"/pay": leave})
+        self.assertFault(client.ask("POST", "/pay"), 502, "HTTP_1_1_REQUIRED")
+
     def test_what_goaway_leaves_out_goes_to_a_new_connection(self):
         def leave(stream):
             stream.peer.send_raw(goaway(stream.number - 2))

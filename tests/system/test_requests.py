@@ -139,6 +139,18 @@ class ForwardTest(SystemTest):
         self.assertEqual(told.json()["request_id"], told.get("x-request-id"))
         self.assertNotIn("token", told.text())
 
+    def test_a_body_that_was_sent_is_not_waited_for_again_after_a_fault(self):
+        def read_and_leave(sock, head):
+            while b"body!" not in head:
+                head += sock.recv(65536)
+        origin = self.own(Scripted(serve=read_and_leave))
+        with self.proxy.client() as client:
+            answer = client.request(origin.url + "/a", method="POST", body=b"body!")
+            self.assertEqual(answer.status, 502)
+            # Else it would take what follows for that body.
+            self.assertEqual(answer.get("connection"), "close")
+        self.assertEqual(len(origin.heads), 1)
+
     def test_unix_sockets_are_501(self):
         answer = self.proxy.get(self.origin.url, fields=[("x-unix-socket", "/tmp/any.sock")])
         self.assertEqual(answer.status, 501, answer)

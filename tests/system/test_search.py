@@ -1,9 +1,11 @@
 """Names without a dot: search domains as glibc has them, and what is said of name servers that fail."""
+import contextlib
 import json
 import os
 import shutil
 import socket
 import sys
+import threading
 
 import socks_client as socks
 from name_server import NameServer
@@ -22,6 +24,10 @@ class SearchTest(SystemTest):
 
     def ask(self, name):
         return self.proxy.get(self.origin.at(name, "/status/200"))
+
+    def ask_in_vain(self):
+        with contextlib.suppress(OSError, EOFError):
+            self.proxy.get("http://svc/")
 
     def test_a_name_is_served_under_its_search_domain(self):
         self.serve({"svc.b.test": ["127.0.0.1"]})
@@ -49,6 +55,34 @@ class SearchTest(SystemTest):
         client = self.own(socks.SocksClient(self.proxy.address("socks")))
         client.greet()
         self.assertEqual(client.ask(socks.CONNECT, "svc", self.origin.port)[0], socks.NOT_ALLOWED)
+
+    def test_a_look_up_that_half_failed_ends_with_its_channel(self):
+        for how in ("reload", "end"):
+            with self.subTest(how):
+                self.serve(lambda name, kind, count: "servfail" if kind == "A" else "silent")
+                asking = threading.Thread(target=self.ask_in_vain)
+                asking.start()
+                until(lambda: self.names.asked("svc.a.test", "AAAA") and self.names.asked("svc.a.test", "A"), "both are asked")
+                if how == "reload":
+                    self.proxy.configure(daemon={"dns": {"cache_size": 5}, "timeouts": {"dns": "500ms"}})
+                    self.assertEqual(self.proxy.reload()[0], 200)
+                    asking.join(60)
+                    self.assertEqual(self.proxy.admin("GET", "/health")[0], 200)
+                self.proxy.close()  # complains of a daemon that crashed
+                asking.join(60)
+
+    def test_a_whole_name_is_not_served_by_what_a_search_domain_found(self):
+        self.serve({"svc.a.test": ["127.0.0.1"]})
+        self.assertEqual(self.ask("svc.").status, 502)
+        self.assertEqual(self.ask("svc").status, 200)
+        for _ in range(4):
+            self.assertEqual(self.ask("svc.").status, 502)
+
+    def test_a_short_name_does_not_lead_round_hooks(self):
+        hook = {"host": "api.a.test", "match": {"methods": ["GET"], "path_prefixes": ["/ok"]}}
+        self.serve({"api.a.test": ["127.0.0.1"]}, allow=("api", "api.a.test"), network={"mitm": True, "mitm_hooks": [hook]})
+        self.assertRefused(self.ask("api.a.test"), "mitm_required")
+        self.assertRefused(self.ask("api"), "mitm_required")
 
     def test_a_tunnel_ends_when_the_name_that_resolved_is_denied(self):
         self.serve({"svc.a.test": ["127.0.0.1"]})
