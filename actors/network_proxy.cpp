@@ -179,7 +179,8 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
   made->audit = made->system.spawn<caf::hidden>(proxy::audit, made->process);
   made->ca = made->system.spawn<caf::hidden>(proxy::ca, max_leaves);
   if (can.unix_sockets)
-    made->process->socket_dialer = made->system.spawn<caf::hidden + caf::detached>(socket_dialer);
+    made->process->socket_dialer =
+      made->system.spawn<caf::hidden + caf::detached>(socket_dialer, nothing_to_begin_with{});
   made->start_workers(cores);
   made->store = made->system.spawn<caf::hidden>(
     policy_store, store_start{std::move(from), first.next, first.listeners, made->shards(),

@@ -142,7 +142,8 @@ socket_dialled dial_unix_socket(const policy::socket_permit& to,
   return out;
 }
 
-socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer) {
+socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer,
+                                                 nothing_to_begin_with) {
   return {
     [](atom::dial, const policy::socket_permit& to, const config_ptr& config) {
       return dial_unix_socket(to, *config);

@@ -44,7 +44,10 @@ struct socket_dialled {
 using socket_dialer_actor = caf::typed_actor<
   caf::replies_to<atom::dial, policy::socket_permit, config_ptr>::with<socket_dialled>>;
 
-socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer self);
+/// CAF 0.17 binds a reference to null for an actor that is spawned without arguments.
+struct nothing_to_begin_with {};
+socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer self,
+                                                 nothing_to_begin_with);
 
 /// What the actor does.
 [[nodiscard]] socket_dialled dial_unix_socket(const policy::socket_permit& to,
