@@ -141,6 +141,14 @@ class MergedTest(Environment):
         merged_file = self.value("WGETRC")
         self.assertEqual(os.stat(merged_file).st_mode & 0o777, 0o600)
 
+    def test_other_proxies_and_their_passwords_are_not_handed_on(self):
+        seen = self.run_("env", CLOUDSDK_PROXY_USERNAME="u", CLOUDSDK_PROXY_PASSWORD="hunter2secret", no_grpc_proxy="*",
+                         JAVA_TOOL_OPTIONS="-Dhttp.nonProxyHosts=* -Dhttp.proxyPassword=hunter2secret -Dmine=1").stdout
+        self.assertNotIn("hunter2secret", seen)
+        self.assertNotIn("nonProxyHosts", seen)
+        self.assertIn("-Dmine=1", seen)
+        self.assertNotIn("no_grpc_proxy=*", seen)
+
     def test_a_users_own_ways_stay(self):
         self.assertEqual(self.value("GIT_SSH_COMMAND", GIT_SSH_COMMAND="ssh -i key"), "ssh -i key")
         self.assertEqual(self.value("GIT_SSH_COMMAND", GIT_SSH="plink"), "")

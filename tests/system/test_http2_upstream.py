@@ -1,7 +1,7 @@
 """Connections to origins that speak HTTP/2: shared, given up, replaced, and never believed too much."""
 import threading
 
-from http2_frames import Code, goaway
+from http2_frames import END_HEADERS, END_STREAM, HEADERS, Code, block, frame, goaway
 from http2_peer import Setting
 from origins import Authority
 from support import until
@@ -140,6 +140,17 @@ class UpstreamTest(Http2):
             stream.peer.close()
         client = self.reach({"/pay": leave})
         self.assertFault(client.ask("POST", "/pay"), 502, "HTTP_1_1_REQUIRED")
+
+    def test_a_field_of_one_exchange_is_not_told_in_the_faults_of_others(self):
+        def bad(stream):
+            head = block((":status", "204"), ("set-cookie", "sid=S3CRET\x01"))
+            stream.peer.send_raw(frame(HEADERS, END_HEADERS | END_STREAM, stream.number, head))
+        client = self.reach({"/bad": bad, "/leave": lambda stream: stream.peer.close()})
+        self.assertEqual(client.ask(path="/bad").status, 502)
+        answer = self.connect(self.proxy, self.far).ask("POST", "/leave")
+        self.assertEqual(answer.status, 502)
+        for told in (answer.text(), answer.get("proxy-status"), self.proxy.log()):
+            self.assertNotIn("S3CRET", told)
 
     def test_what_goaway_leaves_out_goes_to_a_new_connection(self):
         def leave(stream):

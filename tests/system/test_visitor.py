@@ -40,6 +40,15 @@ class VisitorTest(SystemTest):
         self.assertEqual((answer.status, answer.get("proxy-authenticate")), (403, ""))
         self.assertEqual(self.visit(proxy, host="other.example").status, 407)
 
+    def test_nobody_reads_the_lists_without_saying_who_it_is(self):
+        proxy = self.start(allow=["good.example"], deny=["*.bad.example"], daemon={"socks_users": {"alice": "env:ALICE"}},
+                           env={"ALICE": "s3cret"})
+        for host in ("good.example", "x.bad.example", "other.example"):
+            with self.subTest(host):
+                answer = self.visit(proxy, host="%s:%d" % (host, proxy.address()[1]))
+                self.assertEqual(answer.status, 407)
+                self.assertNotIn("bad.example;", answer.get("proxy-status"))
+
     def test_others_get_what_they_got(self):
         origin = self.own(Origin())
         proxy = self.start(allow=["127.0.0.1"])
