@@ -64,7 +64,7 @@ struct timeouts {
   milliseconds connect = 10s;    ///< All dial attempts for one request together.
   milliseconds response = 10min; ///< Request sent, or interim response, to the next response head.
   milliseconds idle = 15min;     ///< Longest silence of a tunnel or body, both directions together.
-  milliseconds slow_body = 60s;     ///< What `limits.min_body_rate` is measured over.
+  milliseconds slow_body = 60s;  ///< What `limits.min_body_rate` is measured over.
   milliseconds upstream_idle = 30s; ///< How long an unused upstream connection is kept.
   milliseconds tls_handshake = 10s; ///< With an upstream, for https:// targets.
   milliseconds udp_idle = 5min;     ///< Longest silence of a UDP association.
