@@ -3,19 +3,13 @@
 #include <sys/socket.h>
 
 #include "actors/association.hpp"
+#include "actors/cores.hpp"
 #include "actors/flows.hpp"
 #include "actors/log_text.hpp"
 #include "actors/socket_dialer.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {
-
-namespace {
-
-/// Connections to the admin API, over all workers: whoever holds them open holds memory.
-constexpr uint64_t max_admin_connections = 1024;
-
-} // namespace
 
 std::string client_address::str() const {
   if (unix_socket)
@@ -40,37 +34,39 @@ std::string_view to_string(ending e) noexcept {
 
 connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint what,
                        client_address whence)
-  : super(cfg), shard(owner), wakes(owner.loop), held(owner.loop.memory()),
-    id(owner.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)), from(whence),
-    serves(what), began_(owner.loop.now()) {}
+  : super(cfg), client_end(owner, whence),
+    id(owner.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)), serves(what),
+    began_(owner.loop.now()) {}
 
 connection::~connection() = default;
 
-bool connection::over_limit() const {
-  const auto& limits = shard.config().limits;
+caf::error connection::met_limit(bool held_back) {
   if (shard.loop.memory().is_full())
-    return true;
-  auto per_client = limits.max_connections_per_client;
+    return out_of_memory(*this);
+  auto too_many = [](std::string which) {
+    return caf::make_error(errc::overloaded, std::move(which));
+  };
+  if (held_back)
+    return too_many("out of file descriptors (" + std::to_string(usable_descriptors()) + ")");
   auto max = shard.process->max_connections.load(std::memory_order_relaxed);
-  return no_descriptors || shard.process->total_connections() > max ||
-         (per_client > 0 && !from.unix_socket && shard.clients_of(from.ip) > per_client);
+  if (shard.process->total_connections() > max)
+    return too_many("too many connections (limits.max_connections = " + std::to_string(max) + ")");
+  auto per_client = shard.config().limits.max_connections_per_client;
+  if (per_client > 0 && !from.unix_socket && shard.clients_of(from.ip) > per_client)
+    return too_many("too many connections (limits.max_connections_per_client = " +
+                    std::to_string(per_client) + ")");
+  return caf::none;
 }
 
-void connection::begin(int descriptor) {
+void connection::begin(int descriptor, bool held_back) {
   self_ = caf::strong_actor_ptr{ctrl()};
   shard.joined(*this);
   if (!client.raw.open(shard.loop, descriptor, &wakes)) {
-    finish(ending::aborted);
+    finish(ending::aborted, closing::reset);
     return;
   }
-  if (serves == endpoint::admin &&
-      shard.process->admin_connections.load(std::memory_order_relaxed) > max_admin_connections) {
-    finish(ending::aborted);
-    return;
-  }
-  flow_ = serves == endpoint::admin ? admin_flow(*this)
-          : over_limit()            ? turn_away(*this)
-                                    : client_flow(*this);
+  auto limit = met_limit(held_back);
+  flow_ = limit ? turn_away(*this, std::move(limit)) : client_flow(*this);
   holds(0);
   flow_.start(this, &connection::flow_done);
 }
@@ -178,17 +174,18 @@ std::optional<policy::denial> connection::judge_head(std::string_view head, bool
 }
 
 void connection::flow_done(void* self) noexcept {
-  static_cast<connection*>(self)->finish(static_cast<connection*>(self)->end);
+  auto& ended = *static_cast<connection*>(self);
+  ended.finish(ended.end, ended.flow_.take());
 }
 
 void connection::end_from_outside(ending how) {
   // Nothing may resume the flow any more: not a timer that is due, not an answer that is on its
   // way.
   flow_.reset();
-  finish(how);
+  finish(how, closing::reset);
 }
 
-void connection::finish(ending how) {
+void connection::finish(ending how, closing by) {
   end = how;
   running = nullptr;
   held.set(0);
@@ -205,7 +202,7 @@ void connection::finish(ending how) {
   log_end();
   shard.left(*this);
   // A reset tells either side that what it has is not the whole.
-  if (reset || how == ending::policy_changed || how == ending::aborted) {
+  if (by == closing::reset) {
     client.abort();
     if (server)
       server->io.abort();
@@ -225,7 +222,7 @@ void connection::finish(ending how) {
 }
 
 void connection::log_end() const {
-  if (!shard.config().log.access || serves == endpoint::admin || is_stream)
+  if (!shard.config().log.access || is_stream)
     return;
   const auto* to = turned_down ? turned_down.get() : admitted ? &admitted->to : nullptr;
   std::string rule =

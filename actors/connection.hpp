@@ -4,12 +4,11 @@
 #include <optional>
 #include <string>
 
+#include "actors/client_end.hpp"
+#include "actors/client_io.hpp"
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/loop/task.hpp"
-#include "actors/loop/waker.hpp"
 #include "actors/messages.hpp"
-#include "actors/shard_core.hpp"
-#include "actors/transport.hpp"
 #include "actors/upstream.hpp"
 
 namespace proxy {
@@ -24,15 +23,6 @@ using connection_actor = caf::typed_actor<
   caf::reacts_to<atom::drain>,
   // End now.
   caf::reacts_to<atom::abort>>;
-
-/// Where a client is connected from.
-struct client_address {
-  ip_address ip;
-  uint16_t port = 0;
-  bool unix_socket = false;
-  /// `ip:port`, `[ip6]:port`, or "unix".
-  [[nodiscard]] std::string str() const;
-};
 
 /// Who a client showed to be.
 struct identity {
@@ -94,7 +84,7 @@ enum class ending : uint8_t {
 class association;
 struct exchange;
 
-class connection final : public pinned_actor<connection_actor> {
+class connection final : public pinned_actor<connection_actor>, public client_end {
 public:
   using super = pinned_actor<connection_actor>;
 
@@ -104,7 +94,8 @@ public:
   const char* name() const override { return "connection"; }
 
   /// Takes the client's socket and starts the flow. Call once, right after spawning.
-  void begin(int descriptor);
+  /// @param held_back  The descriptor is one of those that are: the client is turned away.
+  void begin(int descriptor, bool held_back);
   /// Takes a stream of a client's link and starts its flow; `inside` is set. Call once, instead.
   void begin(std::unique_ptr<http2_stream> stream);
 
@@ -118,25 +109,7 @@ public:
   [[nodiscard]] std::optional<policy::denial> judge_inside(const snapshot_ptr& next);
   /// Holds something that a new policy may refuse.
   [[nodiscard]] bool is_open_to_judgement() const noexcept { return tunnelling || running; }
-  [[nodiscard]] const config::timeouts& timeouts() const noexcept {
-    return shard.config().timeouts;
-  }
-  [[nodiscard]] steady_time in(std::chrono::milliseconds time) const noexcept {
-    return shard.loop.now() + time;
-  }
-
-  /// Counts what its buffers hold now, and what it costs by itself.
-  void holds(size_t buffers) noexcept {
-    constexpr size_t plain = 4 * 1024, in_tls = 24 * 1024;
-    held.set(plain + (client.is_tls() ? in_tls : 0) + buffers);
-  }
-
   // What the flow works with; nobody else does.
-  shard_core& shard;
-  waker wakes;
-  transport client;
-  held_bytes held;        ///< What this connection has of the loop's memory; `holds` sets it.
-  std::string pending;    ///< Read from the client, not yet understood.
   std::string first_down; ///< What a tunnel sends the client first: a 101 and what came with it.
   std::unique_ptr<upstream> server; ///< Of the request or tunnel under way.
   std::unique_ptr<upstream>
@@ -161,23 +134,17 @@ public:
   uint32_t requests = 0;
   uint32_t dns_ms = 0;     ///< Of the last look-up.
   uint32_t connect_ms = 0; ///< Of the last dial.
-  const client_address from;
   const endpoint serves;
-  bool is_stream = false;      ///< Of another connection, which is the one that counts.
-  bool dialled_here = false;   ///< This process is its other end: nothing it asks for is served.
-  bool no_descriptors = false; ///< It has one that was held back: it is turned away.
+  bool is_stream = false; ///< Of another connection, which is the one that counts.
   bool tunnelling = false;
   bool wary = false; ///< A tunnel that `inspect` could not read: no HTTP may come out of it.
-  bool draining = false;
-  bool reset = false;  ///< Close with a reset: what the client has must not look whole.
-  bool linger = false; ///< Our last bytes may still be on their way: close in steps.
   ending end = ending::done;
 
 private:
-  friend class shard_core;
+  friend class roster<connection>;
   behavior_type make_behavior() override;
   /// Closes everything and lets go of itself. The flow is at its end, or gone.
-  void finish(ending how);
+  void finish(ending how, closing by);
   /// Cancels the flow and finishes. Never from inside the flow.
   void end_from_outside(ending how);
   static void flow_done(void* self) noexcept;
@@ -188,11 +155,13 @@ private:
   /// The same for a request that was read, by its head.
   [[nodiscard]] std::optional<policy::denial> judge_head(std::string_view head, bool by_decider);
   void log_end() const;
-  [[nodiscard]] bool over_limit() const;
+  /// Which limit on connections, or on memory, its client has met.
+  /// @returns nothing, or errc::overloaded.
+  [[nodiscard]] caf::error met_limit(bool held_back);
   caf::strong_actor_ptr self_;
   size_t place_ = 0; ///< In the shard's list.
   steady_time began_;
-  task<> flow_; ///< Last: destroyed first.
+  task<closing> flow_; ///< Last: destroyed first.
 };
 
 } // namespace proxy

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/answer_form.hpp"
+#include "actors/client_io.hpp"
 #include "actors/connection.hpp"
 #include "actors/loop/task.hpp"
 #include "policy/evaluate.hpp"
@@ -19,64 +20,35 @@
 
 namespace proxy {
 
+/// What follows on an exchange.
+enum class after : uint8_t {
+  next_request,
+  close,
+  close_in_steps, ///< Our last bytes may still be on their way.
+  reset,          ///< What the client has must not look whole.
+  tunnel,
+  association,
+  socks,
+  streams,
+  first_bytes, ///< A tunnel to be read: what its client says first decides (`begin_inside`).
+  refusal,     ///< A refused tunnel, to be told so inside (`begin_refused`).
+};
+
 /// Serves a client of the proxy until its connection ends: requests, then perhaps a tunnel.
-task<> client_flow(connection& c);
+task<closing> client_flow(connection& c);
 
-/// Tells a client that a connection limit is reached.
-task<> turn_away(connection& c);
-
-/// Serves a client of the admin API.
-task<> admin_flow(connection& c);
+/// Tells a client that a connection limit is reached, or that memory is short: `why`.
+task<closing> turn_away(connection& c, caf::error why);
 
 /// Serves an intercepted client that speaks HTTP/2, each of its streams by a connection of its own
 /// (`stream_flow`), until the last is done.
-task<> serve_streams(connection& c);
+task<after> serve_streams(connection& c);
 
 /// Serves the request of one stream.
-task<> stream_flow(connection& c);
+task<closing> stream_flow(connection& c);
 
-/// Whether others of the loop are to have their turn before the next request of a client that has
-/// sent it already.
-/// @param in_a_row  Requests since it last waited; 0 when it begins, and after a turn was given.
-[[nodiscard]] bool is_to_give_way(const connection& c, int& in_a_row) noexcept;
-
-/// What reading a request head came to.
-enum class head_status : uint8_t {
-  complete, ///< `head` holds it.
-  ended,    ///< The client closed, or was idle too long, before its first byte: no answer is due.
-  failed,   ///< An answer is due: `error`.
-  socks,    ///< A SOCKS client by its first byte; what was read is in `c.pending`.
-};
-
-/// A request head. Its text stays until the next head is read or the flow suspends, whichever is
-/// first.
-struct received_head {
-  head_status status = head_status::ended;
-  std::string_view text;
-  caf::error error;
-  std::string store; ///< Holds the text when it came in pieces.
-};
-
-/// Reads one request head (RFC 9112 §2.1); what was read beyond it stays in `c.pending`.
-task<> read_head(connection& c, received_head& out);
-
-/// Counts a request that is turned away because memory is short. @returns what it is told.
-[[nodiscard]] caf::error out_of_memory(connection& c);
-
-/// Sends bytes to the client; they may be in a scratch buffer. @returns false when the client is
-/// gone or takes nothing for `timeouts.idle`.
-task<bool> send_to_client(connection& c, std::string_view bytes);
-
-/// Reads and drops the body of a request that is answered without reading it.
-/// @returns true when the connection can serve the next request.
-task<bool> drain_body(connection& c, http1::framing framing, uint64_t length);
-
-/// Lets time pass before wrong credentials are answered, so that guessing takes long.
-task<> hold_back(connection& c);
-
-/// Closes in steps (FIN, then waiting for the client's), so that unread bytes do not reset away our
-/// answer.
-task<> close_in_steps(connection& c);
+/// What follows on bytes that a client did not take; remembers it for the log.
+[[nodiscard]] after cut_off(connection& c, sending how);
 
 /// What a request asks for, taken out of its head: nothing here points into a buffer.
 struct exchange {
@@ -103,18 +75,6 @@ struct exchange {
   bool wrong_login = false; ///< It showed credentials, and they are nobody's.
   /// Of a request that is not passed on; others are asked by `received` when it comes to that.
   answer_form form = answer_form::usual;
-};
-
-/// What follows on an exchange.
-enum class after : uint8_t {
-  next_request,
-  close,
-  tunnel,
-  association,
-  socks,
-  streams,
-  first_bytes, ///< A tunnel to be read: what its client says first decides (`begin_inside`).
-  refusal,     ///< A refused tunnel, to be told so inside (`begin_refused`).
 };
 
 /// Serves one request after the other until something else follows.
@@ -160,14 +120,10 @@ task<after> open_tunnel(connection& c, exchange& x, policy::permit permit);
 task<after> socks5_flow(connection& c);
 
 /// Relays the datagrams of a UDP association until its connection ends.
-task<> relay_datagrams(connection& c);
-
-/// Which protocols the client may speak on its listener.
-[[nodiscard]] bool speaks_http(const connection& c) noexcept;
-[[nodiscard]] bool speaks_socks(const connection& c) noexcept;
+task<after> relay_datagrams(connection& c);
 
 /// Relays between client and upstream until both directions ended.
-task<> relay(connection& c);
+task<after> relay(connection& c);
 
 /// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
 /// @param offer  Protocols for TLS; errc::no_common_protocol when the upstream speaks none of them.
@@ -179,7 +135,8 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const exchang
 [[nodiscard]] std::string_view pseudonym_of(const connection& c) noexcept;
 
 /// Whether a request has been through this proxy already. @returns errc::loop_detected then.
-[[nodiscard]] caf::error check_loop(connection& c, const http1::head* head);
+/// @param first  It is the first on a connection, which this process may have made itself.
+[[nodiscard]] caf::error check_loop(const client_end& c, const http1::head* head, bool first);
 
 /// Connects through an upstream proxy: CONNECT for whatever is not a plain request, which takes the
 /// bare connection (`needs_tunnel`).
@@ -217,7 +174,7 @@ void record_admission(connection& c, exchange& x, const policy::permit& permit);
 /// that leaves the body unread, since the answer says so.
 [[nodiscard]] bool may_keep(const connection& c, const exchange& x);
 
-/// After such an answer: drops the body, or arranges to close.
+/// After such an answer: drops the body, or has the connection closed in steps.
 task<after> go_on(connection& c, exchange& x, bool keep);
 
 /// Answers with a refusal: counted, audited, recorded, sent. @returns what to do with the

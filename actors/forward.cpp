@@ -122,12 +122,10 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
     }
     if (s == step::complete) {
       // An unfinished upload: our response must not be reset away by the rest of it.
-      c.linger = !client_ok;
-      co_return client_ok ? after::next_request : after::close;
+      co_return client_ok ? after::next_request : after::close_in_steps;
     }
     c.end = s == step::client_gone ? ending::client_gone : ending::upstream_gone;
-    c.reset = t.needs_reset();
-    co_return after::close;
+    co_return t.needs_reset() ? after::reset : after::close;
   }
 }
 

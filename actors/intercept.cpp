@@ -20,7 +20,6 @@ constexpr size_t words_read_size = 16 * 1024;
 void record_refusal(connection& c, const policy::denial& why) {
   (void)c.shard.refused(why, c.inside->tunnel.to(), c);
   c.end = ending::refused;
-  c.linger = true;
 }
 
 /// What a step of relaying the server's words came to.
@@ -105,7 +104,7 @@ task<> read_opening(connection& c, opening& out) {
       auto step = pass_words(c, out);
       if (step == words::client_gone || step == words::upstream_gone) {
         c.end = step == words::client_gone ? ending::client_gone : ending::upstream_gone;
-        c.reset = true;
+        out.what = opening::kind::broken;
         co_return;
       }
       if (step == words::again) {
@@ -185,8 +184,8 @@ after intercept(connection& c, exchange& x, policy::permit permit,
 task<after> begin_inside(connection& c) {
   auto answer = std::exchange(c.first_down, {});
   auto sent = co_await send_to_client(c, answer);
-  if (!sent)
-    co_return after::close;
+  if (sent != sending::done)
+    co_return cut_off(c, sent);
   // Until it is known what this tunnel is, it stands with its connection.
   if (c.ahead && c.ahead->key.via.empty()) {
     c.admitted->connected = c.ahead->address;
@@ -197,6 +196,8 @@ task<after> begin_inside(connection& c) {
   using kind = opening::kind;
   if (begun.what == kind::gone)
     co_return after::close;
+  if (begun.what == kind::broken)
+    co_return after::reset;
   const auto& tunnel = c.inside->tunnel.to();
   auto hides = begun.what != kind::other;
   auto readable = begun.what == kind::hello || begun.what == kind::http;
@@ -210,7 +211,7 @@ task<after> begin_inside(connection& c) {
     }
     if (denial) {
       record_refusal(c, *denial);
-      co_return after::close;
+      co_return after::close_in_steps;
     }
     co_return co_await go_on_unread(c);
   }

@@ -12,8 +12,9 @@ namespace proxy {
 /// How a client began inside its tunnel.
 struct opening {
   enum class kind : uint8_t {
-    gone, ///< Nothing more is due; `c.end` says why.
-    late, ///< It began with something that did not become anything in time.
+    gone,   ///< Nothing more is due; `c.end` says why.
+    broken, ///< One side has broken off, after the server's words: to be reset.
+    late,   ///< It began with something that did not become anything in time.
     hello,
     http,
     unclear, ///< What looks like TLS, or hides what follows.

@@ -72,13 +72,10 @@ after refuse_inside(connection& c, const exchange& x, const policy::denial& why)
 } // namespace
 
 task<after> go_on(connection& c, exchange& x, bool keep) {
-  if (!keep) {
-    c.linger = true;
-    co_return after::close;
-  }
+  if (!keep)
+    co_return after::close_in_steps;
   auto usable = co_await drain_body(c, x.body, x.content_length);
-  c.linger = !usable;
-  co_return usable ? after::next_request : after::close;
+  co_return usable ? after::next_request : after::close_in_steps;
 }
 
 bool may_keep(const connection& c, const exchange& x) {
@@ -117,8 +114,8 @@ task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
   else
     append_refusal(out, why, x.target, options);
   auto sent = co_await send_to_client(c, out);
-  if (!sent)
-    co_return after::close;
+  if (sent != sending::done)
+    co_return cut_off(c, sent);
   co_return co_await go_on(c, x, keep);
 }
 
@@ -146,8 +143,8 @@ task<after> answer_fault(connection& c, exchange& x, const caf::error& why,
   else
     append_fault(out, code, cause, options);
   auto sent = co_await send_to_client(c, out);
-  if (!sent)
-    co_return after::close;
+  if (sent != sending::done)
+    co_return cut_off(c, sent);
   co_return co_await go_on(c, x, keep);
 }
 

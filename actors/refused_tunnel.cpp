@@ -45,8 +45,8 @@ void log_unseen(const connection& c, std::string_view cause) {
 task<after> begin_refused(connection& c) {
   auto answer = std::exchange(c.first_down, {});
   auto sent = co_await send_to_client(c, answer);
-  if (!sent)
-    co_return after::close;
+  if (sent != sending::done)
+    co_return cut_off(c, sent);
   opening begun;
   co_await read_opening(c, begun);
   if (begun.what == opening::kind::http)
@@ -56,15 +56,13 @@ task<after> begin_refused(connection& c) {
       log_unseen(c, "the client speaks neither HTTP nor TLS");
     else if (c.end == ending::idle)
       log_unseen(c, "the client said nothing within timeouts.head");
-    c.linger = true;
-    co_return after::close;
+    co_return after::close_in_steps;
   }
   // Whatever name the hello has, nothing is behind this tunnel that it could be confused with.
   const auto& name = c.refused->to.host;
   if (auto err = co_await accept_tls(c, name, c.shard.refused_leaves.cache)) {
     log_unseen(c, context_of(err));
-    c.linger = true; // for an alert of ours
-    co_return after::close;
+    co_return after::close_in_steps; // for an alert of ours
   }
   co_return c.client.protocol() == "h2" ? after::streams : after::next_request;
 }

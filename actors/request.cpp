@@ -232,7 +232,7 @@ std::optional<policy::denial> identify(connection& c, const http1::request& req,
 
 /// Whether this process is at the other end of a client's connection. Asked before its first
 /// request is served: by then whoever made it has written down that it did.
-bool came_from_us(const connection& c) {
+bool came_from_us(const client_end& c) {
   const auto& dialled = c.shard.process->dialled;
   if (dialled.empty() || c.from.unix_socket)
     return false;
@@ -249,12 +249,10 @@ bool came_from_us(const connection& c) {
 
 } // namespace
 
-caf::error check_loop(connection& c, const http1::head* head) {
+caf::error check_loop(const client_end& c, const http1::head* head, bool first) {
   const auto& process = *c.shard.process;
   auto named = head && http1::has_passed(*head, process.pseudonym);
-  if (!c.inside && c.requests <= 1)
-    c.dialled_here = came_from_us(c);
-  if (!named && !c.dialled_here)
+  if (!named && !(first && came_from_us(c)))
     return caf::none;
   std::string how = named ? "Via names this proxy" : "this proxy itself has made the connection";
   c.shard.log().warn("msg=loop_detected client={} cause={}", c.from.str(), quoted_text(how));
@@ -302,8 +300,11 @@ verdict judge_decoded(connection& c, std::string_view head, exchange& x, bool by
   auto& req = c.shard.request;
   if (c.refused)
     return refuse_again(*c.refused, x);
-  if (auto err = check_loop(c, &req))
+  auto first = !c.inside && c.requests <= 1;
+  if (auto err = check_loop(c, &req, first)) {
+    x.keep_alive &= !first; // a connection of our own goes on leading back to us
     return err;
+  }
   if (c.inside) {
     x.received = head;
     return judge_inside(c, req, x);

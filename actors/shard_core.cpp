@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "actors/admin_session.hpp"
 #include "actors/answers.hpp"
 #include "actors/connection.hpp"
 #include "actors/cores.hpp"
@@ -244,22 +245,19 @@ uint32_t shard_core::clients_of(const ip_address& ip) const noexcept {
 }
 
 void shard_core::joined(connection& c) {
-  c.place_ = connections_.size();
-  connections_.push_back(&c);
+  connections_.add(c);
   if (c.is_stream) {
     ++streams_;
     ++counters.http2_streams_total;
     return;
   }
   client_count(c.from.ip).fetch_add(1, std::memory_order_relaxed);
-  if (c.serves == endpoint::admin)
-    process->admin_connections.fetch_add(1, std::memory_order_relaxed);
   ++counters.connections_total;
   count_connections();
 }
 
 void shard_core::count_connections() {
-  counters.connections_active = connections_.size() - streams_;
+  counters.connections_active = connections_.size() - streams_ + admin_.size();
   process->connections[index].store(counters.connections_active, std::memory_order_relaxed);
 }
 
@@ -268,19 +266,38 @@ void shard_core::left(connection& c) {
     --streams_;
   else
     client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
-  if (c.serves == endpoint::admin)
-    process->admin_connections.fetch_sub(1, std::memory_order_relaxed);
-  auto* last = connections_.back();
-  connections_[c.place_] = last;
-  last->place_ = c.place_;
-  connections_.pop_back();
+  connections_.remove(c);
   if (c.tunnelling)
     --counters.tunnels_active;
   counters.bytes_up += c.bytes_up;
   counters.bytes_down += c.bytes_down;
   count_connections();
-  if (on_left)
-    on_left();
+  report_when_drained();
+}
+
+void shard_core::joined(admin_session& c) {
+  admin_.add(c);
+  client_count(c.from.ip).fetch_add(1, std::memory_order_relaxed);
+  process->admin_connections.fetch_add(1, std::memory_order_relaxed);
+  ++counters.connections_total;
+  count_connections();
+}
+
+void shard_core::left(admin_session& c) {
+  admin_.remove(c);
+  client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
+  process->admin_connections.fetch_sub(1, std::memory_order_relaxed);
+  count_connections();
+}
+
+void shard_core::answer_drain(caf::typed_response_promise<bool> drained) {
+  drained_ = std::move(drained);
+  report_when_drained();
+}
+
+void shard_core::report_when_drained() {
+  if (connections_.empty() && drained_.pending())
+    drained_.deliver(true);
 }
 
 } // namespace proxy

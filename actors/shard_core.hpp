@@ -2,8 +2,8 @@
 
 #include <array>
 #include <atomic>
+#include <caf/typed_response_promise.hpp>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <spdlog/logger.h>
 #include <string>
@@ -19,6 +19,7 @@
 #include "actors/policy_store.hpp"
 #include "actors/refusal_leaves.hpp"
 #include "actors/resolver.hpp"
+#include "actors/roster.hpp"
 #include "actors/shard.hpp"
 #include "actors/socket_dialer.hpp"
 #include "actors/spare_texts.hpp"
@@ -32,6 +33,7 @@
 namespace proxy {
 
 class connection;
+class admin_session;
 
 struct peer_handles {
   policy_store_actor store;
@@ -96,7 +98,6 @@ public:
   std::vector<shard_actor> peers;  ///< All shards, this one too; for the admin API and balance.
   descriptor_reserve for_clients;  ///< To turn clients away when no other descriptor is left.
   descriptor_reserve for_admin;    ///< To serve the admin API then.
-  std::function<void()> on_left;   ///< Called when a connection has ended.
   shard_counters counters;
   bool draining = false;
 
@@ -141,9 +142,14 @@ public:
 
   void joined(connection& c);
   void left(connection& c);
-  [[nodiscard]] const std::vector<connection*>& connections() const noexcept {
-    return connections_;
-  }
+  void joined(admin_session& c);
+  void left(admin_session& c);
+  [[nodiscard]] const roster<connection>& connections() const noexcept { return connections_; }
+  [[nodiscard]] const roster<admin_session>& admin_sessions() const noexcept { return admin_; }
+
+  /// Answers a drain once the last connection has ended, streams and all; sessions of the admin API
+  /// stay, which is how one watches it.
+  void answer_drain(caf::typed_response_promise<bool> drained);
 
   /// Live connections from an address, over all shards (at least: hashes may collide).
   [[nodiscard]] uint32_t clients_of(const ip_address& ip) const noexcept;
@@ -153,10 +159,13 @@ public:
 private:
   void record(audit_event event);
   void count_connections();
+  void report_when_drained();
   [[nodiscard]] std::atomic<uint32_t>& client_count(const ip_address& ip) const noexcept;
 
-  std::vector<connection*> connections_; ///< Each knows its place. Streams are among them.
+  roster<connection> connections_; ///< Streams are among them.
+  roster<admin_session> admin_;
   size_t streams_ = 0;
+  caf::typed_response_promise<bool> drained_; ///< Pending while a drain waits.
   std::deque<blocked_request> blocked_;
   uint64_t blocked_total_ = 0;
   std::unique_ptr<datagram_buffer> datagrams_;

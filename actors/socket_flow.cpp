@@ -175,11 +175,9 @@ task<after> forward_to_socket(connection& c, exchange& x, policy::socket_permit 
   }
   if (s != step::complete) {
     c.end = s == step::client_gone ? ending::client_gone : ending::upstream_gone;
-    c.reset = t.needs_reset();
-    co_return after::close;
+    co_return t.needs_reset() ? after::reset : after::close;
   }
-  c.linger = !t.client_reusable();
-  co_return c.linger ? after::close : after::next_request;
+  co_return t.client_reusable() ? after::next_request : after::close_in_steps;
 }
 
 } // namespace proxy

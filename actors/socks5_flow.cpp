@@ -71,11 +71,11 @@ void record_nobody(connection& c) {
 }
 
 /// Agrees on how the client shows who it is, and has it do so (RFC 1928 §3, RFC 1929).
-/// @returns false when the connection is to be closed.
-task<bool> authenticate(connection& c, steady_time deadline) {
+/// @returns nothing, or how the connection is to be closed.
+task<std::optional<after>> authenticate(connection& c, steady_time deadline) {
   auto greeting = co_await read_message(c, socks5::decode_greeting, deadline);
   if (!greeting)
-    co_return false; // not SOCKS5: nothing can be said in it
+    co_return after::close; // not SOCKS5: nothing can be said in it
   auto wanted = c.shard.config().socks_users.empty() ? socks5::method::no_authentication
                                                      : socks5::method::user_password;
   auto offered = greeting->value.offers(wanted);
@@ -84,9 +84,12 @@ task<bool> authenticate(connection& c, steady_time deadline) {
     record_nobody(c);
   auto answer = socks5::encode_method(offered ? wanted : socks5::method::none_acceptable);
   auto sent = co_await send_to_client(c, answer);
-  c.linger = !offered;
-  if (!sent || !offered || wanted == socks5::method::no_authentication)
-    co_return sent&& offered;
+  if (sent != sending::done)
+    co_return cut_off(c, sent);
+  if (!offered)
+    co_return after::close_in_steps;
+  if (wanted == socks5::method::no_authentication)
+    co_return std::nullopt;
   auto shown = co_await read_message(c, socks5::decode_credentials, deadline);
   // Of now: the users may be others than when the greeting came.
   auto known = shown && is_user(c.shard.config(), shown->value.user, shown->value.password);
@@ -103,8 +106,11 @@ task<bool> authenticate(connection& c, steady_time deadline) {
   }
   answer = socks5::encode_auth_status(known);
   sent = co_await send_to_client(c, answer);
-  c.linger = !known;
-  co_return sent&& known;
+  if (sent != sending::done)
+    co_return cut_off(c, sent);
+  if (!known)
+    co_return after::close_in_steps;
+  co_return std::nullopt;
 }
 
 /// Answers a client that speaks another protocol in that one: SOCKS4, or HTTP.
@@ -117,8 +123,8 @@ task<after> answer_stranger(connection& c) {
   c.shard.log().info("msg=socks4_refused client={} cause=\"SOCKS4 is not spoken: use SOCKS5\"",
                      c.from.str());
   c.end = ending::refused;
-  c.linger = co_await send_to_client(c, socks4::rejection);
-  co_return after::close;
+  auto sent = co_await send_to_client(c, socks4::rejection);
+  co_return sent == sending::done ? after::close_in_steps : cut_off(c, sent);
 }
 
 /// Whether a client's first bytes are of a protocol other than SOCKS5 that can be answered in it.
@@ -151,10 +157,9 @@ task<after> open_association(connection& c, exchange& x, const socks5::endpoint&
       co_return co_await refuse(c, x, *denial);
     (void)c.shard.refused(*denial, x.target, c);
     c.end = ending::refused;
-    c.linger = true;
     auto reply = socks5::encode_reply(socks5::reply_for(errc::unsupported_command));
-    (void)co_await send_to_client(c, reply); // the connection ends either way
-    co_return after::close;
+    auto told = co_await send_to_client(c, reply);
+    co_return told == sending::done ? after::close_in_steps : cut_off(c, told);
   }
   auto made = association::open(c, wanted);
   if (!made)
@@ -168,7 +173,7 @@ task<after> open_association(connection& c, exchange& x, const socks5::endpoint&
   ++c.shard.counters.tunnels_active;
   auto reply = success(c.udp->bound());
   auto sent = co_await send_to_client(c, reply);
-  co_return sent ? after::association : after::close;
+  co_return sent == sending::done ? after::association : cut_off(c, sent);
 }
 
 } // namespace
@@ -180,9 +185,8 @@ task<after> socks5_flow(connection& c) {
       co_return after::close;
   if (is_stranger(c.pending))
     co_return co_await answer_stranger(c);
-  auto authenticated = co_await authenticate(c, deadline);
-  if (!authenticated)
-    co_return after::close;
+  if (auto over = co_await authenticate(c, deadline))
+    co_return *over;
   ++c.shard.counters.requests_total;
   ++c.requests;
   exchange x;
@@ -201,7 +205,7 @@ task<after> socks5_flow(connection& c) {
   else if (c.shard.loop.memory().is_full())
     wrong = out_of_memory(c);
   else
-    wrong = check_loop(c, nullptr);
+    wrong = check_loop(c, nullptr, true);
   if (wrong)
     co_return co_await fault(c, x, wrong);
   x.target.host = target.host;
@@ -216,7 +220,7 @@ task<after> socks5_flow(connection& c) {
   co_return co_await open_association(c, x, target);
 }
 
-task<> relay_datagrams(connection& c) {
+task<after> relay_datagrams(connection& c) {
   auto deadline = c.in(c.timeouts().udp_idle);
   for (;;) {
     // The association ends with its connection (RFC 1928 §7), on which nothing more is said.
@@ -224,7 +228,7 @@ task<> relay_datagrams(connection& c) {
       auto got = c.client.read(c.shard.loop.scratch());
       if (got.ended() || got.failed()) {
         c.end = got.failed() ? ending::client_gone : ending::done;
-        co_return;
+        co_return after::close;
       }
     }
     auto moved = c.udp->run();
@@ -237,7 +241,7 @@ task<> relay_datagrams(connection& c) {
     auto in_time = co_await c.wakes.until(deadline);
     if (!in_time) {
       c.end = ending::idle;
-      co_return;
+      co_return after::close;
     }
   }
 }

@@ -118,14 +118,14 @@ bool may_be_response(std::string_view bytes) noexcept {
 /// Relays until the server of a tunnel that could not be read has begun to answer. Whatever the
 /// client said first, an answer in HTTP tells that it was a request, which only this server takes
 /// for one.
-/// @returns false when the tunnel is to end.
-task<bool> hear_answer(connection& c, direction& up, direction& down) {
+/// @returns how the tunnel is to end, if it is.
+task<std::optional<after>> hear_answer(connection& c, direction& up, direction& down) {
   constexpr size_t enough = 5; // "HTTP/"
   std::string begun;
   for (;;) {
     auto sent = up.run(c.shard.loop, c.client, c.server->io, false);
     if (sent == direction::outcome::failed)
-      co_return true; // met again by who goes on
+      co_return std::nullopt; // met again by who goes on
     while (begun.size() < enough && c.server->io.may_read()) {
       std::array<char, enough> buffer;
       auto got = c.server->io.read(std::span{buffer}.first(enough - begun.size()));
@@ -135,19 +135,18 @@ task<bool> hear_answer(connection& c, direction& up, direction& down) {
         begun.append(buffer.data(), got.size);
       if (!got.ok() || !may_be_response(begun)) {
         down.bytes.put_first(begun);
-        co_return true;
+        co_return std::nullopt;
       }
     }
     if (begun.size() == enough) {
       auto why = policy::judge_unreadable(*c.shard.policy->rules, c.admitted->to, true);
       if (!why) { // the policy of now reads no such tunnel
         down.bytes.put_first(begun);
-        co_return true;
+        co_return std::nullopt;
       }
       (void)c.shard.refused(*why, c.admitted->to, c);
       c.end = ending::refused;
-      c.reset = true;
-      co_return false;
+      co_return after::reset;
     }
     if (sent == direction::outcome::again) {
       co_await c.wakes.next_turn();
@@ -156,23 +155,22 @@ task<bool> hear_answer(connection& c, direction& up, direction& down) {
     auto in_time = co_await c.wakes.until(c.in(c.timeouts().idle));
     if (!in_time) {
       c.end = ending::idle;
-      co_return false;
+      co_return after::close;
     }
   }
 }
 
 } // namespace
 
-task<> relay(connection& c) {
+task<after> relay(connection& c) {
   direction up, down;
   up.bytes.put_first(c.pending);
   down.bytes.put_first(c.first_down);
   std::string{}.swap(c.pending);
   std::string{}.swap(c.first_down);
   if (c.wary) {
-    auto fine = co_await hear_answer(c, up, down);
-    if (!fine)
-      co_return;
+    if (auto over = co_await hear_answer(c, up, down))
+      co_return *over;
   }
   auto count = [&, up_before = uint64_t{0}, down_before = uint64_t{0}]() mutable {
     c.bytes_up += up.bytes.moved() - std::exchange(up_before, up.bytes.moved());
@@ -186,11 +184,10 @@ task<> relay(connection& c) {
       // A side that broke off must not look like one that ended: the other gets a reset, not an
       // end.
       c.end = c.client.dead() ? ending::client_gone : ending::upstream_gone;
-      c.reset = true;
-      co_return;
+      co_return after::reset;
     }
     if (up.over && down.over)
-      co_return;
+      co_return after::close;
     if (sent == direction::outcome::again || received == direction::outcome::again) {
       co_await c.wakes.next_turn();
       continue;
@@ -199,7 +196,7 @@ task<> relay(connection& c) {
     auto in_time = co_await c.wakes.until(c.in(c.timeouts().idle));
     if (!in_time) {
       c.end = ending::idle;
-      co_return;
+      co_return after::close;
     }
   }
 }

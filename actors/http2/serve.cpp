@@ -41,7 +41,7 @@ steady_time deadline_of(const connection& c) {
 
 } // namespace
 
-task<> serve_streams(connection& c) {
+task<after> serve_streams(connection& c) {
   c.link = std::make_shared<http2_link>(c.shard.loop, c.client, c.wakes,
                                         limits_of(c.shard.config().limits));
   c.link->start();
@@ -80,15 +80,16 @@ task<> serve_streams(connection& c) {
                         quoted_text(c.link->session().fault()));
   c.link->detach();
   c.client.raw.belong_to(&c.wakes);
-  c.linger = !c.client.dead();
+  co_return c.client.dead() ? after::close : after::close_in_steps;
 }
 
-task<> stream_flow(connection& c) {
+task<closing> stream_flow(connection& c) {
   auto next = co_await serve_requests(c);
   if (next == after::tunnel)
-    co_await relay(c);
-  else if (c.linger)
+    next = co_await relay(c);
+  else if (next == after::close_in_steps)
     co_await close_in_steps(c); // some clients take a reset for a failure while they still send
+  co_return next == after::reset ? closing::reset : closing::orderly;
 }
 
 } // namespace proxy
