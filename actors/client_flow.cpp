@@ -9,7 +9,7 @@ namespace proxy {
 
 namespace {
 
-task<after> serve(connection& c, exchange& x, verdict& v) {
+task<after> serve(client_session& c, exchange& x, verdict& v) {
   if (auto* permit = std::get_if<policy::permit>(&v)) {
     c.holds(x.head.capacity() + x.received.capacity() + c.pending.capacity());
     if (x.target.protocol == policy::protocol::https_connect)
@@ -39,18 +39,19 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
 }
 
 /// Of the process, or of a connection whose streams hold too much already.
-bool is_short_of_memory(connection& c) {
-  return c.shard.loop.memory().is_full() || (c.is_stream && c.client.stream()->link().is_full());
+bool is_short_of_memory(client_session& c) {
+  auto* stream = c.client.stream();
+  return c.shard.loop.memory().is_full() || (stream && stream->link().is_full());
 }
 
 } // namespace
 
-after cut_off(connection& c, sending how) {
+after cut_off(client_session& c, sending how) {
   c.end = how == sending::too_slow ? ending::idle : ending::client_gone;
   return how == sending::too_slow ? after::reset : after::close;
 }
 
-task<after> serve_requests(connection& c) {
+task<after> serve_requests(client_session& c) {
   for (int in_a_row = 0;;) {
     if (is_to_give_way(c, in_a_row)) {
       in_a_row = 0;
@@ -90,7 +91,7 @@ task<after> serve_requests(connection& c) {
   }
 }
 
-task<closing> client_flow(connection& c) {
+task<closing> client_flow(client_session& c) {
   // What served the requests is gone by the time a tunnel runs: an idle tunnel is one small frame.
   auto next = after::socks;
   if (c.serves == endpoint::http || c.shard.config().mixed_listeners)
@@ -114,7 +115,7 @@ task<closing> client_flow(connection& c) {
   co_return next == after::reset ? closing::reset : closing::orderly;
 }
 
-task<closing> turn_away(connection& c, caf::error why) {
+task<closing> turn_away(client_session& c, caf::error why) {
   ++c.shard.counters.connections_refused;
   if (c.serves == endpoint::socks) {
     policy::target unknown;

@@ -32,17 +32,38 @@ std::string_view to_string(ending e) noexcept {
   return "?";
 }
 
-connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint what,
-                       client_address whence)
-  : super(cfg), client_end(owner, whence),
-    id(owner.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)), serves(what),
-    began_(owner.loop.now()) {}
+client_session::client_session(pinned_session& owner, shard_core& on, endpoint what,
+                               client_address whence)
+  : client_end(on, whence), self(owner),
+    id(on.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)), serves(what),
+    began(on.loop.now()) {}
+
+client_session::client_session(pinned_session& owner, const client_session& of,
+                               std::unique_ptr<upstream> dialled)
+  : client_session(owner, of.shard, of.serves, of.from) {
+  if (of.inside)
+    inside = std::make_unique<interception>(*of.inside);
+  refused = of.refused;
+  known_as = of.known_as;
+  logins = of.logins;
+  draining = of.draining;
+  ahead = std::move(dialled);
+  if (ahead)
+    ahead->io.belong_to(&wakes);
+}
+
+client_session::~client_session() = default;
+
+connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint serves,
+                       client_address from)
+  : super(cfg), session_(*this, owner, serves, from) {}
 
 connection::~connection() = default;
 
 caf::error connection::met_limit(bool held_back) {
+  auto& shard = session_.shard;
   if (shard.loop.memory().is_full())
-    return out_of_memory(*this);
+    return out_of_memory(session_);
   auto too_many = [](std::string which) {
     return caf::make_error(errc::overloaded, std::move(which));
   };
@@ -52,6 +73,7 @@ caf::error connection::met_limit(bool held_back) {
   if (shard.process->total_connections() > max)
     return too_many("too many connections (limits.max_connections = " + std::to_string(max) + ")");
   auto per_client = shard.config().limits.max_connections_per_client;
+  const auto& from = session_.from;
   if (per_client > 0 && !from.unix_socket && shard.clients_of(from.ip) > per_client)
     return too_many("too many connections (limits.max_connections_per_client = " +
                     std::to_string(per_client) + ")");
@@ -60,45 +82,30 @@ caf::error connection::met_limit(bool held_back) {
 
 void connection::begin(int descriptor, bool held_back) {
   self_ = caf::strong_actor_ptr{ctrl()};
-  shard.joined(*this);
-  if (!client.raw.open(shard.loop, descriptor, &wakes)) {
+  session_.shard.joined(*this);
+  if (!session_.client.raw.open(session_.shard.loop, descriptor, &session_.wakes)) {
     finish(ending::aborted, closing::reset);
     return;
   }
   auto limit = met_limit(held_back);
-  flow_ = limit ? turn_away(*this, std::move(limit)) : client_flow(*this);
-  holds(0);
-  flow_.start(this, &connection::flow_done);
-}
-
-void connection::begin(std::unique_ptr<http2_stream> stream) {
-  self_ = caf::strong_actor_ptr{ctrl()};
-  is_stream = true;
-  shard.joined(*this);
-  client.use(std::move(stream));
-  held.count_in(client.stream()->link().held_by_requests);
-  holds(0);
-  flow_ = stream_flow(*this);
+  flow_ = limit ? turn_away(session_, std::move(limit)) : client_flow(session_);
+  session_.holds(0);
   flow_.start(this, &connection::flow_done);
 }
 
 connection::behavior_type connection::make_behavior() {
   return {
     [this](atom::judge, const snapshot_ptr& next) {
-      if (!self_ || !is_open_to_judgement())
+      auto was_tunnel = session_.tunnelling;
+      if (!self_ || !session_.judge(next))
         return false;
-      auto why = judge_open(next);
-      if (!why)
-        return false;
-      auto was_tunnel = tunnelling;
-      (void)shard.refused(*why, running ? running->target : admitted->to, *this);
       end_from_outside(ending::policy_changed);
       return was_tunnel;
     },
     [this](atom::drain) {
-      draining = true;
+      session_.draining = true;
       if (self_)
-        wakes.fire();
+        session_.wakes.fire();
     },
     [this](atom::abort) {
       if (self_)
@@ -107,7 +114,16 @@ connection::behavior_type connection::make_behavior() {
   };
 }
 
-std::optional<policy::denial> connection::judge_open(const snapshot_ptr& next) {
+std::optional<policy::denial> client_session::judge(const snapshot_ptr& next) {
+  if (!is_open_to_judgement())
+    return std::nullopt;
+  auto why = judge_open(next);
+  if (why)
+    (void)shard.refused(*why, running ? running->target : admitted->to, *this);
+  return why;
+}
+
+std::optional<policy::denial> client_session::judge_open(const snapshot_ptr& next) {
   if (auto why = judge_user(*next, *this))
     return why;
   if (udp) {
@@ -130,7 +146,7 @@ std::optional<policy::denial> connection::judge_open(const snapshot_ptr& next) {
   return running ? judge_running(next) : std::nullopt;
 }
 
-std::optional<policy::denial> connection::judge_inside(const snapshot_ptr& next) {
+std::optional<policy::denial> client_session::judge_inside(const snapshot_ptr& next) {
   admission tunnel;
   tunnel.to = inside->tunnel.to();
   tunnel.by_decider = inside->tunnel.source() == policy::source::decider;
@@ -146,7 +162,7 @@ std::optional<policy::denial> connection::judge_inside(const snapshot_ptr& next)
   return std::nullopt;
 }
 
-std::optional<policy::denial> connection::judge_running(const snapshot_ptr& next) {
+std::optional<policy::denial> client_session::judge_running(const snapshot_ptr& next) {
   if (auto why = judge_head(running->received, false))
     return why;
   if (server && running->target.unix_socket)
@@ -158,7 +174,7 @@ std::optional<policy::denial> connection::judge_running(const snapshot_ptr& next
                              server->found_as);
 }
 
-std::optional<policy::denial> connection::judge_head(std::string_view head, bool by_decider) {
+std::optional<policy::denial> client_session::judge_head(std::string_view head, bool by_decider) {
   exchange now;
   auto judged = judge_request(*this, head, now, by_decider);
   if (std::holds_alternative<policy::permit>(judged) ||
@@ -175,7 +191,7 @@ std::optional<policy::denial> connection::judge_head(std::string_view head, bool
 
 void connection::flow_done(void* self) noexcept {
   auto& ended = *static_cast<connection*>(self);
-  ended.finish(ended.end, ended.flow_.take());
+  ended.finish(ended.session_.end, ended.flow_.take());
 }
 
 void connection::end_from_outside(ending how) {
@@ -186,23 +202,26 @@ void connection::end_from_outside(ending how) {
 }
 
 void connection::finish(ending how, closing by) {
-  end = how;
-  running = nullptr;
-  held.set(0);
-  if (is_stream) {
-    auto& moved = client.stream()->link().moved;
-    moved.bytes_up += bytes_up;
-    moved.bytes_down += bytes_down;
-    moved.requests += requests;
-  }
-  if (link) {
-    link->detach();
-    requests += link->moved.requests;
+  session_.end = how;
+  if (session_.link) {
+    session_.link->detach();
+    session_.requests += session_.link->moved.requests;
   }
   log_end();
+  auto& shard = session_.shard;
   shard.left(*this);
+  session_.close(by);
+  shard.for_admin.refill();
+  shard.for_clients.refill();
+  // The flow may be on the stack still (it is at its end), and so may a message of ours.
+  shard.loop.release_later(std::move(self_));
+}
+
+void client_session::close(closing how) {
+  running = nullptr;
+  held.set(0);
   // A reset tells either side that what it has is not the whole.
-  if (by == closing::reset) {
+  if (how == closing::reset) {
     client.abort();
     if (server)
       server->io.abort();
@@ -215,41 +234,41 @@ void connection::finish(ending how, closing by) {
   ahead.reset();
   logins.reset();
   udp.reset();
-  shard.for_admin.refill();
-  shard.for_clients.refill();
-  // The flow may be on the stack still (it is at its end), and so may a message of ours.
-  shard.loop.release_later(std::move(self_));
 }
 
 void connection::log_end() const {
-  if (!shard.config().log.access || is_stream)
+  const auto& s = session_;
+  if (!s.shard.config().log.access)
     return;
-  const auto* to = turned_down ? turned_down.get() : admitted ? &admitted->to : nullptr;
-  std::string rule =
-    admitted && !turned_down ? (admitted->by_decider ? "decider" : admitted->rule.text) : "";
+  const auto* to = s.turned_down ? s.turned_down.get() : s.admitted ? &s.admitted->to : nullptr;
+  std::string rule = s.admitted && !s.turned_down
+                       ? (s.admitted->by_decider ? "decider" : s.admitted->rule.text)
+                       : "";
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
-    std::chrono::steady_clock::now() - began_);
-  shard.log().info("msg=connection id={} client={}{} protocol={} target={}:{} rule={} "
-                   "requests={} bytes_up={} bytes_down={} "
-                   "dns_ms={} connect_ms={} ms={} end={}",
-                   id, from.str(), user_field(user()), to ? policy::to_string(to->protocol) : "-",
-                   to && !to->host.text().empty() ? to->host.in_url() : "-", to ? to->port : 0,
-                   quoted_text(rule), requests, bytes_up + (link ? link->moved.bytes_up : 0),
-                   bytes_down + (link ? link->moved.bytes_down : 0), dns_ms, connect_ms,
-                   age.count(), to_string(end));
+    std::chrono::steady_clock::now() - s.began);
+  const auto* streams = s.link.get();
+  s.shard.log().info(
+    "msg=connection id={} client={}{} protocol={} target={}:{} rule={} "
+    "requests={} bytes_up={} bytes_down={} "
+    "dns_ms={} connect_ms={} ms={} end={}",
+    s.id, s.from.str(), user_field(s.user()), to ? policy::to_string(to->protocol) : "-",
+    to && !to->host.text().empty() ? to->host.in_url() : "-", to ? to->port : 0, quoted_text(rule),
+    s.requests, s.bytes_up + (streams ? streams->moved.bytes_up : 0),
+    s.bytes_down + (streams ? streams->moved.bytes_down : 0), s.dns_ms, s.connect_ms, age.count(),
+    to_string(s.end));
 }
 
-connection_info connection::describe() const {
+connection_info client_session::describe() const {
   connection_info info;
   info.id = id;
   info.client = from.str();
   info.user = user();
-  info.state = udp          ? "association"
-               : is_stream  ? (tunnelling ? "tunnel" : "stream")
-               : inside     ? "intercepted"
-               : tunnelling ? "tunnel"
-               : server     ? "request"
-                            : "idle";
+  info.state = udp               ? "association"
+               : client.stream() ? (tunnelling ? "tunnel" : "stream")
+               : inside          ? "intercepted"
+               : tunnelling      ? "tunnel"
+               : server          ? "request"
+                                 : "idle";
   if (server) {
     info.protocol = server->key.tls ? policy::protocol::https : policy::protocol::http;
     info.host = server->key.host;
@@ -266,7 +285,7 @@ connection_info connection::describe() const {
   info.bytes_up = bytes_up;
   info.bytes_down = bytes_down;
   info.age_ms = static_cast<uint64_t>(
-    std::chrono::duration_cast<std::chrono::milliseconds>(shard.loop.now() - began_).count());
+    std::chrono::duration_cast<std::chrono::milliseconds>(shard.loop.now() - began).count());
   return info;
 }
 

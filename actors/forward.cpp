@@ -9,7 +9,7 @@ namespace {
 
 /// What of the client's own, of the pool, or of a shared connection can take a request at once;
 /// nullptr for nothing.
-std::unique_ptr<upstream> take_ready(connection& c, const exchange& x) {
+std::unique_ptr<upstream> take_ready(client_session& c, const exchange& x) {
   // An upgrade needs a connection of its own: behind an upstream proxy, a tunnel.
   if (x.upgrade)
     return nullptr;
@@ -21,13 +21,13 @@ std::unique_ptr<upstream> take_ready(connection& c, const exchange& x) {
 }
 
 /// Whether another stream that dials the same upstream may get a connection to share.
-bool may_share(const connection& c, const exchange& x) {
-  return c.is_stream && !x.upgrade && !x.logs_in &&
+bool may_share(const client_session& c, const exchange& x) {
+  return c.client.stream() && !x.upgrade && !x.logs_in &&
          c.shard.pool.speaks(key_of(x)) != origin_protocol::http1;
 }
 
 /// Keeps what has served an exchange: for this client alone where it may have logged in.
-void keep_upstream(connection& c, std::unique_ptr<upstream> served) {
+void keep_upstream(client_session& c, std::unique_ptr<upstream> served) {
   if (served->generation != c.shard.policy->generation || c.draining)
     return;
   if (!served->logged_in) {
@@ -40,7 +40,7 @@ void keep_upstream(connection& c, std::unique_ptr<upstream> served) {
 }
 
 /// Hands a switched connection to its tunnel, unless a new policy refuses it.
-task<after> begin_switched(connection& c, exchange& x, policy::permit& permit) {
+task<after> begin_switched(client_session& c, exchange& x, policy::permit& permit) {
   auto denial = judge_anew(c, x, permit);
   if (!denial && !x.via) {
     auto judged =
@@ -60,7 +60,7 @@ task<after> begin_switched(connection& c, exchange& x, policy::permit& permit) {
 
 } // namespace
 
-task<after> forward(connection& c, exchange& x, policy::permit permit) {
+task<after> forward(client_session& c, exchange& x, policy::permit permit) {
   if (c.shard.config().log.access && !c.inside) {
     c.admitted = describe_admission(permit);
     c.turned_down.reset();
@@ -110,7 +110,7 @@ task<after> forward(connection& c, exchange& x, policy::permit permit) {
       co_return co_await begin_switched(c, x, permit);
     auto upstream_ok = s == step::complete && t.upstream_reusable();
     auto client_ok = s == step::complete && t.client_reusable();
-    if (auto code = t.end_code(); code && s == step::broken && c.is_stream)
+    if (auto code = t.end_code(); code && s == step::broken && c.client.stream())
       c.client.stream()->pass_on(*code);
     if (upstream_ok)
       keep_upstream(c, std::move(c.server));

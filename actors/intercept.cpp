@@ -14,10 +14,12 @@ namespace {
 /// One read of what a server says before its client does.
 constexpr size_t words_read_size = 16 * 1024;
 
-[[nodiscard]] const policy::rules& rules_of(const connection& c) { return *c.shard.policy->rules; }
+[[nodiscard]] const policy::rules& rules_of(const client_session& c) {
+  return *c.shard.policy->rules;
+}
 
 /// Ends a tunnel that is not to go on unread.
-void record_refusal(connection& c, const policy::denial& why) {
+void record_refusal(client_session& c, const policy::denial& why) {
   (void)c.shard.refused(why, c.inside->tunnel.to(), c);
   c.end = ending::refused;
 }
@@ -27,7 +29,7 @@ enum class words : uint8_t { wait, again, client_gone, upstream_gone };
 
 /// Passes on what the server says while the client is silent. `c.first_down` holds what the client
 /// has not taken yet.
-words pass_words(connection& c, opening& out) {
+words pass_words(client_session& c, opening& out) {
   if (!c.first_down.empty()) {
     if (!c.client.may_write())
       return words::wait;
@@ -68,7 +70,7 @@ words pass_words(connection& c, opening& out) {
 
 /// Whether a tunnel may stand as one that nobody reads, by the policy of now: it may be newer than
 /// the one that has judged the tunnel last.
-std::optional<policy::denial> judge_unread(connection& c, bool hides = false) {
+std::optional<policy::denial> judge_unread(client_session& c, bool hides = false) {
   if (auto why = policy::judge_unreadable(rules_of(c), c.inside->tunnel.to(), hides))
     return why;
   return judge_tunnel(*c.shard.policy, *c.admitted);
@@ -76,7 +78,7 @@ std::optional<policy::denial> judge_unread(connection& c, bool hides = false) {
 
 /// Reads the client's first message into `c.pending`, where it stays. Until its first byte comes,
 /// what the server says is passed on, unless the tunnel has to be read.
-task<> read_opening(connection& c, opening& out) {
+task<> read_opening(client_session& c, opening& out) {
   auto since = c.shard.loop.now();
   if (!c.pending.empty() && tell(c, out, false))
     co_return;
@@ -126,7 +128,7 @@ task<> read_opening(connection& c, opening& out) {
 }
 
 /// Lets a tunnel go on unread.
-task<after> go_on_unread(connection& c) {
+task<after> go_on_unread(client_session& c) {
   auto under = std::move(c.inside->under); // of the permit
   auto by = std::move(c.inside->tunnel);
   c.wary = policy::is_read(rules_of(c), by.to());
@@ -148,14 +150,14 @@ task<after> go_on_unread(connection& c) {
 }
 
 /// Prepares for requests inside, which are judged one by one, and for connections of their own.
-void read_from_here(connection& c, const opening& begun) {
+void read_from_here(client_session& c, const opening& begun) {
   if (begun.words)
     c.ahead.reset(); // what the server has begun is no answer to a request
   std::string{}.swap(c.first_down);
   admit_interception(c);
 }
 
-void log_failure(connection& c, const host& name, const caf::error& why) {
+void log_failure(client_session& c, const host& name, const caf::error& why) {
   if (code_of(why) == errc::closed)
     return;
   c.shard.log().warn("msg=client_tls_failed host={} client={} cause={}", log_text{name.text()},
@@ -164,7 +166,7 @@ void log_failure(connection& c, const host& name, const caf::error& why) {
 
 } // namespace
 
-void log_exchange(const connection& c, const exchange& x, uint16_t status, exchange_size size) {
+void log_exchange(const client_session& c, const exchange& x, uint16_t status, exchange_size size) {
   auto limit = c.shard.config().mitm.max_body_bytes;
   c.shard.log().info("msg=inspected host={} port={} method={} status={} request_bytes={} "
                      "request_truncated={} response_bytes={} response_truncated={} client={}{}",
@@ -173,7 +175,7 @@ void log_exchange(const connection& c, const exchange& x, uint16_t status, excha
                      size.response > limit, c.from.str(), user_field(c.user()));
 }
 
-after intercept(connection& c, exchange& x, policy::permit permit,
+after intercept(client_session& c, exchange& x, policy::permit permit,
                 std::unique_ptr<upstream> reached) {
   c.ahead = std::move(reached);
   c.inside = std::make_unique<interception>(std::move(permit), x.under);
@@ -181,7 +183,7 @@ after intercept(connection& c, exchange& x, policy::permit permit,
   return after::first_bytes;
 }
 
-task<after> begin_inside(connection& c) {
+task<after> begin_inside(client_session& c) {
   auto answer = std::exchange(c.first_down, {});
   auto sent = co_await send_to_client(c, answer);
   if (sent != sending::done)

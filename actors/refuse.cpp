@@ -23,21 +23,22 @@ answer_form form_of(const exchange& x) {
 }
 
 /// A remedy for this client: paths of our machine are for those on it.
-std::string remedy_of(const connection& c, const policy::denial& why, const policy::target& what) {
+std::string remedy_of(const client_session& c, const policy::denial& why,
+                      const policy::target& what) {
   auto here = c.from.unix_socket || policy::classify(c.from.ip) == policy::ip_class::loopback;
   return c.shard.remedy.find(*c.shard.policy->rules, why, what,
                              here ? policy::path_style::whole : policy::path_style::name);
 }
 
 /// For the line at the connection's end.
-void remember_target(connection& c, const exchange& x) {
-  if (c.shard.config().log.access && !c.inside && !c.is_stream)
+void remember_target(client_session& c, const exchange& x) {
+  if (c.shard.config().log.access && !c.inside && !c.client.stream())
     c.turned_down = std::make_unique<policy::target>(x.target);
 }
 
 /// Whether a refused CONNECT is answered with 200, and refused to the request inside: for clients
 /// that trust our CA, since others would see a failed handshake and no reason.
-bool is_told_inside(connection& c, const exchange& x, const policy::denial& why) {
+bool is_told_inside(client_session& c, const exchange& x, const policy::denial& why) {
   constexpr uint16_t https = 443;
   const auto& config = c.shard.config();
   if (x.target.protocol != policy::protocol::https_connect || config.refusals == "connect")
@@ -55,7 +56,7 @@ bool is_told_inside(connection& c, const exchange& x, const policy::denial& why)
 }
 
 /// Refuses a CONNECT inside: counts and remembers it, and leaves the rest to `begin_refused`.
-after refuse_inside(connection& c, const exchange& x, const policy::denial& why) {
+after refuse_inside(client_session& c, const exchange& x, const policy::denial& why) {
   auto refused = std::make_shared<refused_tunnel>();
   refused->request_id = c.shard.refused(why, x.target, c);
   refused->remedy = remedy_of(c, why, x.target);
@@ -71,14 +72,14 @@ after refuse_inside(connection& c, const exchange& x, const policy::denial& why)
 
 } // namespace
 
-task<after> go_on(connection& c, exchange& x, bool keep) {
+task<after> go_on(client_session& c, exchange& x, bool keep) {
   if (!keep)
     co_return after::close_in_steps;
   auto usable = co_await drain_body(c, x.body, x.content_length);
   co_return usable ? after::next_request : after::close_in_steps;
 }
 
-bool may_keep(const connection& c, const exchange& x) {
+bool may_keep(const client_session& c, const exchange& x) {
   auto small =
     x.body == http1::framing::none || (x.body == http1::framing::length &&
                                        x.content_length <= c.shard.config().limits.max_drain_bytes);
@@ -88,7 +89,7 @@ bool may_keep(const connection& c, const exchange& x) {
          !(x.expects_continue && x.body != http1::framing::none);
 }
 
-task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
+task<after> refuse(client_session& c, exchange& x, const policy::denial& why) {
   remember_target(c, x);
   if (!c.refused && is_told_inside(c, x, why))
     co_return refuse_inside(c, x, why);
@@ -122,7 +123,7 @@ task<after> refuse(connection& c, exchange& x, const policy::denial& why) {
 namespace {
 
 /// Sends what a fault looks like. @param request_id  Of what was recorded of it.
-task<after> answer_fault(connection& c, exchange& x, const caf::error& why,
+task<after> answer_fault(client_session& c, exchange& x, const caf::error& why,
                          std::string request_id) {
   auto code = code_of(why);
   // What a malformed request left behind cannot be told from the start of another one.
@@ -150,7 +151,7 @@ task<after> answer_fault(connection& c, exchange& x, const caf::error& why,
 
 } // namespace
 
-task<after> misdirected(connection& c, exchange& x, const caf::error& why) {
+task<after> misdirected(client_session& c, exchange& x, const caf::error& why) {
   // None of the reasons for a refusal: recorded in words of its own, and as no fault of anything.
   policy::denial record;
   record.reason = policy::reason::policy_denied;
@@ -162,7 +163,7 @@ task<after> misdirected(connection& c, exchange& x, const caf::error& why) {
   co_return co_await answer_fault(c, x, why, std::move(request_id));
 }
 
-task<after> fault(connection& c, exchange& x, const caf::error& why) {
+task<after> fault(client_session& c, exchange& x, const caf::error& why) {
   auto code = code_of(why);
   c.end = ending::fault;
   remember_target(c, x);

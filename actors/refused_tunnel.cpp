@@ -8,7 +8,7 @@ namespace {
 
 /// Waits for what the client says first, without an end to wait for but ours: nobody else is there
 /// to say anything.
-task<> read_opening(connection& c, opening& out) {
+task<> read_opening(client_session& c, opening& out) {
   auto deadline = c.in(c.timeouts().head);
   while (c.pending.empty() || !tell(c, out, false)) {
     if (c.client.may_read()) {
@@ -32,7 +32,7 @@ task<> read_opening(connection& c, opening& out) {
 }
 
 /// The one place that tells why a client has not seen its refusal: it sees a failed handshake.
-void log_unseen(const connection& c, std::string_view cause) {
+void log_unseen(const client_session& c, std::string_view cause) {
   c.shard.log().warn("msg=refusal_not_seen host={} port={} reason={} cause={} client={} "
                      "request_id={}",
                      log_text{c.refused->to.host.text()}, c.refused->to.port,
@@ -42,7 +42,7 @@ void log_unseen(const connection& c, std::string_view cause) {
 
 } // namespace
 
-task<after> begin_refused(connection& c) {
+task<after> begin_refused(client_session& c) {
   auto answer = std::exchange(c.first_down, {});
   auto sent = co_await send_to_client(c, answer);
   if (sent != sending::done)

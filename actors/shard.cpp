@@ -8,12 +8,22 @@
 #include "actors/admin_session.hpp"
 #include "actors/connection.hpp"
 #include "actors/cores.hpp"
+#include "actors/http2/stream_session.hpp"
 
 namespace proxy {
 
 namespace {
 
-connection_actor handle_of(connection& c) { return caf::actor_cast<connection_actor>(&c); }
+session_actor handle_of(client_session& c) { return caf::actor_cast<session_actor>(&c.self); }
+
+/// Whoever serves a client of the proxy, streams and all.
+template <class F>
+void for_each_session(const shard_core& core, F f) {
+  for (auto* c : core.connections())
+    f(c->session());
+  for (auto* c : core.streams())
+    f(c->session());
+}
 
 void set_listeners(shard_pointer self, const listener_set& wanted) {
   auto& s = self->state;
@@ -52,14 +62,14 @@ void judge_tunnels(shard_pointer self, const snapshot_ptr& next,
     if (--count->waiting == 0)
       done.deliver(count->closed);
   };
-  for (auto* c : self->state.core->connections()) {
-    if (!c->is_open_to_judgement())
-      continue;
+  for_each_session(*self->state.core, [&](client_session& c) {
+    if (!c.is_open_to_judgement())
+      return;
     ++count->waiting;
-    self->request(handle_of(*c), caf::infinite, atom::judge_v, next)
+    self->request(handle_of(c), caf::infinite, atom::judge_v, next)
       .then(answered,
             [answered](const caf::error&) mutable { answered(false); }); // it ended by itself
-  }
+  });
   answered(false); // the one that kept the tally open
 }
 
@@ -81,15 +91,13 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
   // A drain that overtook this change has closed them already.
   set_listeners(self, core.draining ? admin_only(listeners) : listeners);
   if (!next->rules->enabled)
-    for (auto* c : core.connections())
-      self->send(handle_of(*c), atom::abort_v);
+    for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
 }
 
 /// Tells everybody who is connected, to the admin API too.
 template <class What>
 void tell_all(shard_pointer self, What what) {
-  for (auto* c : self->state.core->connections())
-    self->send(handle_of(*c), what);
+  for_each_session(*self->state.core, [&](client_session& c) { self->send(handle_of(c), what); });
   for (auto* c : self->state.core->admin_sessions())
     self->send(caf::actor_cast<admin_session_actor>(c), what);
 }
@@ -127,17 +135,17 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
     },
     [self](atom::describe) {
       std::vector<connection_info> out;
-      for (auto* c : self->state.core->connections())
-        out.push_back(c->describe());
+      for_each_session(*self->state.core,
+                       [&](const client_session& c) { out.push_back(c.describe()); });
       return out;
     },
     [self](atom::count) {
       auto out = self->state.core->counters;
       out.upstream_idle = self->state.core->pool.size();
-      for (auto* c : self->state.core->connections()) {
-        out.bytes_up += c->bytes_up;
-        out.bytes_down += c->bytes_down;
-      }
+      for_each_session(*self->state.core, [&](const client_session& c) {
+        out.bytes_up += c.bytes_up;
+        out.bytes_down += c.bytes_down;
+      });
       return out;
     },
     [self](atom::blocked) { return self->state.core->blocked(); },
@@ -166,7 +174,7 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
       // Not in the first pass: the listeners have yet to hear that they are to stop.
       if (std::exchange(self->state.ending, true) && core.connections().empty() &&
-          core.admin_sessions().empty())
+          core.streams().empty() && core.admin_sessions().empty())
         self->quit();
       else
         self->send(self, atom::abort_v); // until all are gone

@@ -32,7 +32,9 @@
 
 namespace proxy {
 
+class client_session;
 class connection;
+class stream_session;
 class admin_session;
 
 struct peer_handles {
@@ -124,15 +126,17 @@ public:
   // -- decisions --
 
   /// Counts and audits an admission.
-  void admitted(const policy::permit& by, const connection& of);
+  void admitted(const policy::permit& by, const client_session& of);
   /// The same for a unix socket, which is no domain.
-  void admitted(const policy::socket_permit& by, const policy::target& what, const connection& of);
+  void admitted(const policy::socket_permit& by, const policy::target& what,
+                const client_session& of);
   /// Counts, audits, logs and remembers a refusal. (Where unix sockets are served, `blocked` lists
   /// none.) @returns its request id.
-  std::string refused(const policy::denial& why, const policy::target& what, const connection& of);
+  std::string refused(const policy::denial& why, const policy::target& what,
+                      const client_session& of);
   /// Counts, audits and logs a fault that is answered. @returns its request id.
   std::string faulted(errc code, const std::string& cause, const policy::target& what,
-                      const connection& of);
+                      const client_session& of);
   [[nodiscard]] blocked_page blocked() const;
 
   /// A fresh request id: 16 hexadecimal digits that no two shards share.
@@ -142,9 +146,12 @@ public:
 
   void joined(connection& c);
   void left(connection& c);
+  void joined(stream_session& c);
+  void left(stream_session& c);
   void joined(admin_session& c);
   void left(admin_session& c);
   [[nodiscard]] const roster<connection>& connections() const noexcept { return connections_; }
+  [[nodiscard]] const roster<stream_session>& streams() const noexcept { return streams_; }
   [[nodiscard]] const roster<admin_session>& admin_sessions() const noexcept { return admin_; }
 
   /// Answers a drain once the last connection has ended, streams and all; sessions of the admin API
@@ -160,11 +167,13 @@ private:
   void record(audit_event event);
   void count_connections();
   void report_when_drained();
+  /// Keeps the numbers of a client that has left.
+  void keep_totals(const client_session& of);
   [[nodiscard]] std::atomic<uint32_t>& client_count(const ip_address& ip) const noexcept;
 
-  roster<connection> connections_; ///< Streams are among them.
+  roster<connection> connections_;
+  roster<stream_session> streams_;
   roster<admin_session> admin_;
-  size_t streams_ = 0;
   caf::typed_response_promise<bool> drained_; ///< Pending while a drain waits.
   std::deque<blocked_request> blocked_;
   uint64_t blocked_total_ = 0;

@@ -22,7 +22,7 @@ constexpr size_t read_size = 1024;
 
 /// Adds to `c.pending` what the client sends next.
 /// @returns errc::closed, or errc::request_timeout at the deadline.
-task<caf::error> read_more(connection& c, steady_time deadline) {
+task<caf::error> read_more(client_session& c, steady_time deadline) {
   for (;;) {
     while (!c.client.may_read()) {
       auto in_time = co_await c.wakes.until(deadline);
@@ -44,8 +44,9 @@ task<caf::error> read_more(connection& c, steady_time deadline) {
 
 /// Reads one message to the front of `c.pending`, which its views point to: `take` drops it.
 template <class T>
-task<caf::expected<decoded<T>>>
-read_message(connection& c, decode_result<T> (*decode)(std::string_view), steady_time deadline) {
+task<caf::expected<decoded<T>>> read_message(client_session& c,
+                                             decode_result<T> (*decode)(std::string_view),
+                                             steady_time deadline) {
   for (;;) {
     if (!c.pending.empty()) {
       auto got = decode(c.pending);
@@ -60,10 +61,10 @@ read_message(connection& c, decode_result<T> (*decode)(std::string_view), steady
   }
 }
 
-void take(connection& c, size_t size) { c.pending.erase(0, size); }
+void take(client_session& c, size_t size) { c.pending.erase(0, size); }
 
 /// Counts and audits a client that did not show who it is. What it wants is not known yet.
-void record_nobody(connection& c) {
+void record_nobody(client_session& c) {
   policy::target nothing;
   nothing.protocol = policy::protocol::socks5_tcp;
   (void)c.shard.refused(client_required(), nothing, c);
@@ -72,7 +73,7 @@ void record_nobody(connection& c) {
 
 /// Agrees on how the client shows who it is, and has it do so (RFC 1928 §3, RFC 1929).
 /// @returns nothing, or how the connection is to be closed.
-task<std::optional<after>> authenticate(connection& c, steady_time deadline) {
+task<std::optional<after>> authenticate(client_session& c, steady_time deadline) {
   auto greeting = co_await read_message(c, socks5::decode_greeting, deadline);
   if (!greeting)
     co_return after::close; // not SOCKS5: nothing can be said in it
@@ -114,7 +115,7 @@ task<std::optional<after>> authenticate(connection& c, steady_time deadline) {
 }
 
 /// Answers a client that speaks another protocol in that one: SOCKS4, or HTTP.
-task<after> answer_stranger(connection& c) {
+task<after> answer_stranger(client_session& c) {
   if (!socks4::is_request(c.pending)) {
     exchange x;
     auto why = caf::make_error(errc::malformed, std::string{"this port speaks SOCKS5, not HTTP"});
@@ -138,7 +139,7 @@ std::string success(const ip_sockaddr& bound) {
 }
 
 /// Judges a CONNECT and opens its tunnel.
-task<after> open_socks_tunnel(connection& c, exchange& x) {
+task<after> open_socks_tunnel(client_session& c, exchange& x) {
   auto judged = judge_tunnel_target(c, x);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     co_return co_await refuse(c, x, *denial);
@@ -151,7 +152,7 @@ task<after> open_socks_tunnel(connection& c, exchange& x) {
 }
 
 /// Opens a UDP association (RFC 1928 §7).
-task<after> open_association(connection& c, exchange& x, const socks5::endpoint& wanted) {
+task<after> open_association(client_session& c, exchange& x, const socks5::endpoint& wanted) {
   if (auto denial = judge_association(*c.shard.policy)) {
     if (c.shard.config().enable_socks5_udp)
       co_return co_await refuse(c, x, *denial);
@@ -178,7 +179,7 @@ task<after> open_association(connection& c, exchange& x, const socks5::endpoint&
 
 } // namespace
 
-task<after> socks5_flow(connection& c) {
+task<after> socks5_flow(client_session& c) {
   auto deadline = c.in(c.timeouts().head);
   if (c.pending.empty())
     if (auto err = co_await read_more(c, deadline))
@@ -220,7 +221,7 @@ task<after> socks5_flow(connection& c) {
   co_return co_await open_association(c, x, target);
 }
 
-task<after> relay_datagrams(connection& c) {
+task<after> relay_datagrams(client_session& c) {
   auto deadline = c.in(c.timeouts().udp_idle);
   for (;;) {
     // The association ends with its connection (RFC 1928 §7), on which nothing more is said.

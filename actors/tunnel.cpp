@@ -50,14 +50,14 @@ std::unique_ptr<admission> describe_admission(const policy::permit& by) {
 
 namespace {
 
-void begin_tunnel(connection& c) {
+void begin_tunnel(client_session& c) {
   if (!std::exchange(c.tunnelling, true))
     ++c.shard.counters.tunnels_active;
 }
 
 } // namespace
 
-void admit_tunnel(connection& c, const policy::permit& by, std::string head) {
+void admit_tunnel(client_session& c, const policy::permit& by, std::string head) {
   c.admitted = describe_admission(by);
   c.turned_down.reset();
   c.admitted->head = std::move(head);
@@ -68,7 +68,7 @@ void admit_tunnel(connection& c, const policy::permit& by, std::string head) {
   begin_tunnel(c);
 }
 
-void admit_interception(connection& c) {
+void admit_interception(client_session& c) {
   // By name: which address the next request goes to is vetted when it is dialled.
   c.admitted = describe_admission(c.inside->tunnel);
   c.turned_down.reset();
@@ -76,7 +76,7 @@ void admit_interception(connection& c) {
   begin_tunnel(c);
 }
 
-task<after> reach_tunnel(connection& c, exchange& x, policy::permit permit) {
+task<after> reach_tunnel(client_session& c, exchange& x, policy::permit permit) {
   std::unique_ptr<upstream> reached;
   // The upstream is dialled first, so that an unreachable one is what CONNECT answers. For a tunnel
   // that is read, a kept connection is proof enough that it can be reached; SOCKS has to name an
@@ -99,7 +99,7 @@ task<after> reach_tunnel(connection& c, exchange& x, policy::permit permit) {
   co_return after::tunnel;
 }
 
-task<after> open_tunnel(connection& c, exchange& x, policy::permit permit) {
+task<after> open_tunnel(client_session& c, exchange& x, policy::permit permit) {
   auto next = co_await reach_tunnel(c, x, std::move(permit));
   if (next == after::tunnel || next == after::first_bytes)
     c.first_down = tunnel_established;
@@ -119,7 +119,7 @@ bool may_be_response(std::string_view bytes) noexcept {
 /// client said first, an answer in HTTP tells that it was a request, which only this server takes
 /// for one.
 /// @returns how the tunnel is to end, if it is.
-task<std::optional<after>> hear_answer(connection& c, direction& up, direction& down) {
+task<std::optional<after>> hear_answer(client_session& c, direction& up, direction& down) {
   constexpr size_t enough = 5; // "HTTP/"
   std::string begun;
   for (;;) {
@@ -162,7 +162,7 @@ task<std::optional<after>> hear_answer(connection& c, direction& up, direction& 
 
 } // namespace
 
-task<after> relay(connection& c) {
+task<after> relay(client_session& c) {
   direction up, down;
   up.bytes.put_first(c.pending);
   down.bytes.put_first(c.first_down);

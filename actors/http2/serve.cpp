@@ -1,6 +1,6 @@
 #include "actors/flows.hpp"
 #include "actors/http2/link.hpp"
-#include "actors/http2/stream.hpp"
+#include "actors/http2/stream_session.hpp"
 #include "actors/log_text.hpp"
 
 namespace proxy {
@@ -10,26 +10,14 @@ namespace {
 /// Streams that are begun before others of the loop have their turn.
 constexpr int streams_per_turn = 16;
 
-/// A connection for one stream, to which the requests of its client belong as before.
-void spawn_stream(connection& c, http2::stream& of) {
-  caf::actor_config cfg{&c.shard.loop};
-  auto made = c.shard.loop.system().spawn_impl<connection, caf::hidden + caf::lazy_init>(
-    cfg, c.shard, c.serves, c.from);
-  auto& child = *static_cast<connection*>(caf::actor_cast<caf::abstract_actor*>(made));
-  child.known_as = c.known_as;
-  child.draining = c.draining;
-  if (c.inside)
-    child.inside = std::make_unique<interception>(*c.inside);
-  child.refused = c.refused;
-  child.ahead = std::move(c.ahead);
-  child.logins = c.logins;
-  if (child.ahead)
-    child.ahead->io.belong_to(&child.wakes);
-  child.begin(std::make_unique<http2_stream>(c.link, of, &child.wakes));
+void spawn_stream(client_session& c, http2::stream& of) {
+  const auto& parent = c;
+  auto made = spawn_on<stream_session>(c.shard.loop, parent, std::move(c.ahead), c.link, of);
+  local<stream_session>(made).begin();
 }
 
 /// When to end a link on which nothing happens any more.
-steady_time deadline_of(const connection& c) {
+steady_time deadline_of(const client_session& c) {
   auto quiet_since = c.link->quiet_since();
   if (!quiet_since) // the flows of its streams look after themselves
     return c.link->moved_at() + c.timeouts().idle;
@@ -41,7 +29,7 @@ steady_time deadline_of(const connection& c) {
 
 } // namespace
 
-task<after> serve_streams(connection& c) {
+task<after> serve_streams(client_session& c) {
   c.link = std::make_shared<http2_link>(c.shard.loop, c.client, c.wakes,
                                         limits_of(c.shard.config().limits));
   c.link->start();
@@ -83,7 +71,7 @@ task<after> serve_streams(connection& c) {
   co_return c.client.dead() ? after::close : after::close_in_steps;
 }
 
-task<closing> stream_flow(connection& c) {
+task<closing> stream_flow(client_session& c) {
   auto next = co_await serve_requests(c);
   if (next == after::tunnel)
     next = co_await relay(c);
