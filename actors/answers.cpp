@@ -1,10 +1,9 @@
 #include "actors/answers.hpp"
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 
 #include "actors/answer_page.hpp"
+#include "protocols/plain_text.hpp"
 #include "protocols/utf8.hpp"
 
 namespace proxy {
@@ -17,24 +16,35 @@ void append_number(std::string& out, uint64_t n) {
   out.append(digits, end);
 }
 
-/// A structured-field string (RFC 8941 §3.3.3): printable ASCII, quote and backslash escaped.
-void append_sf_string(std::string& out, std::string_view text) {
-  out += '"';
-  for (auto c : text) {
-    if (c == '"' || c == '\\')
-      out += '\\';
-    out += c >= 0x20 && c < 0x7f ? c : '?';
+/// Appends a text whose plain bytes stand as they are. @param odd  Called as (out, byte) for
+/// others.
+template <class Odd>
+void append_quotable(std::string& out, std::string_view text, Odd odd) {
+  for (;;) {
+    auto plain = plain_prefix(text);
+    out.append(text, 0, plain);
+    if (plain == text.size())
+      return;
+    odd(out, text[plain]);
+    text.remove_prefix(plain + 1);
   }
-  out += '"';
+}
+
+constexpr bool is_printable(char c) { return c >= 0x20 && c < 0x7f; }
+
+/// What stands inside a structured-field string (RFC 8941 §3.3.3): printable ASCII, quote and
+/// backslash escaped.
+void append_sf_text(std::string& out, std::string_view text) {
+  append_quotable(out, text, [](std::string& to, char c) {
+    if (c == '"' || c == '\\')
+      to += '\\';
+    to += is_printable(c) ? c : '?';
+  });
 }
 
 /// What of a text stands in a status line (RFC 9112 §4 allows more than clients print).
 void append_printable(std::string& out, std::string_view text) {
-  auto begin = out.size();
-  out += text;
-  for (auto at = begin; at < out.size(); ++at)
-    if (out[at] < 0x20 || out[at] >= 0x7f)
-      out[at] = '?';
+  append_quotable(out, text, [](std::string& to, char c) { to += is_printable(c) ? c : '?'; });
 }
 
 /// Appends no more than `size` bytes; a text that is cut says so.
@@ -49,8 +59,74 @@ void append_cut(std::string& out, std::string_view text, size_t size) {
 }
 
 void append_json_member(std::string& out, std::string_view name, std::string_view text) {
-  ((out += ",\"") += name) += "\":";
+  out += ",\"";
+  out += name;
+  out += "\":";
   append_json_string(out, text);
+}
+
+/// The same for a word that needs no escapes, e.g. one of ours.
+void append_json_word(std::string& out, std::string_view name, std::string_view word) {
+  out += ",\"";
+  out += name;
+  out += "\":\"";
+  out += word;
+  out += '"';
+}
+
+/// Appends a status line up to its reason phrase.
+void append_version(std::string& out, uint16_t status) {
+  out += "HTTP/1.1 ";
+  append_number(out, status);
+  out += ' ';
+}
+
+/// Ends the status line, and appends the fields of every response of ours.
+void append_own_fields(std::string& out, std::string_view content_type, size_t size,
+                       const answer_options& options) {
+  out += "\r\ncontent-type: ";
+  out += content_type;
+  out += "\r\ncontent-length: ";
+  append_number(out, size);
+  out += "\r\ncache-control: no-store\r\n";
+  if (!options.request_id.empty()) {
+    out += "x-request-id: ";
+    out += options.request_id;
+    out += "\r\n";
+  }
+}
+
+/// Ends the head, and appends the body where there is to be one.
+void append_end(std::string& out, std::string_view body, const answer_options& options) {
+  if (options.close)
+    out += "connection: close\r\n";
+  out += "\r\n";
+  if (!options.head_only)
+    out += body;
+}
+
+/// "Blocked by policy: not_allowed example.org": many clients show nothing else of a response, of
+/// one to CONNECT above all. Printable ASCII, whatever a decider's words are, and at most
+/// `max_phrase_size` bytes.
+void append_refusal_phrase(std::string& out, const policy::denial& why,
+                           const policy::target& what) {
+  constexpr size_t longest_reason = 60; // a decider's words; the name has to fit beside them
+  auto begin = out.size();
+  const auto& look = policy::refusal_of(why.reason);
+  // Without the header no policy has decided: the standard phrase tells more.
+  if (look.x_proxy_error.empty())
+    out += status_phrase(look.status);
+  else
+    out += "Blocked by policy";
+  if (why.reason == policy::reason::client_required)
+    return; // says it already
+  out += ": ";
+  append_cut(out, policy::reason_text(why), longest_reason);
+  const auto& host = what.host.text();
+  if (!host.empty()) {
+    out += ' ';
+    append_cut(out, host, max_phrase_size - (out.size() - begin));
+  }
 }
 
 /// What a refusal says, however it says it.
@@ -64,9 +140,7 @@ struct refusal_words {
 };
 
 /// Fields of every refusal.
-std::string refusal_fields(const refusal_words& w) {
-  std::string fields;
-  fields.reserve(256);
+void append_refusal_fields(std::string& fields, const refusal_words& w) {
   if (!w.look.x_proxy_error.empty()) {
     fields += "x-proxy-error: ";
     fields += w.look.x_proxy_error;
@@ -78,12 +152,13 @@ std::string refusal_fields(const refusal_words& w) {
   fields += product;
   fields += "; error=";
   fields += w.look.proxy_status;
-  fields += "; details=";
-  std::string details{w.reason};
-  if (!w.rule.empty())
-    (details += "; ") += w.rule;
-  append_sf_string(fields, details);
-  return fields += "\r\n";
+  fields += "; details=\"";
+  append_sf_text(fields, w.reason);
+  if (!w.rule.empty()) {
+    fields += "; ";
+    append_sf_text(fields, w.rule);
+  }
+  fields += "\"\r\n";
 }
 
 std::string refusal_text(const refusal_words& w) {
@@ -110,9 +185,9 @@ std::string refusal_json(const refusal_words& w) {
   body += R"({"status":"blocked")";
   append_json_member(body, "host", w.what.host.text());
   append_json_member(body, "reason", w.reason);
-  append_json_member(body, "decision", policy::to_string(w.why.decision));
-  append_json_member(body, "source", policy::to_string(w.why.source));
-  append_json_member(body, "protocol", policy::to_string(w.what.protocol));
+  append_json_word(body, "decision", policy::to_string(w.why.decision));
+  append_json_word(body, "source", policy::to_string(w.why.source));
+  append_json_word(body, "protocol", policy::to_string(w.what.protocol));
   body += R"(,"port":)";
   append_number(body, w.what.port);
   append_json_member(body, "message", policy::refusal_text(w.why, w.what));
@@ -127,8 +202,9 @@ std::string refusal_json(const refusal_words& w) {
 }
 
 std::string refusal_page(const refusal_words& w) {
-  std::string body;
-  append_page(body, w.options.phrase, policy::refusal_text(w.why, w.what),
+  std::string body, title;
+  append_refusal_phrase(title, w.why, w.what);
+  append_page(body, title, policy::refusal_text(w.why, w.what),
               {{"Host", w.what.host.text()},
                {"Reason", w.reason},
                {"Rule", w.rule},
@@ -164,13 +240,12 @@ enum class grpc_status : uint8_t { permission_denied = 7, unavailable = 14 };
 /// Appends an answer that gRPC reads: its status is a field beside 200, and there is no body
 /// ("trailers-only").
 void append_grpc(std::string& out, grpc_status status, std::string_view message, std::string fields,
-                 answer_options options) {
+                 const answer_options& options) {
   fields += "grpc-status: ";
   append_number(fields, static_cast<uint64_t>(status));
   fields += "\r\ngrpc-message: ";
   append_grpc_message(fields, message);
   fields += "\r\n";
-  options.phrase = {};
   append_response(out, 200, "application/grpc", "", fields, options);
 }
 
@@ -186,17 +261,10 @@ void append_rest(std::string& message, const answer_options& options) {
 
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
-  static constexpr auto plain_bytes = [] {
-    std::array<bool, 256> plain{};
-    for (size_t c = 0x20; c < 0x7f; ++c)
-      plain[c] = c != '"' && c != '\\';
-    return plain;
-  }();
   out += '"';
-  auto is_plain = [](char c) { return plain_bytes[static_cast<unsigned char>(c)]; };
-  while (!text.empty()) {
-    auto plain = static_cast<size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
-    out += text.substr(0, plain);
+  for (;;) {
+    auto plain = plain_prefix(text);
+    out.append(text, 0, plain);
     text.remove_prefix(plain);
     if (text.empty())
       break;
@@ -247,77 +315,45 @@ std::string_view status_phrase(uint16_t status) noexcept {
 void append_response(std::string& out, uint16_t status, std::string_view content_type,
                      std::string_view body, std::string_view extra_fields,
                      const answer_options& options) {
-  out += "HTTP/1.1 ";
-  append_number(out, status);
-  out += ' ';
-  out += options.phrase.empty() ? status_phrase(status) : options.phrase;
-  out += "\r\ncontent-type: ";
-  out += content_type;
-  out += "\r\ncontent-length: ";
-  append_number(out, body.size());
-  out += "\r\ncache-control: no-store\r\n";
-  if (!options.request_id.empty()) {
-    out += "x-request-id: ";
-    out += options.request_id;
-    out += "\r\n";
-  }
+  append_version(out, status);
+  out += status_phrase(status);
+  append_own_fields(out, content_type, body.size(), options);
   out += extra_fields;
-  if (options.close)
-    out += "connection: close\r\n";
-  out += "\r\n";
-  if (!options.head_only)
-    out += body;
-}
-
-std::string refusal_phrase(const policy::denial& why, const policy::target& what) {
-  constexpr size_t longest_reason = 60; // a decider's words; the name has to fit beside them
-  const auto& look = policy::refusal_of(why.reason);
-  std::string out;
-  out.reserve(max_phrase_size);
-  // Without the header no policy has decided: the standard phrase tells more.
-  if (look.x_proxy_error.empty())
-    out += status_phrase(look.status);
-  else
-    out += "Blocked by policy";
-  if (why.reason == policy::reason::client_required)
-    return out; // says it already
-  out += ": ";
-  append_cut(out, policy::reason_text(why), longest_reason);
-  const auto& host = what.host.text();
-  if (!host.empty()) {
-    out += ' ';
-    append_cut(out, host, max_phrase_size - out.size());
-  }
-  return out;
+  append_end(out, body, options);
 }
 
 void append_refusal(std::string& out, const policy::denial& why, const policy::target& what,
-                    const answer_options& for_all) {
-  auto phrase = refusal_phrase(why, what);
-  auto options = for_all;
-  options.phrase = phrase;
+                    const answer_options& options) {
   refusal_words words{policy::refusal_of(why.reason),
                       policy::reason_text(why),
                       why.rule ? std::string_view{why.rule->text} : std::string_view{},
                       why,
                       what,
                       options};
-  auto fields = refusal_fields(words);
-  auto status = words.look.status;
   auto is_tunnel = what.protocol == policy::protocol::https_connect && !options.inside;
+  auto answer = [&](std::string_view type, std::string_view body, std::string_view more = {}) {
+    append_version(out, words.look.status);
+    append_refusal_phrase(out, why, what);
+    append_own_fields(out, type, body.size(), options);
+    append_refusal_fields(out, words);
+    out += more;
+    append_end(out, body, options);
+  };
   if (is_tunnel || options.form == answer_form::text)
-    append_response(out, status, "text/plain", refusal_text(words), fields, options);
+    answer("text/plain", refusal_text(words));
   // Who has not said who it is has to be asked in HTTP.
   else if (options.form == answer_form::grpc && why.reason != policy::reason::client_required) {
-    auto message = phrase;
+    std::string message, fields;
+    append_refusal_phrase(message, why, what);
     append_rest(message, options);
+    append_refusal_fields(fields, words);
     append_grpc(out, grpc_status::permission_denied, message, std::move(fields), options);
-  } else if (options.form == answer_form::html || options.form == answer_form::visit) {
-    auto page = options.form == answer_form::html ? refusal_page(words) : visitor_page(words);
-    append_response(out, status, page_type, page, fields.append(page_fields), options);
-  } else {
-    append_response(out, status, "application/json", refusal_json(words), fields, options);
-  }
+  } else if (options.form == answer_form::html)
+    answer(page_type, refusal_page(words), page_fields);
+  else if (options.form == answer_form::visit)
+    answer(page_type, visitor_page(words), page_fields);
+  else
+    answer("application/json", refusal_json(words));
 }
 
 void append_fault(std::string& out, errc code, std::string_view cause,
@@ -328,8 +364,9 @@ void append_fault(std::string& out, errc code, std::string_view cause,
   fields += "; error=";
   fields += look.proxy_status;
   if (!cause.empty()) {
-    fields += "; details=";
-    append_sf_string(fields, cause);
+    fields += "; details=\"";
+    append_sf_text(fields, cause);
+    fields += '"';
   }
   fields += "\r\n";
   if (code == errc::unsupported_method)

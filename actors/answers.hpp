@@ -22,16 +22,11 @@ struct answer_options {
   std::string_view remedy = {}; ///< What can be done about it; "" for nothing to say.
   /// A CONNECT that is answered by requests inside its tunnel: not the text that CONNECT gets.
   bool inside = false;
-  std::string_view phrase = {}; ///< Beside the status; "" for the standard one.
 };
 
-/// Longest reason phrase in bytes. Clients show it in one line, some cut it or reject longer ones.
+/// Longest reason phrase of a refusal in bytes. Clients show it in one line, some cut it or reject
+/// longer ones.
 inline constexpr size_t max_phrase_size = 120;
-
-/// The reason phrase of a refusal: "Blocked by policy: not_allowed example.org". Many clients show
-/// nothing else of a response, of one to CONNECT above all. Printable ASCII, whatever a decider's
-/// words are, and at most `max_phrase_size` bytes.
-[[nodiscard]] std::string refusal_phrase(const policy::denial& why, const policy::target& what);
 
 /// Appends the response that a refused client gets (status, x-proxy-error, Proxy-Status …): text
 /// for CONNECT; for requests JSON, or what `form` says.

@@ -15,7 +15,10 @@ std::string client_address::str() const {
   if (unix_socket)
     return "unix";
   auto text = ip.str();
-  return (ip.is_v4() ? text : '[' + text + ']') + ':' + std::to_string(port);
+  if (!ip.is_v4())
+    text = '[' + text + ']';
+  text += ':';
+  return text += std::to_string(port);
 }
 
 std::string_view to_string(ending e) noexcept {

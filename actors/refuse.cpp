@@ -22,9 +22,10 @@ answer_form form_of(const exchange& x) {
   return x.received.empty() ? x.form : form_for(x.received);
 }
 
-/// A remedy for this client: paths of our machine are for those on it.
-std::string remedy_of(const client_session& c, const policy::denial& why,
-                      const policy::target& what) {
+/// A remedy for this client: paths of our machine are for those on it. Stays until the loop's next
+/// refusal.
+const std::string& remedy_of(const client_session& c, const policy::denial& why,
+                             const policy::target& what) {
   auto here = c.from.unix_socket || policy::classify(c.from.ip) == policy::ip_class::loopback;
   return c.shard.remedy.find(*c.shard.policy->rules, why, what,
                              here ? policy::path_style::whole : policy::path_style::name);
@@ -95,11 +96,11 @@ task<after> refuse(client_session& c, exchange& x, const policy::denial& why) {
     co_return refuse_inside(c, x, why);
   // What comes inside a refused tunnel is part of the one event that was recorded.
   auto request_id = c.refused ? c.refused->request_id : c.shard.refused(why, x.target, c);
-  auto remedy = c.refused ? c.refused->remedy : remedy_of(c, why, x.target);
   auto form = form_of(x);
   c.end = ending::refused;
   if (x.wrong_login)
     co_await hold_back(c);
+  const auto& remedy = c.refused ? c.refused->remedy : remedy_of(c, why, x.target);
   // The next CONNECT is judged anew, which requests in this tunnel would not be.
   auto keep = !c.refused && may_keep(c, x);
   answer_options options{.request_id = request_id,

@@ -162,7 +162,8 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
   entry.mode = policy->rules->mode;
   entry.client = of.from.str();
   entry.user = of.user();
-  entry.rule = why.rule ? why.rule->text : "";
+  if (why.rule)
+    entry.rule = why.rule->text;
   entry.request_id = new_request_id();
   if (log().should_log(spdlog::level::info))
     log().info("msg=blocked host={} port={} reason={} decision={} source={} protocol={} method={} "

@@ -59,7 +59,7 @@ void http2_link::fire() {
   auto self = shared_from_this(); // a flow that wakes may be the last to hold it
   scheduled_ = false;
   if (io_)
-    receive();
+    receive(false);
   if (io_)
     send();
   if (io_ && carrier_ && (is_over() || is_spent(session_)))
@@ -77,13 +77,13 @@ void http2_link::fire() {
     owner_->fire();
 }
 
-void http2_link::receive() {
+void http2_link::receive(bool unannounced) {
   if (auto seconds = (loop_.now() - earned_at_) / std::chrono::seconds{1}; seconds > 0) {
     earned_at_ = loop_.now();
     session_.earn_resets(resets_per_second * static_cast<uint32_t>(std::min<int64_t>(seconds, 60)));
   }
   for (int i = 0; i < reads_per_turn; ++i) {
-    if (!io_->may_read())
+    if (!std::exchange(unannounced, false) && !io_->may_read())
       return;
     auto buffer = loop_.scratch().first(read_size);
     auto got = io_->read(buffer);
@@ -116,7 +116,7 @@ void http2_link::send() {
     if (written.blocked())
       return;
     if (!written.ok()) {
-      receive(); // what the peer had to say before it hung up
+      receive(true); // what the peer had to say before it hung up; the loop may not know of it yet
       if (io_)
         lose();
       return;

@@ -76,7 +76,8 @@ public:
   [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
 
 private:
-  void receive();
+  /// @param unannounced  Reads once even where the loop has not told of anything to read.
+  void receive(bool unannounced);
   void send();
   /// The transport broke, or the peer ended it.
   void lose();

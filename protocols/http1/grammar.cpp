@@ -2,23 +2,18 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <limits>
+
+#include "protocols/byte_word.hpp"
 
 namespace proxy::http1 {
 
 namespace {
 
-constexpr uint64_t each_byte = 0x0101010101010101;
-constexpr uint64_t high_bits = each_byte * 0x80;
-
-/// Whether one of eight bytes is below 0x20 or is 0x7f. Every byte of a head passes here, so they
-/// are looked at eight at a time.
-bool has_control(uint64_t word) noexcept {
-  auto below_space = (word - each_byte * 0x20) & ~word;
-  auto delete_as_zero = word ^ each_byte * 0x7f;
-  auto is_delete = (delete_as_zero - each_byte) & ~delete_as_zero;
-  return ((below_space | is_delete) & high_bits) != 0;
+/// Bytes below 0x20, and 0x7f. Every byte of a head passes here, so they are looked at eight at a
+/// time.
+uint64_t controls(uint64_t word) noexcept {
+  return byte_word::below(word, 0x20) | byte_word::equal(word, 0x7f);
 }
 
 bool is_text_char(char c) noexcept {
@@ -28,18 +23,23 @@ bool is_text_char(char c) noexcept {
 } // namespace
 
 bool is_field_text(std::string_view text) noexcept {
-  for (; text.size() >= sizeof(uint64_t); text.remove_prefix(sizeof(uint64_t))) {
-    uint64_t word;
-    std::memcpy(&word, text.data(), sizeof(word));
+  for (; text.size() >= byte_word::size; text.remove_prefix(byte_word::size))
     // A hit may be a tab, which is allowed.
-    if (has_control(word) && !std::ranges::all_of(text.substr(0, sizeof(word)), is_text_char))
+    if (controls(byte_word::load(text.data())) &&
+        !std::ranges::all_of(text.substr(0, byte_word::size), is_text_char))
       return false;
-  }
   return std::ranges::all_of(text, is_text_char);
 }
 
 bool is_visible_ascii(std::string_view text) noexcept {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+  if (text.empty())
+    return false;
+  for (; text.size() >= byte_word::size; text.remove_prefix(byte_word::size)) {
+    auto word = byte_word::load(text.data());
+    if (controls(word) | byte_word::equal(word, ' ') | (word & byte_word::high_bits))
+      return false;
+  }
+  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
 const char* split_field_line(std::string_view line, field& out) noexcept {

@@ -120,6 +120,24 @@ CAF_TEST(the loss of the connection is news for every stream) {
   CAF_CHECK(!link->session().may_open());
 }
 
+CAF_TEST(what a peer said before it hung up is heard though the loop has not told of it) {
+  auto link = connected();
+  counter flow;
+  auto asked = open_stream(link, flow);
+  CAF_CHECK(asked->io.write(get_x).ok());
+  auto& seen = next_stream();
+  (void)play_until([&] { return peer->output().empty(); });
+  settle();
+  CAF_CHECK(seen.write(no_content).has_value());
+  CAF_CHECK(far.send(peer->output()));
+  far.reset();
+  auto late = open_stream(link, flow);
+  CAF_CHECK(late->io.write(get_x).ok());
+  link->fire(); // it reads when the loop tells it to, which has not happened yet, and writes
+  CAF_CHECK(link->is_over());
+  CAF_CHECK_EQUAL(read(asked->io), "HTTP/1.1 204 \r\n\r\n");
+}
+
 CAF_TEST(a stream that is let go of early is reset at the upstream) {
   auto link = connected();
   counter flow;
