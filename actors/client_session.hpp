@@ -9,6 +9,7 @@
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/loop/task.hpp"
 #include "actors/messages.hpp"
+#include "actors/pass.hpp"
 #include "actors/upstream.hpp"
 
 namespace proxy {
@@ -34,11 +35,9 @@ struct identity {
 
 /// A tunnel whose requests are read and judged one by one.
 struct interception {
-  interception(policy::permit by, snapshot_ptr judged_under)
-    : tunnel(std::move(by)), under(std::move(judged_under)) {}
+  explicit interception(pass by) : tunnel(std::move(by)) {}
 
-  policy::permit tunnel; ///< Its rule lives in `under`.
-  snapshot_ptr under;
+  pass tunnel;
   bool tls = true; ///< What the client speaks inside: HTTP under TLS, or in the clear.
   /// Why every request is answered with 421: the handshake named another host. "" when it did not.
   std::string misdirected;
@@ -48,27 +47,37 @@ struct interception {
 /// to read an answer to its request, but not one to CONNECT. Nothing is behind it.
 struct refused_tunnel {
   policy::denial why;
+  snapshot_ptr under; ///< What refused it: holds the rule that decided.
   policy::target to;
-  snapshot_ptr under; ///< Holds the rule that decided, or `in_force` does.
-  snapshot_ptr in_force;
   std::string request_id; ///< Of the CONNECT, the one event of it all.
   std::string remedy;
 };
 
-/// What admitted an open tunnel: enough to judge it again, to list it and to log its end.
-struct admission {
-  policy::target to;
-  std::optional<ip_address> connected; ///< Unknown behind an upstream proxy.
-  host found_as;     ///< The name of that address, where a search domain was added; else empty.
-  policy::rule rule; ///< A copy: the rules it came from may be gone. Empty text: a decider.
-  bool by_decider = false;
-  bool intercepted = false; ///< Its requests are read and judged one by one.
-  std::string head{};       ///< As received, of a request that switched protocols; else "".
+/// What admitted an open tunnel: enough to judge it again, to list it and to log its end. With
+/// `log.access` also the last request.
+class admission {
+public:
+  explicit admission(pass by) : by_(std::move(by)) {}
+  /// Of what has no pass that it goes by: an association, a request to a unix socket.
+  explicit admission(policy::target to) : by_(std::move(to)) {}
+
+  [[nodiscard]] const policy::target& to() const noexcept {
+    return by() ? by()->to() : std::get<policy::target>(by_);
+  }
+  [[nodiscard]] pass* by() noexcept { return std::get_if<pass>(&by_); }
+  [[nodiscard]] const pass* by() const noexcept { return std::get_if<pass>(&by_); }
+  /// "decider", the text of the rule, or "".
+  [[nodiscard]] std::string_view rule_text() const noexcept;
+
+  policy::standing where; ///< Of a tunnel.
+
+private:
+  std::variant<policy::target, pass> by_;
 };
 
-/// Judges an open tunnel under a new policy. @returns the denial when it must be closed.
-[[nodiscard]] std::optional<policy::denial> judge_tunnel(const snapshot& in_force,
-                                                         const admission& of);
+/// Renews the pass of a tunnel, or of one that is read: by its target, and where it leads.
+[[nodiscard]] pass::renewed renew(const snapshot_ptr& in_force, pass& tunnel,
+                                  const policy::standing& where);
 
 /// How a connection's flow ended; the `end` of its canonical log line.
 enum class ending : uint8_t {
@@ -105,13 +114,14 @@ public:
   [[nodiscard]] std::string_view user() const noexcept {
     return known_as ? std::string_view{known_as->user} : std::string_view{};
   }
-  /// Judges the tunnel that requests come in, by a new policy, and takes over what admits it now.
-  /// @pre `inside`
-  [[nodiscard]] std::optional<policy::denial> judge_inside(const snapshot_ptr& next);
+  /// Renews what admitted the open tunnel. @pre `tunnelling`, and no association
+  [[nodiscard]] pass::renewed renew_tunnel();
+  /// The same for the tunnel that requests come in. @pre `inside`
+  [[nodiscard]] pass::renewed renew_inside();
   /// Holds something that a new policy may refuse.
   [[nodiscard]] bool is_open_to_judgement() const noexcept { return tunnelling || running; }
-  /// Judges that. @returns the denial, recorded, when it may not go on.
-  [[nodiscard]] std::optional<policy::denial> judge(const snapshot_ptr& next);
+  /// Judges that by the policy of this moment. @returns the denial, recorded, when it may not go on.
+  [[nodiscard]] std::optional<policy::denial> judge();
   /// Closes all that it has open.
   void close(closing how);
 
@@ -148,12 +158,11 @@ public:
   const steady_time began;
 
 private:
-  /// Whether what is open may go on under a new policy; @returns the denial when not.
-  [[nodiscard]] std::optional<policy::denial> judge_open(const snapshot_ptr& next);
-  /// The same for the request that is under way.
-  [[nodiscard]] std::optional<policy::denial> judge_running(const snapshot_ptr& next);
-  /// The same for a request that was read, by its head.
-  [[nodiscard]] std::optional<policy::denial> judge_head(std::string_view head, bool by_decider);
+  /// Whether what is open may go on; @returns the denial when not.
+  [[nodiscard]] std::optional<policy::denial> judge_open();
+  /// The same for the request that is under way. Its pass stays what it is: what was made of it is
+  /// on its way.
+  [[nodiscard]] std::optional<policy::denial> judge_running();
 };
 
 } // namespace proxy

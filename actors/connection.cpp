@@ -6,7 +6,6 @@
 #include "actors/cores.hpp"
 #include "actors/flows.hpp"
 #include "actors/log_text.hpp"
-#include "actors/socket_dialer.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {
@@ -98,9 +97,9 @@ void connection::begin(int descriptor, bool held_back) {
 
 connection::behavior_type connection::make_behavior() {
   return {
-    [this](atom::judge, const snapshot_ptr& next) {
+    [this](atom::judge, const snapshot_ptr&) {
       auto was_tunnel = session_.tunnelling;
-      if (!self_ || !session_.judge(next))
+      if (!self_ || !session_.judge())
         return false;
       end_from_outside(ending::policy_changed);
       return was_tunnel;
@@ -115,81 +114,6 @@ connection::behavior_type connection::make_behavior() {
         end_from_outside(ending::aborted);
     },
   };
-}
-
-std::optional<policy::denial> client_session::judge(const snapshot_ptr& next) {
-  if (!is_open_to_judgement())
-    return std::nullopt;
-  auto why = judge_open(next);
-  if (why)
-    (void)shard.refused(*why, running ? running->target : admitted->to, *this);
-  return why;
-}
-
-std::optional<policy::denial> client_session::judge_open(const snapshot_ptr& next) {
-  if (auto why = judge_user(*next, *this))
-    return why;
-  if (udp) {
-    if (auto why = judge_association(*next))
-      return why;
-  } else if (tunnelling) {
-    if (auto why = judge_tunnel(*next, *admitted))
-      return why;
-    if (!admitted->head.empty())
-      if (auto why = judge_head(admitted->head, admitted->by_decider))
-        return why;
-  }
-  if (known_as)
-    known_as = std::make_shared<const identity>(identity{known_as->user, next->config});
-  if (udp)
-    udp->judge_again();
-  if (inside)
-    if (auto why = judge_inside(next))
-      return why;
-  return running ? judge_running(next) : std::nullopt;
-}
-
-std::optional<policy::denial> client_session::judge_inside(const snapshot_ptr& next) {
-  admission tunnel;
-  tunnel.to = inside->tunnel.to();
-  tunnel.by_decider = inside->tunnel.source() == policy::source::decider;
-  tunnel.intercepted = true;
-  if (auto why = judge_tunnel(*next, tunnel))
-    return why;
-  // What a decider admitted stays admitted by it; anything else has a rule in the new policy.
-  auto judged = policy::evaluate(*next->rules, inside->tunnel.to());
-  if (auto* again = std::get_if<policy::permit>(&judged)) {
-    inside->tunnel = std::move(*again);
-    inside->under = next;
-  }
-  return std::nullopt;
-}
-
-std::optional<policy::denial> client_session::judge_running(const snapshot_ptr& next) {
-  if (auto why = judge_head(running->received, false))
-    return why;
-  if (server && running->target.unix_socket)
-    return policy::judge_socket_again(*next->rules, socket_lists_of(*next->config), running->target,
-                                      server->key.host);
-  if (!server || !server->key.via.empty())
-    return std::nullopt;
-  return policy::judge_again(*next->rules, running->target, server->address, false, true,
-                             server->found_as);
-}
-
-std::optional<policy::denial> client_session::judge_head(std::string_view head, bool by_decider) {
-  exchange now;
-  auto judged = judge_request(*this, head, now, by_decider);
-  if (std::holds_alternative<policy::permit>(judged) ||
-      std::holds_alternative<policy::socket_permit>(judged))
-    return std::nullopt;
-  auto* error = std::get_if<caf::error>(&judged);
-  if (error && code_of(*error) == errc::head_too_large)
-    return std::nullopt; // it came while the limit was another
-  auto* denial = std::get_if<policy::denial>(&judged);
-  auto why = denial ? std::move(*denial) : not_judged();
-  why.passed = nullptr; // its host passed when it came
-  return why;
 }
 
 void connection::flow_done(void* self) noexcept {
@@ -243,10 +167,8 @@ void connection::log_end() const {
   const auto& s = session_;
   if (!s.shard.config().log.access)
     return;
-  const auto* to = s.turned_down ? s.turned_down.get() : s.admitted ? &s.admitted->to : nullptr;
-  std::string rule = s.admitted && !s.turned_down
-                       ? (s.admitted->by_decider ? "decider" : s.admitted->rule.text)
-                       : "";
+  const auto* to = s.turned_down ? s.turned_down.get() : s.admitted ? &s.admitted->to() : nullptr;
+  std::string rule{s.admitted && !s.turned_down ? s.admitted->rule_text() : ""};
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
     std::chrono::steady_clock::now() - s.began);
   const auto* streams = s.link.get();
@@ -278,30 +200,20 @@ connection_info client_session::describe() const {
     info.port = server->key.port;
   }
   if (admitted) {
-    info.protocol = admitted->to.protocol;
-    info.host = admitted->to.host.text();
-    info.port = admitted->to.port;
-    info.rule = admitted->by_decider ? "decider" : admitted->rule.text;
-    info.rule_file = admitted->rule.file;
-    info.rule_line = admitted->rule.line;
+    info.protocol = admitted->to().protocol;
+    info.host = admitted->to().host.text();
+    info.port = admitted->to().port;
+    info.rule = admitted->rule_text();
+    if (const auto* rule = admitted->by() ? admitted->by()->rule() : nullptr) {
+      info.rule_file = rule->file;
+      info.rule_line = rule->line;
+    }
   }
   info.bytes_up = bytes_up;
   info.bytes_down = bytes_down;
   info.age_ms = static_cast<uint64_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(shard.loop.now() - began).count());
   return info;
-}
-
-std::optional<policy::denial> judge_tunnel(const snapshot& in_force, const admission& of) {
-  if (of.to.protocol == policy::protocol::socks5_tcp && !in_force.config->enable_socks5) {
-    policy::denial off;
-    off.reason = policy::reason::proxy_disabled;
-    off.source = policy::source::proxy_state;
-    off.domain_scope = false;
-    return off;
-  }
-  return policy::judge_again(*in_force.rules, of.to, of.connected, of.by_decider, of.intercepted,
-                             of.found_as);
 }
 
 } // namespace proxy

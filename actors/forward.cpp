@@ -9,15 +9,15 @@ namespace {
 
 /// What of the client's own, of the pool, or of a shared connection can take a request at once;
 /// nullptr for nothing.
-std::unique_ptr<upstream> take_ready(client_session& c, const exchange& x) {
+std::unique_ptr<upstream> take_ready(client_session& c, const exchange& x, const fresh_pass& by) {
   // An upgrade needs a connection of its own: behind an upstream proxy, a tunnel.
   if (x.upgrade)
     return nullptr;
   auto key = key_of(x);
   if (c.logins)
-    if (auto own = c.logins->take(key, c.user(), c.wakes))
+    if (auto own = c.logins->take(by, key, c.user(), c.wakes))
       return own;
-  return x.logs_in ? c.shard.pool.take(key, c.wakes) : take_kept(c, key);
+  return x.logs_in ? c.shard.pool.take(by, key, c.wakes) : take_kept(c, by, key);
 }
 
 /// Whether another stream that dials the same upstream may get a connection to share.
@@ -39,51 +39,74 @@ void keep_upstream(client_session& c, std::unique_ptr<upstream> served) {
   c.logins->keep(std::move(served), std::string{c.user()});
 }
 
-/// Hands a switched connection to its tunnel, unless a new policy refuses it.
-task<after> begin_switched(client_session& c, exchange& x, policy::permit& permit) {
-  auto denial = judge_anew(c, x, permit);
-  if (!denial && !x.via) {
-    auto judged =
-      policy::vet(*x.under->rules, permit, {c.server->address}, nullptr, c.server->found_as);
+/// Makes a tunnel of a connection that has switched. @returns the denial, if a new policy refuses it.
+std::optional<policy::denial> open_switched(client_session& c, exchange& x) {
+  auto renewed = renew(c, x);
+  if (auto* no = std::get_if<policy::denial>(&renewed))
+    return std::move(*no);
+  const auto& fresh = std::get<fresh_pass>(renewed);
+  if (!x.via) {
+    auto judged = policy::vet(fresh, {c.server->address}, c.server->found_as);
     if (auto* no = std::get_if<policy::denial>(&judged))
-      denial = std::move(*no);
+      return std::move(*no);
   }
+  admit_tunnel(c, x, fresh, true);
+  return std::nullopt;
+}
+
+/// Hands a switched connection to its tunnel, unless a new policy refuses it.
+task<after> begin_switched(client_session& c, exchange& x) {
+  auto denial = open_switched(c, x);
   if (denial) {
     c.server.reset();
     c.first_down.clear();
     x.keep_alive &= x.body == http1::framing::none; // its body has been read
     co_return co_await refuse(c, x, *denial);
   }
-  admit_tunnel(c, permit, std::move(x.received));
   co_return after::tunnel;
+}
+
+/// Takes what is ready for a request: `c.server`, if there is any.
+/// @returns the denial, if a new policy refuses the request.
+std::optional<policy::denial> reuse(client_session& c, exchange& x) {
+  auto renewed = renew(c, x);
+  if (auto* no = std::get_if<policy::denial>(&renewed))
+    return std::move(*no);
+  c.server = take_ready(c, x, std::get<fresh_pass>(renewed));
+  if (c.server) {
+    ++c.shard.counters.upstream_reuses;
+    record_admission(c, x);
+  }
+  return std::nullopt;
+}
+
+/// Sends the head.
+step begin(client_session& c, const exchange& x, transfer& t) {
+  if (auto fresh = x.granted->look(c.shard.policy))
+    return t.begin(*fresh);
+  return t.outdated();
 }
 
 } // namespace
 
-task<after> forward(client_session& c, exchange& x, policy::permit permit) {
-  if (c.shard.config().log.access && !c.inside) {
-    c.admitted = describe_admission(permit);
-    c.turned_down.reset();
-  }
+task<after> forward(client_session& c, exchange& x) {
+  remember_admission(c, x);
   auto retried = false;
   auto over_http1 = false;
   for (;;) {
     auto next = after::close;
     if (!retried && !over_http1) {
-      c.server = take_ready(c, x);
-      if (!c.server && may_share(c, x)) {
+      auto denial = reuse(c, x);
+      if (!denial && !c.server && may_share(c, x)) {
         auto key = key_of(x);
         co_await wait_for_dialling(c, key);
-        if (auto denial = judge_anew(c, x, permit))
-          co_return co_await refuse(c, x, *denial);
-        c.server = take_ready(c, x);
+        denial = reuse(c, x);
       }
+      if (denial)
+        co_return co_await refuse(c, x, *denial);
     }
-    if (c.server) {
-      ++c.shard.counters.upstream_reuses;
-      record_admission(c, x, permit);
-    } else {
-      auto reached = co_await reach(c, x, permit, next);
+    if (!c.server) {
+      auto reached = co_await reach(c, x, next);
       if (!reached)
         co_return next;
       c.server = std::move(reached);
@@ -95,7 +118,8 @@ task<after> forward(client_session& c, exchange& x, policy::permit permit) {
     transfer t{c, x, *c.server};
     // A new policy judges meanwhile what is inside a tunnel, or may be as open as one.
     c.running = c.inside || x.body != http1::framing::none ? &x : nullptr;
-    auto s = co_await run_exchange(c, t);
+    auto s = begin(c, x, t);
+    s = co_await run_exchange(c, t, s);
     c.running = nullptr;
     if ((s == step::retry && !std::exchange(retried, true)) ||
         (s == step::over_http1 && !std::exchange(over_http1, true))) {
@@ -107,7 +131,7 @@ task<after> forward(client_session& c, exchange& x, policy::permit permit) {
     if (c.inside && c.shard.config().mitm.inspect)
       log_exchange(c, x, t.status(), t.size());
     if (s == step::tunnel)
-      co_return co_await begin_switched(c, x, permit);
+      co_return co_await begin_switched(c, x);
     auto upstream_ok = s == step::complete && t.upstream_reusable();
     auto client_ok = s == step::complete && t.client_reusable();
     if (auto code = t.end_code(); code && s == step::broken && c.client.stream())

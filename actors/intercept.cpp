@@ -51,7 +51,7 @@ words pass_words(client_session& c, opening& out) {
   if (got.failed())
     return words::upstream_gone;
   // From here on this is a tunnel that nobody has read from its first byte on.
-  c.admitted->intercepted = false;
+  c.admitted->where.read = false;
   if (got.ended()) {
     out.words_end = true;
     c.client.shutdown_write();
@@ -73,7 +73,7 @@ words pass_words(client_session& c, opening& out) {
 std::optional<policy::denial> judge_unread(client_session& c, bool hides = false) {
   if (auto why = policy::judge_unreadable(rules_of(c), c.inside->tunnel.to(), hides))
     return why;
-  return judge_tunnel(*c.shard.policy, *c.admitted);
+  return denial_in(c.renew_tunnel());
 }
 
 /// Reads the client's first message into `c.pending`, where it stays. Until its first byte comes,
@@ -129,32 +129,41 @@ task<> read_opening(client_session& c, opening& out) {
 
 /// Lets a tunnel go on unread.
 task<after> go_on_unread(client_session& c) {
-  auto under = std::move(c.inside->under); // of the permit
-  auto by = std::move(c.inside->tunnel);
-  c.wary = policy::is_read(rules_of(c), by.to());
+  exchange x;
+  x.target = c.inside->tunnel.to();
+  x.granted.emplace(std::move(c.inside->tunnel));
+  x.via = x.granted->under()->upstreams.choose(x.target);
+  x.recorded = true;
+  c.wary = policy::is_read(rules_of(c), x.target);
   c.inside.reset();
   c.server = std::move(c.ahead);
   if (!c.server) { // the pool had one, of a server that is spoken to in TLS
-    exchange x;
-    x.target = by.to();
-    x.under = c.shard.policy;
-    x.via = x.under->upstreams.choose(x.target);
-    x.recorded = true;
     auto next = after::close;
-    c.server = co_await reach(c, x, by, next);
+    c.server = co_await reach(c, x, next);
     if (!c.server)
       co_return after::close;
   }
-  admit_tunnel(c, by);
+  auto renewed = renew(c, x);
+  if (auto* denial = std::get_if<policy::denial>(&renewed)) {
+    (void)c.shard.refused(*denial, x.target, c);
+    c.end = ending::refused;
+    co_return after::close_in_steps;
+  }
+  admit_tunnel(c, x, std::get<fresh_pass>(renewed));
   co_return after::tunnel;
 }
 
 /// Prepares for requests inside, which are judged one by one, and for connections of their own.
-void read_from_here(client_session& c, const opening& begun) {
+/// @returns the denial, if a new policy refuses the tunnel.
+std::optional<policy::denial> read_from_here(client_session& c, const opening& begun) {
+  auto renewed = c.renew_inside();
+  if (auto* denial = std::get_if<policy::denial>(&renewed))
+    return std::move(*denial);
   if (begun.words)
     c.ahead.reset(); // what the server has begun is no answer to a request
   std::string{}.swap(c.first_down);
-  admit_interception(c);
+  admit_interception(c, std::get<fresh_pass>(renewed));
+  return std::nullopt;
 }
 
 void log_failure(client_session& c, const host& name, const caf::error& why) {
@@ -175,11 +184,11 @@ void log_exchange(const client_session& c, const exchange& x, uint16_t status, e
                      size.response > limit, c.from.str(), user_field(c.user()));
 }
 
-after intercept(client_session& c, exchange& x, policy::permit permit,
+after intercept(client_session& c, exchange& x, const fresh_pass& by,
                 std::unique_ptr<upstream> reached) {
   c.ahead = std::move(reached);
-  c.inside = std::make_unique<interception>(std::move(permit), x.under);
-  admit_interception(c);
+  c.inside = std::make_unique<interception>(pass{by.granted(), x.granted->under()});
+  admit_interception(c, by);
   return after::first_bytes;
 }
 
@@ -190,8 +199,8 @@ task<after> begin_inside(client_session& c) {
     co_return cut_off(c, sent);
   // Until it is known what this tunnel is, it stands with its connection.
   if (c.ahead && c.ahead->key.via.empty()) {
-    c.admitted->connected = c.ahead->address;
-    c.admitted->found_as = c.ahead->found_as;
+    c.admitted->where.connected = c.ahead->address;
+    c.admitted->where.found_as = c.ahead->found_as;
   }
   opening begun;
   co_await read_opening(c, begun);
@@ -217,7 +226,10 @@ task<after> begin_inside(client_session& c) {
     }
     co_return co_await go_on_unread(c);
   }
-  read_from_here(c, begun);
+  if (auto denial = read_from_here(c, begun)) {
+    record_refusal(c, *denial);
+    co_return after::close_in_steps;
+  }
   if (begun.what == kind::http) {
     c.inside->tls = false;
     co_return after::next_request;

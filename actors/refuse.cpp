@@ -19,7 +19,7 @@ constexpr std::string_view misdirected_remedy =
 
 /// What the client's request can make of an answer.
 answer_form form_of(const exchange& x) {
-  return x.received.empty() ? x.form : form_for(x.received);
+  return x.received().empty() ? x.form : form_for(x.received());
 }
 
 /// A remedy for this client: paths of our machine are for those on it. Stays until the loop's next
@@ -62,9 +62,8 @@ after refuse_inside(client_session& c, const exchange& x, const policy::denial& 
   refused->request_id = c.shard.refused(why, x.target, c);
   refused->remedy = remedy_of(c, why, x.target);
   refused->why = why;
+  refused->under = c.shard.policy; // by which everything is judged
   refused->to = x.target;
-  refused->under = x.under;
-  refused->in_force = c.shard.policy;
   c.refused = std::move(refused);
   c.end = ending::refused;
   c.first_down = tunnel_established;

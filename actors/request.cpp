@@ -4,6 +4,7 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
+#include "actors/judgement.hpp"
 #include "actors/log_text.hpp"
 #include "actors/loop/local_address.hpp"
 #include "actors/upstream_name.hpp"
@@ -32,9 +33,8 @@ bool ends_here(const http1::request& req) {
   return value && !value->empty() && value->find_first_not_of('0') == std::string_view::npos;
 }
 
-own_answer answer_here(const client_session& c, const http1::request& req, const exchange& x,
-                       policy::permit permit) {
-  own_answer answer{std::move(permit), {}};
+own_answer answer_here(const client_session& c, const http1::request& req, const exchange& x) {
+  own_answer answer;
   answer_options options{.request_id = {}, .head_only = false, .close = !may_keep(c, x)};
   // TRACE would reflect fields that are none of the script's business: the request line is enough.
   auto line = std::string{req.method} + ' ' + std::string{req.target} + " HTTP/1.1\r\n";
@@ -123,11 +123,10 @@ std::vector<std::string> names_in(const policy::mitm_hook& hook) {
 }
 
 /// Judges what a permitted request that is read asks for, and writes the head to send.
-verdict prepare(client_session& c, http1::request& req, http1::request_target& target, exchange& x,
-                policy::permit permit) {
+judgement prepare(client_session& c, http1::request& req, http1::request_target& target,
+                  exchange& x, policy::permit permit) {
   const auto& rules = *c.shard.policy->rules;
-  x.under = c.shard.policy;
-  x.via = x.under->upstreams.choose(x.target);
+  x.via = c.shard.policy->upstreams.choose(x.target);
   http1::rewrite_options options{.via = pseudonym_of(c),
                                  .received = c.client.stream() ? "2.0" : ""};
   auto& fields = c.shard.fields;
@@ -152,7 +151,7 @@ verdict prepare(client_session& c, http1::request& req, http1::request_target& t
   }
   options.keep_upgrade = x.upgrade;
   if (ends_here(req))
-    return answer_here(c, req, x, std::move(permit));
+    return std::pair{std::move(permit), answer_here(c, req, x)};
   // Behind an upstream proxy an upgrade goes through a tunnel: the protocol it switches to is the
   // origin's, and must not be the proxy's. So does what came in one.
   if (x.via && !needs_tunnel(x))
@@ -164,14 +163,16 @@ verdict prepare(client_session& c, http1::request& req, http1::request_target& t
 }
 
 /// Judges a request inside an intercepted tunnel, whose host the policy let through.
-verdict judge_inside(client_session& c, http1::request& req, exchange& x) {
-  const auto& tunnel = c.inside->tunnel;
+judgement judge_inside(client_session& c, http1::request& req, exchange& x) {
+  auto renewed = c.renew_inside();
+  if (auto* denial = std::get_if<policy::denial>(&renewed))
+    return std::move(*denial);
+  const auto& tunnel = std::get<fresh_pass>(renewed).granted();
   auto permit = policy::inside(tunnel, std::string{req.method}, x.upgrade, c.inside->tls);
   x.target = permit.to();
   http1::request_target target;
   if (auto err = find_target_inside(*c.inside, req, target))
     return err;
-  x.ruled = c.inside->under;
   return prepare(c, req, target, x, std::move(permit));
 }
 
@@ -185,21 +186,26 @@ void uphold_decider(std::variant<policy::permit, policy::denial>& judged,
 
 } // namespace
 
-verdict judge_tunnel_target(client_session& c, exchange& x, bool by_decider) {
-  x.under = c.shard.policy;
-  if (x.target.protocol == policy::protocol::socks5_tcp && !x.under->config->enable_socks5) {
-    policy::denial off;
-    off.reason = policy::reason::proxy_disabled;
-    off.source = policy::source::proxy_state;
-    off.domain_scope = false;
-    return off;
-  }
-  auto judged = policy::evaluate(*x.under->rules, x.target);
+std::optional<policy::denial> judge_front(const snapshot& in_force, const policy::target& what) {
+  if (what.protocol != policy::protocol::socks5_tcp || in_force.config->enable_socks5)
+    return std::nullopt;
+  policy::denial off;
+  off.reason = policy::reason::proxy_disabled;
+  off.source = policy::source::proxy_state;
+  off.domain_scope = false;
+  return off;
+}
+
+judgement judge_target(client_session& c, exchange& x, bool by_decider) {
+  const auto& now = *c.shard.policy;
+  if (auto off = judge_front(now, x.target))
+    return std::move(*off);
+  auto judged = policy::evaluate(*now.rules, x.target);
   if (by_decider)
-    uphold_decider(judged, *x.under->rules, x.target);
+    uphold_decider(judged, *now.rules, x.target);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
-  x.via = x.under->upstreams.choose(x.target);
+  x.via = now.upstreams.choose(x.target);
   return std::get<policy::permit>(std::move(judged));
 }
 
@@ -298,7 +304,7 @@ std::optional<policy::denial> refuse_visit(client_session& c, const http1::reque
   return std::move(*denial);
 }
 
-verdict judge_decoded(client_session& c, std::string_view head, exchange& x, bool by_decider) {
+judgement judge_decoded(client_session& c, exchange& x, bool by_decider) {
   auto& req = c.shard.request;
   if (c.refused)
     return refuse_again(*c.refused, x);
@@ -307,10 +313,8 @@ verdict judge_decoded(client_session& c, std::string_view head, exchange& x, boo
     x.keep_alive &= !first; // a connection of our own goes on leading back to us
     return err;
   }
-  if (c.inside) {
-    x.received = head;
+  if (c.inside)
     return judge_inside(c, req, x);
-  }
   auto connect = req.method == "CONNECT";
   if (connect)
     x.target.protocol = policy::protocol::https_connect;
@@ -319,7 +323,7 @@ verdict judge_decoded(client_session& c, std::string_view head, exchange& x, boo
   if (auto denial = identify(c, req, x))
     return std::move(*denial);
   if (!connect && req.find("x-unix-socket"))
-    return judge_socket_request(c, req, head, x);
+    return judge_socket_request(c, req, x);
   http1::request_target target;
   if (auto err = http1::parse_target(req, target))
     return err;
@@ -334,29 +338,64 @@ verdict judge_decoded(client_session& c, std::string_view head, exchange& x, boo
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   auto permit = std::get<policy::permit>(std::move(judged));
-  x.received = head;
   if (!connect)
     return prepare(c, req, target, x, std::move(permit));
-  x.under = c.shard.policy;
-  x.via = x.under->upstreams.choose(x.target);
+  x.via = c.shard.policy->upstreams.choose(x.target);
   keep_via_lines(req, x);
   return permit;
 }
 
 } // namespace
 
-verdict judge_request(client_session& c, std::string_view head, exchange& x, bool by_decider) {
+judgement judge_head(client_session& c, std::string_view head, exchange& x, bool by_decider) {
   auto& req = c.shard.request;
   const auto& config = c.shard.config();
   http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
   if (auto err = http1::decode_request(head, limits, req))
     return err;
   take_over(req, x);
-  auto out = judge_decoded(c, head, x, by_decider);
+  return judge_decoded(c, x, by_decider);
+}
+
+namespace {
+
+/// Makes of a judgement what a flow goes on with.
+/// @param head  Of the request; "" for none.
+verdict settle(client_session& c, judgement judged, std::string_view head, exchange& x) {
+  auto keep_head = [&] {
+    x.spare = head;
+    return std::move(x.spare);
+  };
+  if (auto* permit = std::get_if<policy::permit>(&judged)) {
+    x.granted.emplace(std::move(*permit), c.shard.policy, keep_head());
+    return let_through{};
+  }
+  if (auto* permit = std::get_if<policy::socket_permit>(&judged)) {
+    x.to_socket.emplace(std::move(*permit), c.shard.policy, keep_head());
+    return let_through{};
+  }
+  if (auto* answered = std::get_if<std::pair<policy::permit, own_answer>>(&judged)) {
+    x.granted.emplace(std::move(answered->first), c.shard.policy, keep_head());
+    return std::move(answered->second);
+  }
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    return std::move(*denial);
+  return std::get<caf::error>(std::move(judged));
+}
+
+} // namespace
+
+verdict judge_request(client_session& c, std::string_view head, exchange& x) {
+  auto out = settle(c, judge_head(c, head, x, false), head, x);
   // It is answered by us, now, and keeps no head to be asked later.
-  if (x.received.empty() && x.form == answer_form::usual)
-    x.form = form_for(req);
+  if (auto decoded = !x.target.method.empty();
+      decoded && x.received().empty() && x.form == answer_form::usual)
+    x.form = form_for(c.shard.request);
   return out;
+}
+
+verdict judge_tunnel_target(client_session& c, exchange& x) {
+  return settle(c, judge_target(c, x, false), {}, x);
 }
 
 } // namespace proxy

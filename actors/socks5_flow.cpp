@@ -143,7 +143,7 @@ task<after> open_socks_tunnel(client_session& c, exchange& x) {
   auto judged = judge_tunnel_target(c, x);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     co_return co_await refuse(c, x, *denial);
-  auto next = co_await reach_tunnel(c, x, std::get<policy::permit>(std::move(judged)));
+  auto next = co_await reach_tunnel(c, x);
   if (next == after::tunnel || next == after::first_bytes) {
     const auto& reached = next == after::tunnel ? c.server : c.ahead;
     c.first_down = success(local_address(reached->io.raw.descriptor()));
@@ -167,8 +167,7 @@ task<after> open_association(client_session& c, exchange& x, const socks5::endpo
     co_return co_await fault(c, x, made.error());
   c.udp = std::move(*made);
   std::string{}.swap(c.pending); // nothing more is said on this connection
-  c.admitted = std::make_unique<admission>();
-  c.admitted->to = x.target;
+  c.admitted = std::make_unique<admission>(x.target);
   c.turned_down.reset();
   c.tunnelling = true;
   ++c.shard.counters.tunnels_active;

@@ -39,68 +39,72 @@ struct direction {
 
 } // namespace
 
-std::unique_ptr<admission> describe_admission(const policy::permit& by) {
-  auto admitted = std::make_unique<admission>();
-  admitted->to = by.to();
-  admitted->by_decider = by.source() == policy::source::decider;
-  if (by.rule())
-    admitted->rule = *by.rule();
-  return admitted;
+void remember_admission(client_session& c, const exchange& x) {
+  if (!c.shard.config().log.access || c.inside)
+    return;
+  c.admitted =
+    std::make_unique<admission>(pass{x.granted->granted(), x.granted->under()}); // not its head
+  c.turned_down.reset();
 }
 
 namespace {
 
-void begin_tunnel(client_session& c) {
+void begin_tunnel(client_session& c, pass by, policy::standing where) {
+  c.admitted = std::make_unique<admission>(std::move(by));
+  c.admitted->where = std::move(where);
+  c.turned_down.reset();
   if (!std::exchange(c.tunnelling, true))
     ++c.shard.counters.tunnels_active;
 }
 
 } // namespace
 
-void admit_tunnel(client_session& c, const policy::permit& by, std::string head) {
-  c.admitted = describe_admission(by);
-  c.turned_down.reset();
-  c.admitted->head = std::move(head);
+void admit_tunnel(client_session& c, exchange& x, const fresh_pass&, bool switched) {
+  policy::standing where;
   if (c.server->key.via.empty()) {
-    c.admitted->connected = c.server->address;
-    c.admitted->found_as = c.server->found_as;
+    where.connected = c.server->address;
+    where.found_as = c.server->found_as;
   }
-  begin_tunnel(c);
+  // An idle tunnel holds no head that says nothing.
+  if (!switched)
+    x.spare = x.granted->take_head();
+  begin_tunnel(c, *std::exchange(x.granted, std::nullopt), std::move(where));
 }
 
-void admit_interception(client_session& c) {
+void admit_interception(client_session& c, const fresh_pass&) {
   // By name: which address the next request goes to is vetted when it is dialled.
-  c.admitted = describe_admission(c.inside->tunnel);
-  c.turned_down.reset();
-  c.admitted->intercepted = true;
-  begin_tunnel(c);
+  begin_tunnel(c, c.inside->tunnel, policy::standing{.read = true});
 }
 
-task<after> reach_tunnel(client_session& c, exchange& x, policy::permit permit) {
+task<after> reach_tunnel(client_session& c, exchange& x) {
   std::unique_ptr<upstream> reached;
   // The upstream is dialled first, so that an unreachable one is what CONNECT answers. For a tunnel
   // that is read, a kept connection is proof enough that it can be reached; SOCKS has to name an
   // address.
   upstream_key inside{true, question_for(x.target.host), x.target.port, name_of(x.via)};
   if (x.target.protocol == policy::protocol::https_connect &&
-      policy::is_read(*c.shard.policy->rules, x.target) && c.shard.pool.has(inside)) {
-    record_admission(c, x, permit);
+      policy::is_read(*x.granted->under()->rules, x.target) && c.shard.pool.has(inside)) {
+    record_admission(c, x);
   } else {
     auto next = after::close;
-    reached = co_await reach(c, x, permit, next);
+    reached = co_await reach(c, x, next);
     if (!reached)
       co_return next;
   }
+  auto renewed = renew(c, x);
+  if (auto* denial = std::get_if<policy::denial>(&renewed))
+    co_return co_await refuse(c, x, *denial);
+  const auto& fresh = std::get<fresh_pass>(renewed);
   // By the policy of now, which may have come while it was dialled.
-  if (policy::is_read(*c.shard.policy->rules, x.target))
-    co_return intercept(c, x, std::move(permit), std::move(reached));
+  if (policy::is_read(*fresh.under().rules, x.target))
+    co_return intercept(c, x, fresh, std::move(reached));
   c.server = std::move(reached);
-  admit_tunnel(c, permit);
+  admit_tunnel(c, x, fresh);
   co_return after::tunnel;
 }
 
-task<after> open_tunnel(client_session& c, exchange& x, policy::permit permit) {
-  auto next = co_await reach_tunnel(c, x, std::move(permit));
+task<after> open_tunnel(client_session& c, exchange& x) {
+  auto next = co_await reach_tunnel(c, x);
   if (next == after::tunnel || next == after::first_bytes)
     c.first_down = tunnel_established;
   co_return next;
@@ -139,12 +143,12 @@ task<std::optional<after>> hear_answer(client_session& c, direction& up, directi
       }
     }
     if (begun.size() == enough) {
-      auto why = policy::judge_unreadable(*c.shard.policy->rules, c.admitted->to, true);
+      auto why = policy::judge_unreadable(*c.shard.policy->rules, c.admitted->to(), true);
       if (!why) { // the policy of now reads no such tunnel
         down.bytes.put_first(begun);
         co_return std::nullopt;
       }
-      (void)c.shard.refused(*why, c.admitted->to, c);
+      (void)c.shard.refused(*why, c.admitted->to(), c);
       c.end = ending::refused;
       co_return after::reset;
     }
