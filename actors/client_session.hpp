@@ -120,7 +120,8 @@ public:
   [[nodiscard]] pass::renewed renew_inside();
   /// Holds something that a new policy may refuse.
   [[nodiscard]] bool is_open_to_judgement() const noexcept { return tunnelling || running; }
-  /// Judges that by the policy of this moment. @returns the denial, recorded, when it may not go on.
+  /// Judges that by the policy of this moment. @returns the denial, recorded, when it may not go
+  /// on.
   [[nodiscard]] std::optional<policy::denial> judge();
   /// Closes all that it has open.
   void close(closing how);

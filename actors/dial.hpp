@@ -25,7 +25,7 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_session& c, co
 /// Starts TLS with a host, inside the TLS that the connection has already, if any.
 /// @returns nullptr when it cannot be started.
 [[nodiscard]] tls::ssl_ptr begin_tls(client_session& c, const fresh_pass& by, upstream& u,
-                                         const host& name, uint16_t port, tls::alpn offer);
+                                     const host& name, uint16_t port, tls::alpn offer);
 
 /// What looking up a name has failed with; one that took too long names the setting.
 [[nodiscard]] caf::error look_up_error(const client_session& c, const host& name, caf::error why);

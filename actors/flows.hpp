@@ -52,7 +52,7 @@ task<closing> stream_flow(client_session& c);
 /// What a request asks for, taken out of its head: nothing here points into a buffer.
 struct exchange {
   policy::target target;
-  std::string head;     ///< Rewritten, ready to be sent upstream.
+  std::string head; ///< Rewritten, ready to be sent upstream.
   /// Via lines of that head, for a CONNECT of our own that goes before it.
   std::string via_lines;
   std::string offered; ///< Protocols to switch to, as they are offered upstream; "" for none.
@@ -64,8 +64,8 @@ struct exchange {
   std::optional<pass> granted;
   std::optional<socket_pass> to_socket;        ///< The same for a unix socket.
   const policy::upstream_proxy* via = nullptr; ///< Goes through this proxy; lives in `granted`.
-  std::string spare; ///< Memory for the head that a pass keeps.
-  bool recorded = false;   ///< Its admission is counted and audited.
+  std::string spare;                           ///< Memory for the head that a pass keeps.
+  bool recorded = false;                       ///< Its admission is counted and audited.
   bool logs_in = false;    ///< Its credentials are those of the connection (RFC 4559).
   bool to_head = false;    ///< HEAD.
   bool idempotent = false; ///< RFC 9110 §9.2.2
@@ -83,9 +83,7 @@ struct exchange {
   }
   /// The same, for its memory.
   [[nodiscard]] std::string take_received() noexcept {
-    return granted     ? granted->take_head()
-           : to_socket ? to_socket->take_head()
-                       : std::move(spare);
+    return granted ? granted->take_head() : to_socket ? to_socket->take_head() : std::move(spare);
   }
 };
 
@@ -111,8 +109,8 @@ using verdict = std::variant<let_through, policy::denial, own_answer, caf::error
 [[nodiscard]] verdict judge_tunnel_target(client_session& c, exchange& x);
 
 // A flow that has waited judges what it holds anew, as if it had just come, if the policy has
-// changed meanwhile: with its method, path, fields and all. `x` then holds what the new policy makes
-// of it, the head to send included.
+// changed meanwhile: with its method, path, fields and all. `x` then holds what the new policy
+// makes of it, the head to send included.
 
 /// @pre `x.granted`
 [[nodiscard]] pass::renewed renew(client_session& c, exchange& x);
@@ -121,8 +119,8 @@ using verdict = std::variant<let_through, policy::denial, own_answer, caf::error
 
 /// Whether the policy of this moment would let a request pass that is under way, by its head.
 /// @returns the denial when not.
-[[nodiscard]] std::optional<policy::denial>
-judge_under_way(client_session& c, std::string_view head, bool by_decider);
+[[nodiscard]] std::optional<policy::denial> judge_under_way(client_session& c,
+                                                            std::string_view head, bool by_decider);
 
 /// Forwards a request that was let through, and its response (RFC 9110 §7.6).
 task<after> forward(client_session& c, exchange& x);

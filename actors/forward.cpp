@@ -39,7 +39,8 @@ void keep_upstream(client_session& c, std::unique_ptr<upstream> served) {
   c.logins->keep(std::move(served), std::string{c.user()});
 }
 
-/// Makes a tunnel of a connection that has switched. @returns the denial, if a new policy refuses it.
+/// Makes a tunnel of a connection that has switched. @returns the denial, if a new policy refuses
+/// it.
 std::optional<policy::denial> open_switched(client_session& c, exchange& x) {
   auto renewed = renew(c, x);
   if (auto* no = std::get_if<policy::denial>(&renewed))

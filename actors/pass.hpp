@@ -11,9 +11,9 @@
 /// What flows hold of the policy's word (`policy::pass`): with the whole snapshot, so that what
 /// follows from it (the upstream proxy, the roots of trust, the certificates) lives as long.
 ///
-/// A flow that has waited holds a `pass`. What opens a connection, takes one that is kept or shared,
-/// sends a head, opens or keeps a tunnel takes a `fresh_pass`, which is got by `renew` (judges again
-/// what is stale) or `look` (nothing, when it is stale: what was begun is given up).
+/// A flow that has waited holds a `pass`. What opens a connection, takes one that is kept or
+/// shared, sends a head, opens or keeps a tunnel takes a `fresh_pass`, which is got by `renew`
+/// (judges again what is stale) or `look` (nothing, when it is stale: what was begun is given up).
 
 namespace proxy {
 
@@ -51,6 +51,7 @@ struct no_coroutine_takes_a_fresh_pass {};
 } // namespace proxy
 
 template <class T, class... Args>
-  requires(proxy::detail::is_momentary<std::remove_cvref_t<Args>>::value || ...)
-struct std::coroutine_traits<proxy::task<T>, Args...>
-  : proxy::detail::no_coroutine_takes_a_fresh_pass {};
+requires(proxy::detail::is_momentary<std::remove_cvref_t<Args>>::value ||
+         ...) struct std::coroutine_traits<proxy::task<T>, Args...>
+  : proxy::detail::no_coroutine_takes_a_fresh_pass {
+};

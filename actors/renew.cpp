@@ -24,7 +24,8 @@ policy::denial not_judged() {
 /// @param held  The pass in `x` that it was granted by.
 template <class Grant>
 std::variant<Grant, policy::denial>
-judge_anew(client_session& c, exchange& x, std::optional<policy::pass<snapshot, Grant>> exchange::*held) {
+judge_anew(client_session& c, exchange& x,
+           std::optional<policy::pass<snapshot, Grant>> exchange::*held) {
   if (auto denial = judge_user(*c.shard.policy, c))
     return std::move(*denial);
   auto by_decider = x.granted && x.granted->by_decider();
@@ -47,15 +48,13 @@ judge_anew(client_session& c, exchange& x, std::optional<policy::pass<snapshot, 
 } // namespace
 
 pass::renewed renew(client_session& c, exchange& x) {
-  return x.granted->renew_by(c.shard.policy, [&](const snapshot_ptr&) {
-    return judge_anew(c, x, &exchange::granted);
-  });
+  return x.granted->renew_by(
+    c.shard.policy, [&](const snapshot_ptr&) { return judge_anew(c, x, &exchange::granted); });
 }
 
 socket_pass::renewed renew_to_socket(client_session& c, exchange& x) {
-  return x.to_socket->renew_by(c.shard.policy, [&](const snapshot_ptr&) {
-    return judge_anew(c, x, &exchange::to_socket);
-  });
+  return x.to_socket->renew_by(
+    c.shard.policy, [&](const snapshot_ptr&) { return judge_anew(c, x, &exchange::to_socket); });
 }
 
 std::optional<policy::denial> judge_under_way(client_session& c, std::string_view head,
@@ -77,8 +76,8 @@ std::optional<policy::denial> judge_under_way(client_session& c, std::string_vie
 namespace {
 
 /// By the target, and where it leads.
-std::variant<policy::permit, policy::denial>
-judge_standing(const snapshot& now, const pass& tunnel, const policy::standing& where) {
+std::variant<policy::permit, policy::denial> judge_standing(const snapshot& now, const pass& tunnel,
+                                                            const policy::standing& where) {
   if (auto off = judge_front(now, tunnel.to()))
     return std::move(*off);
   return policy::judge_again(*now.rules, tunnel.granted(), where);

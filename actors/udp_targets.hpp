@@ -9,8 +9,8 @@
 
 #include "actors/loop/timer_wheel.hpp"
 #include "actors/messages.hpp"
-#include "actors/sockaddr.hpp"
 #include "actors/pass.hpp"
+#include "actors/sockaddr.hpp"
 
 namespace proxy {
 
@@ -26,9 +26,9 @@ struct udp_target {
   std::string header; ///< What stands before each datagram from there (RFC 1928 §7).
   state is = state::closed;
   policy::target to;
-  std::optional<pass> granted;        ///< Once its name was let through.
+  std::optional<pass> granted;         ///< Once its name was let through.
   std::optional<policy::vetted> leads; ///< Proof that `at` may be sent to, as all of these.
-  size_t chosen = 0;                ///< Which of its addresses `at` is.
+  size_t chosen = 0;                   ///< Which of its addresses `at` is.
   ip_sockaddr at;
   std::optional<ip_address> stands_for; ///< Where `at` leads to, if its address spells another one.
   steady_time closed_until{};

@@ -173,8 +173,7 @@ private:
 
 /// A stream of a link to an upstream, whose news go to `wakes`; nullptr when it has no room, or was
 /// vetted under another policy.
-[[nodiscard]] std::unique_ptr<upstream> open_stream(const fresh_pass& by,
-                                                    const std::shared_ptr<http2_link>& link,
-                                                    ready_handler& wakes);
+[[nodiscard]] std::unique_ptr<upstream>
+open_stream(const fresh_pass& by, const std::shared_ptr<http2_link>& link, ready_handler& wakes);
 
 } // namespace proxy

@@ -16,7 +16,7 @@ namespace proxy::policy {
 /// Where something that stands leads, beyond its name: what a new policy judges besides.
 struct standing {
   std::optional<ip_address> connected{}; ///< Unknown behind an upstream proxy, or not yet.
-  host found_as{}; ///< The name of that, where a search domain was added; else empty.
+  host found_as{};   ///< The name of that, where a search domain was added; else empty.
   bool read = false; ///< What goes through it is read, request by request.
 };
 
@@ -82,7 +82,7 @@ public:
 
   [[nodiscard]] const Grant& granted() const noexcept { return grant_; }
   [[nodiscard]] const target& to() const noexcept { return grant_.to(); }
-  [[nodiscard]] const rule* rule() const noexcept { return grant_.rule(); }
+  [[nodiscard]] const policy::rule* rule() const noexcept { return grant_.rule(); }
   [[nodiscard]] bool by_decider() const noexcept { return grant_.source() == source::decider; }
   [[nodiscard]] const snapshot_ptr& under() const noexcept { return under_; }
   [[nodiscard]] const std::string& head() const noexcept { return head_; }
@@ -102,9 +102,8 @@ public:
   /// has no head.
   /// @returns a fresh pass, or why it may not go on; it then stays stale.
   [[nodiscard]] renewed renew(const snapshot_ptr& in_force, const standing& where = {}) {
-    return renew_by(in_force, [&](const snapshot_ptr& now) {
-      return judge_again(*now->rules, grant_, where);
-    });
+    return renew_by(
+      in_force, [&](const snapshot_ptr& now) { return judge_again(*now->rules, grant_, where); });
   }
   renewed renew(snapshot_ptr&&, const standing& = {}) = delete;
 
@@ -155,9 +154,8 @@ private:
 [[nodiscard]] std::variant<vetted, denial> vet(const rules& in_force, const permit& by,
                                                std::vector<ip_address> addresses, host found_as);
 template <class Snapshot>
-[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by,
-                                               std::vector<ip_address> addresses,
-                                               host found_as = {}) {
+[[nodiscard]] std::variant<vetted, denial>
+vet(const fresh_pass<Snapshot>& by, std::vector<ip_address> addresses, host found_as = {}) {
   return vet(*by.under().rules, by.granted(), std::move(addresses), std::move(found_as));
 }
 

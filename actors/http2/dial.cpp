@@ -92,7 +92,8 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c
   if (auto fresh = x.granted->look(c.shard.policy))
     opened = open_stream(*fresh, link, c.wakes);
   else
-    co_return caf::make_error(errc::policy_changed, std::string{"the policy changed while dialling"});
+    co_return caf::make_error(errc::policy_changed,
+                              std::string{"the policy changed while dialling"});
   if (!opened)
     co_return why_over(*link, "the upstream takes no stream on a new connection");
   read_for_client(c, *opened);
