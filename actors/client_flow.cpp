@@ -22,8 +22,8 @@ task<after> serve(client_session& c, exchange& x, verdict& v) {
     co_return co_await refuse(c, x, *denial);
   if (auto* answer = std::get_if<own_answer>(&v)) {
     record_admission(c, x, answer->by);
-    if (c.shard.config().log.access && !c.inside) {
-      c.admitted = describe_admission(answer->by);
+    if (c.shard.config().log.access && !c.inside()) {
+      c.last_admitted = describe_admission(answer->by);
       c.turned_down.reset();
     }
     auto keep = may_keep(c, x);
@@ -60,7 +60,7 @@ task<after> serve_requests(client_session& c) {
     received_head head;
     awaited_head what;
     what.first = c.requests == 0;
-    if (what.first && !c.inside)
+    if (what.first && !c.inside())
       what.front = c.serves;
     co_await read_head(c, what, head);
     if (head.status == head_status::socks)

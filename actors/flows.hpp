@@ -108,8 +108,8 @@ task<after> forward(client_session& c, exchange& x, policy::permit permit);
 /// The same for a unix socket: an upstream of its own, which nobody else gets.
 task<after> forward_to_socket(client_session& c, exchange& x, policy::socket_permit permit);
 
-/// Dials for a permitted tunnel: `c.server` then is its upstream (`after::tunnel`), or, where it is
-/// to be read, `c.ahead` (`after::first_bytes`). Anything else: refused and answered.
+/// Dials for a permitted tunnel, which then is `state::tunnel` (`after::tunnel`) or, where it is to
+/// be read, `state::intercepted` (`after::first_bytes`). Anything else: refused and answered.
 task<after> reach_tunnel(client_session& c, exchange& x, policy::permit permit);
 
 /// Opens a tunnel for a permitted CONNECT (RFC 9110 §9.3.6).
@@ -192,12 +192,13 @@ task<after> fault(client_session& c, exchange& x, const caf::error& why);
 /// What admitted a request, for the log line at its connection's end.
 [[nodiscard]] std::unique_ptr<admission> describe_admission(const policy::permit& by);
 
-/// Remembers what admitted the tunnel that now stands to `c.server`.
+/// Opens a tunnel to `server`.
 /// @param head  Of the request that became the tunnel by switching protocols; "" for others.
-void admit_tunnel(client_session& c, const policy::permit& by, std::string head = {});
+state::tunnel& admit_tunnel(client_session& c, const policy::permit& by,
+                            std::unique_ptr<upstream> server, std::string head = {});
 
-/// Remembers what admitted the tunnel that is about to be intercepted: its requests are read.
-void admit_interception(client_session& c);
+/// What admits a tunnel whose requests are read.
+[[nodiscard]] std::unique_ptr<admission> describe_interception(const interception& of);
 
 /// What CONNECT is answered.
 inline constexpr std::string_view tunnel_established =

@@ -165,13 +165,13 @@ verdict prepare(client_session& c, http1::request& req, http1::request_target& t
 
 /// Judges a request inside an intercepted tunnel, whose host the policy let through.
 verdict judge_inside(client_session& c, http1::request& req, exchange& x) {
-  const auto& tunnel = c.inside->tunnel;
-  auto permit = policy::inside(tunnel, std::string{req.method}, x.upgrade, c.inside->tls);
+  const auto& tunnel = c.inside()->tunnel;
+  auto permit = policy::inside(tunnel, std::string{req.method}, x.upgrade, c.inside()->tls);
   x.target = permit.to();
   http1::request_target target;
-  if (auto err = find_target_inside(*c.inside, req, target))
+  if (auto err = find_target_inside(*c.inside(), req, target))
     return err;
-  x.ruled = c.inside->under;
+  x.ruled = c.inside()->under;
   return prepare(c, req, target, x, std::move(permit));
 }
 
@@ -300,14 +300,14 @@ std::optional<policy::denial> refuse_visit(client_session& c, const http1::reque
 
 verdict judge_decoded(client_session& c, std::string_view head, exchange& x, bool by_decider) {
   auto& req = c.shard.request;
-  if (c.refused)
-    return refuse_again(*c.refused, x);
-  auto first = !c.inside && c.requests <= 1;
+  if (auto* refused = c.refused())
+    return refuse_again(*refused, x);
+  auto first = !c.inside() && c.requests <= 1;
   if (auto err = check_loop(c, &req, first)) {
     x.keep_alive &= !first; // a connection of our own goes on leading back to us
     return err;
   }
-  if (c.inside) {
+  if (c.inside()) {
     x.received = head;
     return judge_inside(c, req, x);
   }

@@ -43,7 +43,7 @@ task<caf::expected<dns_answer>> look_up(client_session& c, const host& name) {
 /// @returns nothing when it is of no use any more.
 task<caf::expected<std::unique_ptr<upstream>>> use_dialled(client_session& c, const exchange& x,
                                                            tls::alpn offer) {
-  auto made = std::move(c.ahead);
+  auto made = c.take_dialled();
   if (!made || made->generation != c.shard.policy->generation || made->io.raw.dead() ||
       (made->io.is_plain() && made->io.has_unread())) // it has ended, or speaks unasked
     co_return std::unique_ptr<upstream>{};
@@ -65,7 +65,7 @@ task<reached> reach_offering(client_session& c, exchange& x, policy::permit& per
                              tls::alpn offer) {
   reached out;
   caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
-  if (c.ahead)
+  if (c.has_dialled())
     dialled = co_await use_dialled(c, x, offer);
   if (dialled && !*dialled) {
     auto name = permit.to().host; // a copy: the permit may be replaced meanwhile
@@ -138,7 +138,7 @@ std::optional<policy::denial> judge_anew(client_session& c, exchange& x, policy:
     return std::nullopt;
   if (auto denial = judge_user(*c.shard.policy, c))
     return denial;
-  if (c.inside)
+  if (c.inside())
     if (auto denial = c.judge_inside(c.shard.policy))
       return denial;
   auto by_decider = permit.source() == policy::source::decider;

@@ -157,17 +157,13 @@ task<after> forward_to_socket(client_session& c, exchange& x, policy::socket_per
     co_return after::close;
   }
   if (c.shard.config().log.access) {
-    c.admitted = std::make_unique<admission>();
-    c.admitted->to = x.target;
+    c.last_admitted = std::make_unique<admission>();
+    c.last_admitted->to = x.target;
   }
-  c.server = std::move(got.made);
-  transfer t{c, x, *c.server};
-  // A new policy judges meanwhile what may be as open as a tunnel.
-  c.running = x.body != http1::framing::none ? &x : nullptr;
+  transfer t{c, x, c.begin_exchange(x, std::move(got.made))};
   auto s = co_await run_exchange(c, t);
-  c.running = nullptr;
   t.count();
-  c.server.reset();
+  c.end_exchange().reset();
   if (s == step::fault) {
     x.keep_alive &= x.body == http1::framing::none; // its body has been read
     auto why = t.take_error();

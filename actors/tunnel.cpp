@@ -48,32 +48,30 @@ std::unique_ptr<admission> describe_admission(const policy::permit& by) {
   return admitted;
 }
 
-namespace {
-
-void begin_tunnel(client_session& c) {
-  if (!std::exchange(c.tunnelling, true))
-    ++c.shard.counters.tunnels_active;
-}
-
-} // namespace
-
-void admit_tunnel(client_session& c, const policy::permit& by, std::string head) {
-  c.admitted = describe_admission(by);
-  c.turned_down.reset();
-  c.admitted->head = std::move(head);
-  if (c.server->key.via.empty()) {
-    c.admitted->connected = c.server->address;
-    c.admitted->found_as = c.server->found_as;
+state::tunnel& admit_tunnel(client_session& c, const policy::permit& by,
+                            std::unique_ptr<upstream> server, std::string head) {
+  state::tunnel next;
+  next.by = describe_admission(by);
+  next.by->head = std::move(head);
+  if (server->key.via.empty()) {
+    next.by->connected = server->address;
+    next.by->found_as = server->found_as;
   }
-  begin_tunnel(c);
+  next.server = std::move(server);
+  // What a request inside has become stands with the tunnel that it came in.
+  auto* around = c.in_state<state::intercepted>();
+  if (around && !next.by->head.empty())
+    next.inside = std::move(around->what);
+  c.last_admitted.reset();
+  c.turned_down.reset();
+  return c.enter(std::move(next));
 }
 
-void admit_interception(client_session& c) {
+std::unique_ptr<admission> describe_interception(const interception& of) {
   // By name: which address the next request goes to is vetted when it is dialled.
-  c.admitted = describe_admission(c.inside->tunnel);
-  c.turned_down.reset();
-  c.admitted->intercepted = true;
-  begin_tunnel(c);
+  auto admitted = describe_admission(of.tunnel);
+  admitted->intercepted = true;
+  return admitted;
 }
 
 task<after> reach_tunnel(client_session& c, exchange& x, policy::permit permit) {
@@ -94,8 +92,7 @@ task<after> reach_tunnel(client_session& c, exchange& x, policy::permit permit) 
   // By the policy of now, which may have come while it was dialled.
   if (policy::is_read(*c.shard.policy->rules, x.target))
     co_return intercept(c, x, std::move(permit), std::move(reached));
-  c.server = std::move(reached);
-  admit_tunnel(c, permit);
+  admit_tunnel(c, permit, std::move(reached));
   co_return after::tunnel;
 }
 
@@ -119,16 +116,18 @@ bool may_be_response(std::string_view bytes) noexcept {
 /// client said first, an answer in HTTP tells that it was a request, which only this server takes
 /// for one.
 /// @returns how the tunnel is to end, if it is.
-task<std::optional<after>> hear_answer(client_session& c, direction& up, direction& down) {
+task<std::optional<after>> hear_answer(client_session& c, state::tunnel& through, direction& up,
+                                       direction& down) {
   constexpr size_t enough = 5; // "HTTP/"
+  auto& server = *through.server;
   std::string begun;
   for (;;) {
-    auto sent = up.run(c.shard.loop, c.client, c.server->io, false);
+    auto sent = up.run(c.shard.loop, c.client, server.io, false);
     if (sent == direction::outcome::failed)
       co_return std::nullopt; // met again by who goes on
-    while (begun.size() < enough && c.server->io.may_read()) {
+    while (begun.size() < enough && server.io.may_read()) {
       std::array<char, enough> buffer;
-      auto got = c.server->io.read(std::span{buffer}.first(enough - begun.size()));
+      auto got = server.io.read(std::span{buffer}.first(enough - begun.size()));
       if (got.blocked())
         break;
       if (got.ok())
@@ -139,12 +138,12 @@ task<std::optional<after>> hear_answer(client_session& c, direction& up, directi
       }
     }
     if (begun.size() == enough) {
-      auto why = policy::judge_unreadable(*c.shard.policy->rules, c.admitted->to, true);
+      auto why = policy::judge_unreadable(*c.shard.policy->rules, through.by->to, true);
       if (!why) { // the policy of now reads no such tunnel
         down.bytes.put_first(begun);
         co_return std::nullopt;
       }
-      (void)c.shard.refused(*why, c.admitted->to, c);
+      (void)c.shard.refused(*why, through.by->to, c);
       c.end = ending::refused;
       co_return after::reset;
     }
@@ -163,13 +162,15 @@ task<std::optional<after>> hear_answer(client_session& c, direction& up, directi
 } // namespace
 
 task<after> relay(client_session& c) {
+  auto& through = *c.in_state<state::tunnel>();
+  auto& server = *through.server;
   direction up, down;
   up.bytes.put_first(c.pending);
   down.bytes.put_first(c.first_down);
   std::string{}.swap(c.pending);
   std::string{}.swap(c.first_down);
-  if (c.wary) {
-    if (auto over = co_await hear_answer(c, up, down))
+  if (through.must_not_answer_http) {
+    if (auto over = co_await hear_answer(c, through, up, down))
       co_return *over;
   }
   auto count = [&, up_before = uint64_t{0}, down_before = uint64_t{0}]() mutable {
@@ -177,8 +178,8 @@ task<after> relay(client_session& c) {
     c.bytes_down += down.bytes.moved() - std::exchange(down_before, down.bytes.moved());
   };
   for (;;) {
-    auto sent = up.run(c.shard.loop, c.client, c.server->io, down.over);
-    auto received = down.run(c.shard.loop, c.server->io, c.client, up.over);
+    auto sent = up.run(c.shard.loop, c.client, server.io, down.over);
+    auto received = down.run(c.shard.loop, server.io, c.client, up.over);
     count();
     if (sent == direction::outcome::failed || received == direction::outcome::failed) {
       // A side that broke off must not look like one that ended: the other gets a reset, not an
