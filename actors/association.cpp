@@ -289,11 +289,14 @@ void association::begin(udp_target& t) {
 }
 
 bool association::judge(udp_target& t) {
-  auto judged = policy::evaluate(*c_.shard.policy->rules, t.to);
-  if (auto* denial = std::get_if<policy::denial>(&judged)) {
+  auto judged = policy::decide(*c_.shard.policy->rules, {.to = t.to});
+  auto* denial = std::get_if<policy::denial>(&judged);
+  if (auto* question = std::get_if<policy::question>(&judged))
+    refuse(t, question->unanswered()); // datagrams wait for nobody's word
+  else if (denial)
     refuse(t, *denial);
+  if (!std::holds_alternative<policy::permit>(judged))
     return false;
-  }
   t.granted.emplace(std::get<policy::permit>(std::move(judged)), c_.shard.policy);
   return true;
 }

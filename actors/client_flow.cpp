@@ -57,7 +57,7 @@ task<after> serve_requests(client_session& c) {
     received_head head;
     awaited_head what;
     what.first = c.requests == 0;
-    if (what.first && !c.inside)
+    if (what.first && !c.inside())
       what.front = c.serves;
     co_await read_head(c, what, head);
     if (head.status == head_status::socks)

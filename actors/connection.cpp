@@ -1,60 +1,12 @@
 #include "actors/connection.hpp"
 
-#include <sys/socket.h>
-
-#include "actors/association.hpp"
 #include "actors/cores.hpp"
 #include "actors/flows.hpp"
+#include "actors/http2/link.hpp"
 #include "actors/log_text.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {
-
-std::string client_address::str() const {
-  if (unix_socket)
-    return "unix";
-  auto text = ip.str();
-  if (!ip.is_v4())
-    text = '[' + text + ']';
-  text += ':';
-  return text += std::to_string(port);
-}
-
-std::string_view to_string(ending e) noexcept {
-  switch (e) {
-    case ending::done: return "done";
-    case ending::client_gone: return "client_gone";
-    case ending::upstream_gone: return "upstream_gone";
-    case ending::idle: return "idle";
-    case ending::refused: return "refused";
-    case ending::fault: return "fault";
-    case ending::policy_changed: return "policy_changed";
-    case ending::aborted: return "aborted";
-  }
-  return "?";
-}
-
-client_session::client_session(pinned_session& owner, shard_core& on, endpoint what,
-                               client_address whence)
-  : client_end(on, whence), self(owner),
-    id(on.process->next_connection_id.fetch_add(1, std::memory_order_relaxed)), serves(what),
-    began(on.loop.now()) {}
-
-client_session::client_session(pinned_session& owner, const client_session& of,
-                               std::unique_ptr<upstream> dialled)
-  : client_session(owner, of.shard, of.serves, of.from) {
-  if (of.inside)
-    inside = std::make_unique<interception>(*of.inside);
-  refused = of.refused;
-  known_as = of.known_as;
-  logins = of.logins;
-  draining = of.draining;
-  ahead = std::move(dialled);
-  if (ahead)
-    ahead->io.belong_to(&wakes);
-}
-
-client_session::~client_session() = default;
 
 connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint serves,
                        client_address from)
@@ -98,7 +50,7 @@ void connection::begin(int descriptor, bool held_back) {
 connection::behavior_type connection::make_behavior() {
   return {
     [this](atom::judge, const snapshot_ptr&) {
-      auto was_tunnel = session_.tunnelling;
+      auto was_tunnel = session_.is_tunnel();
       if (!self_ || !session_.judge())
         return false;
       end_from_outside(ending::policy_changed);
@@ -130,9 +82,9 @@ void connection::end_from_outside(ending how) {
 
 void connection::finish(ending how, closing by) {
   session_.end = how;
-  if (session_.link) {
-    session_.link->detach();
-    session_.requests += session_.link->moved.requests;
+  if (auto* h2 = session_.in_state<state::h2_link>()) {
+    h2->link->detach();
+    session_.requests += h2->link->moved.requests;
   }
   log_end();
   auto& shard = session_.shard;
@@ -144,76 +96,25 @@ void connection::finish(ending how, closing by) {
   shard.loop.release_later(std::move(self_));
 }
 
-void client_session::close(closing how) {
-  running = nullptr;
-  held.set(0);
-  // A reset tells either side that what it has is not the whole.
-  if (how == closing::reset) {
-    client.abort();
-    if (server)
-      server->io.abort();
-    if (ahead)
-      ahead->io.abort();
-  } else {
-    client.close();
-  }
-  server.reset();
-  ahead.reset();
-  logins.reset();
-  udp.reset();
-}
-
 void connection::log_end() const {
   const auto& s = session_;
   if (!s.shard.config().log.access)
     return;
-  const auto* to = s.turned_down ? s.turned_down.get() : s.admitted ? &s.admitted->to() : nullptr;
-  std::string rule{s.admitted && !s.turned_down ? s.admitted->rule_text() : ""};
+  const auto* by = s.turned_down ? nullptr : s.admitted();
+  const auto* to = s.turned_down ? s.turned_down.get() : by ? &by->to() : nullptr;
+  std::string rule{by ? by->rule_text() : ""};
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
     std::chrono::steady_clock::now() - s.began);
-  const auto* streams = s.link.get();
+  auto* h2 = s.in_state<state::h2_link>();
+  const auto moved = h2 ? h2->link->moved : http2_link::totals{};
   s.shard.log().info(
     "msg=connection id={} client={}{} protocol={} target={}:{} rule={} "
     "requests={} bytes_up={} bytes_down={} "
     "dns_ms={} connect_ms={} ms={} end={}",
     s.id, s.from.str(), user_field(s.user()), to ? policy::to_string(to->protocol) : "-",
     to && !to->host.text().empty() ? to->host.in_url() : "-", to ? to->port : 0, quoted_text(rule),
-    s.requests, s.bytes_up + (streams ? streams->moved.bytes_up : 0),
-    s.bytes_down + (streams ? streams->moved.bytes_down : 0), s.dns_ms, s.connect_ms, age.count(),
-    to_string(s.end));
-}
-
-connection_info client_session::describe() const {
-  connection_info info;
-  info.id = id;
-  info.client = from.str();
-  info.user = user();
-  info.state = udp               ? "association"
-               : client.stream() ? (tunnelling ? "tunnel" : "stream")
-               : inside          ? "intercepted"
-               : tunnelling      ? "tunnel"
-               : server          ? "request"
-                                 : "idle";
-  if (server) {
-    info.protocol = server->key.tls ? policy::protocol::https : policy::protocol::http;
-    info.host = server->key.host;
-    info.port = server->key.port;
-  }
-  if (admitted) {
-    info.protocol = admitted->to().protocol;
-    info.host = admitted->to().host.text();
-    info.port = admitted->to().port;
-    info.rule = admitted->rule_text();
-    if (const auto* rule = admitted->by() ? admitted->by()->rule() : nullptr) {
-      info.rule_file = rule->file;
-      info.rule_line = rule->line;
-    }
-  }
-  info.bytes_up = bytes_up;
-  info.bytes_down = bytes_down;
-  info.age_ms = static_cast<uint64_t>(
-    std::chrono::duration_cast<std::chrono::milliseconds>(shard.loop.now() - began).count());
-  return info;
+    s.requests, s.bytes_up + moved.bytes_up, s.bytes_down + moved.bytes_down, s.dns_ms,
+    s.connect_ms, age.count(), to_string(s.end));
 }
 
 } // namespace proxy

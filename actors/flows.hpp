@@ -128,8 +128,9 @@ task<after> forward(client_session& c, exchange& x);
 /// The same for a unix socket: an upstream of its own, which nobody else gets.
 task<after> forward_to_socket(client_session& c, exchange& x);
 
-/// Dials for a tunnel that was let through: `c.server` then is its upstream (`after::tunnel`), or,
-/// where it is to be read, `c.ahead` (`after::first_bytes`). Anything else: refused and answered.
+/// Dials for a tunnel that was let through, which then is `state::tunnel` (`after::tunnel`) or,
+/// where it is to be read, `state::intercepted` (`after::first_bytes`). Anything else: refused and
+/// answered.
 task<after> reach_tunnel(client_session& c, exchange& x);
 
 /// Opens a tunnel for a CONNECT that was let through (RFC 9110 §9.3.6).
@@ -196,14 +197,16 @@ task<after> fault(client_session& c, exchange& x, const caf::error& why);
 /// With `log.access`: remembers what admitted a request, for the line at its connection's end.
 void remember_admission(client_session& c, const exchange& x);
 
-/// Opens a tunnel to `c.server`, which takes the pass of `x`.
-/// @param by  Of `x.granted`.
+/// Opens a tunnel, which takes the pass of `x`. @returns it.
+/// @param by        Of `x.granted`.
 /// @param switched  It was a request that switched protocols: what judges it is its head.
-void admit_tunnel(client_session& c, exchange& x, const fresh_pass& by, bool switched = false);
+state::tunnel& admit_tunnel(client_session& c, exchange& x, const fresh_pass& by,
+                            std::unique_ptr<upstream> server, bool switched = false);
 
-/// Opens the tunnel that is about to be intercepted: its requests are read.
-/// @param by  Of `c.inside`.
-void admit_interception(client_session& c, const fresh_pass& by);
+/// What admits a tunnel whose requests are read.
+/// @param by  Of `of.tunnel`, or what that was made of.
+[[nodiscard]] std::unique_ptr<admission> admit_interception(const interception& of,
+                                                            const fresh_pass& by);
 
 /// What CONNECT is answered.
 inline constexpr std::string_view tunnel_established =

@@ -39,27 +39,25 @@ void keep_upstream(client_session& c, std::unique_ptr<upstream> served) {
   c.logins->keep(std::move(served), std::string{c.user()});
 }
 
-/// Makes a tunnel of a connection that has switched. @returns the denial, if a new policy refuses
-/// it.
-std::optional<policy::denial> open_switched(client_session& c, exchange& x) {
+/// Makes a tunnel of a connection that has switched.
+/// @returns the denial, if a new policy refuses it; the connection then stays where it is.
+std::optional<policy::denial> open_switched(client_session& c, exchange& x,
+                                            std::unique_ptr<upstream>& server) {
   auto renewed = renew(c, x);
   if (auto* no = std::get_if<policy::denial>(&renewed))
     return std::move(*no);
   const auto& fresh = std::get<fresh_pass>(renewed);
-  if (!x.via) {
-    auto judged = policy::vet(fresh, {c.server->address}, c.server->found_as);
-    if (auto* no = std::get_if<policy::denial>(&judged))
-      return std::move(*no);
-  }
-  admit_tunnel(c, x, fresh, true);
+  if (!x.via)
+    if (auto no = denial_in(policy::vet(fresh, {server->address}, server->found_as)))
+      return no;
+  admit_tunnel(c, x, fresh, std::move(server), true);
   return std::nullopt;
 }
 
 /// Hands a switched connection to its tunnel, unless a new policy refuses it.
-task<after> begin_switched(client_session& c, exchange& x) {
-  auto denial = open_switched(c, x);
-  if (denial) {
-    c.server.reset();
+task<after> begin_switched(client_session& c, exchange& x, std::unique_ptr<upstream> server) {
+  if (auto denial = open_switched(c, x, server)) {
+    server.reset();
     c.first_down.clear();
     x.keep_alive &= x.body == http1::framing::none; // its body has been read
     co_return co_await refuse(c, x, *denial);
@@ -67,14 +65,15 @@ task<after> begin_switched(client_session& c, exchange& x) {
   co_return after::tunnel;
 }
 
-/// Takes what is ready for a request: `c.server`, if there is any.
+/// Takes what is ready for a request, if there is any: `server`.
 /// @returns the denial, if a new policy refuses the request.
-std::optional<policy::denial> reuse(client_session& c, exchange& x) {
+std::optional<policy::denial> reuse(client_session& c, exchange& x,
+                                    std::unique_ptr<upstream>& server) {
   auto renewed = renew(c, x);
   if (auto* no = std::get_if<policy::denial>(&renewed))
     return std::move(*no);
-  c.server = take_ready(c, x, std::get<fresh_pass>(renewed));
-  if (c.server) {
+  server = take_ready(c, x, std::get<fresh_pass>(renewed));
+  if (server) {
     ++c.shard.counters.upstream_reuses;
     record_admission(c, x);
   }
@@ -96,50 +95,47 @@ task<after> forward(client_session& c, exchange& x) {
   auto over_http1 = false;
   for (;;) {
     auto next = after::close;
+    std::unique_ptr<upstream> server;
     if (!retried && !over_http1) {
-      auto denial = reuse(c, x);
-      if (!denial && !c.server && may_share(c, x)) {
+      auto denial = reuse(c, x, server);
+      if (!denial && !server && may_share(c, x)) {
         auto key = key_of(x);
         co_await wait_for_dialling(c, key);
-        denial = reuse(c, x);
+        denial = reuse(c, x, server);
       }
       if (denial)
         co_return co_await refuse(c, x, *denial);
     }
-    if (!c.server) {
-      auto reached = co_await reach(c, x, next);
-      if (!reached)
-        co_return next;
-      c.server = std::move(reached);
-    }
+    if (!server)
+      server = co_await reach(c, x, next);
+    if (!server)
+      co_return next;
     if (c.client.dead()) { // nobody asks any more, or a new policy has closed the tunnel
       c.end = ending::client_gone;
       co_return after::close;
     }
-    transfer t{c, x, *c.server};
-    // A new policy judges meanwhile what is inside a tunnel, or may be as open as one.
-    c.running = c.inside || x.body != http1::framing::none ? &x : nullptr;
+    transfer t{c, x, c.begin_exchange(x, std::move(server))};
     auto s = begin(c, x, t);
     s = co_await run_exchange(c, t, s);
-    c.running = nullptr;
+    server = c.end_exchange();
     if ((s == step::retry && !std::exchange(retried, true)) ||
         (s == step::over_http1 && !std::exchange(over_http1, true))) {
       t.put_back();
-      c.server.reset();
+      server.reset();
       continue;
     }
     t.count();
-    if (c.inside && c.shard.config().mitm.inspect)
+    if (c.inside() && c.shard.config().mitm.inspect)
       log_exchange(c, x, t.status(), t.size());
     if (s == step::tunnel)
-      co_return co_await begin_switched(c, x);
+      co_return co_await begin_switched(c, x, std::move(server));
     auto upstream_ok = s == step::complete && t.upstream_reusable();
     auto client_ok = s == step::complete && t.client_reusable();
     if (auto code = t.end_code(); code && s == step::broken && c.client.stream())
       c.client.stream()->pass_on(*code);
     if (upstream_ok)
-      keep_upstream(c, std::move(c.server));
-    c.server.reset();
+      keep_upstream(c, std::move(server));
+    server.reset();
     if (s == step::fault || s == step::retry || s == step::over_http1) {
       // What has been read of its body must not be waited for again in what follows.
       x.keep_alive &= x.body == http1::framing::none;

@@ -5,7 +5,7 @@
 #include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
-#include "policy/inner.hpp"
+#include "policy/inner.hpp" // check_server_name
 
 namespace proxy {
 
@@ -14,13 +14,11 @@ namespace {
 /// One read of what a server says before its client does.
 constexpr size_t words_read_size = 16 * 1024;
 
-[[nodiscard]] const policy::rules& rules_of(const client_session& c) {
-  return *c.shard.policy->rules;
-}
+[[nodiscard]] const policy::rules& rules_of(const client_end& c) { return *c.shard.policy->rules; }
 
 /// Ends a tunnel that is not to go on unread.
 void record_refusal(client_session& c, const policy::denial& why) {
-  (void)c.shard.refused(why, c.inside->tunnel.to(), c);
+  (void)c.shard.refused(why, c.inside()->tunnel.to(), c);
   c.end = ending::refused;
 }
 
@@ -29,7 +27,7 @@ enum class words : uint8_t { wait, again, client_gone, upstream_gone };
 
 /// Passes on what the server says while the client is silent. `c.first_down` holds what the client
 /// has not taken yet.
-words pass_words(client_session& c, opening& out) {
+words pass_words(client_session& c, state::intercepted& in, opening& out) {
   if (!c.first_down.empty()) {
     if (!c.client.may_write())
       return words::wait;
@@ -42,16 +40,16 @@ words pass_words(client_session& c, opening& out) {
       std::string{}.swap(c.first_down);
     return words::again;
   }
-  if (!c.ahead || out.words_end || !c.ahead->io.may_read())
-    return c.ahead && c.ahead->io.dead() ? words::upstream_gone : words::wait;
+  if (!in.dialled || out.words_end || !in.dialled->io.may_read())
+    return in.dialled && in.dialled->io.dead() ? words::upstream_gone : words::wait;
   auto buffer = c.shard.loop.scratch().first(words_read_size);
-  auto got = c.ahead->io.read(buffer);
+  auto got = in.dialled->io.read(buffer);
   if (got.blocked())
     return words::wait;
   if (got.failed())
     return words::upstream_gone;
   // From here on this is a tunnel that nobody has read from its first byte on.
-  c.admitted->where.read = false;
+  in.by->where.reading = policy::reading::none;
   if (got.ended()) {
     out.words_end = true;
     c.client.shutdown_write();
@@ -70,15 +68,20 @@ words pass_words(client_session& c, opening& out) {
 
 /// Whether a tunnel may stand as one that nobody reads, by the policy of now: it may be newer than
 /// the one that has judged the tunnel last.
-std::optional<policy::denial> judge_unread(client_session& c, bool hides = false) {
-  if (auto why = policy::judge_unreadable(rules_of(c), c.inside->tunnel.to(), hides))
+/// @param hides  Its client hides something that would be read.
+std::optional<policy::denial> judge_unread(client_session& c, state::intercepted& in,
+                                           bool hides = false) {
+  policy::query q{.to = in.what->tunnel.to(),
+                  .reading = hides ? policy::reading::hidden : policy::reading::none,
+                  .answer = answer_of(in.what->tunnel)};
+  if (auto why = policy::why_not(rules_of(c), q))
     return why;
-  return denial_in(c.renew_tunnel());
+  return denial_in(renew(c, *in.by));
 }
 
 /// Reads the client's first message into `c.pending`, where it stays. Until its first byte comes,
 /// what the server says is passed on, unless the tunnel has to be read.
-task<> read_opening(client_session& c, opening& out) {
+task<> read_opening(client_session& c, state::intercepted& in, opening& out) {
   auto since = c.shard.loop.now();
   if (!c.pending.empty() && tell(c, out, false))
     co_return;
@@ -101,9 +104,9 @@ task<> read_opening(client_session& c, opening& out) {
       c.end = ending::client_gone;
       co_return;
     }
-    auto waits_for_either = silent && !judge_unread(c);
+    auto waits_for_either = silent && !judge_unread(c, in);
     if (waits_for_either) {
-      auto step = pass_words(c, out);
+      auto step = pass_words(c, in, out);
       if (step == words::client_gone || step == words::upstream_gone) {
         c.end = step == words::client_gone ? ending::client_gone : ending::upstream_gone;
         out.what = opening::kind::broken;
@@ -128,41 +131,41 @@ task<> read_opening(client_session& c, opening& out) {
 }
 
 /// Lets a tunnel go on unread.
-task<after> go_on_unread(client_session& c) {
+task<after> go_on_unread(client_session& c, state::intercepted& in) {
   exchange x;
-  x.target = c.inside->tunnel.to();
-  x.granted.emplace(std::move(c.inside->tunnel));
+  x.target = in.what->tunnel.to();
+  x.granted = in.what->tunnel;
   x.via = x.granted->under()->upstreams.choose(x.target);
   x.recorded = true;
-  c.wary = policy::is_read(rules_of(c), x.target);
-  c.inside.reset();
-  c.server = std::move(c.ahead);
-  if (!c.server) { // the pool had one, of a server that is spoken to in TLS
+  auto must_not_answer_http = policy::is_read(rules_of(c), x.target);
+  auto server = std::move(in.dialled);
+  if (!server) { // the pool had one, of a server that is spoken to in TLS
     auto next = after::close;
-    c.server = co_await reach(c, x, next);
-    if (!c.server)
+    server = co_await reach(c, x, next);
+    if (!server)
       co_return after::close;
   }
   auto renewed = renew(c, x);
   if (auto* denial = std::get_if<policy::denial>(&renewed)) {
-    (void)c.shard.refused(*denial, x.target, c);
-    c.end = ending::refused;
+    record_refusal(c, *denial);
     co_return after::close_in_steps;
   }
-  admit_tunnel(c, x, std::get<fresh_pass>(renewed));
+  const auto& fresh = std::get<fresh_pass>(renewed);
+  admit_tunnel(c, x, fresh, std::move(server)).must_not_answer_http = must_not_answer_http;
   co_return after::tunnel;
 }
 
 /// Prepares for requests inside, which are judged one by one, and for connections of their own.
 /// @returns the denial, if a new policy refuses the tunnel.
-std::optional<policy::denial> read_from_here(client_session& c, const opening& begun) {
+std::optional<policy::denial> read_from_here(client_session& c, state::intercepted& in,
+                                             const opening& begun) {
   auto renewed = c.renew_inside();
   if (auto* denial = std::get_if<policy::denial>(&renewed))
     return std::move(*denial);
   if (begun.words)
-    c.ahead.reset(); // what the server has begun is no answer to a request
+    in.dialled.reset(); // what the server has begun is no answer to a request
   std::string{}.swap(c.first_down);
-  admit_interception(c, std::get<fresh_pass>(renewed));
+  in.by = admit_interception(*in.what, std::get<fresh_pass>(renewed));
   return std::nullopt;
 }
 
@@ -186,9 +189,12 @@ void log_exchange(const client_session& c, const exchange& x, uint16_t status, e
 
 after intercept(client_session& c, exchange& x, const fresh_pass& by,
                 std::unique_ptr<upstream> reached) {
-  c.ahead = std::move(reached);
-  c.inside = std::make_unique<interception>(pass{by.granted(), x.granted->under()});
-  admit_interception(c, by);
+  auto what = std::make_unique<interception>(pass{by.granted(), x.granted->under()});
+  auto admitted = admit_interception(*what, by);
+  c.enter(
+    state::intercepted{std::move(what), std::move(admitted), std::move(reached), std::nullopt});
+  c.last_admitted.reset();
+  c.turned_down.reset();
   return after::first_bytes;
 }
 
@@ -198,25 +204,26 @@ task<after> begin_inside(client_session& c) {
   if (sent != sending::done)
     co_return cut_off(c, sent);
   // Until it is known what this tunnel is, it stands with its connection.
-  if (c.ahead && c.ahead->key.via.empty()) {
-    c.admitted->where.connected = c.ahead->address;
-    c.admitted->where.found_as = c.ahead->found_as;
+  auto& in = *c.in_state<state::intercepted>();
+  if (in.dialled && in.dialled->key.via.empty()) {
+    in.by->where.connected = in.dialled->address;
+    in.by->where.found_as = in.dialled->found_as;
   }
   opening begun;
-  co_await read_opening(c, begun);
+  co_await read_opening(c, in, begun);
   using kind = opening::kind;
   if (begun.what == kind::gone)
     co_return after::close;
   if (begun.what == kind::broken)
     co_return after::reset;
-  const auto& tunnel = c.inside->tunnel.to();
+  const auto& tunnel = in.what->tunnel.to();
   auto hides = begun.what != kind::other;
   auto readable = begun.what == kind::hello || begun.what == kind::http;
   // The policy of now: it may no longer be one that reads this tunnel. An answer is not possible
   // where our side has ended.
   if (!readable || begun.words_end || !policy::is_read(rules_of(c), tunnel)) {
-    auto denial = judge_unread(c, hides);
-    if (c.pending.empty() && (denial || !c.ahead)) { // left without a word
+    auto denial = judge_unread(c, in, hides);
+    if (c.pending.empty() && (denial || !in.dialled)) { // left without a word
       c.end = ending::client_gone;
       co_return after::close;
     }
@@ -224,19 +231,19 @@ task<after> begin_inside(client_session& c) {
       record_refusal(c, *denial);
       co_return after::close_in_steps;
     }
-    co_return co_await go_on_unread(c);
+    co_return co_await go_on_unread(c, in);
   }
-  if (auto denial = read_from_here(c, begun)) {
+  if (auto denial = read_from_here(c, in, begun)) {
     record_refusal(c, *denial);
     co_return after::close_in_steps;
   }
   if (begun.what == kind::http) {
-    c.inside->tls = false;
+    in.what->tls = false;
     co_return after::next_request;
   }
   const auto& name = tunnel.host;
   if (auto err = policy::check_server_name(name, begun.hello.server_name))
-    c.inside->misdirected = context_of(err);
+    in.what->misdirected = context_of(err);
   if (auto err = co_await accept_tls(c, name, c.shard.leaves)) {
     log_failure(c, name, err);
     c.end = code_of(err) == errc::closed ? ending::client_gone : ending::fault;

@@ -23,8 +23,4 @@ using judgement = std::variant<policy::permit, policy::socket_permit, policy::de
 /// Judges a tunnel to `x.target` that no head asks for, in the same way.
 [[nodiscard]] judgement judge_target(client_session& c, exchange& x, bool by_decider);
 
-/// Whether the front end that a target comes by is on. @returns proxy_disabled when not.
-[[nodiscard]] std::optional<policy::denial> judge_front(const snapshot& in_force,
-                                                        const policy::target& what);
-
 } // namespace proxy

@@ -24,12 +24,21 @@ using fresh_pass = policy::fresh_pass<snapshot>;
 using socket_pass = policy::pass<snapshot, policy::socket_permit>;
 using fresh_socket_pass = policy::fresh_pass<snapshot, policy::socket_permit>;
 
-/// Why what should have been renewed may not go on; nothing when it may.
-template <class Grant>
+/// Why something may not go on; nothing when it may.
+template <class Granted>
 [[nodiscard]] std::optional<policy::denial>
-denial_in(std::variant<policy::fresh_pass<snapshot, Grant>, policy::denial>&& renewed) {
-  auto* no = std::get_if<policy::denial>(&renewed);
+denial_in(std::variant<Granted, policy::denial>&& judged) {
+  auto* no = std::get_if<policy::denial>(&judged);
   return no ? std::optional{std::move(*no)} : std::nullopt;
+}
+
+/// Somebody's word that something was granted by, which holds; nullptr when it has a rule.
+[[nodiscard]] inline const policy::answer* answer_of(bool by_decider) noexcept {
+  static constexpr policy::answer yes{};
+  return by_decider ? &yes : nullptr;
+}
+[[nodiscard]] inline const policy::answer* answer_of(const pass& granted) noexcept {
+  return answer_of(granted.by_decider());
 }
 
 namespace detail {

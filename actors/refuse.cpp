@@ -33,7 +33,7 @@ const std::string& remedy_of(const client_session& c, const policy::denial& why,
 
 /// For the line at the connection's end.
 void remember_target(client_session& c, const exchange& x) {
-  if (c.shard.config().log.access && !c.inside && !c.client.stream())
+  if (c.shard.config().log.access && !c.inside() && !c.client.stream())
     c.turned_down = std::make_unique<policy::target>(x.target);
 }
 
@@ -64,7 +64,7 @@ after refuse_inside(client_session& c, const exchange& x, const policy::denial& 
   refused->why = why;
   refused->under = c.shard.policy; // by which everything is judged
   refused->to = x.target;
-  c.refused = std::move(refused);
+  c.enter(state::refused{std::move(refused)});
   c.end = ending::refused;
   c.first_down = tunnel_established;
   return after::refusal;
@@ -91,23 +91,24 @@ bool may_keep(const client_session& c, const exchange& x) {
 
 task<after> refuse(client_session& c, exchange& x, const policy::denial& why) {
   remember_target(c, x);
-  if (!c.refused && is_told_inside(c, x, why))
+  const auto* before = c.refused();
+  if (!before && is_told_inside(c, x, why))
     co_return refuse_inside(c, x, why);
   // What comes inside a refused tunnel is part of the one event that was recorded.
-  auto request_id = c.refused ? c.refused->request_id : c.shard.refused(why, x.target, c);
+  auto request_id = before ? before->request_id : c.shard.refused(why, x.target, c);
   auto form = form_of(x);
   c.end = ending::refused;
   if (x.wrong_login)
     co_await hold_back(c);
-  const auto& remedy = c.refused ? c.refused->remedy : remedy_of(c, why, x.target);
+  const auto& remedy = before ? before->remedy : remedy_of(c, why, x.target);
   // The next CONNECT is judged anew, which requests in this tunnel would not be.
-  auto keep = !c.refused && may_keep(c, x);
+  auto keep = !before && may_keep(c, x);
   answer_options options{.request_id = request_id,
                          .head_only = x.to_head,
                          .close = !keep,
                          .form = form,
                          .remedy = remedy,
-                         .inside = c.refused != nullptr};
+                         .inside = before != nullptr};
   auto& out = c.shard.loop.out();
   out.clear();
   if (is_socks(x))

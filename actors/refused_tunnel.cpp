@@ -35,9 +35,9 @@ task<> read_opening(client_session& c, opening& out) {
 void log_unseen(const client_session& c, std::string_view cause) {
   c.shard.log().warn("msg=refusal_not_seen host={} port={} reason={} cause={} client={} "
                      "request_id={}",
-                     log_text{c.refused->to.host.text()}, c.refused->to.port,
-                     log_text{policy::reason_text(c.refused->why)}, quoted_text(cause),
-                     c.from.str(), c.refused->request_id);
+                     log_text{c.refused()->to.host.text()}, c.refused()->to.port,
+                     log_text{policy::reason_text(c.refused()->why)}, quoted_text(cause),
+                     c.from.str(), c.refused()->request_id);
 }
 
 } // namespace
@@ -59,7 +59,7 @@ task<after> begin_refused(client_session& c) {
     co_return after::close_in_steps;
   }
   // Whatever name the hello has, nothing is behind this tunnel that it could be confused with.
-  const auto& name = c.refused->to.host;
+  const auto& name = c.refused()->to.host;
   if (auto err = co_await accept_tls(c, name, c.shard.refused_leaves.cache)) {
     log_unseen(c, context_of(err));
     co_return after::close_in_steps; // for an alert of ours

@@ -1,11 +1,9 @@
-#include "actors/association.hpp"
 #include "actors/flows.hpp"
 #include "actors/judgement.hpp"
-#include "actors/socket_dialer.hpp"
 #include "actors/users.hpp"
 
-/// What was granted meets a new policy: flows that have waited renew their pass, and what is open
-/// (tunnels, associations, requests under way) is judged when the policy is installed.
+/// What was granted meets a new policy: flows that have waited renew their pass, and so do tunnels
+/// that stand when it is installed.
 
 namespace proxy {
 
@@ -73,21 +71,16 @@ std::optional<policy::denial> judge_under_way(client_session& c, std::string_vie
   return why;
 }
 
-namespace {
-
-/// By the target, and where it leads.
-std::variant<policy::permit, policy::denial> judge_standing(const snapshot& now, const pass& tunnel,
-                                                            const policy::standing& where) {
-  if (auto off = judge_front(now, tunnel.to()))
-    return std::move(*off);
-  return policy::judge_again(*now.rules, tunnel.granted(), where);
-}
-
-} // namespace
-
-pass::renewed renew(const snapshot_ptr& in_force, pass& tunnel, const policy::standing& where) {
-  return tunnel.renew_by(
-    in_force, [&](const snapshot_ptr& now) { return judge_standing(*now, tunnel, where); });
+pass::renewed renew(client_session& c, admission& of) {
+  auto& tunnel = *of.by();
+  return tunnel.renew_by(c.shard.policy, [&](const snapshot_ptr& now) {
+    auto judged = policy::judge_again(*now->rules, tunnel.granted(), of.where);
+    // One that began as a request is judged as that, too.
+    if (std::holds_alternative<policy::permit>(judged) && !tunnel.head().empty())
+      if (auto why = judge_under_way(c, tunnel.head(), tunnel.by_decider()))
+        judged = std::move(*why);
+    return judged;
+  });
 }
 
 std::string_view admission::rule_text() const noexcept {
@@ -98,63 +91,8 @@ std::string_view admission::rule_text() const noexcept {
   return by()->rule() ? std::string_view{by()->rule()->text} : std::string_view{};
 }
 
-pass::renewed client_session::renew_tunnel() {
-  auto& tunnel = *admitted->by();
-  return tunnel.renew_by(shard.policy, [&](const snapshot_ptr& now) {
-    auto judged = judge_standing(*now, tunnel, admitted->where);
-    // One that began as a request is judged as that, too.
-    if (std::holds_alternative<policy::permit>(judged) && !tunnel.head().empty())
-      if (auto why = judge_under_way(*this, tunnel.head(), tunnel.by_decider()))
-        judged = std::move(*why);
-    return judged;
-  });
-}
-
 pass::renewed client_session::renew_inside() {
-  return renew(shard.policy, inside->tunnel, policy::standing{.read = true});
-}
-
-std::optional<policy::denial> client_session::judge() {
-  if (!is_open_to_judgement())
-    return std::nullopt;
-  auto why = judge_open();
-  if (why)
-    (void)shard.refused(*why, running ? running->target : admitted->to(), *this);
-  return why;
-}
-
-std::optional<policy::denial> client_session::judge_open() {
-  const auto& now = *shard.policy;
-  if (auto why = judge_user(now, *this))
-    return why;
-  if (udp) {
-    if (auto why = judge_association(now))
-      return why;
-  } else if (tunnelling) {
-    if (auto why = denial_in(renew_tunnel()))
-      return why;
-  }
-  if (known_as)
-    known_as = std::make_shared<const identity>(identity{known_as->user, now.config});
-  if (udp)
-    udp->judge_again();
-  if (inside)
-    if (auto why = denial_in(renew_inside()))
-      return why;
-  return running ? judge_running() : std::nullopt;
-}
-
-std::optional<policy::denial> client_session::judge_running() {
-  if (auto why = judge_under_way(*this, running->received(), false))
-    return why;
-  const auto& now = *shard.policy;
-  if (server && running->to_socket)
-    return policy::judge_socket_again(*now.rules, socket_lists_of(*now.config), running->target,
-                                      server->key.host);
-  if (!server || !server->key.via.empty())
-    return std::nullopt;
-  return policy::judge_again(*now.rules, running->target, server->address, false, true,
-                             server->found_as);
+  return inside()->tunnel.renew(shard.policy, {.reading = policy::reading::done});
 }
 
 } // namespace proxy

@@ -42,7 +42,7 @@ task<caf::expected<dns_answer>> look_up(client_session& c, const host& name) {
 /// @returns nothing when it is of no use any more.
 task<caf::expected<std::unique_ptr<upstream>>> use_dialled(client_session& c, const exchange& x,
                                                            tls::alpn offer) {
-  auto made = std::move(c.ahead);
+  auto made = c.take_dialled();
   auto generation = x.granted->under()->generation;
   if (!made || made->generation != generation || made->io.raw.dead() ||
       (made->io.is_plain() && made->io.has_unread())) // it has ended, or speaks unasked
@@ -84,7 +84,7 @@ std::optional<policy::vetted> vet_answer(client_session& c, exchange& x,
 task<reached> reach_offering(client_session& c, exchange& x, tls::alpn offer) {
   reached out;
   caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
-  if (c.ahead)
+  if (c.has_dialled())
     dialled = co_await use_dialled(c, x, offer);
   if (dialled && !*dialled) {
     auto name = x.target.host; // a copy: it may be replaced meanwhile

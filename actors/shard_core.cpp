@@ -278,7 +278,7 @@ void shard_core::left(stream_session& c) {
 }
 
 void shard_core::keep_totals(const client_session& of) {
-  if (of.tunnelling)
+  if (of.is_tunnel())
     --counters.tunnels_active;
   counters.bytes_up += of.bytes_up;
   counters.bytes_down += of.bytes_down;

@@ -47,9 +47,9 @@ caf::error outdated() {
 /// Dials, again and again while the socket takes nobody, as long as dialling may take.
 /// @returns errc::policy_changed as soon as `x.to_socket` is stale.
 task<caf::expected<socket_dialled>> dial_in_time(client_session& c, const exchange& x) {
+  const auto& granted = *x.to_socket;
   auto deadline = c.in(c.timeouts().connect);
   for (auto pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
-    const auto& granted = *x.to_socket;
     if (!granted.look(c.shard.policy))
       co_return outdated();
     auto to = granted.granted();
@@ -117,6 +117,13 @@ task<reached_socket> reach_socket(client_session& c, exchange& x) {
   }
 }
 
+/// Sends the head.
+step begin(client_session& c, const exchange& x, transfer& t) {
+  if (auto fresh = x.to_socket->look(c.shard.policy))
+    return t.begin(*fresh);
+  return t.outdated();
+}
+
 } // namespace
 
 judgement judge_socket_request(client_session& c, http1::request& req, exchange& x) {
@@ -137,13 +144,6 @@ judgement judge_socket_request(client_session& c, http1::request& req, exchange&
   return std::get<policy::socket_permit>(std::move(judged));
 }
 
-/// Sends the head.
-step begin(client_session& c, const exchange& x, transfer& t) {
-  if (auto fresh = x.to_socket->look(c.shard.policy))
-    return t.begin(*fresh);
-  return t.outdated();
-}
-
 task<after> forward_to_socket(client_session& c, exchange& x) {
   auto got = co_await reach_socket(c, x);
   if (got.denial)
@@ -155,17 +155,14 @@ task<after> forward_to_socket(client_session& c, exchange& x) {
     c.end = ending::client_gone;
     co_return after::close;
   }
-  if (c.shard.config().log.access)
-    c.admitted = std::make_unique<admission>(x.target);
-  c.server = std::move(got.made);
-  transfer t{c, x, *c.server};
-  // A new policy judges meanwhile what may be as open as a tunnel.
-  c.running = x.body != http1::framing::none ? &x : nullptr;
+  if (c.shard.config().log.access) {
+    c.last_admitted = std::make_unique<admission>(x.target);
+  }
+  transfer t{c, x, c.begin_exchange(x, std::move(got.made))};
   auto s = begin(c, x, t);
   s = co_await run_exchange(c, t, s);
-  c.running = nullptr;
   t.count();
-  c.server.reset();
+  c.end_exchange().reset();
   if (s == step::fault) {
     x.keep_alive &= x.body == http1::framing::none; // its body has been read
     auto why = t.take_error();

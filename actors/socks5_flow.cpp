@@ -145,7 +145,8 @@ task<after> open_socks_tunnel(client_session& c, exchange& x) {
     co_return co_await refuse(c, x, *denial);
   auto next = co_await reach_tunnel(c, x);
   if (next == after::tunnel || next == after::first_bytes) {
-    const auto& reached = next == after::tunnel ? c.server : c.ahead;
+    auto* open = c.in_state<state::tunnel>();
+    const auto& reached = open ? open->server : c.in_state<state::intercepted>()->dialled;
     c.first_down = success(local_address(reached->io.raw.descriptor()));
   }
   co_return next;
@@ -165,13 +166,11 @@ task<after> open_association(client_session& c, exchange& x, const socks5::endpo
   auto made = association::open(c, wanted);
   if (!made)
     co_return co_await fault(c, x, made.error());
-  c.udp = std::move(*made);
   std::string{}.swap(c.pending); // nothing more is said on this connection
-  c.admitted = std::make_unique<admission>(x.target);
   c.turned_down.reset();
-  c.tunnelling = true;
-  ++c.shard.counters.tunnels_active;
-  auto reply = success(c.udp->bound());
+  auto by = std::make_unique<admission>(x.target);
+  auto& entered = c.enter(state::association{std::move(*made), std::move(by)});
+  auto reply = success(entered.relay->bound());
   auto sent = co_await send_to_client(c, reply);
   co_return sent == sending::done ? after::association : cut_off(c, sent);
 }
@@ -221,6 +220,7 @@ task<after> socks5_flow(client_session& c) {
 }
 
 task<after> relay_datagrams(client_session& c) {
+  auto& relay = *c.in_state<state::association>()->relay;
   auto deadline = c.in(c.timeouts().udp_idle);
   for (;;) {
     // The association ends with its connection (RFC 1928 §7), on which nothing more is said.
@@ -231,7 +231,7 @@ task<after> relay_datagrams(client_session& c) {
         co_return after::close;
       }
     }
-    auto moved = c.udp->run();
+    auto moved = relay.run();
     if (moved != association::moved::nothing)
       deadline = c.in(c.timeouts().udp_idle);
     if (moved == association::moved::more || c.client.may_read()) {

@@ -40,40 +40,40 @@ struct direction {
 } // namespace
 
 void remember_admission(client_session& c, const exchange& x) {
-  if (!c.shard.config().log.access || c.inside)
+  if (!c.shard.config().log.access || c.inside())
     return;
-  c.admitted =
+  c.last_admitted =
     std::make_unique<admission>(pass{x.granted->granted(), x.granted->under()}); // not its head
   c.turned_down.reset();
 }
 
-namespace {
-
-void begin_tunnel(client_session& c, pass by, policy::standing where) {
-  c.admitted = std::make_unique<admission>(std::move(by));
-  c.admitted->where = std::move(where);
-  c.turned_down.reset();
-  if (!std::exchange(c.tunnelling, true))
-    ++c.shard.counters.tunnels_active;
-}
-
-} // namespace
-
-void admit_tunnel(client_session& c, exchange& x, const fresh_pass&, bool switched) {
-  policy::standing where;
-  if (c.server->key.via.empty()) {
-    where.connected = c.server->address;
-    where.found_as = c.server->found_as;
-  }
+state::tunnel& admit_tunnel(client_session& c, exchange& x, const fresh_pass&,
+                            std::unique_ptr<upstream> server, bool switched) {
   // An idle tunnel holds no head that says nothing.
   if (!switched)
     x.spare = x.granted->take_head();
-  begin_tunnel(c, *std::exchange(x.granted, std::nullopt), std::move(where));
+  state::tunnel next;
+  next.by = std::make_unique<admission>(*std::exchange(x.granted, std::nullopt));
+  next.by->where.reading = policy::reading::none;
+  if (server->key.via.empty()) {
+    next.by->where.connected = server->address;
+    next.by->where.found_as = server->found_as;
+  }
+  next.server = std::move(server);
+  // What a request inside has become stands with the tunnel that it came in.
+  auto* around = c.in_state<state::intercepted>();
+  if (around && switched)
+    next.inside = std::move(around->what);
+  c.last_admitted.reset();
+  c.turned_down.reset();
+  return c.enter(std::move(next));
 }
 
-void admit_interception(client_session& c, const fresh_pass&) {
+std::unique_ptr<admission> admit_interception(const interception& of, const fresh_pass&) {
   // By name: which address the next request goes to is vetted when it is dialled.
-  begin_tunnel(c, c.inside->tunnel, policy::standing{.read = true});
+  auto admitted = std::make_unique<admission>(of.tunnel);
+  admitted->where.reading = policy::reading::done;
+  return admitted;
 }
 
 task<after> reach_tunnel(client_session& c, exchange& x) {
@@ -98,8 +98,7 @@ task<after> reach_tunnel(client_session& c, exchange& x) {
   // By the policy of now, which may have come while it was dialled.
   if (policy::is_read(*fresh.under().rules, x.target))
     co_return intercept(c, x, fresh, std::move(reached));
-  c.server = std::move(reached);
-  admit_tunnel(c, x, fresh);
+  admit_tunnel(c, x, fresh, std::move(reached));
   co_return after::tunnel;
 }
 
@@ -123,16 +122,18 @@ bool may_be_response(std::string_view bytes) noexcept {
 /// client said first, an answer in HTTP tells that it was a request, which only this server takes
 /// for one.
 /// @returns how the tunnel is to end, if it is.
-task<std::optional<after>> hear_answer(client_session& c, direction& up, direction& down) {
+task<std::optional<after>> hear_answer(client_session& c, state::tunnel& through, direction& up,
+                                       direction& down) {
   constexpr size_t enough = 5; // "HTTP/"
+  auto& server = *through.server;
   std::string begun;
   for (;;) {
-    auto sent = up.run(c.shard.loop, c.client, c.server->io, false);
+    auto sent = up.run(c.shard.loop, c.client, server.io, false);
     if (sent == direction::outcome::failed)
       co_return std::nullopt; // met again by who goes on
-    while (begun.size() < enough && c.server->io.may_read()) {
+    while (begun.size() < enough && server.io.may_read()) {
       std::array<char, enough> buffer;
-      auto got = c.server->io.read(std::span{buffer}.first(enough - begun.size()));
+      auto got = server.io.read(std::span{buffer}.first(enough - begun.size()));
       if (got.blocked())
         break;
       if (got.ok())
@@ -143,12 +144,14 @@ task<std::optional<after>> hear_answer(client_session& c, direction& up, directi
       }
     }
     if (begun.size() == enough) {
-      auto why = policy::judge_unreadable(*c.shard.policy->rules, c.admitted->to(), true);
+      auto why = policy::why_not(*c.shard.policy->rules, {.to = through.by->to(),
+                                                          .reading = policy::reading::hidden,
+                                                          .answer = answer_of(*through.by->by())});
       if (!why) { // the policy of now reads no such tunnel
         down.bytes.put_first(begun);
         co_return std::nullopt;
       }
-      (void)c.shard.refused(*why, c.admitted->to(), c);
+      (void)c.shard.refused(*why, through.by->to(), c);
       c.end = ending::refused;
       co_return after::reset;
     }
@@ -167,13 +170,15 @@ task<std::optional<after>> hear_answer(client_session& c, direction& up, directi
 } // namespace
 
 task<after> relay(client_session& c) {
+  auto& through = *c.in_state<state::tunnel>();
+  auto& server = *through.server;
   direction up, down;
   up.bytes.put_first(c.pending);
   down.bytes.put_first(c.first_down);
   std::string{}.swap(c.pending);
   std::string{}.swap(c.first_down);
-  if (c.wary) {
-    if (auto over = co_await hear_answer(c, up, down))
+  if (through.must_not_answer_http) {
+    if (auto over = co_await hear_answer(c, through, up, down))
       co_return *over;
   }
   auto count = [&, up_before = uint64_t{0}, down_before = uint64_t{0}]() mutable {
@@ -181,8 +186,8 @@ task<after> relay(client_session& c) {
     c.bytes_down += down.bytes.moved() - std::exchange(down_before, down.bytes.moved());
   };
   for (;;) {
-    auto sent = up.run(c.shard.loop, c.client, c.server->io, down.over);
-    auto received = down.run(c.shard.loop, c.server->io, c.client, up.over);
+    auto sent = up.run(c.shard.loop, c.client, server.io, down.over);
+    auto received = down.run(c.shard.loop, server.io, c.client, up.over);
     count();
     if (sent == direction::outcome::failed || received == direction::outcome::failed) {
       // A side that broke off must not look like one that ended: the other gets a reset, not an

@@ -4,19 +4,29 @@ namespace proxy::policy {
 
 std::variant<permit, denial> judge_again(const rules& now, const permit& was,
                                          const standing& where) {
-  auto by_decider = was.source() == source::decider;
-  if (auto no = judge_again(now, was.to(), where.connected, by_decider, where.read, where.found_as))
-    return std::move(*no);
-  auto again = evaluate(now, was.to());
-  if (auto* no = std::get_if<denial>(&again); no && by_decider)
-    return overrule(now, *no, was.to());
-  return again;
+  static constexpr answer yes{};
+  destination leads_to;
+  if (where.connected)
+    leads_to.addresses = std::span{&*where.connected, 1};
+  if (!where.found_as.text().empty())
+    leads_to.found_as = &where.found_as;
+  query q{.to = was.to(), .reading = where.reading, .leads_to = leads_to};
+  if (was.source() == source::decider)
+    q.answer = &yes;
+  auto judged = decide(now, q);
+  if (auto* again = std::get_if<permit>(&judged))
+    return std::move(*again);
+  if (auto* asked = std::get_if<question>(&judged))
+    return asked->unanswered();
+  return std::get<denial>(std::move(judged));
 }
 
-std::variant<vetted, denial> vet(const rules& in_force, const permit& by,
+std::variant<vetted, denial> vet(const rules& in_force, const target& granted,
                                  std::vector<ip_address> addresses, host found_as) {
-  auto judged = vet(in_force, by, addresses, nullptr, found_as);
-  if (auto* no = std::get_if<denial>(&judged))
+  destination leads_to{.addresses = addresses};
+  if (!found_as.text().empty())
+    leads_to.found_as = &found_as;
+  if (auto no = why_not(in_force, {.to = granted, .leads_to = leads_to, .granted = true}))
     return std::move(*no);
   return vetted{std::move(addresses), std::move(found_as)};
 }

@@ -9,15 +9,15 @@
 #include <variant>
 #include <vector>
 
-#include "policy/evaluate.hpp"
+#include "policy/decide.hpp"
 
 namespace proxy::policy {
 
 /// Where something that stands leads, beyond its name: what a new policy judges besides.
 struct standing {
   std::optional<ip_address> connected{}; ///< Unknown behind an upstream proxy, or not yet.
-  host found_as{};   ///< The name of that, where a search domain was added; else empty.
-  bool read = false; ///< What goes through it is read, request by request.
+  host found_as{}; ///< The name of that, where a search domain was added; else empty.
+  policy::reading reading = policy::reading::possible; ///< Of a tunnel.
 };
 
 /// What other rules make of something that was granted. What a decider granted needs no rule of its
@@ -143,7 +143,7 @@ public:
 private:
   vetted(std::vector<ip_address> addresses, host found_as)
     : addresses_(std::move(addresses)), found_as_(std::move(found_as)) {}
-  friend std::variant<vetted, denial> vet(const rules&, const permit&, std::vector<ip_address>,
+  friend std::variant<vetted, denial> vet(const rules&, const target&, std::vector<ip_address>,
                                           host);
   std::vector<ip_address> addresses_;
   host found_as_;
@@ -151,12 +151,12 @@ private:
 
 /// Judges the addresses of a name that was granted.
 /// @param found_as  The name that has them, where a search domain was added; else empty.
-[[nodiscard]] std::variant<vetted, denial> vet(const rules& in_force, const permit& by,
+[[nodiscard]] std::variant<vetted, denial> vet(const rules& in_force, const target& granted,
                                                std::vector<ip_address> addresses, host found_as);
 template <class Snapshot>
 [[nodiscard]] std::variant<vetted, denial>
 vet(const fresh_pass<Snapshot>& by, std::vector<ip_address> addresses, host found_as = {}) {
-  return vet(*by.under().rules, by.granted(), std::move(addresses), std::move(found_as));
+  return vet(*by.under().rules, by.to(), std::move(addresses), std::move(found_as));
 }
 
 } // namespace proxy::policy

@@ -10,19 +10,28 @@ namespace {
 /// Streams that are begun before others of the loop have their turn.
 constexpr int streams_per_turn = 16;
 
-void spawn_stream(client_session& c, http2::stream& of) {
+void spawn_stream(client_session& c, state::h2_link& h2, http2::stream& opened) {
+  auto* around = std::get_if<state::intercepted>(&h2.in);
+  auto dialled = around ? std::move(around->dialled) : nullptr;
   const auto& parent = c;
-  auto made = spawn_on<stream_session>(c.shard.loop, parent, std::move(c.ahead), c.link, of);
+  auto made = spawn_on<stream_session>(c.shard.loop, parent, std::move(dialled), h2.link, opened);
   local<stream_session>(made).begin();
 }
 
+/// The tunnel that a link is in, as the link's state holds it.
+std::variant<state::intercepted, state::refused> take_tunnel(client_session& c) {
+  if (auto* around = c.in_state<state::intercepted>())
+    return std::move(*around);
+  return *c.in_state<state::refused>();
+}
+
 /// When to end a link on which nothing happens any more.
-steady_time deadline_of(const client_session& c) {
-  auto quiet_since = c.link->quiet_since();
+steady_time deadline_of(const client_end& c, const http2_link& link) {
+  auto quiet_since = link.quiet_since();
   if (!quiet_since) // the flows of its streams look after themselves
-    return c.link->moved_at() + c.timeouts().idle;
+    return link.moved_at() + c.timeouts().idle;
   const auto& timeouts = c.timeouts();
-  auto served = c.link->moved.requests > 0;
+  auto served = link.moved.requests > 0;
   return *quiet_since +
          (served ? timeouts.keep_alive : std::min(timeouts.head, timeouts.keep_alive));
 }
@@ -30,17 +39,20 @@ steady_time deadline_of(const client_session& c) {
 } // namespace
 
 task<after> serve_streams(client_session& c) {
-  c.link = std::make_shared<http2_link>(c.shard.loop, c.client, c.wakes,
-                                        limits_of(c.shard.config().limits));
-  c.link->start();
+  auto made = std::make_shared<http2_link>(c.shard.loop, c.client, c.wakes,
+                                           limits_of(c.shard.config().limits));
+  auto around = take_tunnel(c);
+  auto& h2 = c.enter(state::h2_link{std::move(made), std::move(around)});
+  auto& link = *h2.link;
+  link.start();
   c.logins = std::make_shared<login_connections>(c.shard.pool);
   for (auto patient = true;;) {
-    auto& session = c.link->session();
+    auto& session = link.session();
     auto in_a_row = 0;
     while (auto* opened = in_a_row < streams_per_turn ? session.accept() : nullptr) {
-      spawn_stream(c, *opened);
+      spawn_stream(c, h2, *opened);
       // The next CONNECT is judged anew, which streams of this one would not be.
-      c.draining |= c.refused != nullptr;
+      c.draining |= c.refused() != nullptr;
       ++in_a_row;
     }
     if (in_a_row == streams_per_turn) {
@@ -49,24 +61,24 @@ task<after> serve_streams(client_session& c) {
     }
     if (c.draining && !session.is_draining()) {
       session.drain();
-      c.link->schedule();
+      link.schedule();
     }
-    if (c.link->is_over())
+    if (link.is_over())
       break;
-    auto deadline = deadline_of(c);
+    auto deadline = deadline_of(c, link);
     auto in_time = co_await c.wakes.until(deadline);
-    if (in_time || c.shard.loop.now() < deadline_of(c))
+    if (in_time || c.shard.loop.now() < deadline_of(c, link))
       continue;
     c.end = ending::idle;
     if (!std::exchange(patient, false))
       break;
     session.drain(); // says goodbye, once
-    c.link->schedule();
+    link.schedule();
   }
-  if (!c.link->session().fault().empty())
+  if (!link.session().fault().empty())
     c.shard.log().debug("msg=http2_fault client={} cause={}", c.from.str(),
-                        quoted_text(c.link->session().fault()));
-  c.link->detach();
+                        quoted_text(link.session().fault()));
+  link.detach();
   c.client.raw.belong_to(&c.wakes);
   co_return c.client.dead() ? after::close : after::close_in_steps;
 }
