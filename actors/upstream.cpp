@@ -40,7 +40,7 @@ std::unique_ptr<upstream> upstream_pool::take(const upstream_key& key, ready_han
 }
 
 void upstream_pool::keep(std::unique_ptr<upstream> idle) {
-  if (idle->io.is_stream())
+  if (idle->io.stream())
     return; // its link is kept
   // Readable now means closed, or an answer to nothing: neither may reach the next request.
   if (max_ == 0 || idle->generation != generation_ || idle->logged_in || !idle->io.raw.is_open() ||
