@@ -29,6 +29,10 @@ constexpr refusal refusals[] = {
    "proxy_internal_response"},
   {reason::client_required, "client_required", 407, "", "Proxy authentication required.",
    "http_request_denied"},
+  {reason::misdirected, "misdirected", 421, "", "The names of handshake, Host and tunnel disagree.",
+   "http_request_error"},
+  {reason::approval_required, "approval_required", 403, "blocked-by-policy",
+   "This request needs approval.", "http_request_denied"},
 };
 
 constexpr bool in_order() {

@@ -20,8 +20,10 @@ enum class reason : uint8_t {
   proxy_disabled,
   unix_socket_unsupported,
   client_required, ///< Who asks has to say who it is, and did not, or not rightly.
+  misdirected, ///< The names of tunnel and request disagree: told as an error, `errc::misdirected`.
+  approval_required, ///< Only somebody's word is missing, and nobody gave it.
 };
-inline constexpr size_t reason_count = static_cast<size_t>(reason::client_required) + 1;
+inline constexpr size_t reason_count = static_cast<size_t>(reason::approval_required) + 1;
 
 /// What a reason looks like to a client; the only place that knows.
 struct refusal {
