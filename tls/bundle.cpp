@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tls/certificate.hpp"
 #include "tls/files.hpp"
@@ -21,9 +22,11 @@ constexpr size_t mark_size = 16; ///< Hexadecimal digits of a name that tells it
 constexpr mode_t open_to_readers = 0644;
 constexpr size_t max_bundle_bytes = 128 << 20; ///< More than all sources may hold.
 
-bool has_mode(const std::string& path, mode_t mode) noexcept {
+/// Whether a file is as we make it: one of another user's might be changed at any time.
+bool is_as_made(const std::string& path, mode_t mode) noexcept {
   struct stat found {};
-  return ::lstat(path.c_str(), &found) == 0 && (found.st_mode & 07777U) == mode;
+  return ::lstat(path.c_str(), &found) == 0 && (found.st_mode & 07777U) == mode &&
+         (found.st_uid == ::geteuid() || found.st_uid == 0);
 }
 
 /// Gives a file this content. @returns whether it had to be written.
@@ -31,10 +34,12 @@ caf::expected<bool> store(const std::string& path, std::string_view what,
                           const std::string& content, mode_t mode = open_to_readers) {
   if (auto err = make_folder_of(path))
     return err;
+  if (auto err = check_folder_of(path))
+    return err;
   auto there = read_file(path, what, {max_bundle_bytes});
   if (!there)
     return std::move(there.error());
-  if (*there && **there == content && has_mode(path, mode))
+  if (*there && **there == content && is_as_made(path, mode))
     return false;
   auto staged = staged_file::write(path, content, mode);
   if (!staged)
