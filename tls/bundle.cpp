@@ -163,9 +163,10 @@ void remove_stale(const std::string& beside) {
   auto folder = fs::path{beside}.parent_path();
   for (fs::directory_iterator at{folder, failed}, end; !failed && at != end; at.increment(failed)) {
     std::error_code unknown;
-    if (is_marked(at->path().filename().string()) && at->is_regular_file(unknown) &&
+    if (is_marked(at->path().filename().string()) &&
+        (at->is_regular_file(unknown) || at->is_directory(unknown)) &&
         at->last_write_time(unknown) < limit && !unknown)
-      fs::remove(at->path(), unknown);
+      fs::remove_all(at->path(), unknown); // follows no links
   }
 }
 
@@ -267,6 +268,18 @@ caf::expected<std::string> write_client_file(const std::string& beside, std::str
   note_use(path);
   remove_stale(beside);
   return path;
+}
+
+caf::expected<std::string> write_client_folder(const std::string& beside, std::string_view stem,
+                                               std::string_view name, const std::string& content,
+                                               mode_t mode) {
+  auto folder = marked(beside, stem, mark_of(content), "d");
+  auto is_new = store(folder + '/' + std::string{name}, "a file for clients", content, mode);
+  if (!is_new)
+    return std::move(is_new.error());
+  note_use(folder);
+  remove_stale(beside);
+  return folder;
 }
 
 } // namespace proxy::tls
