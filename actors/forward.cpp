@@ -106,10 +106,13 @@ task<after> forward(client_session& c, exchange& x) {
       if (denial)
         co_return co_await refuse(c, x, *denial);
     }
-    if (!server)
+    if (!server && c.client.dead()) { // it left while it waited: nothing is dialled for it
+      record_admission(c, x);
+    } else if (!server) {
       server = co_await reach(c, x, next);
-    if (!server)
-      co_return next;
+      if (!server)
+        co_return next;
+    }
     if (c.client.dead()) { // nobody asks any more, or a new policy has closed the tunnel
       c.end = ending::client_gone;
       co_return after::close;
