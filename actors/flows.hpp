@@ -132,7 +132,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exc
                                                     const policy::route& to, tls::alpn offer);
 
 /// What Via says of us; "" with `via = false`.
-[[nodiscard]] std::string_view pseudonym_of(const client_session& c) noexcept;
+[[nodiscard]] std::string_view pseudonym_of(const client_end& c) noexcept;
 
 /// Whether a request has been through this proxy already. @returns errc::loop_detected then.
 /// @param first  It is the first on a connection, which this process may have made itself.
@@ -146,7 +146,7 @@ task<caf::expected<std::unique_ptr<upstream>>>
 dial_through(client_session& c, const exchange& x, const policy::permit& judged, tls::alpn offer);
 
 /// Whether another policy is in force than the one that `x` was judged under.
-[[nodiscard]] bool is_outdated(const client_session& c, const exchange& x) noexcept;
+[[nodiscard]] bool is_outdated(const client_end& c, const exchange& x) noexcept;
 
 /// Judges a request that has waited as if it had just come, if the policy has changed meanwhile:
 /// with its method, path, fields and all. `x` and `permit` then hold what the new policy makes of
@@ -172,7 +172,7 @@ void record_admission(client_session& c, exchange& x, const policy::permit& perm
 
 /// Whether the connection may go on once the request's body is dropped. Decided before an answer
 /// that leaves the body unread, since the answer says so.
-[[nodiscard]] bool may_keep(const client_session& c, const exchange& x);
+[[nodiscard]] bool may_keep(const client_end& c, const exchange& x);
 
 /// After such an answer: drops the body, or has the connection closed in steps.
 task<after> go_on(client_session& c, exchange& x, bool keep);

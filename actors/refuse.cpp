@@ -24,7 +24,7 @@ answer_form form_of(const exchange& x) {
 
 /// A remedy for this client: paths of our machine are for those on it. Stays until the loop's next
 /// refusal.
-const std::string& remedy_of(const client_session& c, const policy::denial& why,
+const std::string& remedy_of(const client_end& c, const policy::denial& why,
                              const policy::target& what) {
   auto here = c.from.unix_socket || policy::classify(c.from.ip) == policy::ip_class::loopback;
   return c.shard.remedy.find(*c.shard.policy->rules, why, what,
@@ -80,7 +80,7 @@ task<after> go_on(client_session& c, exchange& x, bool keep) {
   co_return usable ? after::next_request : after::close_in_steps;
 }
 
-bool may_keep(const client_session& c, const exchange& x) {
+bool may_keep(const client_end& c, const exchange& x) {
   auto small =
     x.body == http1::framing::none || (x.body == http1::framing::length &&
                                        x.content_length <= c.shard.config().limits.max_drain_bytes);

@@ -32,7 +32,7 @@ bool ends_here(const http1::request& req) {
   return value && !value->empty() && value->find_first_not_of('0') == std::string_view::npos;
 }
 
-own_answer answer_here(const client_session& c, const http1::request& req, const exchange& x,
+own_answer answer_here(const client_end& c, const http1::request& req, const exchange& x,
                        policy::permit permit) {
   own_answer answer{std::move(permit), {}};
   answer_options options{.request_id = {}, .head_only = false, .close = !may_keep(c, x)};
@@ -203,7 +203,7 @@ verdict judge_tunnel_target(client_session& c, exchange& x, bool by_decider) {
   return std::get<policy::permit>(std::move(judged));
 }
 
-std::string_view pseudonym_of(const client_session& c) noexcept {
+std::string_view pseudonym_of(const client_end& c) noexcept {
   return c.shard.config().via ? std::string_view{c.shard.process->pseudonym} : std::string_view{};
 }
 

@@ -127,7 +127,7 @@ task<reached> reach_speaking(client_session& c, exchange& x, policy::permit& per
 
 } // namespace
 
-bool is_outdated(const client_session& c, const exchange& x) noexcept {
+bool is_outdated(const client_end& c, const exchange& x) noexcept {
   return c.shard.policy != x.under;
 }
 

@@ -144,6 +144,6 @@ private:
 
 /// Runs one exchange on one upstream connection. @returns how it ended; `transfer::take_error` is
 /// set for faults.
-task<step> run_exchange(client_session& c, transfer& t);
+task<step> run_exchange(client_end& c, transfer& t);
 
 } // namespace proxy

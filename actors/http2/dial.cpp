@@ -49,7 +49,7 @@ upstream_key key_of(const exchange& x) {
   return key;
 }
 
-tls::alpn protocols_for(const client_session& c, const exchange& x) {
+tls::alpn protocols_for(const client_end& c, const exchange& x) {
   if (!x.target.tls())
     return tls::alpn::http1;
   auto known = c.shard.pool.speaks(key_of(x));
@@ -105,7 +105,7 @@ dialling::~dialling() {
     pool_.end_dialling(key_);
 }
 
-task<> wait_for_dialling(client_session& c, const upstream_key& key) {
+task<> wait_for_dialling(client_end& c, const upstream_key& key) {
   struct place {
     place(upstream_pool& p, const upstream_key& k, ready_handler& flow)
       : pool(p), of(k), who{flow}, waits(p.await_dialling(k, who)) {}
