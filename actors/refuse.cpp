@@ -22,13 +22,10 @@ answer_form form_of(const exchange& x) {
   return x.received.empty() ? x.form : form_for(x.received);
 }
 
-/// A remedy for this client: paths of our machine are for those on it. Stays until the loop's next
-/// refusal.
-const std::string& remedy_of(const client_end& c, const policy::denial& why,
-                             const policy::target& what) {
+/// How files are named to this client: paths of our machine are for those on it.
+policy::path_style paths_for(const client_end& c) {
   auto here = c.from.unix_socket || policy::classify(c.from.ip) == policy::ip_class::loopback;
-  return c.shard.remedy.find(*c.shard.policy->rules, why, what,
-                             here ? policy::path_style::whole : policy::path_style::name);
+  return here ? policy::path_style::whole : policy::path_style::name;
 }
 
 /// For the line at the connection's end.
@@ -60,7 +57,7 @@ bool is_told_inside(client_session& c, const exchange& x, const policy::denial& 
 after refuse_inside(client_session& c, const exchange& x, const policy::denial& why) {
   auto refused = std::make_shared<refused_tunnel>();
   refused->request_id = c.shard.refused(why, x.target, c);
-  refused->remedy = remedy_of(c, why, x.target);
+  refused->remedy = policy::remedy_for(*c.shard.policy->rules, why, x.target, paths_for(c));
   refused->why = why;
   refused->to = x.target;
   refused->under = x.under;
@@ -101,21 +98,22 @@ task<after> refuse(client_session& c, exchange& x, const policy::denial& why) {
   c.end = ending::refused;
   if (x.wrong_login)
     co_await hold_back(c);
-  const auto& remedy = before ? before->remedy : remedy_of(c, why, x.target);
   // The next CONNECT is judged anew, which requests in this tunnel would not be.
   auto keep = !before && may_keep(c, x);
   answer_options options{.request_id = request_id,
                          .head_only = x.to_head,
                          .close = !keep,
                          .form = form,
-                         .remedy = remedy,
                          .inside = before != nullptr};
   auto& out = c.shard.loop.out();
   out.clear();
   if (is_socks(x))
     out = socks5::encode_reply(socks5::reply_code::not_allowed);
-  else
+  else if (before) {
+    options.remedy = before->remedy;
     append_refusal(out, why, x.target, options);
+  } else
+    c.shard.told.append(out, *c.shard.policy->rules, why, x.target, paths_for(c), options);
   auto sent = co_await send_to_client(c, out);
   if (sent != sending::done)
     co_return cut_off(c, sent);

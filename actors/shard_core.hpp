@@ -23,7 +23,7 @@
 #include "actors/shard.hpp"
 #include "actors/socket_dialer.hpp"
 #include "actors/spare_texts.hpp"
-#include "actors/told_remedy.hpp"
+#include "actors/told_refusal.hpp"
 #include "actors/upstream.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/path.hpp"
@@ -108,8 +108,8 @@ public:
   http1::request_path path;         ///< Scratch, valid until the next suspension.
   std::vector<http1::field> fields; ///< Scratch, valid until the next suspension.
 
-  spare_texts texts;  ///< For the heads of requests.
-  told_remedy remedy; ///< Of the refusal before.
+  spare_texts texts; ///< For the heads of requests.
+  told_refusal told; ///< To the client that was refused last.
 
   /// What UDP associations receive with and send with, empty between two of them. The buffer is
   /// made when the first association needs it.
