@@ -97,37 +97,12 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c
   co_return std::move(opened);
 }
 
-dialling::dialling(upstream_pool& pool, upstream_key key)
-  : pool_(pool), key_(std::move(key)), mine_(pool.begin_dialling(key_)) {}
-
-dialling::~dialling() {
-  if (mine_)
-    pool_.end_dialling(key_);
-}
-
 task<> wait_for_dialling(client_end& c, const upstream_key& key) {
-  struct place {
-    place(upstream_pool& p, const upstream_key& k, ready_handler& flow)
-      : pool(p), of(k), who{flow}, waits(p.await_dialling(k, who)) {}
-    place(const place&) = delete;
-    ~place() {
-      if (!who.over)
-        pool.stop_awaiting(of, who);
-    }
-    upstream_pool& pool;
-    const upstream_key& of;
-    upstream_pool::dial_waiter who;
-    bool waits;
-  };
-  place in_line{c.shard.pool, key, c.wakes};
-  if (!in_line.waits)
+  auto dial = c.shard.pool.dial_under_way(key);
+  if (!dial)
     co_return;
   auto deadline = c.in(c.timeouts().connect + c.timeouts().tls_handshake);
-  while (!in_line.who.over && !c.client.dead()) {
-    auto in_time = co_await c.wakes.until(deadline);
-    if (!in_time)
-      break;
-  }
+  co_await await_dial(std::move(dial), c.wakes, deadline, c.client);
 }
 
 std::unique_ptr<upstream> take_kept(client_session& c, const upstream_key& key) {

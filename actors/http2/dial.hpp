@@ -28,19 +28,6 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c
                                                                std::unique_ptr<upstream> dialled,
                                                                tls::alpn offer);
 
-/// Marks that an upstream is being dialled for streams, while it lives.
-class dialling {
-public:
-  dialling(upstream_pool& pool, upstream_key key);
-  dialling(const dialling&) = delete;
-  ~dialling();
-
-private:
-  upstream_pool& pool_;
-  upstream_key key_;
-  bool mine_; ///< Nobody else did before.
-};
-
 /// Waits while somebody else dials the same upstream for streams.
 task<> wait_for_dialling(client_end& c, const upstream_key& key);
 
