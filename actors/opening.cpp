@@ -29,7 +29,7 @@ task<caf::expected<tls::leaf_ptr>> find_leaf(client_session& c, const host& name
 
 } // namespace
 
-bool tell(client_session& c, opening& out, bool over) {
+bool tell(client_end& c, opening& out, bool over) {
   switch (tell_first_bytes(c.pending, over)) {
     case first_bytes::undecided: return false;
     case first_bytes::http: out.what = opening::kind::http; return true;
@@ -49,7 +49,7 @@ bool tell(client_session& c, opening& out, bool over) {
   return true;
 }
 
-io_result take_more(client_session& c) {
+io_result take_more(client_end& c) {
   auto buffer = c.shard.loop.scratch().first(first_read_size);
   auto got = c.client.read(buffer);
   if (got.ok())

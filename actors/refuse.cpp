@@ -76,7 +76,7 @@ task<after> go_on(client_session& c, exchange& x, bool keep) {
   co_return usable ? after::next_request : after::close_in_steps;
 }
 
-bool may_keep(const client_session& c, const exchange& x) {
+bool may_keep(const client_end& c, const exchange& x) {
   auto small =
     x.body == http1::framing::none || (x.body == http1::framing::length &&
                                        x.content_length <= c.shard.config().limits.max_drain_bytes);

@@ -22,7 +22,7 @@ constexpr size_t read_size = 1024;
 
 /// Adds to `c.pending` what the client sends next.
 /// @returns errc::closed, or errc::request_timeout at the deadline.
-task<caf::error> read_more(client_session& c, steady_time deadline) {
+task<caf::error> read_more(client_end& c, steady_time deadline) {
   for (;;) {
     while (!c.client.may_read()) {
       auto in_time = co_await c.wakes.until(deadline);
@@ -44,9 +44,8 @@ task<caf::error> read_more(client_session& c, steady_time deadline) {
 
 /// Reads one message to the front of `c.pending`, which its views point to: `take` drops it.
 template <class T>
-task<caf::expected<decoded<T>>> read_message(client_session& c,
-                                             decode_result<T> (*decode)(std::string_view),
-                                             steady_time deadline) {
+task<caf::expected<decoded<T>>>
+read_message(client_end& c, decode_result<T> (*decode)(std::string_view), steady_time deadline) {
   for (;;) {
     if (!c.pending.empty()) {
       auto got = decode(c.pending);
@@ -61,7 +60,7 @@ task<caf::expected<decoded<T>>> read_message(client_session& c,
   }
 }
 
-void take(client_session& c, size_t size) { c.pending.erase(0, size); }
+void take(client_end& c, size_t size) { c.pending.erase(0, size); }
 
 /// Counts and audits a client that did not show who it is. What it wants is not known yet.
 void record_nobody(client_session& c) {
