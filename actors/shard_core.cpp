@@ -99,8 +99,7 @@ void shard_core::record(audit_event event) {
 }
 
 void shard_core::admitted(const policy::permit& by, const connection& of) {
-  auto decision = static_cast<size_t>(policy::decision::allow);
-  ++counters.decisions[decision][static_cast<size_t>(policy::reason::allow)];
+  ++counters.decisions[policy::decision::allow][policy::reason::allow];
   if (!audit)
     return;
   auto decider = by.source() == policy::source::decider;
@@ -124,8 +123,7 @@ void shard_core::admitted(const policy::permit& by, const connection& of) {
 
 void shard_core::admitted(const policy::socket_permit&, const policy::target& what,
                           const connection& of) {
-  auto decision = static_cast<size_t>(policy::decision::allow);
-  ++counters.decisions[decision][static_cast<size_t>(policy::reason::allow)];
+  ++counters.decisions[policy::decision::allow][policy::reason::allow];
   if (!audit)
     return;
   audit_event event;
@@ -146,7 +144,7 @@ void shard_core::admitted(const policy::socket_permit&, const policy::target& wh
 
 std::string shard_core::refused(const policy::denial& why, const policy::target& what,
                                 const connection& of) {
-  ++counters.decisions[static_cast<size_t>(why.decision)][static_cast<size_t>(why.reason)];
+  ++counters.decisions[why.decision][why.reason];
   blocked_request entry;
   entry.id = process->next_blocked_id.fetch_add(1, std::memory_order_relaxed);
   entry.at = std::chrono::system_clock::now();
@@ -198,7 +196,7 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
 
 std::string shard_core::faulted(errc code, const std::string& cause, const policy::target& what,
                                 const connection& of) {
-  ++counters.faults[static_cast<size_t>(code)];
+  ++counters.faults[code];
   auto id = new_request_id();
   auto status = outcome_of(code).http_status;
   auto kind = to_string(code);
