@@ -4,7 +4,7 @@
 
 #include "actors/association.hpp"
 #include "actors/flows.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/socket_dialer.hpp"
 #include "actors/users.hpp"
 
@@ -16,16 +16,6 @@ namespace {
 constexpr uint64_t max_admin_connections = 1024;
 
 } // namespace
-
-std::string client_address::str() const {
-  if (unix_socket)
-    return "unix";
-  auto text = ip.str();
-  if (!ip.is_v4())
-    text = '[' + text + ']';
-  text += ':';
-  return text += std::to_string(port);
-}
 
 std::string_view to_string(ending e) noexcept {
   switch (e) {

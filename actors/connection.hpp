@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "actors/client_address.hpp"
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/loop/task.hpp"
 #include "actors/loop/waker.hpp"
@@ -24,15 +25,6 @@ using connection_actor = caf::typed_actor<
   caf::reacts_to<atom::drain>,
   // End now.
   caf::reacts_to<atom::abort>>;
-
-/// Where a client is connected from.
-struct client_address {
-  ip_address ip;
-  uint16_t port = 0;
-  bool unix_socket = false;
-  /// `ip:port`, `[ip6]:port`, or "unix".
-  [[nodiscard]] std::string str() const;
-};
 
 /// Who a client showed to be.
 struct identity {

@@ -1,6 +1,6 @@
 #include "actors/intercept.hpp"
 
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/opening.hpp"
 #include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"

@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "actors/connection.hpp"
-#include "actors/log_text.hpp"
 #include "actors/loop/platform.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/sockaddr.hpp"
 
 namespace proxy {
