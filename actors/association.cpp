@@ -74,7 +74,7 @@ std::optional<policy::denial> judge_association(const snapshot& in_force) {
   return std::nullopt;
 }
 
-association::association(connection& c) : c_(c) {
+association::association(client_session& c) : c_(c) {
   c.shard.process->udp_associations.fetch_add(1, std::memory_order_relaxed);
   ++c.shard.counters.udp_associations_active;
 }
@@ -85,7 +85,7 @@ association::~association() {
   --c_.shard.counters.udp_associations_active;
 }
 
-caf::expected<std::unique_ptr<association>> association::open(connection& c,
+caf::expected<std::unique_ptr<association>> association::open(client_session& c,
                                                               const socks5::endpoint& wanted) {
   auto limit = c.shard.config().limits.max_udp_associations;
   if (c.shard.process->udp_associations.load(std::memory_order_relaxed) >= limit)
@@ -292,7 +292,7 @@ void association::resolve(udp_target& t) {
   ++looking_up_;
   t.is = udp_target::state::resolving;
   auto name = question_for(t.to.host);
-  c_.request(c_.shard.resolver, caf::infinite, atom::resolve_v, name)
+  c_.self.request(c_.shard.resolver, caf::infinite, atom::resolve_v, name)
     .then(
       [still = alive_, name](dns_answer& answer) {
         if (*still)

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <random>
 
+#include "actors/admin_session.hpp"
 #include "actors/answers.hpp"
 #include "actors/connection.hpp"
 #include "actors/cores.hpp"
+#include "actors/http2/stream_session.hpp"
 #include "actors/mix.hpp"
 
 namespace proxy {
@@ -64,7 +66,7 @@ std::string shard_core::new_request_id() {
 }
 
 std::shared_ptr<decision_event> shard_core::event_about(const policy::target& what,
-                                                        const connection& of,
+                                                        const client_session& of,
                                                         std::string_view id) const {
   auto event = std::make_shared<decision_event>();
   event->at = std::chrono::system_clock::now();
@@ -80,7 +82,7 @@ std::shared_ptr<decision_event> shard_core::event_about(const policy::target& wh
   return event;
 }
 
-void shard_core::admitted(const policy::permit& by, const connection& of) {
+void shard_core::admitted(const policy::permit& by, const client_session& of) {
   ++counters.decisions[policy::decision::allow][policy::reason::allow];
   if (!events.hears_admissions())
     return;
@@ -94,7 +96,7 @@ void shard_core::admitted(const policy::permit& by, const connection& of) {
 }
 
 void shard_core::admitted(const policy::socket_permit&, const policy::target& what,
-                          const connection& of) {
+                          const client_session& of) {
   ++counters.decisions[policy::decision::allow][policy::reason::allow];
   if (!events.hears_admissions())
     return;
@@ -105,7 +107,7 @@ void shard_core::admitted(const policy::socket_permit&, const policy::target& wh
 }
 
 std::string shard_core::refused(const policy::denial& why, const policy::target& what,
-                                const connection& of) {
+                                const client_session& of) {
   ++counters.decisions[why.decision][why.reason];
   auto id = new_request_id();
   auto event = event_about(what, of, id);
@@ -128,7 +130,7 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
 }
 
 std::string shard_core::faulted(errc code, const std::string& cause, const policy::target& what,
-                                const connection& of) {
+                                const client_session& of) {
   ++counters.faults[code];
   auto id = new_request_id();
   if (!events.hears_faults())
@@ -151,43 +153,66 @@ uint32_t shard_core::clients_of(const ip_address& ip) const noexcept {
 }
 
 void shard_core::joined(connection& c) {
-  c.place_ = connections_.size();
-  connections_.push_back(&c);
-  if (c.is_stream) {
-    ++streams_;
-    ++counters.http2_streams_total;
-    return;
-  }
-  client_count(c.from.ip).fetch_add(1, std::memory_order_relaxed);
-  if (c.serves == endpoint::admin)
-    process->admin_connections.fetch_add(1, std::memory_order_relaxed);
+  connections_.add(c);
+  client_count(c.session().from.ip).fetch_add(1, std::memory_order_relaxed);
   ++counters.connections_total;
   count_connections();
 }
 
+void shard_core::joined(stream_session& c) {
+  streams_.add(c);
+  ++counters.http2_streams_total;
+}
+
 void shard_core::count_connections() {
-  counters.connections_active = connections_.size() - streams_;
+  counters.connections_active = connections_.size() + admin_.size();
   process->connections[index].store(counters.connections_active, std::memory_order_relaxed);
 }
 
 void shard_core::left(connection& c) {
-  if (c.is_stream)
-    --streams_;
-  else
-    client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
-  if (c.serves == endpoint::admin)
-    process->admin_connections.fetch_sub(1, std::memory_order_relaxed);
-  auto* last = connections_.back();
-  connections_[c.place_] = last;
-  last->place_ = c.place_;
-  connections_.pop_back();
-  if (c.tunnelling)
-    --counters.tunnels_active;
-  counters.bytes_up += c.bytes_up;
-  counters.bytes_down += c.bytes_down;
+  connections_.remove(c);
+  client_count(c.session().from.ip).fetch_sub(1, std::memory_order_relaxed);
+  keep_totals(c.session());
   count_connections();
-  if (on_left)
-    on_left();
+  report_when_drained();
+}
+
+void shard_core::left(stream_session& c) {
+  streams_.remove(c);
+  keep_totals(c.session());
+  report_when_drained();
+}
+
+void shard_core::keep_totals(const client_session& of) {
+  if (of.is_tunnel())
+    --counters.tunnels_active;
+  counters.bytes_up += of.bytes_up;
+  counters.bytes_down += of.bytes_down;
+}
+
+void shard_core::joined(admin_session& c) {
+  admin_.add(c);
+  client_count(c.from.ip).fetch_add(1, std::memory_order_relaxed);
+  process->admin_connections.fetch_add(1, std::memory_order_relaxed);
+  ++counters.connections_total;
+  count_connections();
+}
+
+void shard_core::left(admin_session& c) {
+  admin_.remove(c);
+  client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
+  process->admin_connections.fetch_sub(1, std::memory_order_relaxed);
+  count_connections();
+}
+
+void shard_core::answer_drain(caf::typed_response_promise<bool> drained) {
+  drained_ = std::move(drained);
+  report_when_drained();
+}
+
+void shard_core::report_when_drained() {
+  if (connections_.empty() && streams_.empty() && drained_.pending())
+    drained_.deliver(true);
 }
 
 } // namespace proxy

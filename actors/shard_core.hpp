@@ -2,7 +2,7 @@
 
 #include <array>
 #include <atomic>
-#include <functional>
+#include <caf/typed_response_promise.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +18,7 @@
 #include "actors/policy_store.hpp"
 #include "actors/refusal_leaves.hpp"
 #include "actors/resolver.hpp"
+#include "actors/roster.hpp"
 #include "actors/shard.hpp"
 #include "actors/socket_dialer.hpp"
 #include "actors/spare_texts.hpp"
@@ -30,7 +31,10 @@
 
 namespace proxy {
 
+class client_session;
 class connection;
+class stream_session;
+class admin_session;
 
 struct peer_handles {
   policy_store_actor store;
@@ -100,7 +104,6 @@ public:
   std::vector<shard_actor> peers;  ///< All shards, this one too; for the admin API and balance.
   descriptor_reserve for_clients;  ///< To turn clients away when no other descriptor is left.
   descriptor_reserve for_admin;    ///< To serve the admin API then.
-  std::function<void()> on_left;   ///< Called when a connection has ended.
   shard_counters counters;
   bool draining = false;
 
@@ -128,14 +131,16 @@ public:
 
   // Each counts, and makes one event that all hear of who listen; where nobody does, none is made.
 
-  void admitted(const policy::permit& by, const connection& of);
+  void admitted(const policy::permit& by, const client_session& of);
   /// For a unix socket, which is no domain.
-  void admitted(const policy::socket_permit& by, const policy::target& what, const connection& of);
+  void admitted(const policy::socket_permit& by, const policy::target& what,
+                const client_session& of);
   /// (Where unix sockets are served, GET /blocked lists none of them.) @returns its request id.
-  std::string refused(const policy::denial& why, const policy::target& what, const connection& of);
+  std::string refused(const policy::denial& why, const policy::target& what,
+                      const client_session& of);
   /// A fault that is answered. @returns its request id.
   std::string faulted(errc code, const std::string& cause, const policy::target& what,
-                      const connection& of);
+                      const client_session& of);
   /// A fresh request id: 16 hexadecimal digits that no two shards share.
   [[nodiscard]] std::string new_request_id();
 
@@ -143,9 +148,17 @@ public:
 
   void joined(connection& c);
   void left(connection& c);
-  [[nodiscard]] const std::vector<connection*>& connections() const noexcept {
-    return connections_;
-  }
+  void joined(stream_session& c);
+  void left(stream_session& c);
+  void joined(admin_session& c);
+  void left(admin_session& c);
+  [[nodiscard]] const roster<connection>& connections() const noexcept { return connections_; }
+  [[nodiscard]] const roster<stream_session>& streams() const noexcept { return streams_; }
+  [[nodiscard]] const roster<admin_session>& admin_sessions() const noexcept { return admin_; }
+
+  /// Answers a drain once the last connection has ended, streams and all; sessions of the admin API
+  /// stay, which is how one watches it.
+  void answer_drain(caf::typed_response_promise<bool> drained);
 
   /// Live connections from an address, over all shards (at least: hashes may collide).
   [[nodiscard]] uint32_t clients_of(const ip_address& ip) const noexcept;
@@ -153,12 +166,17 @@ public:
 private:
   /// What every event has.
   [[nodiscard]] std::shared_ptr<decision_event>
-  event_about(const policy::target& what, const connection& of, std::string_view id) const;
+  event_about(const policy::target& what, const client_session& of, std::string_view id) const;
   void count_connections();
+  void report_when_drained();
+  /// Keeps the numbers of a client that has left.
+  void keep_totals(const client_session& of);
   [[nodiscard]] std::atomic<uint32_t>& client_count(const ip_address& ip) const noexcept;
 
-  std::vector<connection*> connections_; ///< Each knows its place. Streams are among them.
-  size_t streams_ = 0;
+  roster<connection> connections_;
+  roster<stream_session> streams_;
+  roster<admin_session> admin_;
+  caf::typed_response_promise<bool> drained_; ///< Pending while a drain waits.
   std::unique_ptr<datagram_buffer> datagrams_;
   datagram_queue to_v4_, to_v6_;
   uint64_t id_seed_;

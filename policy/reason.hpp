@@ -22,6 +22,8 @@ enum class reason : uint8_t {
   proxy_disabled,
   unix_socket_unsupported,
   client_required, ///< Who asks has to say who it is, and did not, or not rightly.
+  misdirected, ///< The names of tunnel and request disagree: told as an error, `errc::misdirected`.
+  approval_required, ///< Only somebody's word is missing, and nobody gave it.
 };
 
 /// What a reason looks like to a client; the only place that knows.
@@ -59,6 +61,10 @@ inline constexpr refusal refusals[] = {
    "proxy_internal_response"},
   {reason::client_required, "client_required", 407, "", "Proxy authentication required.",
    "http_request_denied"},
+  {reason::misdirected, "misdirected", 421, "", "The names of handshake, Host and tunnel disagree.",
+   "http_request_error"},
+  {reason::approval_required, "approval_required", 403, "blocked-by-policy",
+   "This request needs approval.", "http_request_denied"},
 };
 
 [[nodiscard]] const refusal& refusal_of(reason r) noexcept;
