@@ -45,7 +45,7 @@ CAF_TEST(what git says is read key by key) {
   CAF_CHECK(read_git_settings("").proxy_keys.empty());
 }
 
-CAF_TEST(variables of git's configuration keep those of the user) {
+CAF_TEST(variables for the configuration of git keep those of the user) {
   using variables = std::map<std::string, std::string>;
   auto said = [](const variables& own, const std::vector<std::string>& keys) {
   auto all = git_variables(keys, "url", [&](const std::string& name) {
