@@ -8,6 +8,7 @@
 
 #include "actors/loop/local_address.hpp"
 #include "actors/loop/platform.hpp"
+#include "actors/loop/request.hpp"
 #include "actors/search_domains.hpp"
 #include "protocols/socks5/datagram.hpp"
 
@@ -292,16 +293,12 @@ void association::resolve(udp_target& t) {
   ++looking_up_;
   t.is = udp_target::state::resolving;
   auto name = question_for(t.to.host);
-  c_.self.request(c_.shard.resolver, caf::infinite, atom::resolve_v, name)
-    .then(
-      [still = alive_, name](dns_answer& answer) {
-        if (*still)
-          (*still)->resolved(name, std::move(answer));
-      },
-      [still = alive_, name](caf::error& why) {
-        if (*still)
-          (*still)->resolved(name, std::move(why));
-      });
+  auto come = [still = alive_, name](caf::expected<dns_answer> answer) {
+    if (*still)
+      (*still)->resolved(name, std::move(answer));
+  };
+  auto deadline = c_.in(c_.timeouts().dns + std::chrono::seconds{1});
+  request_until<dns_answer>(&c_.self, deadline, c_.shard.resolver, come, atom::resolve_v, name);
 }
 
 void association::resolved(const std::string& name, caf::expected<dns_answer> answer) {

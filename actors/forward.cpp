@@ -84,6 +84,8 @@ task<after> forward(client_session& c, exchange& x, policy::permit permit) {
     if (server) {
       ++c.shard.counters.upstream_reuses;
       record_admission(c, x, permit);
+    } else if (c.client.dead()) { // it left while it waited: nothing is dialled for it
+      record_admission(c, x, permit);
     } else {
       server = co_await reach(c, x, permit, next);
       if (!server)

@@ -9,6 +9,7 @@
 #include "actors/connection.hpp"
 #include "actors/cores.hpp"
 #include "actors/http2/stream_session.hpp"
+#include "actors/loop/request.hpp"
 
 namespace proxy {
 
@@ -49,28 +50,45 @@ listener_set admin_only(listener_set listeners) {
   return listeners;
 }
 
-/// Asks every tunnel to judge itself; delivers how many closed once all have answered.
+/// How long the tunnels of a shard may take to judge themselves, all together.
+constexpr std::chrono::seconds judgement_patience{20};
+
+/// Counts the answers of tunnels that judge themselves; delivers how many closed once all are here.
+struct judgement final : timer {
+  explicit judgement(caf::typed_response_promise<uint64_t> to) : done(std::move(to)) {}
+
+  void answered(bool has_closed) {
+    closed += has_closed;
+    if (--waiting == 0 && done.pending())
+      done.deliver(closed);
+  }
+  /// One that does not answer may be open under a policy that is no longer in force.
+  void on_timer() override {
+    if (waiting > 0 && done.pending())
+      done.deliver(no_answer_in_time());
+  }
+
+  caf::typed_response_promise<uint64_t> done;
+  size_t waiting = 1; ///< The one that keeps the count open.
+  uint64_t closed = 0;
+};
+
+/// Asks every tunnel to judge itself.
 void judge_tunnels(shard_pointer self, const snapshot_ptr& next,
                    caf::typed_response_promise<uint64_t> done) {
-  struct tally {
-    size_t waiting = 1;
-    uint64_t closed = 0;
-  };
-  auto count = std::make_shared<tally>();
-  auto answered = [count, done](bool closed) mutable {
-    count->closed += closed;
-    if (--count->waiting == 0)
-      done.deliver(count->closed);
-  };
-  for_each_session(*self->state.core, [&](client_session& c) {
+  auto& core = *self->state.core;
+  auto count = std::make_shared<judgement>(std::move(done));
+  for_each_session(core, [&](client_session& c) {
     if (!c.is_open_to_judgement())
       return;
     ++count->waiting;
-    self->request(handle_of(c), caf::infinite, atom::judge_v, next)
-      .then(answered,
-            [answered](const caf::error&) mutable { answered(false); }); // it ended by itself
+    self->request(handle_of(c), kept_by_the_loop, atom::judge_v, next)
+      .then([count](bool closed) { count->answered(closed); },
+            [count](const caf::error&) { count->answered(false); }); // it ended by itself
   });
-  answered(false); // the one that kept the tally open
+  if (count->waiting > 1)
+    core.loop.arm(*count, core.loop.now() + judgement_patience);
+  count->answered(false);
 }
 
 void install(shard_pointer self, const snapshot_ptr& next, const listener_set& listeners) {

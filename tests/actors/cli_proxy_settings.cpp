@@ -31,7 +31,7 @@ CAF_TEST(our proxy is the last word in settings of curl however often it is said
   CAF_CHECK(
     once.ends_with("proxy = \"http://127.0.0.1:1\"\nnoproxy = \"localhost,127.0.0.1,::1\"\n"));
   CAF_CHECK_EQUAL(curl_settings(once, "http://127.0.0.1:1"), once);
-  CAF_CHECK_EQUAL(curl_settings(once, "http://127.0.0.1:2").find(":1\""), std::string::npos);
+  CAF_CHECK_EQUAL(curl_settings(once, "http://127.0.0.1:2").find("0.0.1:1\""), std::string::npos);
 }
 
 CAF_TEST(what git says is read key by key) {
@@ -48,16 +48,15 @@ CAF_TEST(what git says is read key by key) {
 CAF_TEST(variables for the configuration of git keep those of the user) {
   using variables = std::map<std::string, std::string>;
   auto said = [](const variables& own, const std::vector<std::string>& keys) {
-  auto all = git_variables(keys, "url", [&](const std::string& name) {
-    auto at = own.find(name);
-    return at == own.end() ? std::nullopt : std::optional{at->second};
-  });
-  return variables{all.begin(), all.end()};
+    auto all = git_variables(keys, "url", [&](const std::string& name) {
+      auto at = own.find(name);
+      return at == own.end() ? std::nullopt : std::optional{at->second};
+    });
+    return variables{all.begin(), all.end()};
   };
   CAF_CHECK(said({{"GIT_CONFIG_COUNT", "1"}}, {}).empty());
-  variables alone{{"GIT_CONFIG_COUNT", "1"},
-                  {"GIT_CONFIG_KEY_0", "http.proxy"},
-                  {"GIT_CONFIG_VALUE_0", "url"}};
+  variables alone{
+    {"GIT_CONFIG_COUNT", "1"}, {"GIT_CONFIG_KEY_0", "http.proxy"}, {"GIT_CONFIG_VALUE_0", "url"}};
   CAF_CHECK_EQUAL(said({}, {"http.proxy"}), alone);
   CAF_CHECK_EQUAL(said(alone, {"http.proxy"}), alone);
   variables own{{"GIT_CONFIG_COUNT", "2"},
