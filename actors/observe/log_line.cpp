@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "actors/observe/json_string.hpp"
 #include "actors/observe/timestamp.hpp"
@@ -81,6 +82,12 @@ void append_value(std::string& out, const log_value& value) {
     case log_value::kind::integer:
     case log_value::kind::count: return append_number(out, value);
     case log_value::kind::boolean: out += value.number != 0 ? "true" : "false"; return;
+    case log_value::kind::client: {
+      client_address client;
+      std::memcpy(&client, value.text.data(), sizeof client);
+      out += client.str();
+      return;
+    }
     default: out += value.text;
   }
 }
@@ -210,9 +217,12 @@ void append_json_line(std::string& out, const log_entry& entry) {
 
 std::string_view or_dash(std::string_view text) { return text.empty() ? "-" : text; }
 
+log_value client_of(const decision_event& event) {
+  return event.client ? log_value{*event.client} : log_value{""};
+}
+
 void append_fault(std::string& out, log_layout layout, const decision_event& event) {
   const auto& how = outcome_of(event.fault->code);
-  auto client = event.client_text();
   const log_value values[] = {
     log_value{log_text{or_dash(event.host)}},
     log_value{event.port},
@@ -221,7 +231,7 @@ void append_fault(std::string& out, log_layout layout, const decision_event& eve
     log_value{quoted_text(event.fault->cause)},
     log_value{policy::to_string(event.protocol)},
     log_value{log_text{or_dash(event.method)}},
-    log_value{client},
+    client_of(event),
     log_value{user_field(event.user)},
     log_value{event.request_id.text()},
   };
@@ -233,7 +243,6 @@ void append_fault(std::string& out, log_layout layout, const decision_event& eve
 }
 
 void append_refusal(std::string& out, log_layout layout, const decision_event& event) {
-  auto client = event.client_text();
   const log_value values[] = {
     log_value{log_text{event.host}},
     log_value{event.port},
@@ -243,7 +252,7 @@ void append_refusal(std::string& out, log_layout layout, const decision_event& e
     log_value{policy::to_string(event.protocol)},
     log_value{log_text{event.method}},
     log_value{quoted_text(event.rule)},
-    log_value{client},
+    client_of(event),
     log_value{user_field(event.user)},
     log_value{event.request_id.text()},
   };

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "actors/client_address.hpp"
+
 namespace proxy {
 
 /// A text as a value of a log line. Nothing in it can end its quotes, begin another key, or be
@@ -37,6 +39,7 @@ struct log_value {
     word,   ///< A word of ours or an address: a number in it is one.
     text,   ///< In quotes where it is no plain word.
     quoted, ///< Always in quotes.
+    client, ///< A `client_address`, whose bytes are the text.
     field,  ///< An `optional_field`.
   };
 
@@ -56,6 +59,10 @@ struct log_value {
       number(static_cast<uint64_t>(value)) {}
   explicit log_value(std::string_view value) : text(value) {}
   explicit log_value(const char* value) : text(value) {}
+  explicit log_value(const client_address& value)
+    : what(kind::client), text(reinterpret_cast<const char*>(&value), sizeof value) {
+    static_assert(std::is_trivially_copyable_v<client_address>);
+  }
   explicit log_value(log_text value)
     : what(value.always_quoted ? kind::quoted : kind::text), text(value.text) {}
   explicit log_value(optional_field value) : what(kind::field), key(value.key), text(value.text) {}

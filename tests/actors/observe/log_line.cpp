@@ -91,6 +91,15 @@ CAF_TEST(words that look like numbers are numbers and texts are not ) {
             text);
 }
 
+CAF_TEST(the address of a client is one word) {
+  client_address v4{ip_address::v4(0x7f000001), 1234};
+  client_address v6{*ip_address::parse("2001:db8::1"), 80};
+  client_address local{{}, 0, true};
+  check(R"(msg=a client=127.0.0.1:1234 user="alice" on=[2001:db8::1]:80 at=unix)",
+        R"("msg":"a","client":"127.0.0.1:1234","user":"alice","on":"[2001:db8::1]:80","at":"unix")",
+        "msg=a client={}{} on={} at={}", v4, user_field("alice"), v6, local);
+}
+
 CAF_TEST(an optional field is there when it says something) {
   check(R"(msg=a client=unix user="alice" id=1)",
         R"("msg":"a","client":"unix","user":"alice","id":1)", "msg=a client={}{} id={}", "unix",
