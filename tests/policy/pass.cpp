@@ -40,7 +40,7 @@ snapshot_ptr policy_of(rules what) {
 }
 
 snapshot_ptr permitting(const std::vector<std::string>& allowed,
-                   const std::vector<std::string>& denied = {}) {
+                        const std::vector<std::string>& denied = {}) {
   return policy_of(allowing(allowed, denied));
 }
 
@@ -170,7 +170,8 @@ CAF_TEST(a tunnel that is not read ends where it would have to be) {
     limited.mode = mode::limited;
     limited.mitm = true;
     now = policy_of(std::move(limited));
-    CAF_CHECK_EQUAL(renewed(t, now, {.reading = read ? reading::done : reading::none}), read ? "" : "mitm_required");
+    CAF_CHECK_EQUAL(renewed(t, now, {.reading = read ? reading::done : reading::none}),
+                    read ? "" : "mitm_required");
   }
 }
 
