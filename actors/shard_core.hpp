@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "actors/audit.hpp"
-#include "actors/ca.hpp"
+#include "actors/control/ca.hpp"
+#include "actors/control/policy_store.hpp"
 #include "actors/loop/datagram_socket.hpp"
 #include "actors/loop/descriptor_reserve.hpp"
 #include "actors/loop/event_loop.hpp"
 #include "actors/messages.hpp"
 #include "actors/own_sockets.hpp"
-#include "actors/policy_store.hpp"
 #include "actors/refusal_leaves.hpp"
 #include "actors/resolver.hpp"
 #include "actors/shard.hpp"
