@@ -75,7 +75,7 @@ std::optional<policy::denial> judge_association(const snapshot& in_force) {
   return std::nullopt;
 }
 
-association::association(connection& c) : c_(c) {
+association::association(client_session& c) : c_(c) {
   c.shard.process->udp_associations.fetch_add(1, std::memory_order_relaxed);
   ++c.shard.counters.udp_associations_active;
 }
@@ -86,7 +86,7 @@ association::~association() {
   --c_.shard.counters.udp_associations_active;
 }
 
-caf::expected<std::unique_ptr<association>> association::open(connection& c,
+caf::expected<std::unique_ptr<association>> association::open(client_session& c,
                                                               const socks5::endpoint& wanted) {
   auto limit = c.shard.config().limits.max_udp_associations;
   if (c.shard.process->udp_associations.load(std::memory_order_relaxed) >= limit)
@@ -298,7 +298,7 @@ void association::resolve(udp_target& t) {
       (*still)->resolved(name, std::move(answer));
   };
   auto deadline = c_.in(c_.timeouts().dns + std::chrono::seconds{1});
-  request_until<dns_answer>(&c_, deadline, c_.shard.resolver, come, atom::resolve_v, name);
+  request_until<dns_answer>(&c_.self, deadline, c_.shard.resolver, come, atom::resolve_v, name);
 }
 
 void association::resolved(const std::string& name, caf::expected<dns_answer> answer) {

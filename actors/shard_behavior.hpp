@@ -26,8 +26,6 @@ struct shard_state {
   std::vector<std::pair<bound_listener_ptr, listener_actor>> listeners;
   bool ending = false; ///< An abort was heard.
   bool ended = false;  ///< And all that was served has ended.
-  caf::typed_response_promise<bool>
-    drained; ///< Pending while a drain waits for the last connection.
 };
 
 using shard_pointer = caf::stateful_actor<shard_state, pinned_actor<shard_actor>>*;

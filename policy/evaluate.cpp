@@ -7,72 +7,6 @@ namespace proxy::policy {
 
 using namespace judging;
 
-namespace {
-
-/// Whether an address is what a literal or localhost name stands for, so that listing the name
-/// lists it.
-bool stands_for(const host& h, const ip_address& address) {
-  return h.ip() ? *h.ip() == address : h.is_localhost() && classify(address) == ip_class::loopback;
-}
-
-/// Steps 4, 3 and 7 for one address.
-std::optional<denial> judge_address(const rules& in_force, const target& what,
-                                    const ip_address& address, const notes& note) {
-  auto refused = [&](reason why, const rule* by, std::string_view words) {
-    note.add("addresses", [&] {
-      return address.str() + ": " + std::string{words} + (by ? ", " + matches(*by) : "");
-    });
-    return refuse(why, by);
-  };
-  if (reaches_own_listener(in_force, address, what.port))
-    return refused(reason::not_allowed_local, nullptr, "the proxy's own listener");
-  if (auto by = denied_address(*in_force.denied, address, what.port))
-    return refused(reason::denied, by, "denied");
-  auto kind = classify(address);
-  bool listed =
-    stands_for(what.host, address) && in_force.allowed->match_explicit(what.host, what.port);
-  if (kind != ip_class::global && !in_force.allow_local_binding && !listed)
-    return refused(reason::not_allowed_local, nullptr, to_string(kind));
-  if (kind == ip_class::metadata && !in_force.allowed->match_literal(address, what.port))
-    return refused(reason::not_allowed_local, nullptr, to_string(kind));
-  note.add("addresses", [&] { return address.str() + ": " + std::string{to_string(kind)}; });
-  return std::nullopt;
-}
-
-/// Step 3 for the name that a search domain made of the one that was let through.
-std::optional<denial> judge_found_name(const rules& in_force, const host& asked,
-                                       const host& found_as, uint16_t port, const notes& note) {
-  if (found_as.text().empty())
-    return std::nullopt;
-  if (auto by = in_force.denied->match(found_as, port)) {
-    note.add("search", [&] { return found_as.text() + ": denied, " + matches(*by); });
-    return refuse(reason::denied, by);
-  }
-  // A short name must not lead round the hooks of the long one.
-  if (!is_hooked(in_force, asked) && is_hooked(in_force, found_as)) {
-    note.add("search", [&] { return found_as.text() + ": has hooks, to be asked by that name"; });
-    return refuse_by_mode(reason::mitm_required);
-  }
-  return std::nullopt;
-}
-
-/// Whether the host and the mode are decisions of their own: where limited mode takes nothing of a
-/// way in at all, the host is no matter, and a datagram's target is one thing.
-bool is_judged_apart(const rules& in_force, const target& what) noexcept {
-  switch (what.protocol) {
-    case protocol::socks5_tcp: return in_force.mode == mode::full;
-    case protocol::socks5_udp: return false;
-    default: return true;
-  }
-}
-
-/// Whether what goes through a tunnel has to be seen for the policy to hold.
-bool must_be_read(const rules& in_force, const target& tunnel) noexcept {
-  return in_force.mode == mode::limited || is_hooked(in_force, tunnel.host);
-}
-
-} // namespace
-
 rules_ptr deny_all() {
   auto out = std::make_shared<rules>();
   std::vector<pattern_set::problem> problems;
@@ -104,7 +38,7 @@ std::variant<permit, denial> evaluate(const rules& in_force, target what, trace*
       no->passed = by;
     return std::move(*no);
   }
-  return permit{std::move(what), by, source::baseline_policy};
+  return grants::make(std::move(what), by, source::baseline_policy);
 }
 
 bool is_read(const rules& in_force, const target& what) noexcept {
@@ -125,7 +59,7 @@ permit inside(const permit& tunnel, std::string method, bool upgrade, bool tls) 
                  .method = std::move(method),
                  .upgrade = upgrade,
                  .inside = true};
-  return permit{std::move(request), tunnel.rule(), tunnel.source()};
+  return grants::make(std::move(request), tunnel.rule(), tunnel.source());
 }
 
 std::optional<denial> judge_unreadable(const rules& in_force, const target& tunnel, bool hides) {
@@ -142,7 +76,7 @@ std::variant<permit, denial> overrule(const rules& in_force, const denial& d, ta
   note.add("decider", [] { return std::string{"allowed"}; });
   if (auto no = judge_mode(in_force, what, note))
     return std::move(*no);
-  return permit{std::move(what), nullptr, source::decider};
+  return grants::make(std::move(what), nullptr, source::decider);
 }
 
 denial uphold(const denial& d, decision how, std::string words) {
@@ -167,7 +101,7 @@ std::vector<ip_address> known_addresses(const host& h) {
 std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_address> addresses,
                                 trace* why, const host& found_as) {
   notes note{why};
-  if (auto no = judge_found_name(in_force, p.to().host, found_as, p.to().port, note))
+  if (auto no = judge_found_name(in_force, p.to(), found_as, note))
     return std::move(*no);
   // A route without addresses must not exist: an answer without any is refused like a bad one.
   if (addresses.empty())
@@ -191,7 +125,7 @@ std::optional<denial> judge_again(const rules& in_force, const target& what,
   // Interception cannot begin in the middle of a tunnel.
   if (what.protocol == protocol::https_connect && !intercepted && must_be_read(in_force, what))
     return refuse_by_mode(reason::mitm_required);
-  if (auto no = judge_found_name(in_force, what.host, found_as, what.port, silent))
+  if (auto no = judge_found_name(in_force, what, found_as, silent))
     return no;
   return connected ? judge_address(in_force, what, *connected, silent) : std::nullopt;
 }

@@ -31,11 +31,13 @@ struct rules {
   bool enabled = false;
   policy::mode mode = policy::mode::full;
   bool allow_local_binding = false;
-  bool mitm = false;       ///< Interception is available.
-  bool inspect = false;    ///< Intercept every tunnel, where it is available.
-  hook_set_ptr hooks;      ///< nullptr: none.
-  pattern_set_ptr allowed; ///< Never null.
-  pattern_set_ptr denied;  ///< Never null.
+  bool socks5 = true;         ///< SOCKS5 is offered.
+  bool asks_unlisted = false; ///< Somebody decides over what no rule allows: else it is refused.
+  bool mitm = false;          ///< Interception is available.
+  bool inspect = false;       ///< Intercept every tunnel, where it is available.
+  hook_set_ptr hooks;         ///< nullptr: none.
+  pattern_set_ptr allowed;    ///< Never null.
+  pattern_set_ptr denied;     ///< Never null.
   std::vector<socket_address> own_listeners;
   std::vector<ip_address>
     local_addresses; ///< This machine's interface addresses, for own_listeners on a wildcard.
@@ -87,23 +89,35 @@ struct denial {
 /// What a refusal says to people.
 [[nodiscard]] std::string_view refusal_text(const denial& d, const target& what) noexcept;
 
-/// Proof that the policy allowed a target by name. Only `evaluate` (and `overrule`) make one.
+namespace judging {
+class grants;
+}
+
+/// Proof that the policy allowed a target by name, and for requests that are read by what they ask
+/// for. Only `decide` makes one. Its pointers lead into the rules that it was granted under.
 class permit {
 public:
   [[nodiscard]] const target& to() const noexcept { return to_; }
   /// The rule that admitted it; nullptr when a decider did.
   [[nodiscard]] const policy::rule* rule() const noexcept { return rule_; }
   [[nodiscard]] policy::source source() const noexcept { return source_; }
+  /// What to do to the request (`removes`, then `inject_request_headers`); nullptr: nothing.
+  [[nodiscard]] const mitm_hook* hook() const noexcept { return hook_; }
+  /// Of the hook in the configured list.
+  [[nodiscard]] size_t hook_index() const noexcept { return hook_index_; }
+  /// The path was judged, in canonical form: it is sent as that (`request_facts::canonical`).
+  [[nodiscard]] bool path_judged() const noexcept { return path_judged_; }
 
 private:
   permit(target to, const policy::rule* rule, policy::source source)
     : to_(std::move(to)), rule_(rule), source_(source) {}
-  friend std::variant<permit, denial> evaluate(const rules&, target, trace*);
-  friend std::variant<permit, denial> overrule(const rules&, const denial&, target, trace*);
-  friend permit inside(const permit&, std::string, bool, bool);
+  friend class judging::grants;
   target to_;
   const policy::rule* rule_;
   policy::source source_;
+  bool path_judged_ = false;
+  const mitm_hook* hook_ = nullptr;
+  size_t hook_index_ = 0;
 };
 
 /// Proof that addresses may be dialled. Only `vet` makes one and `dial` takes nothing else, so no

@@ -6,9 +6,8 @@ namespace proxy::policy {
 
 using namespace judging;
 
-namespace {
+namespace judging {
 
-/// Sets what to forward, or returns the denial.
 std::optional<denial> judge_hooks(const rules& in_force, const target& to,
                                   const inner_request& request, http1::request_path& path,
                                   const notes& note, forward& out) {
@@ -36,6 +35,10 @@ std::optional<denial> judge_hooks(const rules& in_force, const target& to,
   out = {path.text, match.hook, match.index};
   return std::nullopt;
 }
+
+} // namespace judging
+
+namespace {
 
 caf::error misdirected(std::string_view what, const host& named, const host& tunnel) {
   return caf::make_error(errc::misdirected, std::string{what} + " names " + named.in_url() +

@@ -111,6 +111,12 @@ std::optional<denial> note_mode(std::pair<reason, std::string_view> verdict, con
   return refuse_by_mode(verdict.first);
 }
 
+/// Whether an address is what a literal or localhost name stands for, so that listing the name
+/// lists it.
+bool stands_for(const host& h, const ip_address& address) {
+  return h.ip() ? *h.ip() == address : h.is_localhost() && classify(address) == ip_class::loopback;
+}
+
 } // namespace
 
 std::string matches(const rule& by) {
@@ -151,11 +157,65 @@ const rule* denied_address(const pattern_set& denied, const ip_address& address,
   return carried ? denied.match_address(*carried, port) : nullptr;
 }
 
+std::optional<denial> judge_address(const rules& in_force, const target& what,
+                                    const ip_address& address, const notes& note) {
+  auto refused = [&](reason why, const rule* by, std::string_view words) {
+    note.add("addresses", [&] {
+      return address.str() + ": " + std::string{words} + (by ? ", " + matches(*by) : "");
+    });
+    return refuse(why, by);
+  };
+  if (reaches_own_listener(in_force, address, what.port))
+    return refused(reason::not_allowed_local, nullptr, "the proxy's own listener");
+  if (auto by = denied_address(*in_force.denied, address, what.port))
+    return refused(reason::denied, by, "denied");
+  auto kind = classify(address);
+  bool listed =
+    stands_for(what.host, address) && in_force.allowed->match_explicit(what.host, what.port);
+  if (kind != ip_class::global && !in_force.allow_local_binding && !listed)
+    return refused(reason::not_allowed_local, nullptr, to_string(kind));
+  if (kind == ip_class::metadata && !in_force.allowed->match_literal(address, what.port))
+    return refused(reason::not_allowed_local, nullptr, to_string(kind));
+  note.add("addresses", [&] { return address.str() + ": " + std::string{to_string(kind)}; });
+  return std::nullopt;
+}
+
+std::optional<denial> judge_found_name(const rules& in_force, const target& what,
+                                       const host& found_as, const notes& note) {
+  if (found_as.text().empty())
+    return std::nullopt;
+  if (auto by = in_force.denied->match(found_as, what.port)) {
+    note.add("search", [&] { return found_as.text() + ": denied, " + matches(*by); });
+    return refuse(reason::denied, by);
+  }
+  // A short name must not lead round the hooks of the long one.
+  if (!is_hooked(in_force, what.host) && is_hooked(in_force, found_as)) {
+    note.add("search", [&] { return found_as.text() + ": has hooks, to be asked by that name"; });
+    return refuse_by_mode(reason::mitm_required);
+  }
+  return std::nullopt;
+}
+
+bool is_judged_apart(const rules& in_force, const target& what) noexcept {
+  switch (what.protocol) {
+    case protocol::socks5_tcp: return in_force.mode == mode::full;
+    case protocol::socks5_udp: return false;
+    default: return true;
+  }
+}
+
+bool must_be_read(const rules& in_force, const target& tunnel) noexcept {
+  return in_force.mode == mode::limited || is_hooked(in_force, tunnel.host);
+}
+
 std::optional<denial> judge_host(const rules& in_force, const target& what, const notes& note,
                                  const rule*& by) {
   note.add("host", [&] { return what.host.in_url() + ':' + std::to_string(what.port); });
-  note.add("enabled", [&] { return std::string{in_force.enabled ? "yes" : "no"}; });
-  if (!in_force.enabled)
+  bool offered = what.protocol != protocol::socks5_tcp || in_force.socks5;
+  note.add("enabled", [&] {
+    return std::string{!in_force.enabled ? "no" : offered ? "yes" : "no SOCKS5"};
+  });
+  if (!in_force.enabled || !offered)
     return denial{reason::proxy_disabled, source::proxy_state, decision::deny, nullptr, {}, false};
 
   auto denied = denied_host(*in_force.denied, what.host, what.port);

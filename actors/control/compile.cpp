@@ -62,6 +62,7 @@ std::optional<draft> compile(policy_document document, uint64_t generation,
   rules.enabled = config.enabled;
   rules.mode = config.mode;
   rules.allow_local_binding = config.allow_local_binding;
+  rules.socks5 = config.enable_socks5;
   rules.mitm = config.mitm.enabled;
   rules.inspect = config.mitm.inspect;
   if (!config.mitm_hooks.empty())
