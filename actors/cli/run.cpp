@@ -149,7 +149,7 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
   if (auto wrong = log_in(url, *config, ""); !wrong.empty())
     return complain(wrong);
   auto code = run_child(std::move(command), url, *config, before, true);
-  if (*lost) {
+  if (*lost || !proxy.http_address()) { // at once, or half a second later
     std::cerr << "codex-network-proxy: run: the proxy failed while the command ran\n";
     std::_Exit(exit_internal); // as `serve` does
   }

@@ -25,26 +25,20 @@ std::string problem_of(const pending& change) {
   return change->has_value() && !(*change)->problems.empty() ? (*change)->problems[0].message : "";
 }
 
-proxy::config::problem problem_of(std::string key, std::string message) {
-  return proxy::problem_of(std::move(key), std::move(message));
-}
-
-/// Delivers when the test says so.
-struct scripted_source_state {
-  explicit scripted_source_state(policy_source_actor::pointer) {}
+/// What a source was asked, and the answers that it owes.
+struct script {
   std::deque<caf::typed_response_promise<policy_delivery>> owed;
   std::vector<policy_wish> wishes;
 };
 
-policy_source_actor::behavior_type
-scripted_source(policy_source_actor::stateful_pointer<scripted_source_state> self,
-                scripted_source_state** where) {
-  *where = &self->state;
+/// Delivers when the test says so.
+policy_source_actor::behavior_type scripted_source(policy_source_actor::pointer self,
+                                                   std::shared_ptr<script> into) {
   return {
-    [self](atom::load, const policy_wish& wish) {
-      self->state.wishes.push_back(wish);
-      self->state.owed.push_back(self->make_response_promise<policy_delivery>());
-      return self->state.owed.back();
+    [=](atom::load, const policy_wish& wish) {
+      into->wishes.push_back(wish);
+      into->owed.push_back(self->make_response_promise<policy_delivery>());
+      return into->owed.back();
     },
     [](atom::addresses) { return machine_addresses_read{}; },
   };
@@ -54,32 +48,32 @@ struct scripted_fixture : policy_store_fixture {
   scripted_fixture() {
     caf::anon_send_exit(store, caf::exit_reason::kill);
     run();
-    source = sys.spawn(scripted_source, &script);
+    source = sys.spawn(scripted_source, asked_of_source);
     start_store();
     run();
   }
   ~scripted_fixture() override {
-    script->owed.clear(); // they hold who made them
+    asked_of_source->owed.clear(); // they hold who made them
   }
 
   void deliver(policy_delivery what) {
-    CAF_REQUIRE(!script->owed.empty());
-    script->owed.front().deliver(std::move(what));
-    script->owed.pop_front();
+    CAF_REQUIRE(!asked_of_source->owed.empty());
+    asked_of_source->owed.front().deliver(std::move(what));
+    asked_of_source->owed.pop_front();
     run();
   }
   /// What the files say by now.
   void deliver() {
     policy_delivery out;
     auto sources = from();
-    sources.mode = script->wishes.back().mode;
+    sources.mode = asked_of_source->wishes.back().mode;
     auto document = load_document(sources, false, missing_ca::make, out.problems);
     CAF_REQUIRE(document);
     out.document = std::make_shared<policy_document>(std::move(*document));
     deliver(std::move(out));
   }
 
-  scripted_source_state* script = nullptr;
+  std::shared_ptr<script> asked_of_source = std::make_shared<script>();
 };
 
 } // namespace
@@ -439,7 +433,7 @@ CAF_TEST(a source that does not deliver refuses a change and what it says later 
   auto next = reload();
   pass(delivery_patience);
   CAF_CHECK(problem_of(done).find("the policy source does not deliver") == 0);
-  CAF_CHECK_EQUAL(script->owed.size(), 2u);
+  CAF_CHECK_EQUAL(asked_of_source->owed.size(), 2u);
   deliver(); // of the first
   CAF_CHECK(shards[0]->snapshots.empty());
   deliver();
@@ -451,32 +445,32 @@ CAF_TEST(a source that does not deliver refuses a change and what it says later 
 
 CAF_TEST(a source that is lost refuses changes) {
   auto done = reload();
-  script->owed.clear();
+  asked_of_source->owed.clear();
   caf::anon_send_exit(source, caf::exit_reason::kill);
   run();
   pass(delivery_patience);
   CAF_CHECK(problem_of(done).find("the policy source does not deliver") == 0);
   CAF_CHECK(problem_of(reload()).find("the policy source does not deliver") == 0);
-  script->owed.clear();
+  asked_of_source->owed.clear();
 }
 
 CAF_TEST(two reloads and a mode switch that interleave keep their order) {
   auto one = reload();
   auto mode = set_mode(policy::mode::limited);
   auto two = reload();
-  CAF_CHECK_EQUAL(script->wishes.size(), 1u);
+  CAF_CHECK_EQUAL(asked_of_source->wishes.size(), 1u);
   deliver();
   acknowledge(1, 0);
-  CAF_CHECK_EQUAL(script->wishes.size(), 1u); // nobody begins before all have acknowledged
+  CAF_CHECK_EQUAL(asked_of_source->wishes.size(), 1u); // nobody begins before all have acknowledged
   acknowledge(0, 0);
-  CAF_REQUIRE_EQUAL(script->wishes.size(), 2u);
-  CAF_CHECK(script->wishes[1].mode == policy::mode::limited);
-  CAF_CHECK(script->wishes[1].mode_as == config::mode_override::must_hold);
+  CAF_REQUIRE_EQUAL(asked_of_source->wishes.size(), 2u);
+  CAF_CHECK(asked_of_source->wishes[1].mode == policy::mode::limited);
+  CAF_CHECK(asked_of_source->wishes[1].mode_as == config::mode_override::must_hold);
   deliver();
   acknowledge();
-  CAF_REQUIRE_EQUAL(script->wishes.size(), 3u);
-  CAF_CHECK(script->wishes[2].mode == policy::mode::limited);
-  CAF_CHECK(script->wishes[2].mode_as == config::mode_override::may_yield);
+  CAF_REQUIRE_EQUAL(asked_of_source->wishes.size(), 3u);
+  CAF_CHECK(asked_of_source->wishes[2].mode == policy::mode::limited);
+  CAF_CHECK(asked_of_source->wishes[2].mode_as == config::mode_override::may_yield);
   deliver();
   acknowledge();
   CAF_CHECK_EQUAL(generation_of(one), 2u);
