@@ -3,7 +3,7 @@
 #include "actors/cores.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/link.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {
@@ -49,9 +49,9 @@ void connection::begin(int descriptor, bool held_back) {
 
 connection::behavior_type connection::make_behavior() {
   return {
-    [this](atom::judge, const snapshot_ptr& next) {
+    [this](atom::judge, const snapshot_ptr&) {
       auto was_tunnel = session_.is_tunnel();
-      if (!self_ || !session_.judge(next))
+      if (!self_ || !session_.judge())
         return false;
       end_from_outside(ending::policy_changed);
       return was_tunnel;
@@ -101,8 +101,8 @@ void connection::log_end() const {
   if (!s.shard.config().log.access)
     return;
   const auto* by = s.turned_down ? nullptr : s.admitted();
-  const auto* to = s.turned_down ? s.turned_down.get() : by ? &by->to : nullptr;
-  std::string rule = by ? (by->by_decider ? "decider" : by->rule.text) : "";
+  const auto* to = s.turned_down ? s.turned_down.get() : by ? &by->to() : nullptr;
+  std::string rule{by ? by->rule_text() : ""};
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
     std::chrono::steady_clock::now() - s.began);
   auto* h2 = s.in_state<state::h2_link>();
@@ -111,7 +111,7 @@ void connection::log_end() const {
     "msg=connection id={} client={}{} protocol={} target={}:{} rule={} "
     "requests={} bytes_up={} bytes_down={} "
     "dns_ms={} connect_ms={} ms={} end={}",
-    s.id, s.from.str(), user_field(s.user()), to ? policy::to_string(to->protocol) : "-",
+    s.id, s.from, user_field(s.user()), to ? policy::to_string(to->protocol) : "-",
     to && !to->host.text().empty() ? to->host.in_url() : "-", to ? to->port : 0, quoted_text(rule),
     s.requests, s.bytes_up + moved.bytes_up, s.bytes_down + moved.bytes_down, s.dns_ms,
     s.connect_ms, age.count(), to_string(s.end));

@@ -16,8 +16,7 @@
 #include "actors/control/generation.hpp"
 #include "actors/control/policy_store_behavior.hpp"
 #include "actors/cores.hpp"
-#include "actors/log.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/shard_behavior.hpp"
 
 namespace proxy {
@@ -138,7 +137,7 @@ struct network_proxy::impl {
     supervisor = system.spawn<caf::hidden + caf::detached>(
       proxy::supervisor, supervisor_start{process->log, listeners, std::move(failed), can.watched});
     watch("listener_owner", listeners);
-    audit = system.spawn<caf::hidden>(proxy::audit, process);
+    audit = system.spawn<caf::hidden>(proxy::audit, audit_queue_of(process), process->log);
     watch("audit", audit);
     ca = system.spawn<caf::hidden>(proxy::ca, max_leaves);
     watch("ca", ca);
@@ -316,10 +315,10 @@ blocked_page network_proxy::blocked() const {
       std::move(page->entries.begin(), page->entries.end(), std::back_inserter(all.entries));
     }
   std::sort(all.entries.begin(), all.entries.end(),
-            [](const auto& a, const auto& b) { return a.id < b.id; });
-  if (all.entries.size() > shard_core::blocked_ring_size)
-    all.entries.erase(all.entries.begin(), all.entries.end() - static_cast<std::ptrdiff_t>(
-                                                                 shard_core::blocked_ring_size));
+            [](const auto& a, const auto& b) { return a->id < b->id; });
+  if (all.entries.size() > blocked_ring::max_size)
+    all.entries.erase(all.entries.begin(),
+                      all.entries.end() - static_cast<std::ptrdiff_t>(blocked_ring::max_size));
   return all;
 }
 

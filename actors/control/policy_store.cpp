@@ -5,8 +5,7 @@
 #include "actors/control/generation.hpp"
 #include "actors/control/policy_store_behavior.hpp"
 #include "actors/control/trust_files.hpp"
-#include "actors/log.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 
 namespace proxy {
 
@@ -25,7 +24,7 @@ struct mode_change {
   std::optional<policy::mode> to; ///< Unset: what the files say.
 };
 
-spdlog::logger& log_of(store_pointer self) { return *self->state.now.process->log; }
+logger& log_of(store_pointer self) { return *self->state.now.process->log; }
 
 // -- one after the other --
 
@@ -183,7 +182,7 @@ void put_in_force(store_pointer self, draft compiled, const bound_listeners& bou
   now.current = complete(std::move(compiled), addresses_of(bound.all), c.problems);
   tell_problems(self, c.problems); // warnings
   c.problems.clear();
-  proxy::apply(log_of(self), now.current->config->log);
+  log_of(self).apply(now.current->config->log);
   switch_audit(self, now.current->config);
   for (const auto& l : bound.added)
     log_of(self).info("msg=listening listener={} address={}", to_string(l->serves), l->address());

@@ -11,12 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "actors/audit.hpp"
 #include "actors/control/compile.hpp"
 #include "actors/control/listener_owner.hpp"
 #include "actors/control/policy_source.hpp"
 #include "actors/control/policy_store.hpp"
 #include "actors/control/supervisor.hpp"
+#include "actors/observe/audit.hpp"
 #include "actors/shard.hpp"
 #include "actors/shard_core.hpp"
 

@@ -2,7 +2,6 @@
 
 #include <caf/send.hpp>
 
-#include "actors/log_text.hpp"
 #include "actors/shard_core.hpp"
 
 namespace proxy {
@@ -25,8 +24,7 @@ void close_all(supervisor_state& s) {
 
 void fail(supervisor_pointer self, const std::string& who, const std::string& what) {
   auto& s = self->state;
-  s.start.log->critical("msg=actor_lost actor={} error={}", quoted_text(who), quoted_text(what));
-  s.start.log->flush();
+  s.start.log->error("msg=actor_lost actor={} error={}", quoted_text(who), quoted_text(what));
   if (!s.failure.empty())
     return; // one that fell with the first
   s.failure = who + ": " + what;
@@ -59,8 +57,10 @@ supervisor_actor::behavior_type supervisor(supervisor_pointer self, supervisor_s
     },
     [self](atom::lost, const std::string& who, const std::string& what) { fail(self, who, what); },
     [self](atom::abort) {
-      if (auto tell = std::exchange(self->state.start.failed, nullptr))
-        tell(self->state.failure);
+      auto& s = self->state;
+      (void)s.start.log->flush(); // as far as it is possible: the owner may end at once
+      if (auto tell = std::exchange(s.start.failed, nullptr))
+        tell(s.failure);
     },
   };
 }

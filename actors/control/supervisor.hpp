@@ -8,10 +8,10 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <spdlog/logger.h>
 #include <string>
 
 #include "actors/control/listener_owner.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/shard.hpp"
 
 namespace proxy {
@@ -42,7 +42,7 @@ inline constexpr std::chrono::milliseconds last_answers{500};
 
 /// What the supervisor is born with.
 struct supervisor_start {
-  std::shared_ptr<spdlog::logger> log; ///< Never null.
+  log_ptr log; ///< Never null.
   listener_owner_actor listeners;
   /// Called once, on the supervisor's thread, with what the log says.
   std::function<void(const std::string& why)> failed;

@@ -349,7 +349,7 @@ CAF_TEST(a worker that does not follow ends the proxy and who asked is told) {
     CAF_CHECK(f.failures.empty()); // the answer has its time
     f.pass(std::chrono::seconds{1});
     CAF_CHECK_EQUAL(f.failures.substr(0, 9), "worker 1:");
-    CAF_CHECK(f.log.str().find("msg=actor_lost actor=\"worker 1\"") != std::string::npos);
+    CAF_CHECK(f.log().find("msg=actor_lost actor=\"worker 1\"") != std::string::npos);
   }
 }
 
@@ -402,7 +402,7 @@ CAF_TEST(what needs a restart is told and what runs is shown) {
     CAF_CHECK(changed_by(done).find("workers") == std::string::npos);
     CAF_CHECK_EQUAL(current()->config->workers, running);
   }
-  CAF_CHECK(log.str().find("msg=needs_restart key=network_proxy.workers") != std::string::npos);
+  CAF_CHECK(log().find("msg=needs_restart key=network_proxy.workers") != std::string::npos);
   configure("");
   auto back = reload();
   acknowledge();

@@ -1,11 +1,8 @@
 #pragma once
 
-#include <spdlog/sinks/ostream_sink.h>
-
 #include <deque>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -56,7 +53,7 @@ inline mock_shard_actor::behavior_type mock_shard(mock_shard_actor::pointer self
 inline audit_actor::behavior_type mock_audit(audit_actor::pointer,
                                              std::shared_ptr<std::string> output) {
   return {
-    [](atom::record, const audit_event&) {},
+    [](atom::record, const decision_event_ptr&) {},
     [=](atom::configure, const config_ptr& config) {
       *output = config->audit.output;
       return true;
@@ -83,8 +80,10 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
     configure("allowed_domains = [\"a.example\"]");
     for (auto& shard : shards)
       shard = std::make_shared<noted>();
-    process->log = std::make_shared<spdlog::logger>(
-      "test", std::make_shared<spdlog::sinks::ostream_sink_st>(log));
+    process->log = std::make_shared<logger>(config::log{}, [this](std::string_view lines) {
+      log_text_ += lines;
+      return size_t{0};
+    });
     first = prepare(from(), 1, {});
     CAF_REQUIRE(first.next);
     for (auto& shard : shards)
@@ -190,7 +189,13 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
   listener_set listeners() { return asked_of<listener_set>(owner, atom::listen_v); }
 
   std::string bound_to;
-  std::ostringstream log;
+  /// All that was logged.
+  std::string log() {
+    (void)process->log->flush();
+    return log_text_;
+  }
+
+  std::string log_text_; ///< Written by the log's thread.
   std::shared_ptr<process_state> process = std::make_shared<process_state>(2);
   std::shared_ptr<noted> shards[2];
   std::shared_ptr<std::string> audit_output = std::make_shared<std::string>();

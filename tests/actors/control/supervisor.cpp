@@ -2,9 +2,6 @@
 #include "actors/control/supervisor.hpp" // unit under test
 
 #include <caf/send.hpp>
-#include <spdlog/sinks/ostream_sink.h>
-
-#include <sstream>
 
 #include "actors/shard_core.hpp"
 #include "tests/support/test.hpp"
@@ -46,12 +43,10 @@ struct fixture : test_coordinator_fixture<> {
       unbox(bind_listener(endpoint::http, {.ip = "127.0.0.1", .port = 0, .path = {}})));
     owner = sys.spawn(listener_owner, std::move(bound.all));
     watcher = sys.spawn(
-      supervisor, supervisor_start{std::make_shared<spdlog::logger>(
-                                     "test", std::make_shared<spdlog::sinks::ostream_sink_st>(log)),
-                                   owner, [this](const std::string& why) { told.push_back(why); },
-                                   [this](const std::string& name, const caf::strong_actor_ptr&) {
-                                     seen += name + ' ';
-                                   }});
+      supervisor,
+      supervisor_start{
+        out, owner, [this](const std::string& why) { told.push_back(why); },
+        [this](const std::string& name, const caf::strong_actor_ptr&) { seen += name + ' '; }});
     worker = sys.spawn(mock_worker, closed);
     auto peers = std::make_shared<peer_handles>();
     peers->shards = {worker};
@@ -84,7 +79,17 @@ struct fixture : test_coordinator_fixture<> {
     consume_messages();
   }
 
-  std::ostringstream log;
+  /// All that was logged.
+  std::string log() {
+    (void)out->flush();
+    return text;
+  }
+
+  std::string text; ///< Written by the log's thread.
+  log_ptr out = std::make_shared<logger>(config::log{}, [this](std::string_view lines) {
+    text += lines;
+    return size_t{0};
+  });
   std::vector<std::string> told;
   std::string seen;
   std::shared_ptr<bool> closed = std::make_shared<bool>(false);
@@ -126,8 +131,8 @@ CAF_TEST(whoever has to live ends the proxy when it does not ) {
     f.consume_messages();
     CAF_CHECK_EQUAL(*f.closed, lost);
     CAF_CHECK_EQUAL(f.listens(), !lost);
-    auto named = f.log.str().find("msg=actor_lost actor=\"somebody\"") != std::string::npos ||
-                 f.log.str().find("msg=actor_lost actor=somebody") != std::string::npos;
+    auto named = f.log().find("msg=actor_lost actor=\"somebody\"") != std::string::npos ||
+                 f.log().find("msg=actor_lost actor=somebody") != std::string::npos;
     CAF_CHECK_EQUAL(named, lost);
     CAF_CHECK(f.told.empty());
     f.pass(last_answers);
@@ -157,7 +162,7 @@ CAF_TEST(those that fall with the first are logged and told once) {
   pass(last_answers);
   CAF_REQUIRE_EQUAL(told.size(), 1u);
   CAF_CHECK_EQUAL(told[0].substr(0, 4), "one:");
-  CAF_CHECK(log.str().find("two") != std::string::npos);
+  CAF_CHECK(log().find("two") != std::string::npos);
 }
 
 CAF_TEST(one that lives but does not do its part is lost) {
