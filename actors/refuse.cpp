@@ -19,11 +19,11 @@ constexpr std::string_view misdirected_remedy =
 
 /// What the client's request can make of an answer.
 answer_form form_of(const exchange& x) {
-  return x.received.empty() ? x.form : form_for(x.received);
+  return x.received().empty() ? x.form : form_for(x.received());
 }
 
 /// How files are named to this client: paths of our machine are for those on it.
-policy::path_style paths_for(const client_session& c) {
+policy::path_style paths_for(const client_end& c) {
   auto here = c.from.unix_socket || policy::classify(c.from.ip) == policy::ip_class::loopback;
   return here ? policy::path_style::whole : policy::path_style::name;
 }
@@ -59,9 +59,8 @@ after refuse_inside(client_session& c, const exchange& x, const policy::denial& 
   refused->request_id = c.shard.refused(why, x.target, c);
   refused->remedy = policy::remedy_for(*c.shard.policy->rules, why, x.target, paths_for(c));
   refused->why = why;
+  refused->under = c.shard.policy; // by which everything is judged
   refused->to = x.target;
-  refused->under = x.under;
-  refused->in_force = c.shard.policy;
   c.enter(state::refused{std::move(refused)});
   c.end = ending::refused;
   c.first_down = tunnel_established;
@@ -77,7 +76,7 @@ task<after> go_on(client_session& c, exchange& x, bool keep) {
   co_return usable ? after::next_request : after::close_in_steps;
 }
 
-bool may_keep(const client_session& c, const exchange& x) {
+bool may_keep(const client_end& c, const exchange& x) {
   auto small =
     x.body == http1::framing::none || (x.body == http1::framing::length &&
                                        x.content_length <= c.shard.config().limits.max_drain_bytes);
