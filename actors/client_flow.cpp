@@ -10,6 +10,10 @@ namespace proxy {
 namespace {
 
 task<after> serve(client_session& c, exchange& x, verdict& v) {
+  if (auto* question = std::get_if<policy::question>(&v)) {
+    auto asked = std::move(*question);
+    v = co_await decide(c, x, std::move(asked));
+  }
   if (std::holds_alternative<let_through>(v)) {
     c.holds(x.head.capacity() + x.received().capacity() + c.pending.capacity());
     if (x.to_socket)

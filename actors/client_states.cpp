@@ -49,7 +49,11 @@ std::optional<policy::denial> exchanging::judge(client_session& c) {
                                       server->key.host);
   if (!server->key.via.empty())
     return std::nullopt;
-  return denial_in(policy::vet(*now.rules, request->target, {server->address}, server->found_as));
+  policy::destination leads_to{.addresses = std::span{&server->address, 1}};
+  if (!server->found_as.text().empty())
+    leads_to.found_as = &server->found_as;
+  return policy::why_not(*now.rules,
+                         {.to = request->target, .leads_to = leads_to, .granted = true});
 }
 
 void exchanging::describe(connection_info& out) const {

@@ -99,7 +99,7 @@ struct own_answer {
 /// It may go on: `x.granted` is set, or `x.to_socket`.
 struct let_through {};
 
-using verdict = std::variant<let_through, policy::denial, own_answer, caf::error>;
+using verdict = std::variant<let_through, policy::denial, own_answer, caf::error, policy::question>;
 
 /// Decodes a request head and judges what it asks for, by the policy of this moment. Fills `x`.
 [[nodiscard]] verdict judge_request(client_session& c, std::string_view head, exchange& x);
@@ -107,6 +107,11 @@ using verdict = std::variant<let_through, policy::denial, own_answer, caf::error
 /// Judges a tunnel to `x.target` that no request head asks for (SOCKS), by the policy of this
 /// moment. Fills `x`.
 [[nodiscard]] verdict judge_tunnel_target(client_session& c, exchange& x);
+
+/// Puts a question to whoever has a word in it, waits for that, and judges again by it and by the
+/// policy of then. Ends when the client leaves, and after `process_state::decider_patience`.
+/// @returns no question: where nobody answers it is the refusal that it comes to.
+task<verdict> decide(client_session& c, exchange& x, policy::question asked);
 
 // A flow that has waited judges what it holds anew, as if it had just come, if the policy has
 // changed meanwhile: with its method, path, fields and all. `x` then holds what the new policy

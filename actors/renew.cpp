@@ -26,13 +26,15 @@ judge_anew(client_session& c, exchange& x,
            std::optional<policy::pass<snapshot, Grant>> exchange::*held) {
   if (auto denial = judge_user(*c.shard.policy, c))
     return std::move(*denial);
-  auto by_decider = x.granted && x.granted->by_decider();
+  const auto* said = x.granted ? answer_of(*x.granted) : nullptr;
   exchange now;
   now.target = x.target;
-  auto judged = x.received().empty() ? judge_target(c, now, by_decider)
-                                     : judge_head(c, x.received(), now, by_decider);
+  auto judged =
+    x.received().empty() ? judge_target(c, now, said) : judge_head(c, x.received(), now, said);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
+  if (auto* question = std::get_if<policy::question>(&judged))
+    return question->unanswered(); // it was granted without anybody's word, and holds no longer
   auto* again = std::get_if<Grant>(&judged);
   if (!again)
     return not_judged();
@@ -58,7 +60,7 @@ socket_pass::renewed renew_to_socket(client_session& c, exchange& x) {
 std::optional<policy::denial> judge_under_way(client_session& c, std::string_view head,
                                               bool by_decider) {
   exchange now;
-  auto judged = judge_head(c, head, now, by_decider);
+  auto judged = judge_head(c, head, now, answer_of(by_decider));
   if (std::holds_alternative<policy::permit>(judged) ||
       std::holds_alternative<policy::socket_permit>(judged))
     return std::nullopt;
@@ -66,7 +68,8 @@ std::optional<policy::denial> judge_under_way(client_session& c, std::string_vie
   if (error && code_of(*error) == errc::head_too_large)
     return std::nullopt; // it came while the limit was another
   auto* denial = std::get_if<policy::denial>(&judged);
-  auto why = denial ? std::move(*denial) : not_judged();
+  auto* question = std::get_if<policy::question>(&judged);
+  auto why = denial ? std::move(*denial) : question ? question->unanswered() : not_judged();
   why.passed = nullptr; // its host passed when it came
   return why;
 }

@@ -5,8 +5,8 @@
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
 #include "actors/judgement.hpp"
-#include "actors/log_text.hpp"
 #include "actors/loop/local_address.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
 #include "policy/decide.hpp"
@@ -127,7 +127,7 @@ judgement ask_policy(client_session& c, exchange& x, const policy::query& q) {
     return std::move(*denial);
   }
   if (auto* question = std::get_if<policy::question>(&judged))
-    return question->unanswered(); // there is nobody to answer
+    return std::move(*question);
   x.via = c.shard.policy->upstreams.choose(x.target);
   return std::get<policy::permit>(std::move(judged));
 }
@@ -136,7 +136,7 @@ judgement ask_policy(client_session& c, exchange& x, const policy::query& q) {
 /// @param tunnel  That it came in; nullptr for none.
 judgement judge_in_full(client_session& c, const http1::request& req,
                         const http1::request_target& target, exchange& x, const pass* tunnel,
-                        bool by_decider) {
+                        const policy::answer* said) {
   auto& fields = c.shard.fields;
   fields.clear();
   if (policy::reads_fields(*c.shard.policy->rules, x.target))
@@ -145,7 +145,9 @@ judgement judge_in_full(client_session& c, const http1::request& req,
                     {.to = x.target,
                      .request = policy::request_facts{target.path, fields, &c.shard.path},
                      .through = tunnel ? &tunnel->to() : nullptr,
-                     .answer = answer_of(by_decider || (tunnel && tunnel->by_decider()))});
+                     .answer = said     ? said
+                               : tunnel ? answer_of(*tunnel)
+                                        : nullptr});
 }
 
 /// Writes the head to send of a request that was let through, or answers it here.
@@ -178,7 +180,8 @@ judgement prepare(client_session& c, http1::request& req, http1::request_target&
 }
 
 /// Judges a request inside an intercepted tunnel, whose host the policy let through.
-judgement judge_inside(client_session& c, http1::request& req, exchange& x, bool by_decider) {
+judgement judge_inside(client_session& c, http1::request& req, exchange& x,
+                       const policy::answer* said) {
   auto denial = denial_in(c.renew_inside());
   if (denial)
     return std::move(*denial);
@@ -193,7 +196,7 @@ judgement judge_inside(client_session& c, http1::request& req, exchange& x, bool
   if (auto err = find_target_inside(inside, req, target))
     return err;
   auto tunnel_host = std::exchange(x.target.host, target.host);
-  auto judged = judge_in_full(c, req, target, x, &inside.tunnel, by_decider);
+  auto judged = judge_in_full(c, req, target, x, &inside.tunnel, said);
   if (auto* permit = std::get_if<policy::permit>(&judged))
     return prepare(c, req, target, x, std::move(*permit));
   if (std::holds_alternative<caf::error>(judged))
@@ -203,8 +206,8 @@ judgement judge_inside(client_session& c, http1::request& req, exchange& x, bool
 
 } // namespace
 
-judgement judge_target(client_session& c, exchange& x, bool by_decider) {
-  return ask_policy(c, x, {.to = x.target, .answer = answer_of(by_decider)});
+judgement judge_target(client_session& c, exchange& x, const policy::answer* said) {
+  return ask_policy(c, x, {.to = x.target, .answer = said});
 }
 
 std::string_view pseudonym_of(const client_end& c) noexcept {
@@ -301,7 +304,7 @@ std::optional<policy::denial> refuse_visit(client_session& c, const http1::reque
   return denial;
 }
 
-judgement judge_decoded(client_session& c, exchange& x, bool by_decider) {
+judgement judge_decoded(client_session& c, exchange& x, const policy::answer* said) {
   auto& req = c.shard.request;
   if (auto* refused = c.refused())
     return refuse_again(*refused, x);
@@ -311,7 +314,7 @@ judgement judge_decoded(client_session& c, exchange& x, bool by_decider) {
     return err;
   }
   if (c.inside())
-    return judge_inside(c, req, x, by_decider);
+    return judge_inside(c, req, x, said);
   auto connect = req.method == "CONNECT";
   if (connect)
     x.target.protocol = policy::protocol::https_connect;
@@ -329,8 +332,8 @@ judgement judge_decoded(client_session& c, exchange& x, bool by_decider) {
   if (target.https)
     x.target.protocol = policy::protocol::https;
   x.target.upgrade = x.upgrade;
-  auto judged = connect ? judge_target(c, x, by_decider)
-                        : judge_in_full(c, req, target, x, nullptr, by_decider);
+  auto judged =
+    connect ? judge_target(c, x, said) : judge_in_full(c, req, target, x, nullptr, said);
   auto* permit = std::get_if<policy::permit>(&judged);
   if (!permit)
     return judged;
@@ -342,20 +345,17 @@ judgement judge_decoded(client_session& c, exchange& x, bool by_decider) {
 
 } // namespace
 
-judgement judge_head(client_session& c, std::string_view head, exchange& x, bool by_decider) {
+judgement judge_head(client_session& c, std::string_view head, exchange& x,
+                     const policy::answer* said) {
   auto& req = c.shard.request;
   const auto& config = c.shard.config();
   http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
   if (auto err = http1::decode_request(head, limits, req))
     return err;
   take_over(req, x);
-  return judge_decoded(c, x, by_decider);
+  return judge_decoded(c, x, said);
 }
 
-namespace {
-
-/// Makes of a judgement what a flow goes on with.
-/// @param head  Of the request; "" for none.
 verdict settle(client_session& c, judgement judged, std::string_view head, exchange& x) {
   auto keep_head = [&] {
     x.spare = head;
@@ -375,10 +375,12 @@ verdict settle(client_session& c, judgement judged, std::string_view head, excha
   }
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
+  if (auto* question = std::get_if<policy::question>(&judged)) {
+    x.spare = head;
+    return std::move(*question);
+  }
   return std::get<caf::error>(std::move(judged));
 }
-
-} // namespace
 
 verdict judge_request(client_session& c, std::string_view head, exchange& x) {
   auto out = settle(c, judge_head(c, head, x, false), head, x);

@@ -147,6 +147,12 @@ std::string success(const ip_sockaddr& bound) {
 /// Judges a CONNECT and opens its tunnel.
 task<after> open_socks_tunnel(client_session& c, exchange& x) {
   auto judged = judge_tunnel_target(c, x);
+  if (auto* question = std::get_if<policy::question>(&judged)) {
+    auto asked = std::move(*question);
+    judged = co_await decide(c, x, std::move(asked));
+  }
+  if (auto* error = std::get_if<caf::error>(&judged))
+    co_return co_await fault(c, x, *error);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     co_return co_await refuse(c, x, *denial);
   auto next = co_await reach_tunnel(c, x);

@@ -21,8 +21,8 @@ std::variant<permit, denial> judge_again(const rules& now, const permit& was,
   return std::get<denial>(std::move(judged));
 }
 
-std::variant<vetted, denial> vet(const rules& in_force, const target& granted,
-                                 std::vector<ip_address> addresses, host found_as) {
+std::variant<vetted, denial> vetted::by(const rules& in_force, const target& granted,
+                                        std::vector<ip_address> addresses, host found_as) {
   destination leads_to{.addresses = addresses};
   if (!found_as.text().empty())
     leads_to.found_as = &found_as;

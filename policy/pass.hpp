@@ -86,7 +86,8 @@ public:
   [[nodiscard]] bool by_decider() const noexcept { return grant_.source() == source::decider; }
   [[nodiscard]] const snapshot_ptr& under() const noexcept { return under_; }
   [[nodiscard]] const std::string& head() const noexcept { return head_; }
-  /// Takes the text of the head, whose memory serves others. The pass is of no more use then.
+  /// Takes the text of the head, whose memory serves others: there is the target alone to judge it
+  /// by.
   [[nodiscard]] std::string take_head() noexcept { return std::move(head_); }
 
   /// A fresh pass as long as nothing has changed. @returns nothing when it is stale.
@@ -143,7 +144,11 @@ public:
 private:
   vetted(std::vector<ip_address> addresses, host found_as)
     : addresses_(std::move(addresses)), found_as_(std::move(found_as)) {}
-  friend std::variant<vetted, denial> vet(const rules&, const target&, std::vector<ip_address>,
+  [[nodiscard]] static std::variant<vetted, denial> by(const rules& in_force, const target& granted,
+                                                       std::vector<ip_address> addresses,
+                                                       host found_as);
+  template <class Snapshot>
+  friend std::variant<vetted, denial> vet(const fresh_pass<Snapshot>&, std::vector<ip_address>,
                                           host);
   std::vector<ip_address> addresses_;
   host found_as_;
@@ -151,12 +156,15 @@ private:
 
 /// Judges the addresses of a name that was granted.
 /// @param found_as  The name that has them, where a search domain was added; else empty.
-[[nodiscard]] std::variant<vetted, denial> vet(const rules& in_force, const target& granted,
-                                               std::vector<ip_address> addresses, host found_as);
 template <class Snapshot>
-[[nodiscard]] std::variant<vetted, denial>
-vet(const fresh_pass<Snapshot>& by, std::vector<ip_address> addresses, host found_as = {}) {
-  return vet(*by.under().rules, by.to(), std::move(addresses), std::move(found_as));
+[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by,
+                                               std::vector<ip_address> addresses, host found_as) {
+  return vetted::by(*by.under().rules, by.to(), std::move(addresses), std::move(found_as));
+}
+template <class Snapshot>
+[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by,
+                                               std::vector<ip_address> addresses) {
+  return vet(by, std::move(addresses), host{});
 }
 
 } // namespace proxy::policy
