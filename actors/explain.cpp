@@ -6,6 +6,7 @@
 #include "actors/answers.hpp"
 #include "actors/search_domains.hpp"
 #include "actors/socket_dialer.hpp"
+#include "actors/told_inside.hpp"
 #include "actors/upstream_name.hpp"
 #include "policy/inner.hpp"
 #include "policy/remedy.hpp"
@@ -57,6 +58,18 @@ void set_denial(explanation& e, const policy::rules& in_force, const policy::tar
   append_refusal(e.response, why, what, {.request_id = "-", .close = false, .remedy = e.remedy});
 }
 
+/// The same for what may be a CONNECT, which is perhaps answered inside its tunnel.
+void set_first_denial(explanation& e, const snapshot& in_force, const policy::target& what,
+                      const policy::denial& why) {
+  set_denial(e, *in_force.rules, what, why);
+  e.told_inside = in_force.config && is_told_inside(*in_force.config, what, why);
+  if (!e.told_inside)
+    return;
+  e.steps.push_back({"refusals", "CONNECT gets 200, the request inside its tunnel the refusal"});
+  e.response.clear();
+  append_refusal(e.response, why, what, {.request_id = "-", .remedy = e.remedy, .inside = true});
+}
+
 void set_passed(explanation& e) {
   e.reason = policy::to_string(policy::reason::allow);
   e.status = 200;
@@ -96,7 +109,7 @@ bool judge_addresses(explanation& e, const snapshot& in_force, const policy::per
   if (!denial)
     return true;
   e.rule.reset();
-  set_denial(e, *in_force.rules, permit.to(), *denial);
+  set_first_denial(e, in_force, permit.to(), *denial);
   return false;
 }
 
@@ -211,7 +224,7 @@ explanation explain(const snapshot& in_force, const asked& what,
   }
   auto judged = policy::evaluate(rules, what.target, &e.steps);
   if (auto* denial = std::get_if<policy::denial>(&judged)) {
-    set_denial(e, rules, what.target, *denial);
+    set_first_denial(e, in_force, what.target, *denial);
     return e;
   }
   const auto& permit = std::get<policy::permit>(judged);
