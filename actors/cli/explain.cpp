@@ -7,7 +7,7 @@
 #include "actors/cli/arguments.hpp"
 #include "actors/cli/cli.hpp"
 #include "actors/cli/lookup.hpp"
-#include "actors/control/generation.hpp"
+#include "actors/compile.hpp"
 
 namespace proxy::cli {
 

@@ -1,4 +1,4 @@
-#include "actors/control/ca.hpp"
+#include "actors/ca.hpp"
 
 namespace proxy {
 
