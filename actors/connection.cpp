@@ -107,14 +107,14 @@ void connection::log_end() const {
     std::chrono::steady_clock::now() - s.began);
   auto* h2 = s.in_state<state::h2_link>();
   const auto moved = h2 ? h2->link->moved : http2_link::totals{};
-  s.shard.log().info(
-    "msg=connection id={} client={}{} protocol={} target={}:{} rule={} "
-    "requests={} bytes_up={} bytes_down={} "
-    "dns_ms={} connect_ms={} ms={} end={}",
-    s.id, s.from, user_field(s.user()), to ? policy::to_string(to->protocol) : "-",
-    to && !to->host.text().empty() ? to->host.in_url() : "-", to ? to->port : 0, quoted_text(rule),
-    s.requests, s.bytes_up + moved.bytes_up, s.bytes_down + moved.bytes_down, s.dns_ms,
-    s.connect_ms, age.count(), to_string(s.end));
+  s.shard.log().info("msg=connection id={} client={}{} protocol={} target={}:{} rule={} "
+                     "requests={} bytes_up={} bytes_down={} "
+                     "dns_ms={} connect_ms={} ms={} end={}",
+                     s.id, s.from, user_field(s.user()), to ? policy::to_string(to->protocol) : "-",
+                     to && !to->host.text().empty() ? to->host.in_url() : "-", to ? to->port : 0,
+                     quoted_text(rule), s.requests, s.bytes_up + moved.bytes_up,
+                     s.bytes_down + moved.bytes_down, s.dns_ms, s.connect_ms, age.count(),
+                     to_string(s.end));
 }
 
 } // namespace proxy

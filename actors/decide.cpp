@@ -1,7 +1,7 @@
 #include "actors/decider.hpp"
 #include "actors/judgement.hpp"
-#include "actors/observe/log.hpp"
 #include "actors/loop/request.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {

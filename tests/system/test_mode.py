@@ -112,7 +112,7 @@ class DisabledTest(SystemTest):
         proxy.configure(network={"enabled": True})
         told = proxy.log().count("listener=http ")
         self.assertEqual(proxy.reload()[0], 200)
-        until(lambda: proxy.log().count("listener=http ") > told)
+        until(lambda: proxy.log().count("listener=http ") > told, "the HTTP listener is announced")
         self.assertEqual(proxy.get(self.origin.url).status, 200)
 
     def test_a_unix_socket_is_not_made_either(self):
