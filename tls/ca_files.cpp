@@ -48,8 +48,8 @@ caf::error store(const ca_paths& paths, const ca_pem& pem) {
 ca_pem::~ca_pem() { OPENSSL_cleanse(key.data(), key.size()); }
 
 caf::expected<std::optional<ca_pem>> read_ca_files(const ca_paths& paths) {
-  // A folder that others may write to is not refused: nobody else can make a key file of ours, and a
-  // certificate that is not of the key is found out.
+  // A folder that others may write to is not refused: nobody else can make a key file of ours, and
+  // a certificate that is not of the key is found out.
   auto certificate =
     read_file(paths.certificate, "managed MITM CA cert", {max_ca_file_bytes, false, false});
   if (!certificate)

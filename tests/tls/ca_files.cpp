@@ -246,7 +246,7 @@ CAF_TEST(processes that race end up with one pair) {
 
 CAF_TEST_FIXTURE_SCOPE_END()
 
-CAF_TEST(in a folder that others may write to a pair serves and one of another user does not) {
+CAF_TEST(an open folder is no fault of a pair but a key of another user is) {
   fixture pair;
   ::chmod((pair.folder / "proxy").c_str(), 0777);
   CAF_CHECK_EQUAL(pair.refusal(), "");
