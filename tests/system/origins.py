@@ -1,9 +1,11 @@
 """Servers that stand for the internet: a well-behaved HTTP origin, scripted ones, and their certificates."""
 import base64
+import contextlib
 import hashlib
 import http.server
 import json
 import os
+import select
 import socket
 import socketserver
 import ssl
@@ -257,6 +259,24 @@ class Scripted:
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+
+
+def join(one, other):
+    """Carries bytes both ways until both ends are through, or one breaks.
+
+    In one thread: reading and writing one TLS connection from two at once makes either of them fail now and then.
+    """
+    over = {one: other, other: one}
+    with contextlib.suppress(OSError):
+        while over:
+            waiting = [sock for sock in over if isinstance(sock, ssl.SSLSocket) and sock.pending()]
+            for sock in waiting or select.select(list(over), [], [])[0]:
+                if data := sock.recv(65536):
+                    over[sock].sendall(data)
+                elif isinstance(sink := over.pop(sock), ssl.SSLSocket):
+                    return  # Python cannot end one direction of TLS alone
+                else:
+                    sink.shutdown(socket.SHUT_WR)
 
 
 class Raw(Scripted):

@@ -1,11 +1,10 @@
 """Through the upstream proxies that the environment names: what goes there, how, and under which policy."""
 import json
 import socket
-import threading
 
 from client import Client
 from name_server import NameServer
-from origins import Origin, Scripted
+from origins import Origin, Scripted, join
 from socks_client import CONNECT, SUCCESS, SocksClient
 from support import SystemTest, clean_env, free_port
 
@@ -24,23 +23,11 @@ class ForwardProxy(Scripted):
             return sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nforward")
         with socket.create_connection(("127.0.0.1", self.origin_port)) as origin:
             sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            back = threading.Thread(target=relay, args=(origin, sock), daemon=True)
-            back.start()
-            relay(sock, origin)
-            back.join(20)
+            join(sock, origin)
 
     def lines(self):
         """The request lines so far."""
         return [head.split(b"\r\n")[0].decode() for head in self.heads]
-
-
-def relay(source, sink):
-    try:
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
 
 
 class UpstreamTest(SystemTest):

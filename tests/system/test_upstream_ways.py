@@ -12,9 +12,8 @@ from client import Client
 from http2_origin import Http2Origin
 from http2_peer import Peer
 from name_server import NameServer
-from origins import Authority, Origin, Raw, Scripted, read_head
+from origins import Authority, Origin, Raw, Scripted, join, read_head
 from support import SystemTest, free_port, until
-from test_upstream import relay
 
 CLIENTS = "Basic Y2xpZW50OnNlY3JldA=="  # client:secret
 OURS = "Basic " + base64.b64encode(b"user:pa:ss").decode()
@@ -49,10 +48,7 @@ class ForwardProxy(Raw):
             else:
                 lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"proxy-authorization:")]
                 origin.sendall(b"\r\n".join(lines).replace(target.encode(), b"/" + path.encode(), 1))
-            back = threading.Thread(target=relay, args=(origin, client), daemon=True)
-            back.start()
-            relay(client, origin)
-            back.join(20)
+            join(client, origin)
 
 
 class Ways(SystemTest):
