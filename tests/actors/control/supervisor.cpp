@@ -26,7 +26,7 @@ shard_actor::behavior_type mock_worker(shard_actor::pointer self, std::shared_pt
   return {
     [](atom::install, const snapshot_ptr&, const listener_set&) { return uint64_t{0}; },
     [](atom::listen, const peers_ptr&) {},
-    [](atom::adopt, int, endpoint, const ip_address&, uint16_t) {},
+    [](atom::adopt, const accepted_socket_ptr&, endpoint, const ip_address&, uint16_t) {},
     [](atom::describe) { return std::vector<connection_info>{}; },
     [](atom::count) { return shard_counters{}; },
     [](atom::blocked) { return blocked_page{}; },
