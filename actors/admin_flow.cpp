@@ -6,7 +6,7 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
 #include "actors/observe/log.hpp"
-#include "protocols/http1/chunked.hpp"
+#include "protocols/http1/body_cursor.hpp"
 
 namespace proxy {
 
@@ -25,69 +25,26 @@ enum class body_status : uint8_t { complete, too_large, malformed, gone, too_slo
 /// What follows on a request.
 enum class next : uint8_t { request, close, close_in_steps, reset };
 
-/// Collects the data of a body from bytes as they come.
-class body_reader {
-public:
-  body_reader(http1::framing framing, uint64_t length) : framing_(framing), left_(length) {}
-
-  [[nodiscard]] bool done() const noexcept {
-    return framing_ == http1::framing::chunked ? chunks_.done()
-                                               : left_ == 0 || framing_ == http1::framing::none;
-  }
-
-  /// Takes what belongs to the body off the front. @pre !done()
-  [[nodiscard]] body_status take(std::string_view& in, std::string& out) {
-    if (framing_ == http1::framing::length) {
-      auto size = static_cast<size_t>(std::min<uint64_t>(left_, in.size()));
-      out += in.substr(0, size);
-      in.remove_prefix(size);
-      left_ -= size;
-    }
-    while (framing_ == http1::framing::chunked && !in.empty() && !chunks_.done()) {
-      auto size = static_cast<size_t>(std::min<uint64_t>(chunks_.pending_data(), in.size()));
-      if (size > 0) {
-        out += in.substr(0, size);
-        chunks_.skip(size);
-      } else if (auto used =
-                   chunks_.consume(in.substr(0, 1))) { // framing, byte by byte up to the next data
-        size = 1;
-      } else {
-        return body_status::malformed;
-      }
-      in.remove_prefix(size);
-      framed_ += size;
-      if (out.size() > max_body_size || framed_ > max_framed_size)
-        return body_status::too_large;
-    }
-    return out.size() > max_body_size ? body_status::too_large : body_status::complete;
-  }
-
-private:
-  http1::framing framing_;
-  uint64_t left_;
-  http1::chunked_decoder chunks_;
-  size_t framed_ = 0;
-};
-
 /// Reads the body of a request; what follows it stays in `c.pending`.
 task<body_status> read_body(client_end& c, const admin::request& req, std::string& out) {
   if (req.body == http1::framing::length && req.content_length > max_body_size)
     co_return body_status::too_large;
-  body_reader reader{req.body, req.content_length};
-  if (req.expects_continue && !reader.done() && c.pending.empty()) {
+  http1::body_cursor body{req.body, req.content_length};
+  if (req.expects_continue && !body.done() && c.pending.empty()) {
     auto sent = co_await send_to_client(c, "HTTP/1.1 100 Continue\r\n\r\n");
     if (sent != sending::done)
       co_return sent == sending::too_slow ? body_status::too_slow : body_status::gone;
   }
   auto deadline = c.in(c.timeouts().head);
-  while (!reader.done()) {
-    std::string_view in{c.pending};
-    auto status = reader.take(in, out);
-    c.pending.erase(0, c.pending.size() - in.size());
-    if (status != body_status::complete)
-      co_return status;
-    if (reader.done())
-      break;
+  for (;;) {
+    auto taken = body.take(c.pending, &out);
+    if (!taken)
+      co_return body_status::malformed;
+    c.pending.erase(0, *taken);
+    if (out.size() > max_body_size || body.taken() > max_framed_size)
+      co_return body_status::too_large;
+    if (body.done())
+      co_return body_status::complete;
     if (!c.client.may_read()) {
       auto in_time = co_await c.wakes.until(deadline);
       if (!in_time)
@@ -101,7 +58,6 @@ task<body_status> read_body(client_end& c, const admin::request& req, std::strin
     if (got.ok())
       c.pending.append(buffer.data(), got.size);
   }
-  co_return body_status::complete;
 }
 
 /// Answers that say no are seen in the log, by an id that they carry.

@@ -6,6 +6,7 @@
 #include "actors/http2/link.hpp"
 #include "actors/pump.hpp"
 #include "actors/setting_text.hpp"
+#include "protocols/http1/body_cursor.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/socks4.hpp"
 #include "protocols/socks5/bytes.hpp"
@@ -194,30 +195,20 @@ task<bool> drain_body(client_end& c, http1::framing framing, uint64_t length) {
   auto limit = c.shard.config().limits.max_drain_bytes;
   if (framing == http1::framing::length && length > limit)
     co_return false;
-  http1::chunked_decoder chunks;
-  uint64_t left = framing == http1::framing::length ? length : limit;
+  http1::body_cursor body{framing, length};
   // Takes what belongs to the body from the front; false when there is too much of it, or it is
   // broken.
   auto take = [&](std::string_view bytes, size_t& used) {
-    used = static_cast<size_t>(std::min<uint64_t>(left, bytes.size()));
-    if (framing == http1::framing::chunked) {
-      auto taken = chunks.consume(bytes.substr(0, used));
-      if (!taken)
-        return false;
-      used = *taken;
-    }
-    left -= used;
-    return true;
+    auto taken = body.take(bytes);
+    used = taken ? *taken : 0;
+    return taken && body.taken() <= limit;
   };
-  auto over = [&] { return framing == http1::framing::length ? left == 0 : chunks.done(); };
   size_t used = 0;
   if (!take(c.pending, used))
     co_return false;
   c.pending.erase(0, used);
   auto deadline = c.in(c.timeouts().head);
-  for (int reads = 1; !over(); ++reads) {
-    if (left == 0)
-      co_return false;
+  for (int reads = 1; !body.done(); ++reads) {
     if (reads % reads_per_turn == 0)
       co_await c.wakes.next_turn();
     if (!c.client.may_read()) {

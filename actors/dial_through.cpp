@@ -38,6 +38,9 @@ caf::error of_proxy(const upstream_proxy_name& name, const caf::error& why) {
 /// 1xx responses before the final one. Beyond it the proxy is not understood.
 constexpr int max_interim_heads = 32;
 
+/// One read of an answer to CONNECT; most fit.
+constexpr size_t answer_read_size = 4096;
+
 /// The request for a tunnel (RFC 9110 §9.3.6): nothing of the client's but the way its request
 /// came.
 std::string connect_request(const client_end& c, const exchange& x) {
@@ -72,27 +75,30 @@ task<caf::error> send_request(client_end& c, upstream& u, const exchange& x, ste
   co_return caf::none;
 }
 
-/// Reads one response head and not a byte more: what follows belongs to the tunnel.
-task<caf::error> read_answer(client_end& c, upstream& u, const exchange& x, steady_time deadline,
-                             std::string& head) {
+/// Reads until `received` begins with a whole response head. @returns its size.
+task<caf::expected<size_t>> read_answer(client_end& c, upstream& u, const exchange& x,
+                                        steady_time deadline, std::string& received) {
   upstream_proxy_name name{*x.via};
   auto late = "upstream proxy " + name.text + " did not answer within " + connect_limit(c);
-  head.clear();
+  auto limit = c.shard.config().limits.max_head_bytes;
+  size_t scanned = 0;
   for (;;) {
-    char byte = 0;
-    auto got = u.io.read({&byte, 1});
+    auto end = http1::find_head_end(received, scanned);
+    if (end.value_or(received.size()) > limit)
+      co_return bad(name, "sends an endless head");
+    if (end)
+      co_return *end;
+    scanned = received.size();
+    auto buffer = c.shard.loop.scratch().first(answer_read_size);
+    auto got = u.io.read(buffer);
     if (got.ok()) {
-      head += byte;
-      if (head.size() > c.shard.config().limits.max_head_bytes)
-        co_return bad(name, "sends an endless head");
-      if (byte == '\n' && http1::find_head_end(head, head.size() > 4 ? head.size() - 4 : 0))
-        co_return caf::none;
+      received.append(buffer.data(), got.size);
     } else if (got.blocked()) {
       if (auto err = co_await wait_dialling(c, x, deadline, late))
         co_return std::move(err);
     } else {
-      co_return bad(name, head.empty() ? "closed the connection without an answer"
-                                       : "closed the connection within its answer");
+      co_return bad(name, received.empty() ? "closed the connection without an answer"
+                                           : "closed the connection within its answer");
     }
   }
 }
@@ -106,21 +112,27 @@ task<caf::error> ask_for_tunnel(client_end& c, upstream& u, const exchange& x) {
   auto err = co_await send_request(c, u, x, deadline);
   if (err)
     co_return std::move(err);
-  std::string head;
+  std::string received;
   for (int interim = 0; interim <= max_interim_heads; ++interim) {
-    err = co_await read_answer(c, u, x, deadline, head);
-    if (err)
-      co_return std::move(err);
+    auto size = co_await read_answer(c, u, x, deadline, received);
+    if (!size)
+      co_return std::move(size.error());
     auto& res = c.shard.response;
-    err = http1::decode_response(head, limits, false, true, res);
+    err =
+      http1::decode_response(std::string_view{received}.substr(0, *size), limits, false, true, res);
     if (err)
       co_return bad(name, context_of(err));
     if (res.status == 407)
       co_return caf::make_error(errc::upstream_proxy_login, asks_for_credentials(*x.via));
     if (res.status > 299 || res.status == 101)
       co_return bad(name, "answered " + std::to_string(res.status) + " to CONNECT");
-    if (res.status >= 200)
-      co_return caf::none;
+    received.erase(0, *size);
+    if (res.status < 200)
+      continue;
+    if (x.target.tls() && !received.empty())
+      co_return bad(name, "sends bytes before the TLS handshake");
+    u.io.put_back(std::move(received)); // they belong to the tunnel
+    co_return caf::none;
   }
   co_return bad(name, "answers nothing but interim responses");
 }

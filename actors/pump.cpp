@@ -50,28 +50,12 @@ pump::started pump::start(transport& to, std::string_view head, std::string_view
 std::optional<std::string_view> pump::follow(std::string_view bytes) {
   decoded_.clear();
   auto trailers_before = decoder_->trailer_size();
-  size_t used = 0;
-  while (used < bytes.size() && !decoder_->done()) {
-    auto rest = bytes.substr(used);
-    if (!decode_) {
-      auto taken = decoder_->consume(rest);
-      if (!taken) {
-        framing_error_ = std::move(taken.error());
-        return std::nullopt;
-      }
-      used += *taken;
-    } else if (auto data = decoder_->pending_data(); data > 0) {
-      auto size = static_cast<size_t>(std::min<uint64_t>(data, rest.size()));
-      decoded_.append(rest.substr(0, size));
-      decoder_->skip(size);
-      used += size;
-    } else if (auto taken = decoder_->consume(rest.substr(0, 1)); !taken) {
-      framing_error_ = std::move(taken.error());
-      return std::nullopt;
-    } else {
-      ++used;
-    }
+  auto taken = decode_ ? decoder_->decode(bytes, decoded_) : decoder_->consume(bytes);
+  if (!taken) {
+    framing_error_ = std::move(taken.error());
+    return std::nullopt;
   }
+  auto used = *taken;
   if (decoder_->done())
     left_ = 0;
   excess_.assign(bytes.substr(used));

@@ -28,6 +28,8 @@ io_result of(tls::step what, int error) {
 
 tls::ssl_ptr transport::begin_tls(const tls::client_context& by, const host& name,
                                   const tls::client_options& options) const {
+  if (!back_.empty())
+    return nullptr;
   return tls_ ? by.session_inside(name, *tls_, options)
               : by.session(name, raw.descriptor(), options);
 }
@@ -66,6 +68,16 @@ io_result transport::write(std::string_view first, std::string_view second) noex
   if (rest.ok())
     sent.size += rest.size;
   return sent; // a failure shows again at the next write
+}
+
+io_result transport::read_again(std::span<char> into) noexcept {
+  auto size = std::min(into.size(), back_.size());
+  std::copy_n(back_.data(), size, into.data());
+  if (size < back_.size())
+    back_.erase(0, size);
+  else
+    std::string{}.swap(back_);
+  return {io_result::status::ok, 0, size};
 }
 
 io_result transport::read_tls(std::span<char> into) noexcept {
@@ -111,6 +123,7 @@ void transport::abort() noexcept {
   if (stream_)
     stream_->abort();
   stream_.reset();
+  back_.clear();
   raw.abort();
 }
 
@@ -121,6 +134,7 @@ void transport::close() noexcept {
   tls_.reset();
   outer_.reset();
   ahead_ = false;
+  back_.clear();
   raw.close();
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <limits>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "actors/http2/stream.hpp"
@@ -22,7 +23,7 @@ public:
   /// nullptr for a socket.
   [[nodiscard]] http2_stream* stream() const noexcept { return stream_.get(); }
   /// Bytes on the socket are the bytes of the conversation.
-  [[nodiscard]] bool is_plain() const noexcept { return !tls_ && !stream_; }
+  [[nodiscard]] bool is_plain() const noexcept { return !tls_ && !stream_ && back_.empty(); }
   /// What was agreed on in the TLS handshake: "h2", "http/1.1" or "".
   [[nodiscard]] std::string_view protocol() const noexcept {
     return tls_ ? tls::protocol_of(*tls_) : std::string_view{};
@@ -50,7 +51,7 @@ public:
 
   /// A read may make progress.
   [[nodiscard]] bool may_read() const noexcept {
-    return stream_ ? stream_->may_read() : raw.may_read() || ahead_;
+    return stream_ ? stream_->may_read() : raw.may_read() || ahead_ || !back_.empty();
   }
   [[nodiscard]] bool may_write() const noexcept {
     return stream_ ? stream_->may_write() : raw.may_write();
@@ -60,11 +61,18 @@ public:
     return stream_ ? stream_->room() : std::numeric_limits<size_t>::max();
   }
   /// Something waits to be read, or the end was reached; asks the kernel when it is not known.
-  [[nodiscard]] bool has_unread() noexcept { return (tls_ && has_pending()) || raw.has_input(); }
+  [[nodiscard]] bool has_unread() noexcept {
+    return !back_.empty() || (tls_ && has_pending()) || raw.has_input();
+  }
 
   [[nodiscard]] io_result read(std::span<char> into) noexcept {
+    if (!back_.empty())
+      return read_again(into);
     return stream_ ? stream_->read(into) : tls_ ? read_tls(into) : raw.read(into);
   }
+  /// Gives back what a read took of somebody else's bytes: they come first in the next one. TLS
+  /// does not begin before they have.
+  void put_back(std::string bytes) noexcept { back_ = std::move(bytes); }
   [[nodiscard]] io_result write(std::string_view bytes) noexcept {
     return stream_ ? stream_->write(bytes) : tls_ ? write_tls(bytes) : raw.write(bytes);
   }
@@ -85,6 +93,7 @@ private:
   [[nodiscard]] bool has_pending() const noexcept {
     return tls::has_pending(*tls_) || (outer_ && tls::has_pending(*outer_));
   }
+  [[nodiscard]] io_result read_again(std::span<char> into) noexcept;
   [[nodiscard]] io_result read_tls(std::span<char> into) noexcept;
   [[nodiscard]] io_result write_tls(std::string_view bytes) noexcept;
 
@@ -96,6 +105,7 @@ private:
   /// readiness does not tell of them, or the end. False once it asks for more, as half a record
   /// does.
   bool ahead_ = false;
+  std::string back_; ///< Was put back.
 };
 
 } // namespace proxy

@@ -55,6 +55,24 @@ caf::expected<size_t> chunked_decoder::consume(std::string_view in) {
   return in.size() - rest.size();
 }
 
+caf::expected<size_t> chunked_decoder::decode(std::string_view in, std::string& data) {
+  size_t used = 0;
+  while (used < in.size() && !done()) {
+    auto rest = in.substr(used);
+    auto size = static_cast<size_t>(std::min<uint64_t>(pending_data(), rest.size()));
+    if (size > 0) {
+      data.append(rest.substr(0, size));
+      skip(size);
+      used += size;
+    } else if (auto framing = consume(rest.substr(0, 1))) { // byte by byte up to the next data
+      used += *framing;
+    } else {
+      return framing;
+    }
+  }
+  return used;
+}
+
 void chunked_decoder::skip(uint64_t n) noexcept {
   assert(n <= pending_data());
   left_ -= n;

@@ -39,6 +39,8 @@ public:
   /// @returns how many bytes belong to this body, or errc::malformed (context: what, at which
   /// byte).
   [[nodiscard]] caf::expected<size_t> consume(std::string_view in);
+  /// The same, and appends the data that is in there, without framing and trailers, to `data`.
+  [[nodiscard]] caf::expected<size_t> decode(std::string_view in, std::string& data);
 
   /// The last chunk and the trailer section were consumed.
   [[nodiscard]] bool done() const noexcept { return state_ == state::done; }

@@ -167,6 +167,28 @@ CAF_TEST(what came along with the end of a handshake can be read at once) {
   CAF_CHECK_EQUAL(read_all(2), "early");
 }
 
+CAF_TEST(what is put back is read first and then what has come since) {
+  peer_sends("HEAD of the tunnel");
+  char head[5];
+  CAF_CHECK_EQUAL(near.read(head).size, sizeof head);
+  std::string rest = read_all();
+  CAF_CHECK_EQUAL(rest, "of the tunnel");
+  CAF_CHECK(near.is_plain());
+  near.put_back(std::move(rest));
+  CAF_CHECK(near.may_read());
+  CAF_CHECK(near.has_unread());
+  CAF_CHECK(!near.is_plain()); // a splice would overtake it
+  CAF_CHECK(!near.begin_tls(*client, parsed("example.com"), {}));
+  peer_sends(", and more");
+  CAF_CHECK_EQUAL(read_all(3), "of the tunnel, and more");
+  CAF_CHECK(near.is_plain());
+  CAF_CHECK(!near.may_read());
+  CAF_CHECK(!near.has_unread());
+  near.put_back("of another life");
+  reconnect();
+  CAF_CHECK(!near.may_read());
+}
+
 CAF_TEST(records inside another session are read without a wait too) {
   secure();
   // The inner peer writes into memory from the start; the outer one seals what it wrote.

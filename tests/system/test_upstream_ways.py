@@ -235,6 +235,23 @@ class WaysTest(Ways):
         self.assertEqual(self.echoed(proxy.get(url)), "/way")
         self.assertEqual([head.split(b" ")[0] for head in upstream.heads], [b"CONNECT", b"GET"])
 
+    def test_a_server_that_speaks_first_comes_along_with_the_answer(self):
+        def serve(sock, head):
+            sock.sendall(b"HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 200 Established\r\n\r\n220 " + b"x" * 10_000 + b"\r\n")
+            while data := sock.recv(65536):
+                sock.sendall(data)
+        upstream = self.own(Scripted(serve=serve))
+        client = self.tunnel(self.started(f"http://localhost:{upstream.port}"), "public.test:25")
+        self.assertEqual(client.read(10_006), b"220 " + b"x" * 10_000 + b"\r\n")
+        client.send(b"EHLO\r\n")
+        self.assertEqual(client.read(6), b"EHLO\r\n")
+
+    def test_nothing_comes_before_the_handshake_in_a_tunnel_for_tls(self):
+        upstream = self.own(Scripted(reply=b"HTTP/1.1 200 Established\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+        answer = self.started(f"http://localhost:{upstream.port}").get("https://public.test/")
+        self.assertEqual(answer.status, 502)
+        self.assertIn("sends bytes before the TLS handshake", answer.get("proxy-status"))
+
     def test_a_client_that_leaves_takes_its_wait_along(self):
         waiting = threading.Event()
         upstream = self.own(Scripted(serve=lambda sock, head: (waiting.set(), sock.recv(1))))
