@@ -17,7 +17,7 @@ admin_session::~admin_session() = default;
 void admin_session::begin(int descriptor) {
   self_ = caf::strong_actor_ptr{ctrl()};
   shard.joined(*this);
-  if (!client.raw.open(shard.loop, descriptor, &wakes) ||
+  if (!client.open(shard.loop, descriptor, &wakes) ||
       shard.process->admin_connections.load(std::memory_order_relaxed) > max_sessions) {
     finish(closing::reset);
     return;

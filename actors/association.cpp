@@ -92,7 +92,7 @@ caf::expected<std::unique_ptr<association>> association::open(client_session& c,
   if (c.shard.process->udp_associations.load(std::memory_order_relaxed) >= limit)
     return caf::make_error(errc::overloaded, std::string{"too many UDP associations"});
   std::unique_ptr<association> made{new association(c)};
-  auto here = local_address(c.client.raw.descriptor()).ip().value_or(ip_address{});
+  auto here = local_address(c.client.descriptor()).ip().value_or(ip_address{});
   if (auto error = made->client_.open(c.shard.loop, make_sockaddr(here, 0), &c.wakes); error != 0)
     return caf::make_error(errc::system, "UDP socket: " + std::generic_category().message(error));
   auto bound = made->client_.bound();

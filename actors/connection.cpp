@@ -38,7 +38,7 @@ void connection::begin(int descriptor, bool held_back) {
   live();
   auto& s = session();
   s.shard.joined(*this);
-  if (!s.client.raw.open(s.shard.loop, descriptor, &s.wakes)) {
+  if (!s.client.open(s.shard.loop, descriptor, &s.wakes)) {
     finish(ending::aborted, closing::reset);
     return;
   }

@@ -93,7 +93,7 @@ int begin_connect(client_end& c, const fresh_pass& by, upstream& to, uint16_t po
     if (auto from = local_address(fd); from.ip())
       to.from = c.shard.process->dialled.add(ends_of(*from.ip(), from.port(), to.address, port));
   }
-  return to.io.raw.open(c.shard.loop, fd, &c.wakes) ? 0 : errno;
+  return to.io.open(c.shard.loop, fd, &c.wakes) ? 0 : errno;
 }
 
 namespace {
@@ -111,14 +111,14 @@ struct attempt {
 std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_t port,
                                          caf::error& last) {
   for (auto& a : attempts) {
-    if (a.failed || !a.to->io.raw.may_write())
+    if (a.failed || !a.to->io.may_write())
       continue;
     // Writable and not broken: connected. The kernel names the error of what is broken alone.
-    auto error = a.to->io.raw.dead() ? a.to->io.raw.take_error() : 0;
+    auto error = a.to->io.dead() ? a.to->io.take_error() : 0;
     if (error == 0)
       return std::move(a.to);
     a.failed = true;
-    a.to->io.raw.close();
+    a.to->io.close();
     last = to_error(error, a.to->address, port);
   }
   return nullptr;
@@ -209,10 +209,10 @@ task<caf::error> secure(client_end& c, const exchange& x, upstream& u, const hos
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
   auto deadline = c.in(c.timeouts().tls_handshake);
   for (;;) {
-    switch (tls::connect_step(*session)) {
-      case tls::step::done: u.io.secure(std::move(session)); co_return caf::none;
-      case tls::step::want_read: u.io.raw.met_read_block(); break;
-      case tls::step::want_write: u.io.raw.met_write_block(); break;
+    switch (u.io.shake_hands(session, tls::connect_step)) {
+      case tls::step::done: co_return caf::none;
+      case tls::step::want_read:
+      case tls::step::want_write: break;
       default: co_return tls::handshake_error(*session);
     }
     auto err = co_await wait_dialling(c, x, deadline, {});

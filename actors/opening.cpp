@@ -61,16 +61,16 @@ namespace {
 
 /// Shakes hands with a client whose hello is in `c.pending`.
 task<caf::error> shake_hands(client_end& c, tls::leaf_ptr leaf) {
-  auto session = c.shard.process->tls_server->session(
-    *leaf, c.client.raw.descriptor(), std::exchange(c.pending, {}), {.accept = tls::alpn::either});
+  auto session = c.client.begin_tls(*c.shard.process->tls_server, *leaf,
+                                    std::exchange(c.pending, {}), {.accept = tls::alpn::either});
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
   auto deadline = c.in(c.timeouts().tls_handshake);
   for (;;) {
-    switch (tls::accept_step(*session)) {
-      case tls::step::done: c.client.secure(std::move(session)); co_return caf::none;
-      case tls::step::want_read: c.client.raw.met_read_block(); break;
-      case tls::step::want_write: c.client.raw.met_write_block(); break;
+    switch (c.client.shake_hands(session, tls::accept_step)) {
+      case tls::step::done: co_return caf::none;
+      case tls::step::want_read:
+      case tls::step::want_write: break;
       default: co_return tls::accept_error(*session);
     }
     if (c.client.dead())

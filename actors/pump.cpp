@@ -101,7 +101,7 @@ pump::status pump::run(event_loop& loop, transport& from, transport& to) {
 }
 
 pump::moved_state pump::flush(event_loop& loop, transport& to) {
-  auto r = in_pipe_ > 0 ? to.raw.splice_from(pipe_, in_pipe_, false)
+  auto r = in_pipe_ > 0 ? to.splice_from(pipe_, in_pipe_, false)
                         : to.write(std::string_view{held_}.substr(sent_));
   if (r.failed()) {
     error_ = r.error;
@@ -182,7 +182,7 @@ pump::status pump::splice_once(event_loop& loop, transport& from, transport& to)
     bulk_ = false; // no descriptors left: copying needs none
     return status::busy;
   }
-  auto got = from.raw.splice_to(pipe_, std::min<uint64_t>(pipe_pool::capacity, room));
+  auto got = from.splice_to(pipe_, std::min<uint64_t>(pipe_pool::capacity, room));
   if (!got.ok()) {
     loop.pipes().give_back(std::exchange(pipe_, {}));
     return source_over(got);

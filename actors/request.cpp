@@ -248,7 +248,7 @@ bool came_from_us(const client_end& c) {
     return dialled.contains(
       ends_of(c.from.ip, c.from.port, to.ip().value_or(ip_address{}), to.port()));
   };
-  auto descriptor = c.client.raw.descriptor();
+  auto descriptor = c.client.descriptor();
   if (is_ours(local_address(descriptor)))
     return true;
   auto meant = translated_address(descriptor);

@@ -44,7 +44,7 @@ task<caf::expected<std::unique_ptr<upstream>>> use_dialled(client_session& c, co
                                                            tls::alpn offer) {
   auto made = c.take_dialled();
   auto generation = x.granted->under()->generation;
-  if (!made || made->generation != generation || made->io.raw.dead() ||
+  if (!made || made->generation != generation || made->io.dead() ||
       (made->io.is_plain() && made->io.has_unread())) // it has ended, or speaks unasked
     co_return std::unique_ptr<upstream>{};
   auto key = key_of(x);

@@ -159,7 +159,7 @@ task<after> open_socks_tunnel(client_session& c, exchange& x) {
   if (next == after::tunnel || next == after::first_bytes) {
     auto* open = c.in_state<state::tunnel>();
     const auto& reached = open ? open->server : c.in_state<state::intercepted>()->dialled;
-    c.first_down = success(local_address(reached->io.raw.descriptor()));
+    c.first_down = success(local_address(reached->io.descriptor()));
   }
   co_return next;
 }

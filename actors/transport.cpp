@@ -31,7 +31,21 @@ tls::ssl_ptr transport::begin_tls(const tls::client_context& by, const host& nam
   if (!back_.empty())
     return nullptr;
   return tls_ ? by.session_inside(name, *tls_, options)
-              : by.session(name, raw.descriptor(), options);
+              : by.session(name, raw_.descriptor(), options);
+}
+
+tls::step transport::shake_hands(tls::ssl_ptr& session, tls::step (*go_on)(ssl_st&) noexcept) {
+  auto what = go_on(*session);
+  if (what == tls::step::want_read) {
+    raw_.met_read_block();
+  } else if (what == tls::step::want_write) {
+    raw_.met_write_block();
+  } else if (what == tls::step::done) {
+    outer_ = std::move(tls_);
+    tls_ = std::move(session);
+    ahead_ = has_pending();
+  }
+  return what;
 }
 
 io_result transport::write(std::string_view first, std::string_view second) noexcept {
@@ -41,7 +55,7 @@ io_result transport::write(std::string_view first, std::string_view second) noex
     return write(second);
   if (is_plain()) {
     std::array<iovec, 2> parts{part(first), part(second)};
-    return raw.write(parts);
+    return raw_.write(parts);
   }
   if (stream_) {
     auto sent = write(first);
@@ -84,9 +98,9 @@ io_result transport::read_tls(std::span<char> into) noexcept {
   size_t size = 0;
   auto what = tls::read(*tls_, into.data(), into.size(), size);
   if (what == tls::step::want_read || tls::has_emptied_socket(*tls_))
-    raw.met_read_block();
+    raw_.met_read_block();
   if (what == tls::step::want_write)
-    raw.met_write_block();
+    raw_.met_write_block();
   ahead_ = what == tls::step::done ? has_pending() : is_over(what);
   if (size > 0)
     return {io_result::status::ok, 0, size};
@@ -97,7 +111,7 @@ io_result transport::write_tls(std::string_view bytes) noexcept {
   size_t size = 0;
   auto what = tls::write(*tls_, bytes.data(), bytes.size(), size);
   if (what == tls::step::want_write)
-    raw.met_write_block();
+    raw_.met_write_block();
   if (size > 0)
     return {io_result::status::ok, 0, size};
   return of(what, EPIPE);
@@ -116,7 +130,7 @@ void transport::shutdown_write() noexcept {
   }
   if (tls_)
     tls::shutdown(*tls_);
-  raw.shutdown_write();
+  raw_.shutdown_write();
 }
 
 void transport::abort() noexcept {
@@ -124,7 +138,7 @@ void transport::abort() noexcept {
     stream_->abort();
   stream_.reset();
   back_.clear();
-  raw.abort();
+  raw_.abort();
 }
 
 void transport::close() noexcept {
@@ -135,7 +149,7 @@ void transport::close() noexcept {
   outer_.reset();
   ahead_ = false;
   back_.clear();
-  raw.close();
+  raw_.close();
 }
 
 } // namespace proxy

@@ -9,6 +9,7 @@
 #include "actors/http2/stream.hpp"
 #include "actors/loop/socket.hpp"
 #include "tls/client.hpp"
+#include "tls/server.hpp"
 
 namespace proxy {
 
@@ -16,7 +17,16 @@ namespace proxy {
 /// connection. Same results either way.
 class transport {
 public:
-  socket raw; ///< Not open where there is a stream.
+  /// Takes over a socket of the loop (see `socket::open`).
+  [[nodiscard]] bool open(event_loop& on, int descriptor, ready_handler* wakes) {
+    return raw_.open(on, descriptor, wakes);
+  }
+  /// There is a socket.
+  [[nodiscard]] bool is_open() const noexcept { return raw_.is_open(); }
+  /// Of the socket, to ask the kernel about it; -1 where there is none.
+  [[nodiscard]] int descriptor() const noexcept { return raw_.descriptor(); }
+  /// The error that a connect(2) ended with, 0 for none.
+  [[nodiscard]] int take_error() noexcept { return raw_.take_error(); }
 
   /// From now on this is a stream, to be used in HTTP/1.1.
   void use(std::unique_ptr<http2_stream> stream) noexcept { stream_ = std::move(stream); }
@@ -29,32 +39,37 @@ public:
     return tls_ ? tls::protocol_of(*tls_) : std::string_view{};
   }
   /// Both directions are over.
-  [[nodiscard]] bool dead() const noexcept { return stream_ ? stream_->dead() : raw.dead(); }
+  [[nodiscard]] bool dead() const noexcept { return stream_ ? stream_->dead() : raw_.dead(); }
   /// Hands its events to another flow.
   void belong_to(ready_handler* wakes) noexcept {
     if (stream_)
       stream_->belong_to(wakes);
     else
-      raw.belong_to(wakes);
+      raw_.belong_to(wakes);
   }
 
   /// Begins TLS: a session on the socket, or inside the TLS there is already (through a TLS proxy).
   [[nodiscard]] tls::ssl_ptr begin_tls(const tls::client_context& by, const host& name,
                                        const tls::client_options& options) const;
-  /// From now on bytes go through this session, whose handshake is done.
-  void secure(tls::ssl_ptr session) noexcept {
-    outer_ = std::move(tls_);
-    tls_ = std::move(session);
-    ahead_ = has_pending();
+  /// The same as a server, on the socket.
+  /// @param received  What of the client was read before.
+  [[nodiscard]] tls::ssl_ptr begin_tls(const tls::server_context& by, const tls::leaf& as,
+                                       std::string received,
+                                       const tls::server_options& options) const {
+    return by.session(as, descriptor(), std::move(received), options);
   }
+  /// Goes on with a handshake: `tls::connect_step` or `tls::accept_step`. When it is done the bytes
+  /// of the conversation go through the session, which moves here; when it wants something, that
+  /// has to be waited for.
+  [[nodiscard]] tls::step shake_hands(tls::ssl_ptr& session, tls::step (*go_on)(ssl_st&) noexcept);
   [[nodiscard]] bool is_tls() const noexcept { return tls_ != nullptr; }
 
   /// A read may make progress.
   [[nodiscard]] bool may_read() const noexcept {
-    return stream_ ? stream_->may_read() : raw.may_read() || ahead_ || !back_.empty();
+    return stream_ ? stream_->may_read() : raw_.may_read() || ahead_ || !back_.empty();
   }
   [[nodiscard]] bool may_write() const noexcept {
-    return stream_ ? stream_->may_write() : raw.may_write();
+    return stream_ ? stream_->may_write() : raw_.may_write();
   }
   /// Bytes that a write would take, as far as that is known.
   [[nodiscard]] size_t room() const noexcept {
@@ -62,19 +77,19 @@ public:
   }
   /// Something waits to be read, or the end was reached; asks the kernel when it is not known.
   [[nodiscard]] bool has_unread() noexcept {
-    return !back_.empty() || (tls_ && has_pending()) || raw.has_input();
+    return !back_.empty() || (tls_ && has_pending()) || raw_.has_input();
   }
 
   [[nodiscard]] io_result read(std::span<char> into) noexcept {
     if (!back_.empty())
       return read_again(into);
-    return stream_ ? stream_->read(into) : tls_ ? read_tls(into) : raw.read(into);
+    return stream_ ? stream_->read(into) : tls_ ? read_tls(into) : raw_.read(into);
   }
   /// Gives back what a read took of somebody else's bytes: they come first in the next one. TLS
   /// does not begin before they have.
   void put_back(std::string bytes) noexcept { back_ = std::move(bytes); }
   [[nodiscard]] io_result write(std::string_view bytes) noexcept {
-    return stream_ ? stream_->write(bytes) : tls_ ? write_tls(bytes) : raw.write(bytes);
+    return stream_ ? stream_->write(bytes) : tls_ ? write_tls(bytes) : raw_.write(bytes);
   }
   /// Both parts in one call where the transport can.
   [[nodiscard]] io_result write(std::string_view first, std::string_view second) noexcept;
@@ -82,6 +97,14 @@ public:
   /// Of an upstream: why TLS, or a stream, has ended, when that says more than that it has; "".
   /// @param served  As for `tls::end_words`.
   [[nodiscard]] std::string end_words(bool served) const;
+
+  /// As `socket::splice_to` and `socket::splice_from`. @pre `is_plain()`
+  [[nodiscard]] io_result splice_to(pipe_ends to, size_t limit) noexcept {
+    return raw_.splice_to(to, limit);
+  }
+  [[nodiscard]] io_result splice_from(pipe_ends from, size_t size, bool more) noexcept {
+    return raw_.splice_from(from, size, more);
+  }
 
   /// Sends the end of stream (TLS: close_notify before it).
   void shutdown_write() noexcept;
@@ -97,6 +120,7 @@ private:
   [[nodiscard]] io_result read_tls(std::span<char> into) noexcept;
   [[nodiscard]] io_result write_tls(std::string_view bytes) noexcept;
 
+  socket raw_; ///< Not open where there is a stream.
   tls::ssl_ptr
     outer_; ///< The session that `tls_` runs inside, if any. Before it: destroyed after it.
   tls::ssl_ptr tls_;

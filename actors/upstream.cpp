@@ -16,7 +16,7 @@ constexpr size_t max_noted = 1024;
 
 void upstream::fire() {
   // Room to write more is no news while idle.
-  if (pool_ && (io.raw.dead() || io.has_unread()))
+  if (pool_ && (io.dead() || io.has_unread()))
     (void)pool_->remove(*this); // destroys this
 }
 
@@ -44,7 +44,7 @@ void upstream_pool::keep(std::unique_ptr<upstream> idle) {
   if (idle->io.stream())
     return; // its link is kept
   // Readable now means closed, or an answer to nothing: neither may reach the next request.
-  if (max_ == 0 || idle->generation != generation_ || idle->logged_in || !idle->io.raw.is_open() ||
+  if (max_ == 0 || idle->generation != generation_ || idle->logged_in || !idle->io.is_open() ||
       idle->io.has_unread())
     return;
   auto& same = by_key_[idle->key];
@@ -165,7 +165,7 @@ login_connections::login_connections(upstream_pool& beside) : pool_(beside) {
 login_connections::~login_connections() { std::erase(pool_.logins_, this); }
 
 void login_connections::entry::fire() {
-  if (connection->io.raw.dead() || connection->io.has_unread())
+  if (connection->io.dead() || connection->io.has_unread())
     std::erase_if(among->idle_, [this](const auto& e) { return e.get() == this; }); // destroys this
 }
 
@@ -185,7 +185,7 @@ std::unique_ptr<upstream> login_connections::take(const fresh_pass& by, const up
 }
 
 void login_connections::keep(std::unique_ptr<upstream> idle, std::string user) {
-  if (idle->generation != pool_.generation_ || !idle->io.raw.is_open() || idle->io.has_unread())
+  if (idle->generation != pool_.generation_ || !idle->io.is_open() || idle->io.has_unread())
     return;
   if (idle_.size() >= max_kept)
     idle_.erase(idle_.begin());

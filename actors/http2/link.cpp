@@ -46,7 +46,7 @@ http2_link::http2_link(event_loop& loop, std::unique_ptr<upstream> carrier,
 http2_link::~http2_link() { loop_.not_again(*this); }
 
 void http2_link::start() {
-  io_->raw.belong_to(this);
+  io_->belong_to(this);
   schedule(); // what came with the handshake waits in the transport, unannounced
 }
 

@@ -79,7 +79,7 @@ task<after> serve_streams(client_session& c) {
     c.shard.log().debug("msg=http2_fault client={} cause={}", c.from.str(),
                         quoted_text(link.session().fault()));
   link.detach();
-  c.client.raw.belong_to(&c.wakes);
+  c.client.belong_to(&c.wakes);
   co_return c.client.dead() ? after::close : after::close_in_steps;
 }
 

@@ -32,7 +32,7 @@ struct link_fixture : loop_fixture {
     peer = std::make_unique<http2::session>(http2::role::server, http2::session_limits{});
     auto carrier = std::make_unique<upstream>();
     carrier->key = key;
-    CAF_REQUIRE(carrier->io.raw.open(loop, mine.release(), &handler));
+    CAF_REQUIRE(carrier->io.open(loop, mine.release(), &handler));
     auto link = std::make_shared<http2_link>(loop, std::move(carrier), limits_of(limits));
     link->start();
     CAF_REQUIRE(play_until([&] { return link->session().is_ready(); }));

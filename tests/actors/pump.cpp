@@ -22,8 +22,8 @@ struct fixture : loop_fixture {
     auto [receiver, far_receiver] = tcp_pair();
     source = std::move(far_sender);
     sink = std::move(far_receiver);
-    CAF_REQUIRE(from.raw.open(loop, sender.release(), &handler));
-    CAF_REQUIRE(to.raw.open(loop, receiver.release(), &handler));
+    CAF_REQUIRE(from.open(loop, sender.release(), &handler));
+    CAF_REQUIRE(to.open(loop, receiver.release(), &handler));
     CAF_REQUIRE(run_until([this] { return to.may_write(); }));
   }
 

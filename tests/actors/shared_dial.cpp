@@ -176,7 +176,7 @@ CAF_TEST(who waits is let go of when its client leaves or its time is up) {
   (void)ask();
   auto& left = requests.emplace_back(loop);
   auto [mine, theirs] = tcp_pair();
-  CAF_REQUIRE(left.client.raw.open(loop, mine.release(), &left.wakes));
+  CAF_REQUIRE(left.client.open(loop, mine.release(), &left.wakes));
   left.flow = reach(*this, left);
   left.flow.start(nullptr, [](void*) noexcept {});
   auto& impatient = requests.emplace_back(loop);

@@ -26,7 +26,7 @@ struct fixture : loop_fixture, tls_fixture {
     near.close();
     auto [mine, theirs] = tcp_pair();
     peer = std::move(theirs);
-    CAF_REQUIRE(near.raw.open(loop, mine.release(), &handler));
+    CAF_REQUIRE(near.open(loop, mine.release(), &handler));
   }
 
   /// Puts both ends under TLS; what the peer writes from now on waits for `sealed`.
@@ -42,14 +42,11 @@ struct fixture : loop_fixture, tls_fixture {
     auto connected = step::want_read, accepted = step::want_read;
     CAF_REQUIRE(run_until([&] {
       if (connected == step::want_read)
-        connected = tls::connect_step(*mine);
-      if (connected == step::want_read)
-        near.raw.met_read_block();
+        connected = near.shake_hands(mine, tls::connect_step);
       if (accepted == step::want_read)
         accepted = tls::accept_step(with);
       return connected == step::done && accepted == step::done;
     }));
-    near.secure(std::move(mine));
     settle();
     CAF_CHECK_EQUAL(read_all(), ""); // what comes first are tickets
   }
@@ -73,7 +70,7 @@ struct fixture : loop_fixture, tls_fixture {
   /// Sends what the transport then knows of.
   void peer_sends(std::string_view bytes) {
     CAF_REQUIRE(peer.send(bytes));
-    CAF_REQUIRE(run_until([this] { return near.raw.may_read(); }));
+    CAF_REQUIRE(run_until([this] { return near.may_read(); }));
   }
 
   /// All that can be read, in pieces of at most `room` bytes, before the transport says to wait.
@@ -151,19 +148,17 @@ CAF_TEST(a part of a record is no reason to read again) {
 }
 
 CAF_TEST(what came along with the end of a handshake can be read at once) {
-  auto session = server->session(*shown, near.raw.descriptor(), {});
+  auto session = server->session(*shown, near.descriptor(), {});
   auto theirs_session = client->session(parsed("example.com"), peer.fd);
   CAF_REQUIRE_EQUAL(tls::connect_step(*theirs_session), step::want_read);
-  CAF_REQUIRE_EQUAL(tls::accept_step(*session), step::want_read);
+  CAF_REQUIRE_EQUAL(near.shake_hands(session, tls::accept_step), step::want_read);
   CAF_REQUIRE(run_until([&] { return tls::connect_step(*theirs_session) == step::done; }));
   size_t size = 0;
   CAF_REQUIRE_EQUAL(tls::write(*theirs_session, "early", 5, size), step::done);
   int arrived = 0; // a read that asks too early would get less
-  CAF_REQUIRE(run_until(
-    [&] { return ::ioctl(near.raw.descriptor(), FIONREAD, &arrived) == 0 && arrived > 80; }));
-  near.raw.met_read_block();
-  CAF_REQUIRE_EQUAL(tls::accept_step(*session), step::done);
-  near.secure(std::move(session));
+  CAF_REQUIRE(
+    run_until([&] { return ::ioctl(near.descriptor(), FIONREAD, &arrived) == 0 && arrived > 80; }));
+  CAF_REQUIRE_EQUAL(near.shake_hands(session, tls::accept_step), step::done);
   CAF_CHECK_EQUAL(read_all(2), "early");
 }
 

@@ -30,7 +30,7 @@ struct fixture : loop_fixture {
     far.push_back(std::move(theirs));
     auto u = std::make_unique<upstream>();
     u->key = {false, name, 80, {}};
-    CAF_REQUIRE(u->io.raw.open(loop, mine.release(), &handler));
+    CAF_REQUIRE(u->io.open(loop, mine.release(), &handler));
     loop.turn(0ms);
     return u;
   }
