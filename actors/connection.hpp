@@ -68,7 +68,7 @@ struct admission {
   policy::target to;
   std::optional<ip_address> connected; ///< Unknown behind an upstream proxy.
   host found_as;     ///< The name of that address, where a search domain was added; else empty.
-  policy::rule rule; ///< A copy: the rules it came from may be gone. Empty text: a decider.
+  policy::placed_text rule; ///< A copy: the rules it came from may be gone. Empty text: a decider.
   bool by_decider = false;
   bool intercepted = false; ///< Its requests are read and judged one by one.
   std::string head{};       ///< As received, of a request that switched protocols; else "".

@@ -59,7 +59,7 @@ struct explanation {
   bool mitm = false;                 ///< The tunnel would be intercepted.
   std::optional<size_t> hook;        ///< The hook that matched, in configured order from 0.
   std::vector<ip_address> addresses; ///< What the name resolved to.
-  std::optional<policy::rule> rule;  ///< The rule that decided.
+  std::optional<policy::placed_text> rule;  ///< The rule that decided.
   std::string remedy;                ///< What can be done about a refusal; "" for none.
   std::vector<policy::step> steps;
   std::string

@@ -9,9 +9,8 @@ using namespace judging;
 
 rules_ptr deny_all() {
   auto out = std::make_shared<rules>();
-  std::vector<pattern_set::problem> problems;
-  out->allowed = pattern_set::compile({}, problems);
-  out->denied = out->allowed;
+  std::vector<rule_table::problem> none;
+  out->table = rule_table::compile(rules_from({}), none);
   return out;
 }
 
@@ -30,15 +29,15 @@ std::string_view refusal_text(const denial& d, const target& what) noexcept {
 
 std::variant<permit, denial> evaluate(const rules& in_force, target what, trace* why) {
   notes note{why};
-  const rule* by = nullptr;
-  if (auto no = judge_host(in_force, what, note, by))
+  rule_match by;
+  if (auto no = judge_host(in_force, what, facts_of(in_force, what), note, by))
     return std::move(*no);
   if (auto no = judge_mode(in_force, what, note)) {
     if (is_judged_apart(in_force, what))
-      no->passed = by;
+      no->passed = by.place;
     return std::move(*no);
   }
-  return grants::make(std::move(what), by, source::baseline_policy);
+  return grants::make(std::move(what), by.place, source::baseline_policy);
 }
 
 bool is_read(const rules& in_force, const target& what) noexcept {
@@ -47,7 +46,7 @@ bool is_read(const rules& in_force, const target& what) noexcept {
   if (!in_force.mitm)
     return false;
   if (what.protocol == protocol::socks5_tcp)
-    return in_force.inspect;
+    return in_force.inspect || in_force.table->find_reading(what.host, what.port);
   return what.protocol == protocol::https_connect &&
          (in_force.inspect || must_be_read(in_force, what));
 }
@@ -101,13 +100,13 @@ std::vector<ip_address> known_addresses(const host& h) {
 std::variant<route, denial> vet(const rules& in_force, permit p, std::vector<ip_address> addresses,
                                 trace* why, const host& found_as) {
   notes note{why};
-  if (auto no = judge_found_name(in_force, p.to(), found_as, note))
+  if (auto no = judge_found_name(in_force, p.to(), found_as, facts_of(in_force, p.to()), note))
     return std::move(*no);
   // A route without addresses must not exist: an answer without any is refused like a bad one.
   if (addresses.empty())
     return refuse(reason::not_allowed_local);
   for (auto& address : addresses)
-    if (auto no = judge_address(in_force, p.to(), address, note))
+    if (auto no = judge_address(in_force, p.to(), address, facts_of(in_force, p.to()), note))
       return std::move(*no);
   return route{std::move(p), std::move(addresses), found_as};
 }
@@ -116,8 +115,9 @@ std::optional<denial> judge_again(const rules& in_force, const target& what,
                                   const std::optional<ip_address>& connected, bool by_decider,
                                   bool intercepted, const host& found_as) {
   notes silent{nullptr};
-  const rule* by = nullptr;
-  if (auto no = judge_host(in_force, what, silent, by))
+  rule_match by;
+  auto facts = facts_of(in_force, what);
+  if (auto no = judge_host(in_force, what, facts, silent, by))
     if (!by_decider || no->reason != reason::not_allowed)
       return no;
   if (auto no = judge_mode(in_force, what, silent))
@@ -125,9 +125,9 @@ std::optional<denial> judge_again(const rules& in_force, const target& what,
   // Interception cannot begin in the middle of a tunnel.
   if (what.protocol == protocol::https_connect && !intercepted && must_be_read(in_force, what))
     return refuse_by_mode(reason::mitm_required);
-  if (auto no = judge_found_name(in_force, what, found_as, silent))
+  if (auto no = judge_found_name(in_force, what, found_as, facts, silent))
     return no;
-  return connected ? judge_address(in_force, what, *connected, silent) : std::nullopt;
+  return connected ? judge_address(in_force, what, *connected, facts, silent) : std::nullopt;
 }
 
 } // namespace proxy::policy

@@ -8,9 +8,8 @@
 #include <variant>
 #include <vector>
 
-#include "policy/hook_set.hpp"
-#include "policy/pattern_set.hpp"
 #include "policy/reason.hpp"
+#include "policy/rule_table.hpp"
 #include "protocols/host.hpp"
 
 namespace proxy::policy {
@@ -29,15 +28,13 @@ class remedies;
 struct rules {
   uint64_t generation = 0;
   bool enabled = false;
-  policy::mode mode = policy::mode::full;
+  policy::mode mode = policy::mode::full; ///< By name; what it says is in `table`.
   bool allow_local_binding = false;
   bool socks5 = true;         ///< SOCKS5 is offered.
   bool asks_unlisted = false; ///< Somebody decides over what no rule allows: else it is refused.
   bool mitm = false;          ///< Interception is available.
   bool inspect = false;       ///< Intercept every tunnel, where it is available.
-  hook_set_ptr hooks;         ///< nullptr: none.
-  pattern_set_ptr allowed;    ///< Never null.
-  pattern_set_ptr denied;     ///< Never null.
+  rule_table_ptr table;       ///< Lists, rules, hooks and mode. Never null.
   std::vector<socket_address> own_listeners;
   std::vector<ip_address>
     local_addresses; ///< This machine's interface addresses, for own_listeners on a wildcard.
@@ -75,12 +72,12 @@ struct denial {
   policy::reason reason = policy::reason::not_allowed;
   policy::source source = policy::source::baseline_policy;
   policy::decision decision = policy::decision::deny;
-  const policy::rule* rule = nullptr; ///< Points into the rules the evaluation was given.
-  std::string words{};                ///< A decider's own reason; else "".
+  const policy::placed_text* rule = nullptr; ///< Points into the rules the evaluation was given.
+  std::string words{};                       ///< A decider's own reason; else "".
   bool domain_scope = true; ///< Audit scope: domain, or non_domain (mode guard, proxy state).
   /// The rule by which the host passed, before the mode refused the request: a decision of its own
   /// in the audit trail. nullptr: there is this one alone.
-  const policy::rule* passed = nullptr;
+  const policy::placed_text* passed = nullptr;
 };
 
 /// The reason as clients and audit see it: a decider's words, else the name of the reason.
@@ -99,7 +96,7 @@ class permit {
 public:
   [[nodiscard]] const target& to() const noexcept { return to_; }
   /// The rule that admitted it; nullptr when a decider did.
-  [[nodiscard]] const policy::rule* rule() const noexcept { return rule_; }
+  [[nodiscard]] const policy::placed_text* rule() const noexcept { return rule_; }
   [[nodiscard]] policy::source source() const noexcept { return source_; }
   /// What to do to the request (`removes`, then `inject_request_headers`); nullptr: nothing.
   [[nodiscard]] const mitm_hook* hook() const noexcept { return hook_; }
@@ -109,11 +106,11 @@ public:
   [[nodiscard]] bool path_judged() const noexcept { return path_judged_; }
 
 private:
-  permit(target to, const policy::rule* rule, policy::source source)
+  permit(target to, const policy::placed_text* rule, policy::source source)
     : to_(std::move(to)), rule_(rule), source_(source) {}
   friend class judging::grants;
   target to_;
-  const policy::rule* rule_;
+  const policy::placed_text* rule_;
   policy::source source_;
   bool path_judged_ = false;
   const mitm_hook* hook_ = nullptr;

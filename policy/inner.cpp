@@ -9,19 +9,17 @@ using namespace judging;
 namespace judging {
 
 std::optional<denial> judge_hooks(const rules& in_force, const target& to,
-                                  const inner_request& request, http1::request_path& path,
+                                  const judged_request& request, const char* why_not,
                                   const notes& note, forward& out) {
   if (!is_hooked(in_force, to.host))
     return std::nullopt;
   if (to.protocol == protocol::http) {
     // What a hook adds must not travel in the clear.
-    auto hook = in_force.hooks->match(to.host, {}).hook;
+    auto hook = in_force.table->hooks()->match(to.host, {}).hook;
     note.add("hooks", [&] { return matches(hook->where) + ", and this is plain HTTP"; });
     return refuse_by_mode(reason::mitm_required, &hook->where);
   }
-  auto why_not = http1::canonicalise(request.path, path);
-  auto match =
-    in_force.hooks->match(to.host, {request.method, why_not ? nullptr : &path, request.fields});
+  auto match = in_force.table->hooks()->match(to.host, request);
   if (match.outcome == hook_match::kind::none) {
     note.add("hooks", [&] {
       return why_not ? std::string{"no match: "} + why_not
@@ -32,7 +30,7 @@ std::optional<denial> judge_hooks(const rules& in_force, const target& to,
   note.add("hooks", [&] {
     return "hook " + std::to_string(match.index) + ' ' + matches(match.hook->where);
   });
-  out = {path.text, match.hook, match.index};
+  out = {request.path->text, match.hook, match.index};
   return std::nullopt;
 }
 
@@ -56,11 +54,14 @@ std::variant<forward, denial> judge_inner(const rules& in_force, const target& t
                                           const inner_request& request, http1::request_path& path,
                                           trace* why) {
   notes note{why};
-  const rule* by = nullptr;
-  if (auto no = judge_host(in_force, to, note, by); no && no->reason != reason::not_allowed)
+  rule_match by;
+  if (auto no = judge_host(in_force, to, facts_of(in_force, to), note, by);
+      no && no->reason != reason::not_allowed)
     return std::move(*no);
   forward out{.path = request.path};
-  if (auto no = judge_hooks(in_force, to, request, path, note, out))
+  auto why_not = is_hooked(in_force, to.host) ? http1::canonicalise(request.path, path) : nullptr;
+  judged_request asked{request.method, why_not ? nullptr : &path, request.fields};
+  if (auto no = judge_hooks(in_force, to, asked, why_not, note, out))
     return std::move(*no);
   if (auto no = judge_method(in_force, request.method, request.upgrade, note))
     return std::move(*no);

@@ -216,7 +216,7 @@ private:
 
 } // namespace
 
-remedies::remedies(text_places places, const std::vector<rule>& allowed)
+remedies::remedies(text_places places, const std::vector<placed_text>& allowed)
   : places_(std::move(places)), listed_(allowed) {
   if (!places_.ceiling)
     return;

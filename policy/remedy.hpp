@@ -15,7 +15,7 @@ namespace proxy::policy {
 /// A configuration's text, ready to be asked for remedies. Immutable; shared between threads.
 class remedies {
 public:
-  remedies(text_places places, const std::vector<rule>& allowed);
+  remedies(text_places places, const std::vector<placed_text>& allowed);
 
   [[nodiscard]] const text_places& places() const noexcept { return places_; }
   [[nodiscard]] const near_names& listed() const noexcept { return listed_; }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/rule.hpp"
+#include "policy/placed_text.hpp"
 
 namespace proxy::policy {
 
@@ -26,7 +26,7 @@ struct text_places {
   std::map<std::string, setting_place, std::less<>> settings; ///< By newer-layout name.
   std::string managed_file; ///< "" when there is no managed layer.
   /// The managed allow list that no user's may leave; nullopt: there is none.
-  std::optional<std::vector<rule>> ceiling;
+  std::optional<std::vector<placed_text>> ceiling;
 };
 
 } // namespace proxy::policy

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/policy/hooks.hpp"
+#include "tests/policy/rules.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -12,21 +13,10 @@ using json = nlohmann::json;
 
 namespace {
 
-policy::rules rules_of(std::vector<std::string> allowed, std::vector<std::string> denied = {}) {
-  auto compile = [](const std::vector<std::string>& patterns) {
-    std::vector<policy::rule> rules;
-    uint32_t line = 1;
-    for (auto& text : patterns)
-      rules.push_back({text, "config.toml", line++, 1});
-    std::vector<policy::pattern_set::problem> problems;
-    auto set = policy::pattern_set::compile(rules, problems);
-    CAF_REQUIRE(problems.empty());
-    return set;
-  };
-  policy::rules out;
-  out.enabled = true;
-  out.allowed = compile(allowed);
-  out.denied = compile(denied);
+policy::rules rules_of(const std::vector<std::string>& allowed,
+                       const std::vector<std::string>& denied = {}) {
+  auto out = policy::test::allowing(allowed, denied);
+  CAF_REQUIRE(out.table);
   return out;
 }
 
@@ -213,7 +203,7 @@ CAF_TEST(the json of an allowed request is complete) {
 CAF_TEST(a refusal names its reason and what a client would get) {
   auto rules = rules_of({"good.example", "*.wide.example"}, {"bad.wide.example", "192.0.2.0/24"});
   auto limited = rules;
-  limited.mode = policy::mode::limited;
+  policy::test::set_mode(limited, policy::mode::limited);
   struct row {
     const policy::rules& rules;
     question q;
@@ -275,16 +265,16 @@ CAF_TEST(the request inside a tunnel that is intercepted is judged by hooks and 
   constexpr auto absolute = policy::protocol::http;
   auto rules = rules_of({"**.test"});
   rules.mitm = true;
-  rules.hooks = policy::test::hooks_of(
+  policy::test::set_hooks(rules, policy::test::hooks_of(
     {{.host = "other.test"},
      {.host = "api.test", .paths = {"/v1/"}, .headers = {{"x-team", {"blue"}}}},
      {.host = "api.test",
       .methods = {"POST"},
       .paths = {"/v2/"},
       .strip = {"cookie"},
-      .inject = {{"authorization", "s3cret"}}}});
+      .inject = {{"authorization", "s3cret"}}}}));
   auto limited = rules;
-  limited.mode = policy::mode::limited;
+  policy::test::set_mode(limited, policy::mode::limited);
   auto unread = rules;
   unread.mitm = false;
   auto with = [](question q, std::string header) {
@@ -432,7 +422,7 @@ CAF_TEST(the request inside a tunnel that is intercepted is judged by hooks and 
 CAF_TEST(a refused request inside names the step and what its client would get) {
   auto rules = rules_of({"api.test"});
   rules.mitm = true;
-  rules.hooks = policy::test::hooks_of({{.paths = {"/v1/"}}});
+  policy::test::set_hooks(rules, policy::test::hooks_of({{.paths = {"/v1/"}}}));
   auto e = explained(rules, asking("https://api.test/v2/"), addresses("93.184.216.34"));
   CAF_CHECK(!e.goes_through());
   CAF_REQUIRE(e.rule);
@@ -468,7 +458,7 @@ CAF_TEST(a tunnel of SOCKS is read where inspection asks for it) {
 CAF_TEST(behind an upstream proxy the request inside is judged as well) {
   auto rules = rules_of({"api.test"});
   rules.mitm = true;
-  rules.hooks = policy::test::hooks_of({{.paths = {"/v1/"}}});
+  policy::test::set_hooks(rules, policy::test::hooks_of({{.paths = {"/v1/"}}}));
   auto none = caf::make_error(errc::dns_error, std::string{"no name"});
   auto in_force = behind_proxies(rules);
   auto denied = explained(in_force, asking("https://api.test/v2/"), none);

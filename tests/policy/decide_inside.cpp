@@ -1,6 +1,8 @@
-#define CAF_SUITE policy.inner
-#include "policy/inner.hpp" // unit under test
+#define CAF_SUITE policy.decide_inside
+#include "policy/decide.hpp" // unit under test
 
+#include "policy/inner.hpp"
+#include "tests/policy/asking.hpp"
 #include "tests/policy/hooks.hpp"
 #include "tests/policy/rules.hpp"
 
@@ -12,36 +14,27 @@ namespace {
 
 using fields = std::vector<http1::field>;
 
-target tunnel(std::string_view name, uint16_t port = 443) {
-  auto out = get(name, port);
-  out.protocol = protocol::https_connect;
-  out.method = "CONNECT";
-  return out;
-}
-
 /// Rules that intercept, with one hook on api.test: GET and POST below /v1/.
 rules hooked() {
   auto out = allowing({"**.test", "10.0.0.1"});
   out.mitm = true;
-  out.hooks = hooks_of({{.host = "api.test",
-                         .methods = {"GET", "POST"},
-                         .paths = {"/v1/"},
-                         .inject = {{"authorization", "Bearer s3cret"}}}});
+  set_hooks(out, hooks_of({{.host = "api.test",
+                            .methods = {"GET", "POST"},
+                            .paths = {"/v1/"},
+                            .inject = {{"authorization", "Bearer s3cret"}}}}));
   return out;
 }
 
-/// "PATH" of what is forwarded, with " hook N" behind it where one matched, or the reason.
-std::string said(const std::variant<forward, denial>& verdict) {
-  if (auto no = std::get_if<denial>(&verdict))
-    return std::string{to_string(no->reason)};
-  auto& yes = std::get<forward>(verdict);
-  return std::string{yes.path} + (yes.hook ? " hook " + std::to_string(yes.index) : "");
-}
-
-std::string judge(const rules& in_force, const target& to, std::string_view method,
-                  std::string_view path, bool upgrade = false) {
+/// "PATH" of what is sent, with " hook N" behind it where one matched, or the reason.
+std::string judge(const rules& in_force, const target& to, const read_request& request,
+                  const answer* word = nullptr) {
   http1::request_path scratch;
-  return said(judge_inner(in_force, to, {method, path, {}, upgrade}, scratch));
+  auto verdict = decided_in_full(in_force, to, request, scratch, word);
+  auto yes = std::get_if<permit>(&verdict);
+  if (!yes)
+    return said(verdict);
+  return (yes->path_judged() ? scratch.text : std::string{request.path}) +
+         (yes->hook() ? " hook " + std::to_string(yes->hook_index()) : "");
 }
 
 } // namespace
@@ -72,9 +65,10 @@ CAF_TEST(hooks come before the mode and lift nothing of it) {
        }) {
     CAF_MESSAGE(method << " " << host << path);
     auto in_force = hooked();
-    CAF_CHECK_EQUAL(judge(in_force, tunnel(host), method, path, upgrade), in_full);
-    in_force.mode = mode::limited;
-    CAF_CHECK_EQUAL(judge(in_force, tunnel(host), method, path, upgrade), in_limited);
+    auto to = inside(host, std::string{method}, true, upgrade);
+    CAF_CHECK_EQUAL(judge(in_force, to, {path}), in_full);
+    set_mode(in_force, mode::limited);
+    CAF_CHECK_EQUAL(judge(in_force, to, {path}), in_limited);
   }
 }
 
@@ -95,33 +89,65 @@ CAF_TEST(plain HTTP inside a tunnel is judged like any and never by hooks) {
        }) {
     CAF_MESSAGE(method << " " << host << path);
     auto in_force = hooked();
-    auto to = tunnel(host);
-    to.protocol = protocol::http;
-    to.inside = true;
-    CAF_CHECK_EQUAL(judge(in_force, to, method, path, upgrade), in_full);
-    in_force.mode = mode::limited;
-    CAF_CHECK_EQUAL(judge(in_force, to, method, path, upgrade), in_limited);
+    auto to = inside(host, std::string{method}, false, upgrade);
+    CAF_CHECK_EQUAL(judge(in_force, to, {path}, &yes), in_full);
+    set_mode(in_force, mode::limited);
+    CAF_CHECK_EQUAL(judge(in_force, to, {path}, &yes), in_limited);
   }
 }
 
-CAF_TEST(the host is judged again but for the allowed list) {
+CAF_TEST(the host is judged again and what a decider admitted needs no entry) {
   auto in_force = hooked();
-  CAF_CHECK_EQUAL(judge(in_force, tunnel("by-decider.example"), "GET", "/"), "/");
-  CAF_CHECK_EQUAL(judge(in_force, tunnel("10.0.0.2"), "GET", "/"), "not_allowed_local");
-  CAF_CHECK_EQUAL(judge(in_force, tunnel("localhost"), "GET", "/"), "not_allowed_local");
-  CAF_CHECK_EQUAL(judge(in_force, tunnel("10.0.0.1"), "GET", "/"), "/");
+  auto get_inside = [&](std::string_view name, const answer* word = nullptr) {
+    return judge(in_force, inside(name), {}, word);
+  };
+  CAF_CHECK_EQUAL(get_inside("by-decider.example", &yes), "/");
+  CAF_CHECK_EQUAL(get_inside("by-decider.example"), "not_allowed"); // its entry has gone
+  CAF_CHECK_EQUAL(get_inside("10.0.0.2", &yes), "not_allowed_local");
+  CAF_CHECK_EQUAL(get_inside("localhost", &yes), "not_allowed_local");
+  CAF_CHECK_EQUAL(get_inside("10.0.0.1"), "/");
   // Before the hooks.
-  in_force.denied = set_of({"api.test"});
-  CAF_CHECK_EQUAL(judge(in_force, tunnel("api.test"), "PUT", "/"), "denied");
+  set_lists(in_force, {"**.test", "10.0.0.1"}, {"api.test"});
+  CAF_CHECK_EQUAL(judge(in_force, inside("api.test", "PUT"), {}), "denied");
   in_force.enabled = false;
-  CAF_CHECK_EQUAL(judge(in_force, tunnel("api.test"), "PUT", "/"), "proxy_disabled");
+  CAF_CHECK_EQUAL(judge(in_force, inside("api.test", "PUT"), {}), "proxy_disabled");
+}
+
+CAF_TEST(https in absolute form is judged in one go and by hooks before the mode) {
+  auto in_force = hooked();
+  auto ask = [&](std::string_view name, std::string method, std::string_view path) {
+    auto to = inside(name, std::move(method));
+    to.inside = false;
+    return judge(in_force, to, {path});
+  };
+  CAF_CHECK_EQUAL(ask("api.test", "GET", "/v1/x"), "/v1/x hook 0");
+  CAF_CHECK_EQUAL(ask("other.example", "GET", "/v1/x"), "not_allowed");
+  set_mode(in_force, mode::limited);
+  CAF_CHECK_EQUAL(ask("api.test", "DELETE", "/v1/x"), "mitm_hook_denied");
+  CAF_CHECK_EQUAL(ask("api.test", "POST", "/v1/x"), "method_not_allowed");
+}
+
+CAF_TEST(a request that names another host than its tunnel is an error and judged no further) {
+  auto in_force = allowing({"a.test"}, {"b.test"});
+  auto tunnel = get("a.test", 443);
+  for (auto name : {"a.test", "b.test"}) {
+    auto to = inside(name);
+    auto judged = decide(in_force, {.to = to, .through = &tunnel});
+    CAF_CHECK_EQUAL(said(judged), name == std::string_view{"a.test"} ? "allow" : "misdirected");
+    if (auto no = std::get_if<denial>(&judged)) {
+      auto err = fault_in(*no);
+      CAF_CHECK(code_of(err) == errc::misdirected);
+      CAF_CHECK_EQUAL(context_of(err), "Host names b.test, the tunnel leads to a.test");
+    }
+  }
+  CAF_CHECK(!fault_in(denial{}));
 }
 
 CAF_TEST(a refusal by hooks names the first hook of the host) {
   auto in_force = hooked();
   http1::request_path scratch;
   trace why;
-  auto verdict = judge_inner(in_force, tunnel("api.test"), {"PUT", "/", {}}, scratch, &why);
+  auto verdict = decided_in_full(in_force, inside("api.test", "PUT"), {}, scratch, nullptr, &why);
   auto& no = std::get<denial>(verdict);
   CAF_CHECK(no.source == source::baseline_policy);
   CAF_CHECK(no.decision == decision::deny);
@@ -138,7 +164,7 @@ CAF_TEST(the steps say which hook decided and never what it injects) {
   auto steps = [&](std::string_view path) {
     trace why;
     std::string out;
-    (void)judge_inner(in_force, tunnel("api.test"), {"GET", path, {}}, scratch, &why);
+    std::ignore = decided_in_full(in_force, inside("api.test"), {path}, scratch, nullptr, &why);
     for (auto& [name, outcome] : why)
       if (name == "hooks" || name == "method")
         out += std::string{name} + ": " + outcome + '\n';
@@ -151,11 +177,10 @@ CAF_TEST(the steps say which hook decided and never what it injects) {
 
 CAF_TEST(headers that are asked for are looked at) {
   auto in_force = allowing({"api.test"});
-  in_force.hooks = hooks_of({{.headers = {{"x-version", {"1"}}}}});
-  http1::request_path scratch;
-  auto with = [&](const fields& all) {
-    return said(judge_inner(in_force, tunnel("api.test"), {"GET", "/", all}, scratch));
-  };
+  set_hooks(in_force, hooks_of({{.headers = {{"x-version", {"1"}}}}}));
+  CAF_CHECK(reads_fields(in_force, inside("api.test")));
+  CAF_CHECK(!reads_fields(in_force, get("api.test")));
+  auto with = [&](const fields& all) { return judge(in_force, inside("api.test"), {"/", all}); };
   CAF_CHECK_EQUAL(with({{"X-Version", "1"}}), "/ hook 0");
   CAF_CHECK_EQUAL(with({{"X-Version", "2"}}), "mitm_hook_denied");
   CAF_CHECK_EQUAL(with({}), "mitm_hook_denied");
