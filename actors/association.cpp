@@ -8,6 +8,7 @@
 
 #include "actors/loop/local_address.hpp"
 #include "actors/loop/platform.hpp"
+#include "actors/loop/request.hpp"
 #include "actors/search_domains.hpp"
 #include "protocols/socks5/datagram.hpp"
 
@@ -74,7 +75,7 @@ std::optional<policy::denial> judge_association(const snapshot& in_force) {
   return std::nullopt;
 }
 
-association::association(connection& c) : c_(c) {
+association::association(client_session& c) : c_(c) {
   c.shard.process->udp_associations.fetch_add(1, std::memory_order_relaxed);
   ++c.shard.counters.udp_associations_active;
 }
@@ -85,7 +86,7 @@ association::~association() {
   --c_.shard.counters.udp_associations_active;
 }
 
-caf::expected<std::unique_ptr<association>> association::open(connection& c,
+caf::expected<std::unique_ptr<association>> association::open(client_session& c,
                                                               const socks5::endpoint& wanted) {
   auto limit = c.shard.config().limits.max_udp_associations;
   if (c.shard.process->udp_associations.load(std::memory_order_relaxed) >= limit)
@@ -292,16 +293,12 @@ void association::resolve(udp_target& t) {
   ++looking_up_;
   t.is = udp_target::state::resolving;
   auto name = question_for(t.to.host);
-  c_.request(c_.shard.resolver, caf::infinite, atom::resolve_v, name)
-    .then(
-      [still = alive_, name](dns_answer& answer) {
-        if (*still)
-          (*still)->resolved(name, std::move(answer));
-      },
-      [still = alive_, name](caf::error& why) {
-        if (*still)
-          (*still)->resolved(name, std::move(why));
-      });
+  auto come = [still = alive_, name](caf::expected<dns_answer> answer) {
+    if (*still)
+      (*still)->resolved(name, std::move(answer));
+  };
+  auto deadline = c_.in(c_.timeouts().dns + std::chrono::seconds{1});
+  request_until<dns_answer>(&c_.self, deadline, c_.shard.resolver, come, atom::resolve_v, name);
 }
 
 void association::resolved(const std::string& name, caf::expected<dns_answer> answer) {

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "actors/connection.hpp"
+#include "actors/client_session.hpp"
 #include "actors/loop/datagram_socket.hpp"
 #include "actors/udp_targets.hpp"
 #include "protocols/socks5/request.hpp"
@@ -29,7 +29,7 @@ public:
   /// @returns errc::overloaded when there are too many, errc::system when no socket is to be had,
   ///          errc::unsupported_address_type when the client names an address of the other family.
   [[nodiscard]] static caf::expected<std::unique_ptr<association>>
-  open(connection& c, const socks5::endpoint& wanted);
+  open(client_session& c, const socks5::endpoint& wanted);
 
   association(const association&) = delete;
   association& operator=(const association&) = delete;
@@ -49,7 +49,7 @@ public:
   [[nodiscard]] size_t targets() const noexcept { return targets_.size(); }
 
 private:
-  explicit association(connection& c);
+  explicit association(client_session& c);
 
   /// Settles whose datagrams are taken, as far as the client said.
   [[nodiscard]] caf::error expect_from(const socks5::endpoint& declared);
@@ -81,7 +81,7 @@ private:
   void unreachable(const ip_sockaddr& to);
   void drop(uint64_t shard_counters::*counter, uint64_t count = 1) noexcept;
 
-  connection& c_;
+  client_session& c_;
   datagram_socket client_;
   own_sockets::entry listed_;                 ///< Tells all associations of `client_`.
   datagram_socket upstream_v4_, upstream_v6_; ///< Opened when first needed.

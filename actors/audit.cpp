@@ -11,6 +11,7 @@
 #include "actors/audit_line.hpp"
 #include "actors/log_text.hpp"
 #include "actors/shard_core.hpp"
+#include "tls/files.hpp"
 
 namespace proxy {
 
@@ -76,6 +77,8 @@ caf::expected<audit_sink> audit_sink::open(const std::string& output) {
     sink.fd_ = STDERR_FILENO;
   } else if (output.starts_with(file_prefix)) {
     auto path = output.substr(file_prefix.size());
+    if (auto err = tls::check_folder_of(path, tls::shared_by_root::yes))
+      return err;
     // Not blocking: a FIFO without a reader must not hold the proxy up.
     sink.fd_ =
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);

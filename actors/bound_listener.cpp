@@ -11,6 +11,7 @@
 #include "actors/loop/platform.hpp"
 #include "actors/loop/tcp_options.hpp"
 #include "actors/sockaddr.hpp"
+#include "tls/files.hpp"
 
 namespace proxy {
 
@@ -65,6 +66,8 @@ caf::error bind_path(bound_listener& l) {
   const auto& path = l.wanted.path;
   if (path.size() >= sizeof name.sun_path)
     return caf::make_error(errc::system, "cannot listen on unix:" + path + ": path too long");
+  if (auto err = tls::check_folder_of(path, tls::shared_by_root::yes))
+    return caf::make_error(errc::system, "cannot listen on unix:" + path + ": " + context_of(err));
   std::memcpy(name.sun_path, path.data(), path.size());
   struct stat st {};
   if (::lstat(path.c_str(), &st) == 0) {

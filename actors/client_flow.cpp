@@ -1,6 +1,5 @@
 #include <variant>
 
-#include "actors/cores.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/link.hpp"
 #include "actors/intercept.hpp"
@@ -10,7 +9,7 @@ namespace proxy {
 
 namespace {
 
-task<after> serve(connection& c, exchange& x, verdict& v) {
+task<after> serve(client_session& c, exchange& x, verdict& v) {
   if (auto* permit = std::get_if<policy::permit>(&v)) {
     c.holds(x.head.capacity() + x.received.capacity() + c.pending.capacity());
     if (x.target.protocol == policy::protocol::https_connect)
@@ -23,14 +22,14 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
     co_return co_await refuse(c, x, *denial);
   if (auto* answer = std::get_if<own_answer>(&v)) {
     record_admission(c, x, answer->by);
-    if (c.shard.config().log.access && !c.inside) {
-      c.admitted = describe_admission(answer->by);
+    if (c.shard.config().log.access && !c.inside()) {
+      c.last_admitted = describe_admission(answer->by);
       c.turned_down.reset();
     }
     auto keep = may_keep(c, x);
     auto sent = co_await send_to_client(c, answer->body);
-    if (!sent)
-      co_return after::close;
+    if (sent != sending::done)
+      co_return cut_off(c, sent);
     co_return co_await go_on(c, x, keep);
   }
   const auto& why = std::get<caf::error>(v);
@@ -40,33 +39,38 @@ task<after> serve(connection& c, exchange& x, verdict& v) {
 }
 
 /// Of the process, or of a connection whose streams hold too much already.
-bool is_short_of_memory(connection& c) {
-  return c.shard.loop.memory().is_full() || (c.is_stream && c.client.stream()->link().is_full());
+bool is_short_of_memory(client_session& c) {
+  auto* stream = c.client.stream();
+  return c.shard.loop.memory().is_full() || (stream && stream->link().is_full());
 }
 
 } // namespace
 
-bool is_to_give_way(const connection& c, int& in_a_row) noexcept {
-  constexpr int requests_per_turn = 8;
-  if (c.pending.empty() && !c.client.may_read())
-    in_a_row = 0; // it waits by itself
-  else
-    ++in_a_row;
-  return in_a_row == requests_per_turn;
+after cut_off(client_session& c, sending how) {
+  c.end = how == sending::too_slow ? ending::idle : ending::client_gone;
+  return how == sending::too_slow ? after::reset : after::close;
 }
 
-task<after> serve_requests(connection& c) {
+task<after> serve_requests(client_session& c) {
   for (int in_a_row = 0;;) {
     if (is_to_give_way(c, in_a_row)) {
       in_a_row = 0;
       co_await c.wakes.next_turn();
     }
     received_head head;
-    co_await read_head(c, head);
-    if (head.status == head_status::ended)
-      co_return after::close;
+    awaited_head what;
+    what.first = c.requests == 0;
+    if (what.first && !c.inside())
+      what.front = c.serves;
+    co_await read_head(c, what, head);
     if (head.status == head_status::socks)
       co_return after::socks;
+    if (head.status == head_status::client_gone)
+      c.end = ending::client_gone;
+    else if (head.status == head_status::idle)
+      c.end = ending::idle;
+    if (head.status != head_status::complete && head.status != head_status::failed)
+      co_return after::close;
     exchange x;
     x.head = c.shard.texts.take();
     x.received = c.shard.texts.take();
@@ -87,21 +91,10 @@ task<after> serve_requests(connection& c) {
   }
 }
 
-bool speaks_http(const connection& c) noexcept {
-  return c.serves == endpoint::admin || c.serves == endpoint::http ||
-         c.shard.config().mixed_listeners;
-}
-
-bool speaks_socks(const connection& c) noexcept {
-  const auto& config = c.shard.config();
-  return c.serves != endpoint::admin && config.enable_socks5 &&
-         (c.serves == endpoint::socks || config.mixed_listeners);
-}
-
-task<> client_flow(connection& c) {
+task<closing> client_flow(client_session& c) {
   // What served the requests is gone by the time a tunnel runs: an idle tunnel is one small frame.
   auto next = after::socks;
-  if (speaks_http(c))
+  if (c.serves == endpoint::http || c.shard.config().mixed_listeners)
     next = co_await serve_requests(c);
   if (next == after::socks)
     next = co_await socks5_flow(c);
@@ -112,34 +105,18 @@ task<> client_flow(connection& c) {
   if (next == after::next_request)
     next = co_await serve_requests(c);
   if (next == after::tunnel)
-    co_await relay(c);
+    next = co_await relay(c);
   else if (next == after::association)
-    co_await relay_datagrams(c);
+    next = co_await relay_datagrams(c);
   else if (next == after::streams)
-    co_await serve_streams(c);
-  if (c.linger)
+    next = co_await serve_streams(c);
+  if (next == after::close_in_steps)
     co_await close_in_steps(c);
+  co_return next == after::reset ? closing::reset : closing::orderly;
 }
 
-namespace {
-
-/// Which limit on connections a client has met, with its value.
-std::string limit_met(const connection& c) {
-  if (c.no_descriptors)
-    return "out of file descriptors (" + std::to_string(usable_descriptors()) + ")";
-  auto max = c.shard.process->max_connections.load(std::memory_order_relaxed);
-  if (c.shard.process->total_connections() > max)
-    return "too many connections (limits.max_connections = " + std::to_string(max) + ")";
-  return "too many connections (limits.max_connections_per_client = " +
-         std::to_string(c.shard.config().limits.max_connections_per_client) + ")";
-}
-
-} // namespace
-
-task<> turn_away(connection& c) {
+task<closing> turn_away(client_session& c, caf::error why) {
   ++c.shard.counters.connections_refused;
-  auto full = c.shard.loop.memory().is_full();
-  auto why = full ? out_of_memory(c) : caf::make_error(errc::overloaded, limit_met(c));
   if (c.serves == endpoint::socks) {
     policy::target unknown;
     unknown.protocol = policy::protocol::socks5_tcp;
@@ -147,13 +124,16 @@ task<> turn_away(connection& c) {
     // The one thing that SOCKS5 can say before the client has spoken.
     auto answer = socks5::encode_method(socks5::method::none_acceptable);
     auto sent = co_await send_to_client(c, answer);
-    if (sent)
-      co_await close_in_steps(c);
-    co_return;
+    if (sent != sending::done)
+      co_return cut_off(c, sent) == after::reset ? closing::reset : closing::orderly;
+    co_await close_in_steps(c);
+    co_return closing::orderly;
   }
   exchange x;
-  co_await fault(c, x, why);
-  co_await close_in_steps(c);
+  auto next = co_await fault(c, x, why);
+  if (next != after::reset)
+    co_await close_in_steps(c);
+  co_return next == after::reset ? closing::reset : closing::orderly;
 }
 
 } // namespace proxy

@@ -1,7 +1,8 @@
+#include "actors/client_io.hpp"
+
 #include <algorithm>
 
 #include "actors/body_meter.hpp"
-#include "actors/flows.hpp"
 #include "actors/http2/link.hpp"
 #include "actors/pump.hpp"
 #include "actors/setting_text.hpp"
@@ -27,9 +28,10 @@ constexpr size_t linger_bytes = 16 * 1024 * 1024;
 constexpr std::chrono::milliseconds hold_back_time{500};
 
 /// Looks for a whole head at the start of `bytes`. @returns true when `out` is settled.
-bool settle(connection& c, std::string_view bytes, size_t& scanned, received_head& out) {
+bool settle(const client_end& c, const awaited_head& what, std::string_view bytes, size_t& scanned,
+            received_head& out) {
   auto is_socks = static_cast<uint8_t>(bytes[0]) == socks5::version || socks4::is_request(bytes);
-  if (is_socks && c.requests == 0 && !c.inside && speaks_socks(c)) {
+  if (is_socks && what.front && speaks_socks(*what.front, c.shard.config())) {
     out.status = head_status::socks;
     return true;
   }
@@ -59,7 +61,20 @@ bool settle(connection& c, std::string_view bytes, size_t& scanned, received_hea
 
 } // namespace
 
-caf::error out_of_memory(connection& c) {
+bool is_to_give_way(const client_end& c, int& in_a_row) noexcept {
+  constexpr int requests_per_turn = 8;
+  if (c.pending.empty() && !c.client.may_read())
+    in_a_row = 0; // it waits by itself
+  else
+    ++in_a_row;
+  return in_a_row == requests_per_turn;
+}
+
+bool speaks_socks(endpoint front, const config::proxy_config& config) noexcept {
+  return config.enable_socks5 && (front == endpoint::socks || config.mixed_listeners);
+}
+
+caf::error out_of_memory(client_end& c) {
   ++c.shard.counters.requests_refused;
   if (!c.shard.loop.memory().is_full())
     return caf::make_error(errc::overloaded, "too little memory: the streams of this connection "
@@ -72,25 +87,25 @@ caf::error out_of_memory(connection& c) {
                                       : std::string{"0, a quarter of what the process may use"}));
 }
 
-task<> read_head(connection& c, received_head& out) {
+task<> read_head(client_end& c, awaited_head what, received_head& out) {
   size_t scanned = 0;
   // What a pipelining client sent ahead comes first; it must not lie where it grows while views
   // point to it.
-  if (!c.pending.empty() && settle(c, c.pending, scanned, out)) {
+  if (!c.pending.empty() && settle(c, what, c.pending, scanned, out)) {
     auto used = out.text.size();
     out.store = std::move(c.pending);
     c.pending.assign(out.store, used);
     out.text = std::string_view{out.store}.substr(0, used);
     co_return;
   }
-  auto first = c.requests == 0 || !c.pending.empty();
+  auto first = what.first || !c.pending.empty();
   auto deadline = c.in(first ? c.timeouts().head : c.timeouts().keep_alive);
   for (;;) {
     while (!c.client.may_read()) {
       if (c.draining && c.pending.empty())
         co_return;
       if (c.client.dead()) {
-        c.end = ending::client_gone;
+        out.status = head_status::client_gone;
         co_return;
       }
       c.holds(c.pending.capacity());
@@ -98,7 +113,7 @@ task<> read_head(connection& c, received_head& out) {
       if (in_time)
         continue;
       if (c.pending.empty()) {
-        c.end = ending::idle;
+        out.status = head_status::idle;
         co_return; // silence before the first byte is no request: no answer
       }
       out.status = head_status::failed;
@@ -113,7 +128,7 @@ task<> read_head(connection& c, received_head& out) {
       continue;
     if (!got.ok()) {
       if (got.failed() || !c.pending.empty())
-        c.end = ending::client_gone;
+        out.status = head_status::client_gone;
       co_return;
     }
     std::string_view bytes{buffer.data(), got.size};
@@ -121,7 +136,7 @@ task<> read_head(connection& c, received_head& out) {
       if (!first)
         deadline = c.in(c.timeouts().head);
       first = true;
-      if (settle(c, bytes, scanned, out)) {
+      if (settle(c, what, bytes, scanned, out)) {
         if (out.status == head_status::complete || out.status == head_status::socks)
           c.pending.assign(bytes.substr(out.text.size()));
         co_return;
@@ -135,7 +150,7 @@ task<> read_head(connection& c, received_head& out) {
       c.pending.assign(bytes);
     } else {
       c.pending.append(bytes);
-      if (settle(c, c.pending, scanned, out)) {
+      if (settle(c, what, c.pending, scanned, out)) {
         auto used = out.text.size();
         out.store = std::move(c.pending);
         c.pending.assign(out.store, used);
@@ -146,39 +161,34 @@ task<> read_head(connection& c, received_head& out) {
   }
 }
 
-task<bool> send_to_client(connection& c, std::string_view bytes) {
+task<sending> send_to_client(client_end& c, std::string_view bytes) {
   auto sent = c.client.write(bytes);
   if (sent.ok() && sent.size == bytes.size())
-    co_return true;
+    co_return sending::done;
   std::string rest{bytes.substr(sent.ok() ? sent.size : 0)};
   held_bytes held{c.shard.loop.memory()};
   held.set(rest.capacity());
   auto total = rest.size();
   body_meter meter{c.shard.config(), c.shard.loop.now()};
   while (!rest.empty()) {
-    if (sent.failed() || c.client.dead()) {
-      c.end = ending::client_gone;
-      co_return false;
-    }
+    if (sent.failed() || c.client.dead())
+      co_return sending::client_gone;
     if (!c.client.may_write()) {
       auto idle = c.in(c.timeouts().idle);
       auto in_time = co_await c.wakes.until(std::min(idle, meter.next_look()));
       auto now = c.shard.loop.now();
-      if (!meter.keeps_up(now, total - rest.size()) || (!in_time && now >= idle)) {
-        c.end = ending::idle;
-        c.reset = true;
-        co_return false;
-      }
+      if (!meter.keeps_up(now, total - rest.size()) || (!in_time && now >= idle))
+        co_return sending::too_slow;
       continue;
     }
     sent = c.client.write(rest);
     if (sent.ok())
       rest.erase(0, sent.size);
   }
-  co_return true;
+  co_return sending::done;
 }
 
-task<bool> drain_body(connection& c, http1::framing framing, uint64_t length) {
+task<bool> drain_body(client_end& c, http1::framing framing, uint64_t length) {
   if (framing == http1::framing::none)
     co_return true;
   auto limit = c.shard.config().limits.max_drain_bytes;
@@ -230,7 +240,7 @@ task<bool> drain_body(connection& c, http1::framing framing, uint64_t length) {
   co_return true;
 }
 
-task<> hold_back(connection& c) {
+task<> hold_back(client_end& c) {
   auto enough = c.in(hold_back_time);
   while (!c.client.dead() && !c.draining) {
     auto in_time = co_await c.wakes.until(enough);
@@ -239,7 +249,7 @@ task<> hold_back(connection& c) {
   }
 }
 
-task<> close_in_steps(connection& c) {
+task<> close_in_steps(client_end& c) {
   c.client.shutdown_write();
   auto deadline = c.in(linger_time);
   for (size_t dropped = 0; dropped < linger_bytes && !c.client.dead();) {

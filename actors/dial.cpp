@@ -41,7 +41,7 @@ std::vector<ip_address> interleave(std::span<const ip_address> in) {
   return out;
 }
 
-std::string connect_limit(const connection& c) {
+std::string connect_limit(const client_session& c) {
   return setting_text("timeouts.connect", c.timeouts().connect);
 }
 
@@ -61,14 +61,14 @@ caf::error to_error(int error, const ip_address& address, uint16_t port) {
 /// Whether a connection may lead back to us unnoticed, so that its own end is to be remembered.
 /// Without Via any may, by way of an address translator. Otherwise only one to a port that we
 /// listen on: the policy refuses our addresses, but one that has just come is not known yet.
-bool may_lead_back(const connection& c, uint16_t port) {
+bool may_lead_back(const client_session& c, uint16_t port) {
   const auto& own = c.shard.policy->rules->own_listeners;
   return !c.shard.config().via ||
          std::ranges::find(own, port, &policy::socket_address::port) != own.end();
 }
 
 /// Starts a connect(2). @returns 0, or why it failed at once.
-int begin_connect(connection& c, upstream& to, uint16_t port) {
+int begin_connect(client_session& c, upstream& to, uint16_t port) {
   auto name = make_sockaddr(to.address, port);
   auto open = [&] { return platform::open_socket(name.family(), SOCK_STREAM, IPPROTO_TCP); };
   auto fd = open();
@@ -121,7 +121,7 @@ std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_
 
 } // namespace
 
-task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_session& c, const exchange& x,
                                                            std::span<const ip_address> to,
                                                            uint16_t port, steady_time deadline) {
   auto order = to.size() == 1 ? std::vector<ip_address>{to[0]} : interleave(to);
@@ -164,14 +164,14 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const 
   }
 }
 
-caf::error look_up_error(const connection& c, const host& name, caf::error why) {
+caf::error look_up_error(const client_session& c, const host& name, caf::error why) {
   if (code_of(why) != errc::cancelled)
     return why;
   return caf::make_error(errc::dns_timeout,
                          name.text() + " (" + setting_text("timeouts.dns", c.timeouts().dns) + ")");
 }
 
-task<caf::error> wait_dialling(connection& c, const exchange& x, steady_time deadline,
+task<caf::error> wait_dialling(client_session& c, const exchange& x, steady_time deadline,
                                std::string_view late) {
   auto in_time = co_await c.wakes.until(deadline);
   if (c.client.dead())
@@ -181,7 +181,7 @@ task<caf::error> wait_dialling(connection& c, const exchange& x, steady_time dea
   co_return in_time ? caf::error{} : caf::make_error(errc::connection_timeout, std::string{late});
 }
 
-task<caf::error> secure(connection& c, const exchange& x, upstream& u, const host& name,
+task<caf::error> secure(client_session& c, const exchange& x, upstream& u, const host& name,
                         uint16_t port, tls::alpn offer) {
   tls::client_options options{.offer = offer,
                               .identity = c.shard.policy->identities.find(name, port),
@@ -210,7 +210,7 @@ task<caf::error> secure(connection& c, const exchange& x, upstream& u, const hos
   }
 }
 
-task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exchange& x,
                                                     const policy::route& to, tls::alpn offer) {
   auto began = c.shard.loop.now();
   auto dialled =

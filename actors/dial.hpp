@@ -14,24 +14,24 @@ namespace proxy {
 
 /// RFC 8305 §5: attempts one after the other, a slow one is overtaken.
 /// @returns errc::connection_refused or errc::connection_timeout with the address.
-task<caf::expected<std::unique_ptr<upstream>>> connect_any(connection& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_session& c, const exchange& x,
                                                            std::span<const ip_address> to,
                                                            uint16_t port, steady_time deadline);
 
 /// What looking up a name has failed with; one that took too long names the setting.
-[[nodiscard]] caf::error look_up_error(const connection& c, const host& name, caf::error why);
+[[nodiscard]] caf::error look_up_error(const client_session& c, const host& name, caf::error why);
 
 /// Waits for news of what is dialled.
 /// @returns nothing, errc::connection_timeout (context: `late`), errc::policy_changed, or
 ///          errc::cancelled when the client has gone.
-task<caf::error> wait_dialling(connection& c, const exchange& x, steady_time deadline,
+task<caf::error> wait_dialling(client_session& c, const exchange& x, steady_time deadline,
                                std::string_view late);
 
 /// Puts verified TLS on a connection, inside the TLS it has already, if any.
 /// @param port  Of the service, whose earlier sessions may be resumed.
 /// @returns errc::tls_certificate, errc::tls_handshake, errc::no_common_protocol or
 ///          errc::connection_timeout.
-task<caf::error> secure(connection& c, const exchange& x, upstream& u, const host& name,
+task<caf::error> secure(client_session& c, const exchange& x, upstream& u, const host& name,
                         uint16_t port, tls::alpn offer = tls::alpn::http1);
 
 } // namespace proxy

@@ -10,19 +10,19 @@ namespace proxy {
 
 namespace {
 
-task<caf::expected<std::vector<ip_address>>> addresses_of(connection& c, const host& name) {
+task<caf::expected<std::vector<ip_address>>> addresses_of(client_session& c, const host& name) {
   auto known = policy::known_addresses(name);
   if (!known.empty())
     co_return std::move(known);
   auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
-  auto answer = co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v,
-                                         question_for(name));
+  auto answer = co_await ask<dns_answer>(&c.self, c.wakes, deadline, c.shard.resolver,
+                                         atom::resolve_v, question_for(name));
   if (!answer)
     co_return look_up_error(c, name, std::move(answer.error()));
   co_return std::move(answer->addresses);
 }
 
-std::string connect_limit(const connection& c) {
+std::string connect_limit(const client_session& c) {
   return setting_text("timeouts.connect", c.timeouts().connect);
 }
 
@@ -40,7 +40,7 @@ constexpr int max_interim_heads = 32;
 
 /// The request for a tunnel (RFC 9110 §9.3.6): nothing of the client's but the way its request
 /// came.
-std::string connect_request(const connection& c, const exchange& x) {
+std::string connect_request(const client_session& c, const exchange& x) {
   // A scope id means nothing beyond this machine (RFC 6874 §3).
   auto v6 = x.target.host.ip() && !x.target.host.ip()->is_v4();
   auto name = v6 ? '[' + x.target.host.text() + ']' : x.target.host.text();
@@ -54,7 +54,8 @@ std::string connect_request(const connection& c, const exchange& x) {
   return request += "\r\n";
 }
 
-task<caf::error> send_request(connection& c, upstream& u, const exchange& x, steady_time deadline) {
+task<caf::error> send_request(client_session& c, upstream& u, const exchange& x,
+                              steady_time deadline) {
   upstream_proxy_name name{*x.via};
   auto late = "upstream proxy " + name.text + " took no request within " + connect_limit(c);
   auto request = connect_request(c, x);
@@ -73,8 +74,8 @@ task<caf::error> send_request(connection& c, upstream& u, const exchange& x, ste
 }
 
 /// Reads one response head and not a byte more: what follows belongs to the tunnel.
-task<caf::error> read_answer(connection& c, upstream& u, const exchange& x, steady_time deadline,
-                             std::string& head) {
+task<caf::error> read_answer(client_session& c, upstream& u, const exchange& x,
+                             steady_time deadline, std::string& head) {
   upstream_proxy_name name{*x.via};
   auto late = "upstream proxy " + name.text + " did not answer within " + connect_limit(c);
   head.clear();
@@ -98,7 +99,7 @@ task<caf::error> read_answer(connection& c, upstream& u, const exchange& x, stea
 }
 
 /// Asks the upstream proxy for a tunnel. @returns nothing when `u` is one.
-task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
+task<caf::error> ask_for_tunnel(client_session& c, upstream& u, const exchange& x) {
   upstream_proxy_name name{*x.via};
   const auto& config = c.shard.config();
   http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
@@ -128,7 +129,7 @@ task<caf::error> ask_for_tunnel(connection& c, upstream& u, const exchange& x) {
 } // namespace
 
 task<caf::expected<std::unique_ptr<upstream>>>
-dial_through(connection& c, const exchange& x, const policy::permit&, tls::alpn offer) {
+dial_through(client_session& c, const exchange& x, const policy::permit&, tls::alpn offer) {
   upstream_proxy_name name{*x.via};
   auto addresses = co_await addresses_of(c, x.via->host);
   if (!addresses)

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "actors/answer_form.hpp"
-#include "actors/connection.hpp"
+#include "actors/client_io.hpp"
+#include "actors/client_session.hpp"
 #include "actors/loop/task.hpp"
 #include "policy/evaluate.hpp"
 #include "policy/unix_socket.hpp"
@@ -19,64 +20,35 @@
 
 namespace proxy {
 
+/// What follows on an exchange.
+enum class after : uint8_t {
+  next_request,
+  close,
+  close_in_steps, ///< Our last bytes may still be on their way.
+  reset,          ///< What the client has must not look whole.
+  tunnel,
+  association,
+  socks,
+  streams,
+  first_bytes, ///< A tunnel to be read: what its client says first decides (`begin_inside`).
+  refusal,     ///< A refused tunnel, to be told so inside (`begin_refused`).
+};
+
 /// Serves a client of the proxy until its connection ends: requests, then perhaps a tunnel.
-task<> client_flow(connection& c);
+task<closing> client_flow(client_session& c);
 
-/// Tells a client that a connection limit is reached.
-task<> turn_away(connection& c);
+/// Tells a client that a connection limit is reached, or that memory is short: `why`.
+task<closing> turn_away(client_session& c, caf::error why);
 
-/// Serves a client of the admin API.
-task<> admin_flow(connection& c);
-
-/// Serves an intercepted client that speaks HTTP/2, each of its streams by a connection of its own
-/// (`stream_flow`), until the last is done.
-task<> serve_streams(connection& c);
+/// Serves an intercepted client that speaks HTTP/2, each of its streams by a `stream_session`,
+/// until the last is done.
+task<after> serve_streams(client_session& c);
 
 /// Serves the request of one stream.
-task<> stream_flow(connection& c);
+task<closing> stream_flow(client_session& c);
 
-/// Whether others of the loop are to have their turn before the next request of a client that has
-/// sent it already.
-/// @param in_a_row  Requests since it last waited; 0 when it begins, and after a turn was given.
-[[nodiscard]] bool is_to_give_way(const connection& c, int& in_a_row) noexcept;
-
-/// What reading a request head came to.
-enum class head_status : uint8_t {
-  complete, ///< `head` holds it.
-  ended,    ///< The client closed, or was idle too long, before its first byte: no answer is due.
-  failed,   ///< An answer is due: `error`.
-  socks,    ///< A SOCKS client by its first byte; what was read is in `c.pending`.
-};
-
-/// A request head. Its text stays until the next head is read or the flow suspends, whichever is
-/// first.
-struct received_head {
-  head_status status = head_status::ended;
-  std::string_view text;
-  caf::error error;
-  std::string store; ///< Holds the text when it came in pieces.
-};
-
-/// Reads one request head (RFC 9112 §2.1); what was read beyond it stays in `c.pending`.
-task<> read_head(connection& c, received_head& out);
-
-/// Counts a request that is turned away because memory is short. @returns what it is told.
-[[nodiscard]] caf::error out_of_memory(connection& c);
-
-/// Sends bytes to the client; they may be in a scratch buffer. @returns false when the client is
-/// gone or takes nothing for `timeouts.idle`.
-task<bool> send_to_client(connection& c, std::string_view bytes);
-
-/// Reads and drops the body of a request that is answered without reading it.
-/// @returns true when the connection can serve the next request.
-task<bool> drain_body(connection& c, http1::framing framing, uint64_t length);
-
-/// Lets time pass before wrong credentials are answered, so that guessing takes long.
-task<> hold_back(connection& c);
-
-/// Closes in steps (FIN, then waiting for the client's), so that unread bytes do not reset away our
-/// answer.
-task<> close_in_steps(connection& c);
+/// What follows on bytes that a client did not take; remembers it for the log.
+[[nodiscard]] after cut_off(client_session& c, sending how);
 
 /// What a request asks for, taken out of its head: nothing here points into a buffer.
 struct exchange {
@@ -105,20 +77,8 @@ struct exchange {
   answer_form form = answer_form::usual;
 };
 
-/// What follows on an exchange.
-enum class after : uint8_t {
-  next_request,
-  close,
-  tunnel,
-  association,
-  socks,
-  streams,
-  first_bytes, ///< A tunnel to be read: what its client says first decides (`begin_inside`).
-  refusal,     ///< A refused tunnel, to be told so inside (`begin_refused`).
-};
-
 /// Serves one request after the other until something else follows.
-task<after> serve_requests(connection& c);
+task<after> serve_requests(client_session& c);
 
 /// A response that the proxy gives itself: Max-Forwards ran out (RFC 9110 §7.6.2).
 struct own_answer {
@@ -131,71 +91,68 @@ using verdict =
 
 /// Decodes a request head and judges what it asks for, by the policy of this moment. Fills `x`.
 /// @param by_decider  A decider has admitted it under an older policy, and that stays.
-[[nodiscard]] verdict judge_request(connection& c, std::string_view head, exchange& x,
+[[nodiscard]] verdict judge_request(client_session& c, std::string_view head, exchange& x,
                                     bool by_decider = false);
 
 /// The part of it for requests that name a unix socket.
-[[nodiscard]] verdict judge_socket_request(connection& c, http1::request& req,
+[[nodiscard]] verdict judge_socket_request(client_session& c, http1::request& req,
                                            std::string_view head, exchange& x);
 
 /// Judges a tunnel to `x.target` that no request head asks for (SOCKS), by the policy of this
 /// moment. Fills `x`.
-[[nodiscard]] verdict judge_tunnel_target(connection& c, exchange& x, bool by_decider = false);
+[[nodiscard]] verdict judge_tunnel_target(client_session& c, exchange& x, bool by_decider = false);
 
 /// Forwards a permitted request and its response (RFC 9110 §7.6).
-task<after> forward(connection& c, exchange& x, policy::permit permit);
+task<after> forward(client_session& c, exchange& x, policy::permit permit);
 
 /// The same for a unix socket: an upstream of its own, which nobody else gets.
-task<after> forward_to_socket(connection& c, exchange& x, policy::socket_permit permit);
+task<after> forward_to_socket(client_session& c, exchange& x, policy::socket_permit permit);
 
-/// Dials for a permitted tunnel: `c.server` then is its upstream (`after::tunnel`), or, where it is
-/// to be read, `c.ahead` (`after::first_bytes`). Anything else: refused and answered.
-task<after> reach_tunnel(connection& c, exchange& x, policy::permit permit);
+/// Dials for a permitted tunnel, which then is `state::tunnel` (`after::tunnel`) or, where it is to
+/// be read, `state::intercepted` (`after::first_bytes`). Anything else: refused and answered.
+task<after> reach_tunnel(client_session& c, exchange& x, policy::permit permit);
 
 /// Opens a tunnel for a permitted CONNECT (RFC 9110 §9.3.6).
-task<after> open_tunnel(connection& c, exchange& x, policy::permit permit);
+task<after> open_tunnel(client_session& c, exchange& x, policy::permit permit);
 
 /// Serves a SOCKS5 client up to its tunnel or association (RFC 1928); bytes read already are in
 /// `c.pending`.
-task<after> socks5_flow(connection& c);
+task<after> socks5_flow(client_session& c);
 
 /// Relays the datagrams of a UDP association until its connection ends.
-task<> relay_datagrams(connection& c);
-
-/// Which protocols the client may speak on its listener.
-[[nodiscard]] bool speaks_http(const connection& c) noexcept;
-[[nodiscard]] bool speaks_socks(const connection& c) noexcept;
+task<after> relay_datagrams(client_session& c);
 
 /// Relays between client and upstream until both directions ended.
-task<> relay(connection& c);
+task<after> relay(client_session& c);
 
 /// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
 /// @param offer  Protocols for TLS; errc::no_common_protocol when the upstream speaks none of them.
 /// @returns errc::policy_changed as soon as another policy is in force than `x` was judged under.
-task<caf::expected<std::unique_ptr<upstream>>> dial(connection& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exchange& x,
                                                     const policy::route& to, tls::alpn offer);
 
 /// What Via says of us; "" with `via = false`.
-[[nodiscard]] std::string_view pseudonym_of(const connection& c) noexcept;
+[[nodiscard]] std::string_view pseudonym_of(const client_session& c) noexcept;
 
 /// Whether a request has been through this proxy already. @returns errc::loop_detected then.
-[[nodiscard]] caf::error check_loop(connection& c, const http1::head* head);
+/// @param first  It is the first on a connection, which this process may have made itself.
+[[nodiscard]] caf::error check_loop(const client_end& c, const http1::head* head, bool first);
 
 /// Connects through an upstream proxy: CONNECT for whatever is not a plain request, which takes the
 /// bare connection (`needs_tunnel`).
 /// @param judged  Proof that the policy allows the target; its addresses are the proxy's business.
 /// @returns errc::policy_changed as `dial`.
 task<caf::expected<std::unique_ptr<upstream>>>
-dial_through(connection& c, const exchange& x, const policy::permit& judged, tls::alpn offer);
+dial_through(client_session& c, const exchange& x, const policy::permit& judged, tls::alpn offer);
 
 /// Whether another policy is in force than the one that `x` was judged under.
-[[nodiscard]] bool is_outdated(const connection& c, const exchange& x) noexcept;
+[[nodiscard]] bool is_outdated(const client_session& c, const exchange& x) noexcept;
 
 /// Judges a request that has waited as if it had just come, if the policy has changed meanwhile:
 /// with its method, path, fields and all. `x` and `permit` then hold what the new policy makes of
 /// it.
 /// @returns the denial, if it is refused now.
-[[nodiscard]] std::optional<policy::denial> judge_anew(connection& c, exchange& x,
+[[nodiscard]] std::optional<policy::denial> judge_anew(client_session& c, exchange& x,
                                                        policy::permit& permit);
 
 /// The denial of what was admitted once and is, under a new policy, no request that could be
@@ -207,46 +164,47 @@ dial_through(connection& c, const exchange& x, const policy::permit& judged, tls
 /// @param permit  Replaced when the request is judged anew.
 /// @returns a connection that was made under the policy of this moment; nullptr when there is none:
 ///          `next` then says what to do with the connection to the client.
-task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit& permit,
+task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, policy::permit& permit,
                                       after& next);
 
 /// Counts and audits, once, that a request is admitted.
-void record_admission(connection& c, exchange& x, const policy::permit& permit);
+void record_admission(client_session& c, exchange& x, const policy::permit& permit);
 
 /// Whether the connection may go on once the request's body is dropped. Decided before an answer
 /// that leaves the body unread, since the answer says so.
-[[nodiscard]] bool may_keep(const connection& c, const exchange& x);
+[[nodiscard]] bool may_keep(const client_session& c, const exchange& x);
 
-/// After such an answer: drops the body, or arranges to close.
-task<after> go_on(connection& c, exchange& x, bool keep);
+/// After such an answer: drops the body, or has the connection closed in steps.
+task<after> go_on(client_session& c, exchange& x, bool keep);
 
 /// Answers with a refusal: counted, audited, recorded, sent. @returns what to do with the
 /// connection.
-task<after> refuse(connection& c, exchange& x, const policy::denial& why);
+task<after> refuse(client_session& c, exchange& x, const policy::denial& why);
 
 /// Waits for what the client of a refused tunnel says first, and takes TLS off with a certificate
 /// of our own CA; HTTP in the clear is taken as it is. `judge_request` refuses what is asked for
 /// inside. Whoever says nothing of the kind within `timeouts.head` is cut off.
-task<after> begin_refused(connection& c);
+task<after> begin_refused(client_session& c);
 
 /// Answers with a fault of ours, of the client or of the upstream.
-task<after> fault(connection& c, exchange& x, const caf::error& why);
+task<after> fault(client_session& c, exchange& x, const caf::error& why);
 
 /// What admitted a request, for the log line at its connection's end.
 [[nodiscard]] std::unique_ptr<admission> describe_admission(const policy::permit& by);
 
-/// Remembers what admitted the tunnel that now stands to `c.server`.
+/// Opens a tunnel to `server`.
 /// @param head  Of the request that became the tunnel by switching protocols; "" for others.
-void admit_tunnel(connection& c, const policy::permit& by, std::string head = {});
+state::tunnel& admit_tunnel(client_session& c, const policy::permit& by,
+                            std::unique_ptr<upstream> server, std::string head = {});
 
-/// Remembers what admitted the tunnel that is about to be intercepted: its requests are read.
-void admit_interception(connection& c);
+/// What admits a tunnel whose requests are read.
+[[nodiscard]] std::unique_ptr<admission> describe_interception(const interception& of);
 
 /// What CONNECT is answered.
 inline constexpr std::string_view tunnel_established =
   "HTTP/1.1 200 Connection established\r\n\r\n";
 
 /// Answers a request that names another host than its tunnel leads to with 421, and records it.
-task<after> misdirected(connection& c, exchange& x, const caf::error& why);
+task<after> misdirected(client_session& c, exchange& x, const caf::error& why);
 
 } // namespace proxy

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "actors/compile.hpp"
+#include "tls/files.hpp"
 
 namespace proxy {
 
@@ -59,6 +60,10 @@ void check_audit(const config::proxy_config& config, std::vector<config::problem
   if (config.audit.output.rfind(scheme, 0) != 0)
     return;
   auto path = config.audit.output.substr(scheme.size());
+  if (auto err = tls::check_folder_of(path, tls::shared_by_root::yes)) {
+    problems.push_back(problem_of("network_proxy.audit.output", context_of(err)));
+    return;
+  }
   auto fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
   if (fd < 0)
     problems.push_back(problem_of("network_proxy.audit.output",

@@ -14,13 +14,12 @@ namespace {
 /// One read of what a server says before its client does.
 constexpr size_t words_read_size = 16 * 1024;
 
-[[nodiscard]] const policy::rules& rules_of(const connection& c) { return *c.shard.policy->rules; }
+[[nodiscard]] const policy::rules& rules_of(const client_end& c) { return *c.shard.policy->rules; }
 
 /// Ends a tunnel that is not to go on unread.
-void record_refusal(connection& c, const policy::denial& why) {
-  (void)c.shard.refused(why, c.inside->tunnel.to(), c);
+void record_refusal(client_session& c, const policy::denial& why) {
+  (void)c.shard.refused(why, c.inside()->tunnel.to(), c);
   c.end = ending::refused;
-  c.linger = true;
 }
 
 /// What a step of relaying the server's words came to.
@@ -28,7 +27,7 @@ enum class words : uint8_t { wait, again, client_gone, upstream_gone };
 
 /// Passes on what the server says while the client is silent. `c.first_down` holds what the client
 /// has not taken yet.
-words pass_words(connection& c, opening& out) {
+words pass_words(client_session& c, state::intercepted& in, opening& out) {
   if (!c.first_down.empty()) {
     if (!c.client.may_write())
       return words::wait;
@@ -41,16 +40,16 @@ words pass_words(connection& c, opening& out) {
       std::string{}.swap(c.first_down);
     return words::again;
   }
-  if (!c.ahead || out.words_end || !c.ahead->io.may_read())
-    return c.ahead && c.ahead->io.dead() ? words::upstream_gone : words::wait;
+  if (!in.dialled || out.words_end || !in.dialled->io.may_read())
+    return in.dialled && in.dialled->io.dead() ? words::upstream_gone : words::wait;
   auto buffer = c.shard.loop.scratch().first(words_read_size);
-  auto got = c.ahead->io.read(buffer);
+  auto got = in.dialled->io.read(buffer);
   if (got.blocked())
     return words::wait;
   if (got.failed())
     return words::upstream_gone;
   // From here on this is a tunnel that nobody has read from its first byte on.
-  c.admitted->intercepted = false;
+  in.by->intercepted = false;
   if (got.ended()) {
     out.words_end = true;
     c.client.shutdown_write();
@@ -69,15 +68,16 @@ words pass_words(connection& c, opening& out) {
 
 /// Whether a tunnel may stand as one that nobody reads, by the policy of now: it may be newer than
 /// the one that has judged the tunnel last.
-std::optional<policy::denial> judge_unread(connection& c, bool hides = false) {
-  if (auto why = policy::judge_unreadable(rules_of(c), c.inside->tunnel.to(), hides))
+std::optional<policy::denial> judge_unread(const client_session& c, const state::intercepted& in,
+                                           bool hides = false) {
+  if (auto why = policy::judge_unreadable(rules_of(c), in.what->tunnel.to(), hides))
     return why;
-  return judge_tunnel(*c.shard.policy, *c.admitted);
+  return judge_tunnel(*c.shard.policy, *in.by);
 }
 
 /// Reads the client's first message into `c.pending`, where it stays. Until its first byte comes,
 /// what the server says is passed on, unless the tunnel has to be read.
-task<> read_opening(connection& c, opening& out) {
+task<> read_opening(client_session& c, state::intercepted& in, opening& out) {
   auto since = c.shard.loop.now();
   if (!c.pending.empty() && tell(c, out, false))
     co_return;
@@ -100,12 +100,12 @@ task<> read_opening(connection& c, opening& out) {
       c.end = ending::client_gone;
       co_return;
     }
-    auto waits_for_either = silent && !judge_unread(c);
+    auto waits_for_either = silent && !judge_unread(c, in);
     if (waits_for_either) {
-      auto step = pass_words(c, out);
+      auto step = pass_words(c, in, out);
       if (step == words::client_gone || step == words::upstream_gone) {
         c.end = step == words::client_gone ? ending::client_gone : ending::upstream_gone;
-        c.reset = true;
+        out.what = opening::kind::broken;
         co_return;
       }
       if (step == words::again) {
@@ -127,36 +127,35 @@ task<> read_opening(connection& c, opening& out) {
 }
 
 /// Lets a tunnel go on unread.
-task<after> go_on_unread(connection& c) {
-  auto under = std::move(c.inside->under); // of the permit
-  auto by = std::move(c.inside->tunnel);
-  c.wary = policy::is_read(rules_of(c), by.to());
-  c.inside.reset();
-  c.server = std::move(c.ahead);
-  if (!c.server) { // the pool had one, of a server that is spoken to in TLS
+task<after> go_on_unread(client_session& c, state::intercepted& in) {
+  auto under = in.what->under; // of the permit
+  auto by = in.what->tunnel;
+  auto must_not_answer_http = policy::is_read(rules_of(c), by.to());
+  auto server = std::move(in.dialled);
+  if (!server) { // the pool had one, of a server that is spoken to in TLS
     exchange x;
     x.target = by.to();
     x.under = c.shard.policy;
     x.via = x.under->upstreams.choose(x.target);
     x.recorded = true;
     auto next = after::close;
-    c.server = co_await reach(c, x, by, next);
-    if (!c.server)
+    server = co_await reach(c, x, by, next);
+    if (!server)
       co_return after::close;
   }
-  admit_tunnel(c, by);
+  admit_tunnel(c, by, std::move(server)).must_not_answer_http = must_not_answer_http;
   co_return after::tunnel;
 }
 
 /// Prepares for requests inside, which are judged one by one, and for connections of their own.
-void read_from_here(connection& c, const opening& begun) {
+void read_from_here(client_session& c, state::intercepted& in, const opening& begun) {
   if (begun.words)
-    c.ahead.reset(); // what the server has begun is no answer to a request
+    in.dialled.reset(); // what the server has begun is no answer to a request
   std::string{}.swap(c.first_down);
-  admit_interception(c);
+  in.by = describe_interception(*in.what);
 }
 
-void log_failure(connection& c, const host& name, const caf::error& why) {
+void log_failure(client_session& c, const host& name, const caf::error& why) {
   if (code_of(why) == errc::closed)
     return;
   c.shard.log().warn("msg=client_tls_failed host={} client={} cause={}", log_text{name.text()},
@@ -165,7 +164,7 @@ void log_failure(connection& c, const host& name, const caf::error& why) {
 
 } // namespace
 
-void log_exchange(const connection& c, const exchange& x, uint16_t status, exchange_size size) {
+void log_exchange(const client_session& c, const exchange& x, uint16_t status, exchange_size size) {
   auto limit = c.shard.config().mitm.max_body_bytes;
   c.shard.log().info("msg=inspected host={} port={} method={} status={} request_bytes={} "
                      "request_truncated={} response_bytes={} response_truncated={} client={}{}",
@@ -174,54 +173,59 @@ void log_exchange(const connection& c, const exchange& x, uint16_t status, excha
                      size.response > limit, c.from.str(), user_field(c.user()));
 }
 
-after intercept(connection& c, exchange& x, policy::permit permit,
+after intercept(client_session& c, exchange& x, policy::permit permit,
                 std::unique_ptr<upstream> reached) {
-  c.ahead = std::move(reached);
-  c.inside = std::make_unique<interception>(std::move(permit), x.under);
-  admit_interception(c);
+  auto what = std::make_unique<interception>(std::move(permit), x.under);
+  auto by = describe_interception(*what);
+  c.enter(state::intercepted{std::move(what), std::move(by), std::move(reached), std::nullopt});
+  c.last_admitted.reset();
+  c.turned_down.reset();
   return after::first_bytes;
 }
 
-task<after> begin_inside(connection& c) {
+task<after> begin_inside(client_session& c) {
   auto answer = std::exchange(c.first_down, {});
   auto sent = co_await send_to_client(c, answer);
-  if (!sent)
-    co_return after::close;
+  if (sent != sending::done)
+    co_return cut_off(c, sent);
   // Until it is known what this tunnel is, it stands with its connection.
-  if (c.ahead && c.ahead->key.via.empty()) {
-    c.admitted->connected = c.ahead->address;
-    c.admitted->found_as = c.ahead->found_as;
+  auto& in = *c.in_state<state::intercepted>();
+  if (in.dialled && in.dialled->key.via.empty()) {
+    in.by->connected = in.dialled->address;
+    in.by->found_as = in.dialled->found_as;
   }
   opening begun;
-  co_await read_opening(c, begun);
+  co_await read_opening(c, in, begun);
   using kind = opening::kind;
   if (begun.what == kind::gone)
     co_return after::close;
-  const auto& tunnel = c.inside->tunnel.to();
+  if (begun.what == kind::broken)
+    co_return after::reset;
+  const auto& tunnel = in.what->tunnel.to();
   auto hides = begun.what != kind::other;
   auto readable = begun.what == kind::hello || begun.what == kind::http;
   // The policy of now: it may no longer be one that reads this tunnel. An answer is not possible
   // where our side has ended.
   if (!readable || begun.words_end || !policy::is_read(rules_of(c), tunnel)) {
-    auto denial = judge_unread(c, hides);
-    if (c.pending.empty() && (denial || !c.ahead)) { // left without a word
+    auto denial = judge_unread(c, in, hides);
+    if (c.pending.empty() && (denial || !in.dialled)) { // left without a word
       c.end = ending::client_gone;
       co_return after::close;
     }
     if (denial) {
       record_refusal(c, *denial);
-      co_return after::close;
+      co_return after::close_in_steps;
     }
-    co_return co_await go_on_unread(c);
+    co_return co_await go_on_unread(c, in);
   }
-  read_from_here(c, begun);
+  read_from_here(c, in, begun);
   if (begun.what == kind::http) {
-    c.inside->tls = false;
+    in.what->tls = false;
     co_return after::next_request;
   }
   const auto& name = tunnel.host;
   if (auto err = policy::check_server_name(name, begun.hello.server_name))
-    c.inside->misdirected = context_of(err);
+    in.what->misdirected = context_of(err);
   if (auto err = co_await accept_tls(c, name, c.shard.leaves)) {
     log_failure(c, name, err);
     c.end = code_of(err) == errc::closed ? ending::client_gone : ending::fault;

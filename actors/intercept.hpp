@@ -9,7 +9,7 @@ namespace proxy {
 /// @param reached  Its upstream; nullptr where it is known to be there.
 /// @returns `after::first_bytes`: the caller puts its answer into `c.first_down`, and
 ///          `begin_inside` goes on.
-after intercept(connection& c, exchange& x, policy::permit permit,
+after intercept(client_session& c, exchange& x, policy::permit permit,
                 std::unique_ptr<upstream> reached);
 
 /// Waits for what the client says first inside such a tunnel, and settles what the tunnel is. TLS
@@ -19,7 +19,7 @@ after intercept(connection& c, exchange& x, policy::permit permit,
 /// cannot be understood is refused. Anything else is refused where the policy has to read the
 /// tunnel, else relayed unread
 /// (`after::tunnel`); there the server may be the one to speak first.
-task<after> begin_inside(connection& c);
+task<after> begin_inside(client_session& c);
 
 /// Bytes of the two bodies of an exchange, without their heads and framing.
 struct exchange_size {
@@ -30,6 +30,6 @@ struct exchange_size {
 /// Logs what `inspect` shows of an exchange: its line without the query, and how long its bodies
 /// were; never what is in them.
 /// @param status  Of the response, 0 when none came.
-void log_exchange(const connection& c, const exchange& x, uint16_t status, exchange_size size);
+void log_exchange(const client_session& c, const exchange& x, uint16_t status, exchange_size size);
 
 } // namespace proxy

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "actors/admin_session.hpp"
 #include "actors/connection.hpp"
 #include "actors/log_text.hpp"
 #include "actors/loop/platform.hpp"
@@ -26,15 +27,16 @@ constexpr uint64_t slack = 64;
 
 } // namespace
 
-void spawn_connection(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
-                      uint16_t port, bool no_descriptors) {
+void spawn_session(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
+                   uint16_t port, bool held_back) {
   client_address from{ip, port, ip == ip_address{} && port == 0};
-  caf::actor_config cfg{&on.loop};
-  auto made =
-    on.loop.system().spawn_impl<connection, caf::hidden + caf::lazy_init>(cfg, on, serves, from);
-  auto& begun = *static_cast<connection*>(caf::actor_cast<caf::abstract_actor*>(made));
-  begun.no_descriptors = no_descriptors;
-  begun.begin(descriptor);
+  if (serves == endpoint::admin) {
+    auto made = spawn_on<admin_session>(on.loop, on, from);
+    local<admin_session>(made).begin(descriptor);
+  } else {
+    auto made = spawn_on<connection>(on.loop, on, serves, from);
+    local<connection>(made).begin(descriptor, held_back);
+  }
 }
 
 listener::listener(caf::actor_config& cfg, shard_core& owner, bound_listener_ptr socket)
@@ -107,8 +109,8 @@ bool listener::accept_on_reserve() {
     errno = error;
     return false;
   }
-  spawn_connection(shard_, accepted, socket_->serves, peer.ip().value_or(ip_address{}),
-                   peer.ip() ? peer.port() : uint16_t{0}, !admin);
+  spawn_session(shard_, accepted, socket_->serves, peer.ip().value_or(ip_address{}),
+                peer.ip() ? peer.port() : uint16_t{0}, !admin);
   return true;
 }
 
@@ -127,7 +129,7 @@ void listener::place(int descriptor, const ip_address& ip, uint16_t port) {
       return;
     }
   }
-  spawn_connection(shard_, descriptor, socket_->serves, ip, port);
+  spawn_session(shard_, descriptor, socket_->serves, ip, port);
 }
 
 } // namespace proxy

@@ -16,10 +16,11 @@ using listener_actor = caf::typed_actor<
   // Stop accepting and end.
   caf::reacts_to<atom::abort>>;
 
-/// Spawns a connection for an accepted descriptor on the shard's own loop.
-/// @param no_descriptors  It is one of those held back: the client is turned away.
-void spawn_connection(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
-                      uint16_t port, bool no_descriptors = false);
+/// Spawns who serves an accepted descriptor on the shard's own loop: a `connection`, or an
+/// `admin_session`.
+/// @param held_back  It is one of those that are, so that clients can be turned away.
+void spawn_session(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
+                   uint16_t port, bool held_back = false);
 
 class listener final : public pinned_actor<listener_actor>, io_source, timer {
 public:

@@ -135,11 +135,10 @@ struct shard_counters {
   uint64_t udp_dropped_refused = 0; ///< To a target that is refused, unreachable, or not known yet.
   uint64_t udp_dropped_fragments = 0;
   uint64_t udp_dropped_malformed = 0;
-  uint64_t udp_dropped_foreign = 0; ///< From somebody who is not part of the association.
-  uint64_t udp_dropped_unsent = 0;  ///< A socket took no more.
-  uint64_t faults[errc_count] = {}; ///< Answers of ours that name a fault, by code.
-  /// Decisions by [decision][reason].
-  uint64_t decisions[policy::decision_count][policy::reason_count] = {};
+  uint64_t udp_dropped_foreign = 0;  ///< From somebody who is not part of the association.
+  uint64_t udp_dropped_unsent = 0;   ///< A socket took no more.
+  enum_array<errc, uint64_t> faults; ///< Answers of ours that name a fault.
+  enum_array<policy::decision, enum_array<policy::reason, uint64_t>> decisions;
 };
 
 /// One policy decision, or a fault, for the audit trail. No path, query or secret ever enters it.

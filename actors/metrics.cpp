@@ -81,11 +81,9 @@ bool is_expected(policy::decision d, policy::reason r) {
 
 MetricFamily decisions(const shard_counters& counters) {
   std::vector<ClientMetric> samples;
-  for (size_t d = 0; d < std::size(counters.decisions); ++d)
-    for (size_t r = 0; r < std::size(counters.decisions[d]); ++r) {
-      auto decision = static_cast<policy::decision>(d);
-      auto reason = static_cast<policy::reason>(r);
-      auto count = counters.decisions[d][r];
+  for (auto decision : enum_values<policy::decision>())
+    for (auto reason : enum_values<policy::reason>()) {
+      auto count = counters.decisions[decision][reason];
       if (count > 0 || is_expected(decision, reason))
         samples.push_back(sample(MetricType::Counter, static_cast<double>(count),
                                  {{"decision", std::string{policy::to_string(decision)}},
@@ -123,8 +121,7 @@ MetricFamily by_label(const shard_counters& counters, std::string_view name, std
 MetricFamily faults(const shard_counters& counters) {
   std::vector<ClientMetric> samples;
   for (const auto& one : outcomes)
-    if (auto count = counters.faults[static_cast<size_t>(one.code)];
-        one.http_status != 0 || count > 0)
+    if (auto count = counters.faults[one.code]; one.http_status != 0 || count > 0)
       samples.push_back(
         sample(MetricType::Counter, static_cast<double>(count), {{"kind", to_string(one.code)}}));
   return family(MetricType::Counter, ours("faults_total"),
@@ -170,11 +167,11 @@ void add(shard_counters& sum, const shard_counters& one) noexcept {
       sum.*s.count += one.*s.count;
   sum.bytes_up += one.bytes_up;
   sum.bytes_down += one.bytes_down;
-  for (size_t d = 0; d < std::size(sum.decisions); ++d)
-    for (size_t r = 0; r < std::size(sum.decisions[d]); ++r)
+  for (auto d : enum_values<policy::decision>())
+    for (auto r : enum_values<policy::reason>())
       sum.decisions[d][r] += one.decisions[d][r];
-  for (size_t i = 0; i < std::size(sum.faults); ++i)
-    sum.faults[i] += one.faults[i];
+  for (auto code : enum_values<errc>())
+    sum.faults[code] += one.faults[code];
 }
 
 std::string metrics_text(const metrics& what) {

@@ -32,6 +32,11 @@ struct system_config : caf::actor_system_config {
   }
 };
 
+/// How long an actor may take to answer a question.
+constexpr std::chrono::seconds patience{10};
+/// How long a change may take, those before it included: every worker judges every open tunnel.
+constexpr std::chrono::seconds change_patience{120};
+
 /// Certificates of intercepted hosts that are kept, beside those that each worker keeps.
 constexpr size_t max_leaves = 1000;
 
@@ -122,11 +127,11 @@ struct network_proxy::impl {
     auto peers = std::make_shared<peer_handles>();
     peers->store = store;
     peers->shards = shards();
-    self->request(audit, caf::infinite, atom::configure_v, first.next->config)
+    self->request(audit, patience, atom::configure_v, first.next->config)
       .receive([](bool) {}, [](const caf::error&) {});
     for (auto& w : workers) {
       self->send(w.shard, atom::listen_v, peers_ptr{peers});
-      self->request(w.shard, caf::infinite, atom::install_v, first.next, first.listeners)
+      self->request(w.shard, change_patience, atom::install_v, first.next, first.listeners)
         .receive([](uint64_t) {}, [](const caf::error&) { std::abort(); });
     }
   }
@@ -138,9 +143,24 @@ struct network_proxy::impl {
 
   template <class Answer, class Handle, class... Ts>
   [[nodiscard]] std::optional<Answer> ask_once(const Handle& whom, Ts... xs) {
+    return ask_within<Answer>(patience, whom, xs...);
+  }
+
+  template <class... Ts>
+  [[nodiscard]] reload_outcome change(Ts... xs) {
+    if (auto out = ask_within<reload_outcome>(change_patience, store, xs...))
+      return std::move(*out);
+    reload_outcome unanswered;
+    unanswered.problems.push_back(problem_of("", "the proxy is busy or ending"));
+    return unanswered;
+  }
+
+  template <class Answer, class Handle, class... Ts>
+  [[nodiscard]] std::optional<Answer> ask_within(std::chrono::seconds limit, const Handle& whom,
+                                                 Ts... xs) {
     std::optional<Answer> out;
     caf::scoped_actor self{system};
-    self->request(whom, caf::infinite, xs...)
+    self->request(whom, limit, xs...)
       .receive([&](Answer& a) { out.emplace(std::move(a)); }, [](const caf::error&) {});
     return out;
   }
@@ -224,19 +244,13 @@ config_ptr network_proxy::config() const {
   return now ? (*now)->config : std::make_shared<const config::proxy_config>();
 }
 
-reload_outcome network_proxy::reload() {
-  return impl_->ask_once<reload_outcome>(impl_->store, atom::reload_v).value_or(reload_outcome{});
-}
+reload_outcome network_proxy::reload() { return impl_->change(atom::reload_v); }
 
 reload_outcome network_proxy::set_mode(policy::mode mode) {
-  return impl_->ask_once<reload_outcome>(impl_->store, atom::set_mode_v, mode)
-    .value_or(reload_outcome{});
+  return impl_->change(atom::set_mode_v, mode);
 }
 
-reload_outcome network_proxy::lift_mode() {
-  return impl_->ask_once<reload_outcome>(impl_->store, atom::lift_mode_v)
-    .value_or(reload_outcome{});
-}
+reload_outcome network_proxy::lift_mode() { return impl_->change(atom::lift_mode_v); }
 
 blocked_page network_proxy::blocked() const {
   blocked_page all;
@@ -260,14 +274,17 @@ bool network_proxy::shutdown(std::chrono::milliseconds grace) {
   auto over = impl_->over;
   caf::anon_send(impl_->store, atom::drain_v);
   impl_->system.spawn<caf::hidden>(
-    [](caf::event_based_actor* self, const std::shared_ptr<shutdown_result>& result,
-       const std::vector<shard_actor>& shards) {
+    [grace](caf::event_based_actor* self, const std::shared_ptr<shutdown_result>& result,
+            const std::vector<shard_actor>& shards) {
       auto waiting = std::make_shared<size_t>(shards.size());
       for (const auto& shard : shards)
-        self->request(shard, caf::infinite, atom::drain_v).then([result, waiting](bool) {
-          if (--*waiting == 0)
-            result->settle(true);
-        });
+        self->request(shard, grace, atom::drain_v)
+          .then(
+            [result, waiting](bool) {
+              if (--*waiting == 0)
+                result->settle(true);
+            },
+            [result](const caf::error&) { result->settle(false); });
     },
     over, impl_->shards());
   auto done = over->result.get_future();

@@ -12,7 +12,7 @@ namespace {
 constexpr size_t first_read_size = 4096;
 
 /// The certificate to show, from the shard's cache or from the CA.
-task<caf::expected<tls::leaf_ptr>> find_leaf(connection& c, const host& name,
+task<caf::expected<tls::leaf_ptr>> find_leaf(client_session& c, const host& name,
                                              tls::leaf_cache& kept) {
   auto by = c.shard.policy->ca;
   if (!by)
@@ -20,7 +20,7 @@ task<caf::expected<tls::leaf_ptr>> find_leaf(connection& c, const host& name,
   auto now = std::chrono::system_clock::now();
   if (auto known = kept.find(*by, name, now))
     co_return known;
-  auto minted = co_await ask<tls::leaf_ptr>(&c, c.wakes, c.in(c.timeouts().tls_handshake),
+  auto minted = co_await ask<tls::leaf_ptr>(&c.self, c.wakes, c.in(c.timeouts().tls_handshake),
                                             c.shard.ca, atom::mint_v, by, name);
   if (minted)
     kept.put(name, *minted);
@@ -29,7 +29,7 @@ task<caf::expected<tls::leaf_ptr>> find_leaf(connection& c, const host& name,
 
 } // namespace
 
-bool tell(connection& c, opening& out, bool over) {
+bool tell(client_session& c, opening& out, bool over) {
   switch (tell_first_bytes(c.pending, over)) {
     case first_bytes::undecided: return false;
     case first_bytes::http: out.what = opening::kind::http; return true;
@@ -49,7 +49,7 @@ bool tell(connection& c, opening& out, bool over) {
   return true;
 }
 
-io_result take_more(connection& c) {
+io_result take_more(client_session& c) {
   auto buffer = c.shard.loop.scratch().first(first_read_size);
   auto got = c.client.read(buffer);
   if (got.ok())
@@ -57,7 +57,7 @@ io_result take_more(connection& c) {
   return got;
 }
 
-task<caf::error> accept_tls(connection& c, const host& name, tls::leaf_cache& known) {
+task<caf::error> accept_tls(client_session& c, const host& name, tls::leaf_cache& known) {
   auto leaf = co_await find_leaf(c, name, known);
   if (!leaf)
     co_return std::move(leaf.error());

@@ -12,8 +12,9 @@ namespace proxy {
 /// How a client began inside its tunnel.
 struct opening {
   enum class kind : uint8_t {
-    gone, ///< Nothing more is due; `c.end` says why.
-    late, ///< It began with something that did not become anything in time.
+    gone,   ///< Nothing more is due; `c.end` says why.
+    broken, ///< One side has broken off, after the server's words: to be reset.
+    late,   ///< It began with something that did not become anything in time.
     hello,
     http,
     unclear, ///< What looks like TLS, or hides what follows.
@@ -28,14 +29,14 @@ struct opening {
 /// Whether what has come can be told. Nothing that could be read must be taken for something else,
 /// so what is understood in part waits for the rest.
 /// @param over  Nothing follows.
-[[nodiscard]] bool tell(connection& c, opening& out, bool over);
+[[nodiscard]] bool tell(client_session& c, opening& out, bool over);
 
 /// Reads more of it into `c.pending`.
-io_result take_more(connection& c);
+io_result take_more(client_session& c);
 
 /// Answers the handshake that begins with `c.pending`; from then on the client's bytes come
 /// decrypted.
 /// @param known  Where the certificate is looked for, and kept.
-task<caf::error> accept_tls(connection& c, const host& name, tls::leaf_cache& known);
+task<caf::error> accept_tls(client_session& c, const host& name, tls::leaf_cache& known);
 
 } // namespace proxy

@@ -13,6 +13,11 @@ namespace {
 using store_pointer = policy_store_actor::stateful_pointer<policy_store_state>;
 using outcome_promise = caf::typed_response_promise<reload_outcome>;
 
+/// How long a shard may take to serve a new policy: its tunnels judge themselves meanwhile.
+constexpr std::chrono::seconds acknowledgement_patience{30};
+/// How long the audit trail may take to turn to another sink.
+constexpr std::chrono::seconds audit_patience{10};
+
 /// What a change makes of the mode that was set at run time.
 struct mode_change {
   bool keep = true;
@@ -72,7 +77,7 @@ void push(store_pointer self, std::vector<std::string> changed,
   auto& now = self->state.now;
   auto count = std::make_shared<tally>(tally{now.shards.size()});
   for (const auto& shard : now.shards)
-    self->request(shard, caf::infinite, atom::install_v, now.current, now.listeners)
+    self->request(shard, acknowledgement_patience, atom::install_v, now.current, now.listeners)
       .then(
         [self, count, changed, done](uint64_t closed) mutable {
           count->closed += closed;
@@ -120,11 +125,17 @@ void change(store_pointer self, const mode_change& mode, outcome_promise done) {
   now.current = std::move(ready.next);
   now.from.mode = now.current->config->mode_override;
   proxy::apply(*now.process->log, now.current->config->log);
-  self->request(now.audit, caf::infinite, atom::configure_v, now.current->config)
-    .then([self](bool opened) {
-      if (!opened) // it could be opened a moment ago, in `prepare`; the old sink goes on
-        self->state.now.process->log->error("msg=audit_not_switched");
-    });
+  auto not_switched =
+    [self] { // it could be opened a moment ago, in `prepare`; the old sink goes on
+      self->state.now.process->log->error("msg=audit_not_switched");
+    };
+  self->request(now.audit, audit_patience, atom::configure_v, now.current->config)
+    .then(
+      [not_switched](bool opened) {
+        if (!opened)
+          not_switched();
+      },
+      [not_switched](const caf::error&) { not_switched(); });
   log_listeners(now, before);
   push(self, std::move(changed), std::move(done));
 }

@@ -104,7 +104,7 @@ pump::status pump::run(event_loop& loop, transport& from, transport& to) {
     if (left_ == 0)
       return status::finished;
     // A stream knows how much it takes: what it does not is not read.
-    if (!from.may_read() || (to.is_stream() && !to.may_write()))
+    if (!from.may_read() || (to.stream() && !to.may_write()))
       return status::blocked;
     auto splices = bulk_ && from.is_plain() && to.is_plain();
     auto result = splices ? splice_once(loop, from, to) : copy_once(loop, from, to);

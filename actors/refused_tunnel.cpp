@@ -8,7 +8,7 @@ namespace {
 
 /// Waits for what the client says first, without an end to wait for but ours: nobody else is there
 /// to say anything.
-task<> read_opening(connection& c, opening& out) {
+task<> read_opening(client_session& c, opening& out) {
   auto deadline = c.in(c.timeouts().head);
   while (c.pending.empty() || !tell(c, out, false)) {
     if (c.client.may_read()) {
@@ -32,21 +32,21 @@ task<> read_opening(connection& c, opening& out) {
 }
 
 /// The one place that tells why a client has not seen its refusal: it sees a failed handshake.
-void log_unseen(const connection& c, std::string_view cause) {
+void log_unseen(const client_session& c, std::string_view cause) {
   c.shard.log().warn("msg=refusal_not_seen host={} port={} reason={} cause={} client={} "
                      "request_id={}",
-                     log_text{c.refused->to.host.text()}, c.refused->to.port,
-                     log_text{policy::reason_text(c.refused->why)}, quoted_text(cause),
-                     c.from.str(), c.refused->request_id);
+                     log_text{c.refused()->to.host.text()}, c.refused()->to.port,
+                     log_text{policy::reason_text(c.refused()->why)}, quoted_text(cause),
+                     c.from.str(), c.refused()->request_id);
 }
 
 } // namespace
 
-task<after> begin_refused(connection& c) {
+task<after> begin_refused(client_session& c) {
   auto answer = std::exchange(c.first_down, {});
   auto sent = co_await send_to_client(c, answer);
-  if (!sent)
-    co_return after::close;
+  if (sent != sending::done)
+    co_return cut_off(c, sent);
   opening begun;
   co_await read_opening(c, begun);
   if (begun.what == opening::kind::http)
@@ -56,15 +56,13 @@ task<after> begin_refused(connection& c) {
       log_unseen(c, "the client speaks neither HTTP nor TLS");
     else if (c.end == ending::idle)
       log_unseen(c, "the client said nothing within timeouts.head");
-    c.linger = true;
-    co_return after::close;
+    co_return after::close_in_steps;
   }
   // Whatever name the hello has, nothing is behind this tunnel that it could be confused with.
-  const auto& name = c.refused->to.host;
+  const auto& name = c.refused()->to.host;
   if (auto err = co_await accept_tls(c, name, c.shard.refused_leaves.cache)) {
     log_unseen(c, context_of(err));
-    c.linger = true; // for an alert of ours
-    co_return after::close;
+    co_return after::close_in_steps; // for an alert of ours
   }
   co_return c.client.protocol() == "h2" ? after::streams : after::next_request;
 }

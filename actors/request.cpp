@@ -32,7 +32,7 @@ bool ends_here(const http1::request& req) {
   return value && !value->empty() && value->find_first_not_of('0') == std::string_view::npos;
 }
 
-own_answer answer_here(const connection& c, const http1::request& req, const exchange& x,
+own_answer answer_here(const client_session& c, const http1::request& req, const exchange& x,
                        policy::permit permit) {
   own_answer answer{std::move(permit), {}};
   answer_options options{.request_id = {}, .head_only = false, .close = !may_keep(c, x)};
@@ -123,12 +123,13 @@ std::vector<std::string> names_in(const policy::mitm_hook& hook) {
 }
 
 /// Judges what a permitted request that is read asks for, and writes the head to send.
-verdict prepare(connection& c, http1::request& req, http1::request_target& target, exchange& x,
+verdict prepare(client_session& c, http1::request& req, http1::request_target& target, exchange& x,
                 policy::permit permit) {
   const auto& rules = *c.shard.policy->rules;
   x.under = c.shard.policy;
   x.via = x.under->upstreams.choose(x.target);
-  http1::rewrite_options options{.via = pseudonym_of(c), .received = c.is_stream ? "2.0" : ""};
+  http1::rewrite_options options{.via = pseudonym_of(c),
+                                 .received = c.client.stream() ? "2.0" : ""};
   auto& fields = c.shard.fields;
   fields.clear();
   x.held_back.clear();
@@ -163,14 +164,14 @@ verdict prepare(connection& c, http1::request& req, http1::request_target& targe
 }
 
 /// Judges a request inside an intercepted tunnel, whose host the policy let through.
-verdict judge_inside(connection& c, http1::request& req, exchange& x) {
-  const auto& tunnel = c.inside->tunnel;
-  auto permit = policy::inside(tunnel, std::string{req.method}, x.upgrade, c.inside->tls);
+verdict judge_inside(client_session& c, http1::request& req, exchange& x) {
+  const auto& tunnel = c.inside()->tunnel;
+  auto permit = policy::inside(tunnel, std::string{req.method}, x.upgrade, c.inside()->tls);
   x.target = permit.to();
   http1::request_target target;
-  if (auto err = find_target_inside(*c.inside, req, target))
+  if (auto err = find_target_inside(*c.inside(), req, target))
     return err;
-  x.ruled = c.inside->under;
+  x.ruled = c.inside()->under;
   return prepare(c, req, target, x, std::move(permit));
 }
 
@@ -184,7 +185,7 @@ void uphold_decider(std::variant<policy::permit, policy::denial>& judged,
 
 } // namespace
 
-verdict judge_tunnel_target(connection& c, exchange& x, bool by_decider) {
+verdict judge_tunnel_target(client_session& c, exchange& x, bool by_decider) {
   x.under = c.shard.policy;
   if (x.target.protocol == policy::protocol::socks5_tcp && !x.under->config->enable_socks5) {
     policy::denial off;
@@ -202,7 +203,7 @@ verdict judge_tunnel_target(connection& c, exchange& x, bool by_decider) {
   return std::get<policy::permit>(std::move(judged));
 }
 
-std::string_view pseudonym_of(const connection& c) noexcept {
+std::string_view pseudonym_of(const client_session& c) noexcept {
   return c.shard.config().via ? std::string_view{c.shard.process->pseudonym} : std::string_view{};
 }
 
@@ -210,7 +211,7 @@ namespace {
 
 /// Finds out who asks, where that has to be said (RFC 9110 §11.7), and takes nobody for the one
 /// who asked before. The target is read for the record alone.
-std::optional<policy::denial> identify(connection& c, const http1::request& req, exchange& x) {
+std::optional<policy::denial> identify(client_session& c, const http1::request& req, exchange& x) {
   c.known_as.reset();
   if (c.shard.config().socks_users.empty())
     return std::nullopt;
@@ -232,7 +233,7 @@ std::optional<policy::denial> identify(connection& c, const http1::request& req,
 
 /// Whether this process is at the other end of a client's connection. Asked before its first
 /// request is served: by then whoever made it has written down that it did.
-bool came_from_us(const connection& c) {
+bool came_from_us(const client_end& c) {
   const auto& dialled = c.shard.process->dialled;
   if (dialled.empty() || c.from.unix_socket)
     return false;
@@ -249,12 +250,10 @@ bool came_from_us(const connection& c) {
 
 } // namespace
 
-caf::error check_loop(connection& c, const http1::head* head) {
+caf::error check_loop(const client_end& c, const http1::head* head, bool first) {
   const auto& process = *c.shard.process;
   auto named = head && http1::has_passed(*head, process.pseudonym);
-  if (!c.inside && c.requests <= 1)
-    c.dialled_here = came_from_us(c);
-  if (!named && !c.dialled_here)
+  if (!named && !(first && came_from_us(c)))
     return caf::none;
   std::string how = named ? "Via names this proxy" : "this proxy itself has made the connection";
   c.shard.log().warn("msg=loop_detected client={} cause={}", c.from.str(), quoted_text(how));
@@ -273,7 +272,8 @@ policy::denial refuse_again(const refused_tunnel& tunnel, exchange& x) {
 
 /// The refusal for a browser that was pointed at one of our own ports. Who it is need not be known:
 /// it would be asked in a way that browsers do not take from a web site.
-std::optional<policy::denial> refuse_visit(connection& c, const http1::request& req, exchange& x) {
+std::optional<policy::denial> refuse_visit(client_session& c, const http1::request& req,
+                                           exchange& x) {
   http1::request_target target;
   if (!req.target.starts_with('/') || form_for(req) != answer_form::html ||
       http1::parse_target(req, target))
@@ -298,13 +298,16 @@ std::optional<policy::denial> refuse_visit(connection& c, const http1::request& 
   return std::move(*denial);
 }
 
-verdict judge_decoded(connection& c, std::string_view head, exchange& x, bool by_decider) {
+verdict judge_decoded(client_session& c, std::string_view head, exchange& x, bool by_decider) {
   auto& req = c.shard.request;
-  if (c.refused)
-    return refuse_again(*c.refused, x);
-  if (auto err = check_loop(c, &req))
+  if (auto* refused = c.refused())
+    return refuse_again(*refused, x);
+  auto first = !c.inside() && c.requests <= 1;
+  if (auto err = check_loop(c, &req, first)) {
+    x.keep_alive &= !first; // a connection of our own goes on leading back to us
     return err;
-  if (c.inside) {
+  }
+  if (c.inside()) {
     x.received = head;
     return judge_inside(c, req, x);
   }
@@ -342,7 +345,7 @@ verdict judge_decoded(connection& c, std::string_view head, exchange& x, bool by
 
 } // namespace
 
-verdict judge_request(connection& c, std::string_view head, exchange& x, bool by_decider) {
+verdict judge_request(client_session& c, std::string_view head, exchange& x, bool by_decider) {
   auto& req = c.shard.request;
   const auto& config = c.shard.config();
   http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};

@@ -21,7 +21,7 @@ struct reached {
 };
 
 /// The addresses of the permitted name.
-task<caf::expected<dns_answer>> look_up(connection& c, const host& name) {
+task<caf::expected<dns_answer>> look_up(client_session& c, const host& name) {
   auto known = policy::known_addresses(name);
   if (!known.empty())
     co_return dns_answer{std::move(known)};
@@ -29,8 +29,8 @@ task<caf::expected<dns_answer>> look_up(connection& c, const host& name) {
   // The resolver has the deadline (`timeouts.dns`); this one only guards against a resolver that
   // died.
   auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
-  auto answer = co_await ask<dns_answer>(&c, c.wakes, deadline, c.shard.resolver, atom::resolve_v,
-                                         question_for(name));
+  auto answer = co_await ask<dns_answer>(&c.self, c.wakes, deadline, c.shard.resolver,
+                                         atom::resolve_v, question_for(name));
   c.dns_ms = static_cast<uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
   if (answer)
@@ -41,9 +41,9 @@ task<caf::expected<dns_answer>> look_up(connection& c, const host& name) {
 /// Takes the connection that was made when the tunnel was asked for, and puts TLS on it where the
 /// request inside comes by TLS.
 /// @returns nothing when it is of no use any more.
-task<caf::expected<std::unique_ptr<upstream>>> use_dialled(connection& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> use_dialled(client_session& c, const exchange& x,
                                                            tls::alpn offer) {
-  auto made = std::move(c.ahead);
+  auto made = c.take_dialled();
   if (!made || made->generation != c.shard.policy->generation || made->io.raw.dead() ||
       (made->io.is_plain() && made->io.has_unread())) // it has ended, or speaks unasked
     co_return std::unique_ptr<upstream>{};
@@ -61,10 +61,11 @@ task<caf::expected<std::unique_ptr<upstream>>> use_dialled(connection& c, const 
 
 /// Resolves, vets and dials, all under one policy.
 /// @returns errc::policy_changed when another came before the end.
-task<reached> reach_offering(connection& c, exchange& x, policy::permit& permit, tls::alpn offer) {
+task<reached> reach_offering(client_session& c, exchange& x, policy::permit& permit,
+                             tls::alpn offer) {
   reached out;
   caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
-  if (c.ahead)
+  if (c.has_dialled())
     dialled = co_await use_dialled(c, x, offer);
   if (dialled && !*dialled) {
     auto name = permit.to().host; // a copy: the permit may be replaced meanwhile
@@ -107,7 +108,7 @@ task<reached> reach_offering(connection& c, exchange& x, policy::permit& permit,
 }
 
 /// The same with the protocol that the upstream turns out to speak.
-task<reached> reach_speaking(connection& c, exchange& x, policy::permit& permit) {
+task<reached> reach_speaking(client_session& c, exchange& x, policy::permit& permit) {
   auto offer = protocols_for(c, x);
   auto got = co_await reach_offering(c, x, permit, offer);
   // What the client speaks, or what was remembered, is not what the upstream speaks.
@@ -126,18 +127,18 @@ task<reached> reach_speaking(connection& c, exchange& x, policy::permit& permit)
 
 } // namespace
 
-bool is_outdated(const connection& c, const exchange& x) noexcept {
+bool is_outdated(const client_session& c, const exchange& x) noexcept {
   return c.shard.policy != x.under;
 }
 
 /// A policy that came since the request was judged has been acknowledged already: nothing may begin
 /// under the old one.
-std::optional<policy::denial> judge_anew(connection& c, exchange& x, policy::permit& permit) {
+std::optional<policy::denial> judge_anew(client_session& c, exchange& x, policy::permit& permit) {
   if (!is_outdated(c, x))
     return std::nullopt;
   if (auto denial = judge_user(*c.shard.policy, c))
     return denial;
-  if (c.inside)
+  if (c.inside())
     if (auto denial = c.judge_inside(c.shard.policy))
       return denial;
   auto by_decider = permit.source() == policy::source::decider;
@@ -165,15 +166,15 @@ policy::denial not_judged() {
   return why;
 }
 
-void record_admission(connection& c, exchange& x, const policy::permit& permit) {
+void record_admission(client_session& c, exchange& x, const policy::permit& permit) {
   if (!std::exchange(x.recorded, true))
     c.shard.admitted(permit, c);
 }
 
-task<std::unique_ptr<upstream>> reach(connection& c, exchange& x, policy::permit& permit,
+task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, policy::permit& permit,
                                       after& next) {
   std::optional<dialling> for_others;
-  if (c.is_stream && !x.upgrade && !x.logs_in)
+  if (c.client.stream() && !x.upgrade && !x.logs_in)
     for_others.emplace(c.shard.pool, key_of(x));
   reached got;
   for (int policies = 0;;) {

@@ -5,14 +5,26 @@
 
 #include <algorithm>
 
+#include "actors/admin_session.hpp"
 #include "actors/connection.hpp"
 #include "actors/cores.hpp"
+#include "actors/http2/stream_session.hpp"
+#include "actors/loop/request.hpp"
 
 namespace proxy {
 
 namespace {
 
-connection_actor handle_of(connection& c) { return caf::actor_cast<connection_actor>(&c); }
+session_actor handle_of(client_session& c) { return caf::actor_cast<session_actor>(&c.self); }
+
+/// Whoever serves a client of the proxy, streams and all.
+template <class F>
+void for_each_session(const shard_core& core, F f) {
+  for (auto* c : core.connections())
+    f(c->session());
+  for (auto* c : core.streams())
+    f(c->session());
+}
 
 void set_listeners(shard_pointer self, const listener_set& wanted) {
   auto& s = self->state;
@@ -38,28 +50,45 @@ listener_set admin_only(listener_set listeners) {
   return listeners;
 }
 
-/// Asks every tunnel to judge itself; delivers how many closed once all have answered.
+/// How long the tunnels of a shard may take to judge themselves, all together.
+constexpr std::chrono::seconds judgement_patience{20};
+
+/// Counts the answers of tunnels that judge themselves; delivers how many closed once all are here.
+struct judgement final : timer {
+  explicit judgement(caf::typed_response_promise<uint64_t> to) : done(std::move(to)) {}
+
+  void answered(bool has_closed) {
+    closed += has_closed;
+    if (--waiting == 0 && done.pending())
+      done.deliver(closed);
+  }
+  /// One that does not answer may be open under a policy that is no longer in force.
+  void on_timer() override {
+    if (waiting > 0 && done.pending())
+      done.deliver(no_answer_in_time());
+  }
+
+  caf::typed_response_promise<uint64_t> done;
+  size_t waiting = 1; ///< The one that keeps the count open.
+  uint64_t closed = 0;
+};
+
+/// Asks every tunnel to judge itself.
 void judge_tunnels(shard_pointer self, const snapshot_ptr& next,
                    caf::typed_response_promise<uint64_t> done) {
-  struct tally {
-    size_t waiting = 1;
-    uint64_t closed = 0;
-  };
-  auto count = std::make_shared<tally>();
-  auto answered = [count, done](bool closed) mutable {
-    count->closed += closed;
-    if (--count->waiting == 0)
-      done.deliver(count->closed);
-  };
-  for (auto* c : self->state.core->connections()) {
-    if (!c->is_open_to_judgement())
-      continue;
+  auto& core = *self->state.core;
+  auto count = std::make_shared<judgement>(std::move(done));
+  for_each_session(core, [&](client_session& c) {
+    if (!c.is_open_to_judgement())
+      return;
     ++count->waiting;
-    self->request(handle_of(*c), caf::infinite, atom::judge_v, next)
-      .then(answered,
-            [answered](const caf::error&) mutable { answered(false); }); // it ended by itself
-  }
-  answered(false); // the one that kept the tally open
+    self->request(handle_of(c), kept_by_the_loop, atom::judge_v, next)
+      .then([count](bool closed) { count->answered(closed); },
+            [count](const caf::error&) { count->answered(false); }); // it ended by itself
+  });
+  if (count->waiting > 1)
+    core.loop.arm(*count, core.loop.now() + judgement_patience);
+  count->answered(false);
 }
 
 void install(shard_pointer self, const snapshot_ptr& next, const listener_set& listeners) {
@@ -80,18 +109,15 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
   // A drain that overtook this change has closed them already.
   set_listeners(self, core.draining ? admin_only(listeners) : listeners);
   if (!next->rules->enabled)
-    for (auto* c : core.connections())
-      if (c->serves != endpoint::admin)
-        self->send(handle_of(*c), atom::abort_v);
+    for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
 }
 
-void report_when_empty(shard_pointer self) {
-  auto& s = self->state;
-  auto busy = std::any_of(s.core->connections().begin(), s.core->connections().end(),
-                          [](const connection* c) { return c->serves != endpoint::admin; });
-  if (busy || !s.drained.pending())
-    return;
-  s.drained.deliver(true);
+/// Tells everybody who is connected, to the admin API too.
+template <class What>
+void tell_all(shard_pointer self, What what) {
+  for_each_session(*self->state.core, [&](client_session& c) { self->send(handle_of(c), what); });
+  for (auto* c : self->state.core->admin_sessions())
+    self->send(caf::actor_cast<admin_session_actor>(c), what);
 }
 
 } // namespace
@@ -103,10 +129,6 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
   s.core->ca = start.ca;
   s.core->policy = start.before;
   s.core->resolver = spawn_pinned<caf::hidden>(self->loop(), resolver, start.before->config);
-  s.core->on_left = [self] {
-    if (self->state.core->draining)
-      report_when_empty(self);
-  };
   return {
     [self](atom::install, const snapshot_ptr& next, const listener_set& listeners) {
       auto done = self->make_response_promise<uint64_t>();
@@ -127,39 +149,36 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       if (self->state.core->draining)
         ::close(descriptor);
       else
-        spawn_connection(*self->state.core, descriptor, serves, ip, port);
+        spawn_session(*self->state.core, descriptor, serves, ip, port);
     },
     [self](atom::describe) {
       std::vector<connection_info> out;
-      for (auto* c : self->state.core->connections())
-        if (c->serves != endpoint::admin)
-          out.push_back(c->describe());
+      for_each_session(*self->state.core,
+                       [&](const client_session& c) { out.push_back(c.describe()); });
       return out;
     },
     [self](atom::count) {
       auto out = self->state.core->counters;
       out.upstream_idle = self->state.core->pool.size();
-      for (auto* c : self->state.core->connections()) {
-        out.bytes_up += c->bytes_up;
-        out.bytes_down += c->bytes_down;
-      }
+      for_each_session(*self->state.core, [&](const client_session& c) {
+        out.bytes_up += c.bytes_up;
+        out.bytes_down += c.bytes_down;
+      });
       return out;
     },
     [self](atom::blocked) { return self->state.core->blocked(); },
     [self](atom::drain) {
       auto& st = self->state;
       st.core->draining = true;
-      st.drained = self->make_response_promise<bool>();
+      auto drained = self->make_response_promise<bool>();
       listener_set open;
       for (const auto& [socket, handle] : st.listeners)
         open.push_back(socket);
       set_listeners(self, admin_only(std::move(open)));
       st.core->pool.clear();
-      auto promise = st.drained;
-      for (auto* c : st.core->connections())
-        self->send(handle_of(*c), atom::drain_v);
-      report_when_empty(self);
-      return promise;
+      tell_all(self, atom::drain_v);
+      st.core->answer_drain(drained);
+      return drained;
     },
     [self](atom::abort) {
       set_listeners(self, {});
@@ -168,12 +187,12 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       core.pool.clear();
       core.peers.clear();
       core.store = nullptr;
-      for (auto* c : core.connections())
-        self->send(handle_of(*c), atom::abort_v);
+      tell_all(self, atom::abort_v);
       // Its unanswered promises hold the resolver itself: only being told ends it.
       caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
       // Not in the first pass: the listeners have yet to hear that they are to stop.
-      if (std::exchange(self->state.ending, true) && core.connections().empty())
+      if (std::exchange(self->state.ending, true) && core.connections().empty() &&
+          core.streams().empty() && core.admin_sessions().empty())
         self->quit();
       else
         self->send(self, atom::abort_v); // until all are gone

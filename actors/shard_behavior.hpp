@@ -21,8 +21,6 @@ struct shard_state {
   audit_actor audit;
   std::vector<std::pair<bound_listener_ptr, listener_actor>> listeners;
   bool ending = false; ///< An abort was heard.
-  caf::typed_response_promise<bool>
-    drained; ///< Pending while a drain waits for the last connection.
 };
 
 using shard_pointer = caf::stateful_actor<shard_state, pinned_actor<shard_actor>>*;

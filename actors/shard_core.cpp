@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <random>
 
+#include "actors/admin_session.hpp"
 #include "actors/answers.hpp"
 #include "actors/connection.hpp"
 #include "actors/cores.hpp"
+#include "actors/http2/stream_session.hpp"
 #include "actors/log_text.hpp"
 #include "actors/mix.hpp"
 #include "actors/users.hpp"
@@ -98,9 +100,8 @@ void shard_core::record(audit_event event) {
   caf::anon_send(audit, atom::record_v, std::move(event));
 }
 
-void shard_core::admitted(const policy::permit& by, const connection& of) {
-  auto decision = static_cast<size_t>(policy::decision::allow);
-  ++counters.decisions[decision][static_cast<size_t>(policy::reason::allow)];
+void shard_core::admitted(const policy::permit& by, const client_session& of) {
+  ++counters.decisions[policy::decision::allow][policy::reason::allow];
   if (!audit)
     return;
   auto decider = by.source() == policy::source::decider;
@@ -123,9 +124,8 @@ void shard_core::admitted(const policy::permit& by, const connection& of) {
 }
 
 void shard_core::admitted(const policy::socket_permit&, const policy::target& what,
-                          const connection& of) {
-  auto decision = static_cast<size_t>(policy::decision::allow);
-  ++counters.decisions[decision][static_cast<size_t>(policy::reason::allow)];
+                          const client_session& of) {
+  ++counters.decisions[policy::decision::allow][policy::reason::allow];
   if (!audit)
     return;
   audit_event event;
@@ -145,8 +145,8 @@ void shard_core::admitted(const policy::socket_permit&, const policy::target& wh
 }
 
 std::string shard_core::refused(const policy::denial& why, const policy::target& what,
-                                const connection& of) {
-  ++counters.decisions[static_cast<size_t>(why.decision)][static_cast<size_t>(why.reason)];
+                                const client_session& of) {
+  ++counters.decisions[why.decision][why.reason];
   blocked_request entry;
   entry.id = process->next_blocked_id.fetch_add(1, std::memory_order_relaxed);
   entry.at = std::chrono::system_clock::now();
@@ -197,8 +197,8 @@ std::string shard_core::refused(const policy::denial& why, const policy::target&
 }
 
 std::string shard_core::faulted(errc code, const std::string& cause, const policy::target& what,
-                                const connection& of) {
-  ++counters.faults[static_cast<size_t>(code)];
+                                const client_session& of) {
+  ++counters.faults[code];
   auto id = new_request_id();
   auto status = outcome_of(code).http_status;
   auto kind = to_string(code);
@@ -245,43 +245,66 @@ uint32_t shard_core::clients_of(const ip_address& ip) const noexcept {
 }
 
 void shard_core::joined(connection& c) {
-  c.place_ = connections_.size();
-  connections_.push_back(&c);
-  if (c.is_stream) {
-    ++streams_;
-    ++counters.http2_streams_total;
-    return;
-  }
-  client_count(c.from.ip).fetch_add(1, std::memory_order_relaxed);
-  if (c.serves == endpoint::admin)
-    process->admin_connections.fetch_add(1, std::memory_order_relaxed);
+  connections_.add(c);
+  client_count(c.session().from.ip).fetch_add(1, std::memory_order_relaxed);
   ++counters.connections_total;
   count_connections();
 }
 
+void shard_core::joined(stream_session& c) {
+  streams_.add(c);
+  ++counters.http2_streams_total;
+}
+
 void shard_core::count_connections() {
-  counters.connections_active = connections_.size() - streams_;
+  counters.connections_active = connections_.size() + admin_.size();
   process->connections[index].store(counters.connections_active, std::memory_order_relaxed);
 }
 
 void shard_core::left(connection& c) {
-  if (c.is_stream)
-    --streams_;
-  else
-    client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
-  if (c.serves == endpoint::admin)
-    process->admin_connections.fetch_sub(1, std::memory_order_relaxed);
-  auto* last = connections_.back();
-  connections_[c.place_] = last;
-  last->place_ = c.place_;
-  connections_.pop_back();
-  if (c.tunnelling)
-    --counters.tunnels_active;
-  counters.bytes_up += c.bytes_up;
-  counters.bytes_down += c.bytes_down;
+  connections_.remove(c);
+  client_count(c.session().from.ip).fetch_sub(1, std::memory_order_relaxed);
+  keep_totals(c.session());
   count_connections();
-  if (on_left)
-    on_left();
+  report_when_drained();
+}
+
+void shard_core::left(stream_session& c) {
+  streams_.remove(c);
+  keep_totals(c.session());
+  report_when_drained();
+}
+
+void shard_core::keep_totals(const client_session& of) {
+  if (of.is_tunnel())
+    --counters.tunnels_active;
+  counters.bytes_up += of.bytes_up;
+  counters.bytes_down += of.bytes_down;
+}
+
+void shard_core::joined(admin_session& c) {
+  admin_.add(c);
+  client_count(c.from.ip).fetch_add(1, std::memory_order_relaxed);
+  process->admin_connections.fetch_add(1, std::memory_order_relaxed);
+  ++counters.connections_total;
+  count_connections();
+}
+
+void shard_core::left(admin_session& c) {
+  admin_.remove(c);
+  client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
+  process->admin_connections.fetch_sub(1, std::memory_order_relaxed);
+  count_connections();
+}
+
+void shard_core::answer_drain(caf::typed_response_promise<bool> drained) {
+  drained_ = std::move(drained);
+  report_when_drained();
+}
+
+void shard_core::report_when_drained() {
+  if (connections_.empty() && streams_.empty() && drained_.pending())
+    drained_.deliver(true);
 }
 
 } // namespace proxy

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <atomic>
+#include <caf/typed_response_promise.hpp>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <spdlog/logger.h>
 #include <string>
@@ -19,10 +19,11 @@
 #include "actors/policy_store.hpp"
 #include "actors/refusal_leaves.hpp"
 #include "actors/resolver.hpp"
+#include "actors/roster.hpp"
 #include "actors/shard.hpp"
 #include "actors/socket_dialer.hpp"
 #include "actors/spare_texts.hpp"
-#include "actors/told_remedy.hpp"
+#include "actors/told_refusal.hpp"
 #include "actors/upstream.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/path.hpp"
@@ -31,7 +32,10 @@
 
 namespace proxy {
 
+class client_session;
 class connection;
+class stream_session;
+class admin_session;
 
 struct peer_handles {
   policy_store_actor store;
@@ -96,7 +100,6 @@ public:
   std::vector<shard_actor> peers;  ///< All shards, this one too; for the admin API and balance.
   descriptor_reserve for_clients;  ///< To turn clients away when no other descriptor is left.
   descriptor_reserve for_admin;    ///< To serve the admin API then.
-  std::function<void()> on_left;   ///< Called when a connection has ended.
   shard_counters counters;
   bool draining = false;
 
@@ -105,8 +108,8 @@ public:
   http1::request_path path;         ///< Scratch, valid until the next suspension.
   std::vector<http1::field> fields; ///< Scratch, valid until the next suspension.
 
-  spare_texts texts;  ///< For the heads of requests.
-  told_remedy remedy; ///< Of the refusal before.
+  spare_texts texts; ///< For the heads of requests.
+  told_refusal told; ///< To the client that was refused last.
 
   /// What UDP associations receive with and send with, empty between two of them. The buffer is
   /// made when the first association needs it.
@@ -123,15 +126,17 @@ public:
   // -- decisions --
 
   /// Counts and audits an admission.
-  void admitted(const policy::permit& by, const connection& of);
+  void admitted(const policy::permit& by, const client_session& of);
   /// The same for a unix socket, which is no domain.
-  void admitted(const policy::socket_permit& by, const policy::target& what, const connection& of);
+  void admitted(const policy::socket_permit& by, const policy::target& what,
+                const client_session& of);
   /// Counts, audits, logs and remembers a refusal. (Where unix sockets are served, `blocked` lists
   /// none.) @returns its request id.
-  std::string refused(const policy::denial& why, const policy::target& what, const connection& of);
+  std::string refused(const policy::denial& why, const policy::target& what,
+                      const client_session& of);
   /// Counts, audits and logs a fault that is answered. @returns its request id.
   std::string faulted(errc code, const std::string& cause, const policy::target& what,
-                      const connection& of);
+                      const client_session& of);
   [[nodiscard]] blocked_page blocked() const;
 
   /// A fresh request id: 16 hexadecimal digits that no two shards share.
@@ -141,9 +146,17 @@ public:
 
   void joined(connection& c);
   void left(connection& c);
-  [[nodiscard]] const std::vector<connection*>& connections() const noexcept {
-    return connections_;
-  }
+  void joined(stream_session& c);
+  void left(stream_session& c);
+  void joined(admin_session& c);
+  void left(admin_session& c);
+  [[nodiscard]] const roster<connection>& connections() const noexcept { return connections_; }
+  [[nodiscard]] const roster<stream_session>& streams() const noexcept { return streams_; }
+  [[nodiscard]] const roster<admin_session>& admin_sessions() const noexcept { return admin_; }
+
+  /// Answers a drain once the last connection has ended, streams and all; sessions of the admin API
+  /// stay, which is how one watches it.
+  void answer_drain(caf::typed_response_promise<bool> drained);
 
   /// Live connections from an address, over all shards (at least: hashes may collide).
   [[nodiscard]] uint32_t clients_of(const ip_address& ip) const noexcept;
@@ -153,10 +166,15 @@ public:
 private:
   void record(audit_event event);
   void count_connections();
+  void report_when_drained();
+  /// Keeps the numbers of a client that has left.
+  void keep_totals(const client_session& of);
   [[nodiscard]] std::atomic<uint32_t>& client_count(const ip_address& ip) const noexcept;
 
-  std::vector<connection*> connections_; ///< Each knows its place. Streams are among them.
-  size_t streams_ = 0;
+  roster<connection> connections_;
+  roster<stream_session> streams_;
+  roster<admin_session> admin_;
+  caf::typed_response_promise<bool> drained_; ///< Pending while a drain waits.
   std::deque<blocked_request> blocked_;
   uint64_t blocked_total_ = 0;
   std::unique_ptr<datagram_buffer> datagrams_;

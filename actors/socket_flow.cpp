@@ -23,7 +23,7 @@ constexpr std::chrono::milliseconds first_pause{5};
 constexpr std::chrono::milliseconds longest_pause{200};
 
 /// The head to send: path and query alone, Host as it came.
-caf::error write_head(const connection& c, const http1::request& req, exchange& x) {
+caf::error write_head(const client_session& c, const http1::request& req, exchange& x) {
   auto path = http1::path_of_target(req);
   if (!path)
     return std::move(path.error());
@@ -40,13 +40,13 @@ std::string words_of(const socket_dialled& got) {
 }
 
 /// Dials, again and again while the socket takes nobody, as long as dialling may take.
-task<caf::expected<socket_dialled>> dial_in_time(connection& c, const exchange& x,
+task<caf::expected<socket_dialled>> dial_in_time(client_session& c, const exchange& x,
                                                  const policy::socket_permit& to) {
   auto deadline = c.in(c.timeouts().connect);
   for (auto pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
     auto config = x.under->config;
-    auto got = co_await ask<socket_dialled>(&c, c.wakes, deadline, c.shard.process->socket_dialer,
-                                            atom::dial_v, to, config);
+    auto got = co_await ask<socket_dialled>(
+      &c.self, c.wakes, deadline, c.shard.process->socket_dialer, atom::dial_v, to, config);
     if (got && got->what != socket_dialled::outcome::busy)
       co_return std::move(got);
     if (is_outdated(c, x))
@@ -64,7 +64,7 @@ task<caf::expected<socket_dialled>> dial_in_time(connection& c, const exchange& 
 }
 
 /// What a new policy makes of a request that was dialled under an older one.
-std::optional<policy::denial> judge_socket_anew(connection& c, exchange& x,
+std::optional<policy::denial> judge_socket_anew(client_session& c, exchange& x,
                                                 policy::socket_permit& permit) {
   exchange now;
   auto judged = judge_request(c, x.received, now);
@@ -85,7 +85,7 @@ struct reached_socket {
 };
 
 /// A connection that was made under the policy of this moment, or why there is none.
-task<reached_socket> reach_socket(connection& c, exchange& x, policy::socket_permit& permit) {
+task<reached_socket> reach_socket(client_session& c, exchange& x, policy::socket_permit& permit) {
   reached_socket out;
   for (int policies = 0;;) {
     auto got = co_await dial_in_time(c, x, permit);
@@ -125,7 +125,7 @@ task<reached_socket> reach_socket(connection& c, exchange& x, policy::socket_per
 
 } // namespace
 
-verdict judge_socket_request(connection& c, http1::request& req, std::string_view head,
+verdict judge_socket_request(client_session& c, http1::request& req, std::string_view head,
                              exchange& x) {
   if (auto err = policy::read_socket_name(req, x.target))
     return err;
@@ -145,7 +145,7 @@ verdict judge_socket_request(connection& c, http1::request& req, std::string_vie
   return std::get<policy::socket_permit>(std::move(judged));
 }
 
-task<after> forward_to_socket(connection& c, exchange& x, policy::socket_permit permit) {
+task<after> forward_to_socket(client_session& c, exchange& x, policy::socket_permit permit) {
   auto got = co_await reach_socket(c, x, permit);
   if (got.denial)
     co_return co_await refuse(c, x, *got.denial);
@@ -157,17 +157,13 @@ task<after> forward_to_socket(connection& c, exchange& x, policy::socket_permit 
     co_return after::close;
   }
   if (c.shard.config().log.access) {
-    c.admitted = std::make_unique<admission>();
-    c.admitted->to = x.target;
+    c.last_admitted = std::make_unique<admission>();
+    c.last_admitted->to = x.target;
   }
-  c.server = std::move(got.made);
-  transfer t{c, x, *c.server};
-  // A new policy judges meanwhile what may be as open as a tunnel.
-  c.running = x.body != http1::framing::none ? &x : nullptr;
+  transfer t{c, x, c.begin_exchange(x, std::move(got.made))};
   auto s = co_await run_exchange(c, t);
-  c.running = nullptr;
   t.count();
-  c.server.reset();
+  c.end_exchange().reset();
   if (s == step::fault) {
     x.keep_alive &= x.body == http1::framing::none; // its body has been read
     auto why = t.take_error();
@@ -175,11 +171,9 @@ task<after> forward_to_socket(connection& c, exchange& x, policy::socket_permit 
   }
   if (s != step::complete) {
     c.end = s == step::client_gone ? ending::client_gone : ending::upstream_gone;
-    c.reset = t.needs_reset();
-    co_return after::close;
+    co_return t.needs_reset() ? after::reset : after::close;
   }
-  c.linger = !t.client_reusable();
-  co_return c.linger ? after::close : after::next_request;
+  co_return t.client_reusable() ? after::next_request : after::close_in_steps;
 }
 
 } // namespace proxy

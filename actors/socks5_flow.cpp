@@ -22,7 +22,7 @@ constexpr size_t read_size = 1024;
 
 /// Adds to `c.pending` what the client sends next.
 /// @returns errc::closed, or errc::request_timeout at the deadline.
-task<caf::error> read_more(connection& c, steady_time deadline) {
+task<caf::error> read_more(client_session& c, steady_time deadline) {
   for (;;) {
     while (!c.client.may_read()) {
       auto in_time = co_await c.wakes.until(deadline);
@@ -44,8 +44,9 @@ task<caf::error> read_more(connection& c, steady_time deadline) {
 
 /// Reads one message to the front of `c.pending`, which its views point to: `take` drops it.
 template <class T>
-task<caf::expected<decoded<T>>>
-read_message(connection& c, decode_result<T> (*decode)(std::string_view), steady_time deadline) {
+task<caf::expected<decoded<T>>> read_message(client_session& c,
+                                             decode_result<T> (*decode)(std::string_view),
+                                             steady_time deadline) {
   for (;;) {
     if (!c.pending.empty()) {
       auto got = decode(c.pending);
@@ -60,10 +61,10 @@ read_message(connection& c, decode_result<T> (*decode)(std::string_view), steady
   }
 }
 
-void take(connection& c, size_t size) { c.pending.erase(0, size); }
+void take(client_session& c, size_t size) { c.pending.erase(0, size); }
 
 /// Counts and audits a client that did not show who it is. What it wants is not known yet.
-void record_nobody(connection& c) {
+void record_nobody(client_session& c) {
   policy::target nothing;
   nothing.protocol = policy::protocol::socks5_tcp;
   (void)c.shard.refused(client_required(), nothing, c);
@@ -71,11 +72,11 @@ void record_nobody(connection& c) {
 }
 
 /// Agrees on how the client shows who it is, and has it do so (RFC 1928 §3, RFC 1929).
-/// @returns false when the connection is to be closed.
-task<bool> authenticate(connection& c, steady_time deadline) {
+/// @returns nothing, or how the connection is to be closed.
+task<std::optional<after>> authenticate(client_session& c, steady_time deadline) {
   auto greeting = co_await read_message(c, socks5::decode_greeting, deadline);
   if (!greeting)
-    co_return false; // not SOCKS5: nothing can be said in it
+    co_return after::close; // not SOCKS5: nothing can be said in it
   auto wanted = c.shard.config().socks_users.empty() ? socks5::method::no_authentication
                                                      : socks5::method::user_password;
   auto offered = greeting->value.offers(wanted);
@@ -84,9 +85,12 @@ task<bool> authenticate(connection& c, steady_time deadline) {
     record_nobody(c);
   auto answer = socks5::encode_method(offered ? wanted : socks5::method::none_acceptable);
   auto sent = co_await send_to_client(c, answer);
-  c.linger = !offered;
-  if (!sent || !offered || wanted == socks5::method::no_authentication)
-    co_return sent&& offered;
+  if (sent != sending::done)
+    co_return cut_off(c, sent);
+  if (!offered)
+    co_return after::close_in_steps;
+  if (wanted == socks5::method::no_authentication)
+    co_return std::nullopt;
   auto shown = co_await read_message(c, socks5::decode_credentials, deadline);
   // Of now: the users may be others than when the greeting came.
   auto known = shown && is_user(c.shard.config(), shown->value.user, shown->value.password);
@@ -103,12 +107,15 @@ task<bool> authenticate(connection& c, steady_time deadline) {
   }
   answer = socks5::encode_auth_status(known);
   sent = co_await send_to_client(c, answer);
-  c.linger = !known;
-  co_return sent&& known;
+  if (sent != sending::done)
+    co_return cut_off(c, sent);
+  if (!known)
+    co_return after::close_in_steps;
+  co_return std::nullopt;
 }
 
 /// Answers a client that speaks another protocol in that one: SOCKS4, or HTTP.
-task<after> answer_stranger(connection& c) {
+task<after> answer_stranger(client_session& c) {
   if (!socks4::is_request(c.pending)) {
     exchange x;
     auto why = caf::make_error(errc::malformed, std::string{"this port speaks SOCKS5, not HTTP"});
@@ -117,8 +124,8 @@ task<after> answer_stranger(connection& c) {
   c.shard.log().info("msg=socks4_refused client={} cause=\"SOCKS4 is not spoken: use SOCKS5\"",
                      c.from.str());
   c.end = ending::refused;
-  c.linger = co_await send_to_client(c, socks4::rejection);
-  co_return after::close;
+  auto sent = co_await send_to_client(c, socks4::rejection);
+  co_return sent == sending::done ? after::close_in_steps : cut_off(c, sent);
 }
 
 /// Whether a client's first bytes are of a protocol other than SOCKS5 that can be answered in it.
@@ -132,57 +139,54 @@ std::string success(const ip_sockaddr& bound) {
 }
 
 /// Judges a CONNECT and opens its tunnel.
-task<after> open_socks_tunnel(connection& c, exchange& x) {
+task<after> open_socks_tunnel(client_session& c, exchange& x) {
   auto judged = judge_tunnel_target(c, x);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     co_return co_await refuse(c, x, *denial);
   auto next = co_await reach_tunnel(c, x, std::get<policy::permit>(std::move(judged)));
   if (next == after::tunnel || next == after::first_bytes) {
-    const auto& reached = next == after::tunnel ? c.server : c.ahead;
+    auto* open = c.in_state<state::tunnel>();
+    const auto& reached = open ? open->server : c.in_state<state::intercepted>()->dialled;
     c.first_down = success(local_address(reached->io.raw.descriptor()));
   }
   co_return next;
 }
 
 /// Opens a UDP association (RFC 1928 §7).
-task<after> open_association(connection& c, exchange& x, const socks5::endpoint& wanted) {
+task<after> open_association(client_session& c, exchange& x, const socks5::endpoint& wanted) {
   if (auto denial = judge_association(*c.shard.policy)) {
     if (c.shard.config().enable_socks5_udp)
       co_return co_await refuse(c, x, *denial);
     (void)c.shard.refused(*denial, x.target, c);
     c.end = ending::refused;
-    c.linger = true;
     auto reply = socks5::encode_reply(socks5::reply_for(errc::unsupported_command));
-    (void)co_await send_to_client(c, reply); // the connection ends either way
-    co_return after::close;
+    auto told = co_await send_to_client(c, reply);
+    co_return told == sending::done ? after::close_in_steps : cut_off(c, told);
   }
   auto made = association::open(c, wanted);
   if (!made)
     co_return co_await fault(c, x, made.error());
-  c.udp = std::move(*made);
   std::string{}.swap(c.pending); // nothing more is said on this connection
-  c.admitted = std::make_unique<admission>();
-  c.admitted->to = x.target;
   c.turned_down.reset();
-  c.tunnelling = true;
-  ++c.shard.counters.tunnels_active;
-  auto reply = success(c.udp->bound());
+  auto by = std::make_unique<admission>();
+  by->to = x.target;
+  auto& entered = c.enter(state::association{std::move(*made), std::move(by)});
+  auto reply = success(entered.relay->bound());
   auto sent = co_await send_to_client(c, reply);
-  co_return sent ? after::association : after::close;
+  co_return sent == sending::done ? after::association : cut_off(c, sent);
 }
 
 } // namespace
 
-task<after> socks5_flow(connection& c) {
+task<after> socks5_flow(client_session& c) {
   auto deadline = c.in(c.timeouts().head);
   if (c.pending.empty())
     if (auto err = co_await read_more(c, deadline))
       co_return after::close;
   if (is_stranger(c.pending))
     co_return co_await answer_stranger(c);
-  auto authenticated = co_await authenticate(c, deadline);
-  if (!authenticated)
-    co_return after::close;
+  if (auto over = co_await authenticate(c, deadline))
+    co_return *over;
   ++c.shard.counters.requests_total;
   ++c.requests;
   exchange x;
@@ -201,7 +205,7 @@ task<after> socks5_flow(connection& c) {
   else if (c.shard.loop.memory().is_full())
     wrong = out_of_memory(c);
   else
-    wrong = check_loop(c, nullptr);
+    wrong = check_loop(c, nullptr, true);
   if (wrong)
     co_return co_await fault(c, x, wrong);
   x.target.host = target.host;
@@ -216,7 +220,8 @@ task<after> socks5_flow(connection& c) {
   co_return co_await open_association(c, x, target);
 }
 
-task<> relay_datagrams(connection& c) {
+task<after> relay_datagrams(client_session& c) {
+  auto& relay = *c.in_state<state::association>()->relay;
   auto deadline = c.in(c.timeouts().udp_idle);
   for (;;) {
     // The association ends with its connection (RFC 1928 §7), on which nothing more is said.
@@ -224,10 +229,10 @@ task<> relay_datagrams(connection& c) {
       auto got = c.client.read(c.shard.loop.scratch());
       if (got.ended() || got.failed()) {
         c.end = got.failed() ? ending::client_gone : ending::done;
-        co_return;
+        co_return after::close;
       }
     }
-    auto moved = c.udp->run();
+    auto moved = relay.run();
     if (moved != association::moved::nothing)
       deadline = c.in(c.timeouts().udp_idle);
     if (moved == association::moved::more || c.client.may_read()) {
@@ -237,7 +242,7 @@ task<> relay_datagrams(connection& c) {
     auto in_time = co_await c.wakes.until(deadline);
     if (!in_time) {
       c.end = ending::idle;
-      co_return;
+      co_return after::close;
     }
   }
 }

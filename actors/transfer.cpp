@@ -36,7 +36,7 @@ std::string_view content_type_of(std::string_view head) {
 }
 
 /// For Via; "" leaves it to the head.
-std::string_view version_of(const upstream& u) { return u.io.is_stream() ? "2.0" : ""; }
+std::string_view version_of(const upstream& u) { return u.io.stream() ? "2.0" : ""; }
 
 } // namespace
 
@@ -138,8 +138,8 @@ step transfer::timed_out(const std::string& limit) {
   if (!request_sent() && !up_.holds_bytes() && !x_.expects_continue)
     return fail(errc::request_timeout, "the request body paused for longer than " + limit);
   // A connection that has gone silent must not take more streams.
-  if (u_.io.is_stream())
-    u_.io.stream()->link().session().drain();
+  if (auto* stream = u_.io.stream())
+    stream->link().session().drain();
   return fail(errc::response_timeout, "no response from the upstream within " + limit);
 }
 
@@ -186,11 +186,11 @@ step transfer::settle_head(std::string_view bytes) {
       return fail(errc::bad_response, context_of(err));
     auto rest = bytes.substr(*end);
     auto switches = res.status == 101 && x_.upgrade && http1::takes_offer(res, x_.offered);
-    if (switches && c_.is_stream &&
+    if (switches && c_.client.stream() &&
         !c_.client.stream()->is_answered_by(res.find("sec-websocket-accept").value_or("")))
       return fail(errc::bad_response, "101 that does not answer the handshake");
     // As the answer to an extended CONNECT it would mean that the protocol was switched.
-    if (c_.is_stream && x_.upgrade && res.status >= 200 && res.status < 300)
+    if (c_.client.stream() && x_.upgrade && res.status >= 200 && res.status < 300)
       return fail(errc::bad_response, "the upstream does not switch the protocol");
     if (res.status == 101 && !switches)
       return fail(errc::bad_response, "101 to a protocol that was not offered");
@@ -314,7 +314,7 @@ step transfer::too_slow() {
                 : fail(errc::response_timeout, "the response comes too slowly" + keys);
 }
 
-task<step> run_exchange(connection& c, transfer& t) {
+task<step> run_exchange(client_session& c, transfer& t) {
   auto deadline = c.in(c.timeouts().response);
   auto is_idle = false; // which of the two is running
   auto wait_for = [&](bool idle) {

@@ -26,9 +26,9 @@ enum class step : uint8_t {
 /// One request and its response, moving between two transports in both directions at once.
 class transfer {
 public:
-  transfer(connection& c, exchange& x, upstream& u) : c_(c), x_(x), u_(u), up_(make_up(x)) {
+  transfer(client_session& c, exchange& x, upstream& u) : c_(c), x_(x), u_(u), up_(make_up(x)) {
     // Only a stream can be refused after it has taken a part of the body.
-    if (u.io.is_stream() && x.body != http1::framing::none)
+    if (u.io.stream() && x.body != http1::framing::none)
       up_.keep_copy(max_copy);
   }
 
@@ -57,7 +57,7 @@ public:
   void put_back();
   /// The code that an upstream's stream was cut short with.
   [[nodiscard]] std::optional<uint32_t> end_code() const noexcept {
-    return u_.io.is_stream() ? u_.io.stream()->end_code() : std::nullopt;
+    return u_.io.stream() ? u_.io.stream()->end_code() : std::nullopt;
   }
   /// A body is under way, and it is the turn of who sends or receives it: not of the upstream that
   /// has the whole request, nor of one that says something only when there is something to say.
@@ -118,7 +118,7 @@ private:
     return begun_ ? step::broken : step::fault;
   }
 
-  connection& c_;
+  client_session& c_;
   exchange& x_;
   upstream& u_;
   pump up_;
@@ -144,6 +144,6 @@ private:
 
 /// Runs one exchange on one upstream connection. @returns how it ended; `transfer::take_error` is
 /// set for faults.
-task<step> run_exchange(connection& c, transfer& t);
+task<step> run_exchange(client_session& c, transfer& t);
 
 } // namespace proxy

@@ -21,7 +21,6 @@ public:
   void use(std::unique_ptr<http2_stream> stream) noexcept { stream_ = std::move(stream); }
   /// nullptr for a socket.
   [[nodiscard]] http2_stream* stream() const noexcept { return stream_.get(); }
-  [[nodiscard]] bool is_stream() const noexcept { return stream_ != nullptr; }
   /// Bytes on the socket are the bytes of the conversation.
   [[nodiscard]] bool is_plain() const noexcept { return !tls_ && !stream_; }
   /// What was agreed on in the TLS handshake: "h2", "http/1.1" or "".

@@ -48,35 +48,33 @@ std::unique_ptr<admission> describe_admission(const policy::permit& by) {
   return admitted;
 }
 
-namespace {
-
-void begin_tunnel(connection& c) {
-  if (!std::exchange(c.tunnelling, true))
-    ++c.shard.counters.tunnels_active;
-}
-
-} // namespace
-
-void admit_tunnel(connection& c, const policy::permit& by, std::string head) {
-  c.admitted = describe_admission(by);
-  c.turned_down.reset();
-  c.admitted->head = std::move(head);
-  if (c.server->key.via.empty()) {
-    c.admitted->connected = c.server->address;
-    c.admitted->found_as = c.server->found_as;
+state::tunnel& admit_tunnel(client_session& c, const policy::permit& by,
+                            std::unique_ptr<upstream> server, std::string head) {
+  state::tunnel next;
+  next.by = describe_admission(by);
+  next.by->head = std::move(head);
+  if (server->key.via.empty()) {
+    next.by->connected = server->address;
+    next.by->found_as = server->found_as;
   }
-  begin_tunnel(c);
-}
-
-void admit_interception(connection& c) {
-  // By name: which address the next request goes to is vetted when it is dialled.
-  c.admitted = describe_admission(c.inside->tunnel);
+  next.server = std::move(server);
+  // What a request inside has become stands with the tunnel that it came in.
+  auto* around = c.in_state<state::intercepted>();
+  if (around && !next.by->head.empty())
+    next.inside = std::move(around->what);
+  c.last_admitted.reset();
   c.turned_down.reset();
-  c.admitted->intercepted = true;
-  begin_tunnel(c);
+  return c.enter(std::move(next));
 }
 
-task<after> reach_tunnel(connection& c, exchange& x, policy::permit permit) {
+std::unique_ptr<admission> describe_interception(const interception& of) {
+  // By name: which address the next request goes to is vetted when it is dialled.
+  auto admitted = describe_admission(of.tunnel);
+  admitted->intercepted = true;
+  return admitted;
+}
+
+task<after> reach_tunnel(client_session& c, exchange& x, policy::permit permit) {
   std::unique_ptr<upstream> reached;
   // The upstream is dialled first, so that an unreachable one is what CONNECT answers. For a tunnel
   // that is read, a kept connection is proof enough that it can be reached; SOCKS has to name an
@@ -94,12 +92,11 @@ task<after> reach_tunnel(connection& c, exchange& x, policy::permit permit) {
   // By the policy of now, which may have come while it was dialled.
   if (policy::is_read(*c.shard.policy->rules, x.target))
     co_return intercept(c, x, std::move(permit), std::move(reached));
-  c.server = std::move(reached);
-  admit_tunnel(c, permit);
+  admit_tunnel(c, permit, std::move(reached));
   co_return after::tunnel;
 }
 
-task<after> open_tunnel(connection& c, exchange& x, policy::permit permit) {
+task<after> open_tunnel(client_session& c, exchange& x, policy::permit permit) {
   auto next = co_await reach_tunnel(c, x, std::move(permit));
   if (next == after::tunnel || next == after::first_bytes)
     c.first_down = tunnel_established;
@@ -118,36 +115,37 @@ bool may_be_response(std::string_view bytes) noexcept {
 /// Relays until the server of a tunnel that could not be read has begun to answer. Whatever the
 /// client said first, an answer in HTTP tells that it was a request, which only this server takes
 /// for one.
-/// @returns false when the tunnel is to end.
-task<bool> hear_answer(connection& c, direction& up, direction& down) {
+/// @returns how the tunnel is to end, if it is.
+task<std::optional<after>> hear_answer(client_session& c, state::tunnel& through, direction& up,
+                                       direction& down) {
   constexpr size_t enough = 5; // "HTTP/"
+  auto& server = *through.server;
   std::string begun;
   for (;;) {
-    auto sent = up.run(c.shard.loop, c.client, c.server->io, false);
+    auto sent = up.run(c.shard.loop, c.client, server.io, false);
     if (sent == direction::outcome::failed)
-      co_return true; // met again by who goes on
-    while (begun.size() < enough && c.server->io.may_read()) {
+      co_return std::nullopt; // met again by who goes on
+    while (begun.size() < enough && server.io.may_read()) {
       std::array<char, enough> buffer;
-      auto got = c.server->io.read(std::span{buffer}.first(enough - begun.size()));
+      auto got = server.io.read(std::span{buffer}.first(enough - begun.size()));
       if (got.blocked())
         break;
       if (got.ok())
         begun.append(buffer.data(), got.size);
       if (!got.ok() || !may_be_response(begun)) {
         down.bytes.put_first(begun);
-        co_return true;
+        co_return std::nullopt;
       }
     }
     if (begun.size() == enough) {
-      auto why = policy::judge_unreadable(*c.shard.policy->rules, c.admitted->to, true);
+      auto why = policy::judge_unreadable(*c.shard.policy->rules, through.by->to, true);
       if (!why) { // the policy of now reads no such tunnel
         down.bytes.put_first(begun);
-        co_return true;
+        co_return std::nullopt;
       }
-      (void)c.shard.refused(*why, c.admitted->to, c);
+      (void)c.shard.refused(*why, through.by->to, c);
       c.end = ending::refused;
-      c.reset = true;
-      co_return false;
+      co_return after::reset;
     }
     if (sent == direction::outcome::again) {
       co_await c.wakes.next_turn();
@@ -156,41 +154,41 @@ task<bool> hear_answer(connection& c, direction& up, direction& down) {
     auto in_time = co_await c.wakes.until(c.in(c.timeouts().idle));
     if (!in_time) {
       c.end = ending::idle;
-      co_return false;
+      co_return after::close;
     }
   }
 }
 
 } // namespace
 
-task<> relay(connection& c) {
+task<after> relay(client_session& c) {
+  auto& through = *c.in_state<state::tunnel>();
+  auto& server = *through.server;
   direction up, down;
   up.bytes.put_first(c.pending);
   down.bytes.put_first(c.first_down);
   std::string{}.swap(c.pending);
   std::string{}.swap(c.first_down);
-  if (c.wary) {
-    auto fine = co_await hear_answer(c, up, down);
-    if (!fine)
-      co_return;
+  if (through.must_not_answer_http) {
+    if (auto over = co_await hear_answer(c, through, up, down))
+      co_return *over;
   }
   auto count = [&, up_before = uint64_t{0}, down_before = uint64_t{0}]() mutable {
     c.bytes_up += up.bytes.moved() - std::exchange(up_before, up.bytes.moved());
     c.bytes_down += down.bytes.moved() - std::exchange(down_before, down.bytes.moved());
   };
   for (;;) {
-    auto sent = up.run(c.shard.loop, c.client, c.server->io, down.over);
-    auto received = down.run(c.shard.loop, c.server->io, c.client, up.over);
+    auto sent = up.run(c.shard.loop, c.client, server.io, down.over);
+    auto received = down.run(c.shard.loop, server.io, c.client, up.over);
     count();
     if (sent == direction::outcome::failed || received == direction::outcome::failed) {
       // A side that broke off must not look like one that ended: the other gets a reset, not an
       // end.
       c.end = c.client.dead() ? ending::client_gone : ending::upstream_gone;
-      c.reset = true;
-      co_return;
+      co_return after::reset;
     }
     if (up.over && down.over)
-      co_return;
+      co_return after::close;
     if (sent == direction::outcome::again || received == direction::outcome::again) {
       co_await c.wakes.next_turn();
       continue;
@@ -199,7 +197,7 @@ task<> relay(connection& c) {
     auto in_time = co_await c.wakes.until(c.in(c.timeouts().idle));
     if (!in_time) {
       c.end = ending::idle;
-      co_return;
+      co_return after::close;
     }
   }
 }

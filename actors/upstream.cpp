@@ -40,7 +40,7 @@ std::unique_ptr<upstream> upstream_pool::take(const upstream_key& key, ready_han
 }
 
 void upstream_pool::keep(std::unique_ptr<upstream> idle) {
-  if (idle->io.is_stream())
+  if (idle->io.stream())
     return; // its link is kept
   // Readable now means closed, or an answer to nothing: neither may reach the next request.
   if (max_ == 0 || idle->generation != generation_ || idle->logged_in || !idle->io.raw.is_open() ||
@@ -129,30 +129,22 @@ origin_protocol upstream_pool::speaks(const upstream_key& key) const {
   return at == speaks_.end() ? origin_protocol::unknown : at->second;
 }
 
-bool upstream_pool::begin_dialling(const upstream_key& key) {
-  return dialling_.try_emplace(key).second;
+std::shared_ptr<shared_dial> upstream_pool::dial_under_way(const upstream_key& key) const {
+  auto at = dials_.find(key);
+  return at == dials_.end() ? nullptr : at->second;
 }
 
-void upstream_pool::end_dialling(const upstream_key& key) {
-  auto at = dialling_.find(key);
-  for (auto* who : at->second) {
-    who->over = true;
-    loop_.again(who->flow); // not from here: the one that dialled is on the stack
-  }
-  dialling_.erase(at);
+dialling::dialling(upstream_pool& pool, upstream_key key) : pool_(pool), key_(std::move(key)) {
+  auto [at, is_first] = pool_.dials_.try_emplace(key_);
+  if (is_first)
+    at->second = mine_ = std::make_shared<shared_dial>(pool_.loop_);
 }
 
-bool upstream_pool::await_dialling(const upstream_key& key, dial_waiter& who) {
-  auto at = dialling_.find(key);
-  if (at == dialling_.end())
-    return false;
-  at->second.push_back(&who);
-  return true;
-}
-
-void upstream_pool::stop_awaiting(const upstream_key& key, dial_waiter& who) {
-  if (auto at = dialling_.find(key); at != dialling_.end())
-    std::erase(at->second, &who);
+dialling::~dialling() {
+  if (!mine_)
+    return;
+  pool_.dials_.erase(key_);
+  mine_->end();
 }
 
 void upstream_pool::clear() {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "actors/own_sockets.hpp"
+#include "actors/shared_dial.hpp"
 #include "actors/transport.hpp"
 #include "config/proxy_config.hpp"
 #include "protocols/host.hpp"
@@ -79,20 +80,10 @@ public:
   void note(const upstream_key& key, origin_protocol speaks);
   [[nodiscard]] origin_protocol speaks(const upstream_key& key) const;
 
-  // Many streams of one client begin at once: the first dials, the others wait for what it gets.
-
-  /// A flow that waits; taken off the list by whichever comes first, its end or that of the
-  /// dialling.
-  struct dial_waiter {
-    ready_handler& flow;
-    bool over = false;
-  };
-  /// @returns false when somebody else dials already.
-  [[nodiscard]] bool begin_dialling(const upstream_key& key);
-  void end_dialling(const upstream_key& key);
-  /// @returns false when nobody dials.
-  [[nodiscard]] bool await_dialling(const upstream_key& key, dial_waiter& who);
-  void stop_awaiting(const upstream_key& key, dial_waiter& who);
+  /// Many streams of one client begin at once: the first dials (`dialling`), the others wait for
+  /// what it gets.
+  /// @returns nullptr when nobody dials for streams.
+  [[nodiscard]] std::shared_ptr<shared_dial> dial_under_way(const upstream_key& key) const;
 
   /// Closes all. Streams that are open go on.
   void clear();
@@ -114,6 +105,7 @@ private:
   /// Takes a connection out of the index and the list.
   std::unique_ptr<upstream> remove(upstream& u);
 
+  friend class dialling;
   friend class login_connections;
   /// How many connections are kept for one client each.
   [[nodiscard]] size_t logins_kept() const noexcept;
@@ -128,7 +120,21 @@ private:
   std::unordered_map<upstream_key, std::vector<upstream*>, key_hash> by_key_;
   std::vector<std::shared_ptr<http2_link>> shared_;
   std::unordered_map<upstream_key, origin_protocol, key_hash> speaks_;
-  std::unordered_map<upstream_key, std::vector<dial_waiter*>, key_hash> dialling_;
+  std::unordered_map<upstream_key, std::shared_ptr<shared_dial>, key_hash> dials_;
+};
+
+/// Says that a flow dials an upstream for streams, while it lives; says nothing where another does
+/// already. The pool outlives it.
+class dialling {
+public:
+  dialling(upstream_pool& pool, upstream_key key);
+  dialling(const dialling&) = delete;
+  ~dialling();
+
+private:
+  upstream_pool& pool_;
+  upstream_key key_;
+  std::shared_ptr<shared_dial> mine_;
 };
 
 /// Idle upstream connections on which one client may have logged in (NTLM and Negotiate do so once

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "actors/connection.hpp"
+#include "actors/client_session.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/http1/credentials.hpp"
 
@@ -81,7 +81,7 @@ policy::denial client_required() {
   return out;
 }
 
-std::optional<policy::denial> judge_user(const snapshot& in_force, const connection& c) {
+std::optional<policy::denial> judge_user(const snapshot& in_force, const client_session& c) {
   const auto& config = *in_force.config;
   if (config.socks_users.empty() || (c.known_as && c.known_as->vouched_by == in_force.config))
     return std::nullopt;

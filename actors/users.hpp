@@ -11,7 +11,7 @@
 
 namespace proxy {
 
-class connection;
+class client_session;
 
 /// What a client said about who it is.
 enum class login : uint8_t { none, wrong, right };
@@ -32,7 +32,7 @@ enum class login : uint8_t { none, wrong, right };
 /// Judges again who a connection belongs to: where users are set, it has to be one of them, with
 /// the password that it showed. What began while nobody was asked is refused then.
 [[nodiscard]] std::optional<policy::denial> judge_user(const snapshot& in_force,
-                                                       const connection& c);
+                                                       const client_session& c);
 
 /// ` user="alice"` for a log line, "" for nobody.
 [[nodiscard]] std::string user_field(std::string_view user);

@@ -2,52 +2,12 @@
 
 namespace proxy::policy {
 
-namespace {
-
-// In the order of `reason`, so that the value is the index.
-constexpr refusal refusals[] = {
-  {reason::allow, "allow", 0, "", "", ""},
-  {reason::not_allowed, "not_allowed", 403, "blocked-by-allowlist", "Domain not in allowlist.",
-   "http_request_denied"},
-  {reason::not_allowed_local, "not_allowed_local", 403, "blocked-by-allowlist",
-   "Sandbox policy blocks local/private network addresses.", "destination_ip_prohibited"},
-  {reason::denied, "denied", 403, "blocked-by-denylist", "Domain denied by the sandbox policy.",
-   "http_request_denied"},
-  {reason::method_not_allowed, "method_not_allowed", 403, "blocked-by-method-policy",
-   "Method not allowed in limited mode.", "http_request_denied"},
-  {reason::mitm_required, "mitm_required", 403, "blocked-by-mitm-required",
-   "MITM required for limited HTTPS.", "http_request_denied"},
-  {reason::mitm_hook_denied, "mitm_hook_denied", 403, "blocked-by-mitm-hook",
-   "HTTPS request denied by MITM hook policy.", "http_request_denied"},
-  {reason::policy_denied, "policy_denied", 403, "blocked-by-policy",
-   "Request blocked by network policy.", "http_request_denied"},
-  // "The intermediary generated the response itself without attempting to connect": RFC 9209
-  // §2.3.31.
-  {reason::proxy_disabled, "proxy_disabled", 503, "", "network proxy is disabled",
-   "proxy_internal_response"},
-  {reason::unix_socket_unsupported, "unix_socket_unsupported", 501, "", "unix sockets unsupported",
-   "proxy_internal_response"},
-  {reason::client_required, "client_required", 407, "", "Proxy authentication required.",
-   "http_request_denied"},
-  {reason::misdirected, "misdirected", 421, "", "The names of handshake, Host and tunnel disagree.",
-   "http_request_error"},
-  {reason::approval_required, "approval_required", 403, "blocked-by-policy",
-   "This request needs approval.", "http_request_denied"},
-};
-
-constexpr bool in_order() {
-  for (size_t i = 0; i < std::size(refusals); ++i)
-    if (static_cast<size_t>(refusals[i].reason) != i)
-      return false;
-  return true;
-}
-static_assert(in_order() && std::size(refusals) == reason_count);
-
-} // namespace
+static_assert(is_complete<reason>(), "a reason has no row in `refusals`");
+static_assert(is_complete<decision>(), "a decision has no row in `decision_names`");
 
 const refusal& refusal_of(reason r) noexcept {
-  auto index = static_cast<size_t>(r);
-  return refusals[index < std::size(refusals) ? index : static_cast<size_t>(reason::policy_denied)];
+  auto index = enum_index(r);
+  return refusals[index < enum_size<reason> ? index : enum_index(reason::policy_denied)];
 }
 
 std::string_view to_string(reason r) noexcept { return refusal_of(r).name; }
@@ -70,12 +30,8 @@ std::string_view to_string(source s) noexcept {
 }
 
 std::string_view to_string(decision d) noexcept {
-  switch (d) {
-    case decision::allow: return "allow";
-    case decision::deny: return "deny";
-    case decision::ask: return "ask";
-  }
-  return "unknown";
+  auto index = enum_index(d);
+  return index < enum_size<decision> ? decision_names[index].name : "unknown";
 }
 
 std::string_view to_string(protocol p) noexcept {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "protocols/enum_array.hpp"
+
 namespace proxy::policy {
 
 /// Why a request is refused, or `allow`.
@@ -23,7 +25,6 @@ enum class reason : uint8_t {
   misdirected, ///< The names of tunnel and request disagree: told as an error, `errc::misdirected`.
   approval_required, ///< Only somebody's word is missing, and nobody gave it.
 };
-inline constexpr size_t reason_count = static_cast<size_t>(reason::approval_required) + 1;
 
 /// What a reason looks like to a client; the only place that knows.
 struct refusal {
@@ -33,6 +34,37 @@ struct refusal {
   std::string_view x_proxy_error; ///< "" where the response carries no such header.
   std::string_view text;
   std::string_view proxy_status; ///< `error` parameter of Proxy-Status (RFC 9209 §2.3).
+};
+
+/// In the order of `reason`.
+inline constexpr refusal refusals[] = {
+  {reason::allow, "allow", 0, "", "", ""},
+  {reason::not_allowed, "not_allowed", 403, "blocked-by-allowlist", "Domain not in allowlist.",
+   "http_request_denied"},
+  {reason::not_allowed_local, "not_allowed_local", 403, "blocked-by-allowlist",
+   "Sandbox policy blocks local/private network addresses.", "destination_ip_prohibited"},
+  {reason::denied, "denied", 403, "blocked-by-denylist", "Domain denied by the sandbox policy.",
+   "http_request_denied"},
+  {reason::method_not_allowed, "method_not_allowed", 403, "blocked-by-method-policy",
+   "Method not allowed in limited mode.", "http_request_denied"},
+  {reason::mitm_required, "mitm_required", 403, "blocked-by-mitm-required",
+   "MITM required for limited HTTPS.", "http_request_denied"},
+  {reason::mitm_hook_denied, "mitm_hook_denied", 403, "blocked-by-mitm-hook",
+   "HTTPS request denied by MITM hook policy.", "http_request_denied"},
+  {reason::policy_denied, "policy_denied", 403, "blocked-by-policy",
+   "Request blocked by network policy.", "http_request_denied"},
+  // "The intermediary generated the response itself without attempting to connect": RFC 9209
+  // §2.3.31.
+  {reason::proxy_disabled, "proxy_disabled", 503, "", "network proxy is disabled",
+   "proxy_internal_response"},
+  {reason::unix_socket_unsupported, "unix_socket_unsupported", 501, "", "unix sockets unsupported",
+   "proxy_internal_response"},
+  {reason::client_required, "client_required", 407, "", "Proxy authentication required.",
+   "http_request_denied"},
+  {reason::misdirected, "misdirected", 421, "", "The names of handshake, Host and tunnel disagree.",
+   "http_request_error"},
+  {reason::approval_required, "approval_required", 403, "blocked-by-policy",
+   "This request needs approval.", "http_request_denied"},
 };
 
 [[nodiscard]] const refusal& refusal_of(reason r) noexcept;
@@ -46,7 +78,15 @@ enum class source : uint8_t { baseline_policy, mode_guard, proxy_state, decider 
 [[nodiscard]] std::string_view to_string(source s) noexcept;
 
 enum class decision : uint8_t { allow, deny, ask };
-inline constexpr size_t decision_count = static_cast<size_t>(decision::ask) + 1;
+
+struct decision_name {
+  policy::decision decision;
+  std::string_view name; ///< As in JSON and audit.
+};
+
+/// In the order of `decision`.
+inline constexpr decision_name decision_names[] = {
+  {decision::allow, "allow"}, {decision::deny, "deny"}, {decision::ask, "ask"}};
 [[nodiscard]] std::string_view to_string(decision d) noexcept;
 
 /// How the target was asked for.
@@ -67,3 +107,15 @@ enum class mode : uint8_t { limited, full };
 [[nodiscard]] bool allows_method(mode m, std::string_view method) noexcept;
 
 } // namespace proxy::policy
+
+template <>
+struct proxy::enum_table<proxy::policy::reason> {
+  static constexpr auto& rows = policy::refusals;
+  static constexpr auto value = &policy::refusal::reason;
+};
+
+template <>
+struct proxy::enum_table<proxy::policy::decision> {
+  static constexpr auto& rows = policy::decision_names;
+  static constexpr auto value = &policy::decision_name::decision;
+};

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "protocols/enum_array.hpp"
+
 namespace proxy {
 
 /// What went wrong: one code per thing a caller can act on. The detail a person needs
@@ -74,48 +76,48 @@ enum class errc : uint8_t {
   system,
 };
 
-/// Codes, and the value 0 that is none.
-inline constexpr size_t errc_count = static_cast<size_t>(errc::system) + 1;
-
 /// How a code looks to a client (RFC 9110 §15, RFC 9209 §2.3, RFC 1928 §6); the only place that
 /// knows.
 struct outcome {
   errc code;
+  std::string_view name;         ///< As logs, audit and metrics print it.
   uint16_t http_status;          ///< 0: the client is not answered.
   std::string_view proxy_status; ///< The `error` parameter of Proxy-Status.
   uint8_t socks_reply;
 };
 
+/// In the order of `errc`.
 inline constexpr outcome outcomes[] = {
-  {errc::malformed, 400, "http_request_error", 0x01},
-  {errc::unsupported_command, 400, "http_request_error", 0x07},
-  {errc::unsupported_address_type, 400, "http_request_error", 0x08},
-  {errc::unsupported_method, 405, "http_request_error", 0x01},
-  {errc::not_implemented, 501, "http_request_error", 0x01},
-  {errc::head_too_large, 431, "http_request_error", 0x01},
-  {errc::request_timeout, 408, "http_request_error", 0x01},
-  {errc::overloaded, 503, "connection_limit_reached", 0x01},
-  {errc::policy_changed, 503, "proxy_internal_response", 0x01},
-  {errc::connection_refused, 502, "connection_refused", 0x05},
-  {errc::network_unreachable, 502, "destination_ip_unroutable", 0x03},
-  {errc::host_unreachable, 502, "destination_ip_unroutable", 0x04},
-  {errc::connection_timeout, 504, "connection_timeout", 0x04},
-  {errc::dns_error, 502, "dns_error", 0x04},
-  {errc::dns_timeout, 504, "dns_timeout", 0x04},
-  {errc::tls_certificate, 502, "tls_certificate_error", 0x01},
-  {errc::tls_handshake, 502, "tls_protocol_error", 0x01},
-  {errc::no_common_protocol, 502, "tls_protocol_error", 0x01},
-  {errc::http1_required, 502, "http_protocol_error", 0x01},
-  {errc::upstream_proxy_login, 502, "proxy_authentication_required", 0x01},
-  {errc::misdirected, 421, "http_request_error", 0x01},
-  {errc::loop_detected, 508, "proxy_loop_detected", 0x01},
-  {errc::bad_response, 502, "http_protocol_error", 0x01},
-  {errc::response_timeout, 504, "http_response_timeout", 0x01},
-  {errc::closed, 0, "connection_terminated", 0x01},
-  {errc::idle, 0, "connection_read_timeout", 0x01},
-  {errc::cancelled, 0, "proxy_internal_error", 0x01},
-  {errc::invalid_config, 500, "proxy_configuration_error", 0x01},
-  {errc::system, 500, "proxy_internal_error", 0x01},
+  {errc::malformed, "malformed", 400, "http_request_error", 0x01},
+  {errc::unsupported_command, "unsupported_command", 400, "http_request_error", 0x07},
+  {errc::unsupported_address_type, "unsupported_address_type", 400, "http_request_error", 0x08},
+  {errc::unsupported_method, "unsupported_method", 405, "http_request_error", 0x01},
+  {errc::not_implemented, "not_implemented", 501, "http_request_error", 0x01},
+  {errc::head_too_large, "head_too_large", 431, "http_request_error", 0x01},
+  {errc::request_timeout, "request_timeout", 408, "http_request_error", 0x01},
+  {errc::overloaded, "overloaded", 503, "connection_limit_reached", 0x01},
+  {errc::policy_changed, "policy_changed", 503, "proxy_internal_response", 0x01},
+  {errc::connection_refused, "connection_refused", 502, "connection_refused", 0x05},
+  {errc::network_unreachable, "network_unreachable", 502, "destination_ip_unroutable", 0x03},
+  {errc::host_unreachable, "host_unreachable", 502, "destination_ip_unroutable", 0x04},
+  {errc::connection_timeout, "connection_timeout", 504, "connection_timeout", 0x04},
+  {errc::dns_error, "dns_error", 502, "dns_error", 0x04},
+  {errc::dns_timeout, "dns_timeout", 504, "dns_timeout", 0x04},
+  {errc::tls_certificate, "tls_certificate_error", 502, "tls_certificate_error", 0x01},
+  {errc::tls_handshake, "tls_handshake_error", 502, "tls_protocol_error", 0x01},
+  {errc::no_common_protocol, "no_common_protocol", 502, "tls_protocol_error", 0x01},
+  {errc::http1_required, "http_1_1_required", 502, "http_protocol_error", 0x01},
+  {errc::upstream_proxy_login, "proxy_authentication_required", 502,
+   "proxy_authentication_required", 0x01},
+  {errc::misdirected, "misdirected_request", 421, "http_request_error", 0x01},
+  {errc::loop_detected, "loop_detected", 508, "proxy_loop_detected", 0x01},
+  {errc::bad_response, "http_protocol_error", 502, "http_protocol_error", 0x01},
+  {errc::response_timeout, "http_response_timeout", 504, "http_response_timeout", 0x01},
+  {errc::closed, "closed", 0, "connection_terminated", 0x01},
+  {errc::idle, "idle", 0, "connection_read_timeout", 0x01},
+  {errc::cancelled, "cancelled", 0, "proxy_internal_error", 0x01},
+  {errc::invalid_config, "invalid_config", 500, "proxy_configuration_error", 0x01},
+  {errc::system, "system", 500, "proxy_internal_error", 0x01},
 };
 
 /// The row of `outcomes` for a code.
@@ -129,6 +131,12 @@ inline constexpr outcome outcomes[] = {
 
 /// The context string inside an error, "" when it has none.
 [[nodiscard]] std::string context_of(const caf::error& err);
+
+template <>
+struct enum_table<errc> {
+  static constexpr auto& rows = outcomes;
+  static constexpr auto value = &outcome::code;
+};
 
 } // namespace proxy
 

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tls/certificate.hpp"
 #include "tls/files.hpp"
@@ -21,9 +22,11 @@ constexpr size_t mark_size = 16; ///< Hexadecimal digits of a name that tells it
 constexpr mode_t open_to_readers = 0644;
 constexpr size_t max_bundle_bytes = 128 << 20; ///< More than all sources may hold.
 
-bool has_mode(const std::string& path, mode_t mode) noexcept {
+/// Whether a file is as we make it: one of another user's might be changed at any time.
+bool is_as_made(const std::string& path, mode_t mode) noexcept {
   struct stat found {};
-  return ::lstat(path.c_str(), &found) == 0 && (found.st_mode & 07777U) == mode;
+  return ::lstat(path.c_str(), &found) == 0 && (found.st_mode & 07777U) == mode &&
+         (found.st_uid == ::geteuid() || found.st_uid == 0);
 }
 
 /// Gives a file this content. @returns whether it had to be written.
@@ -31,10 +34,12 @@ caf::expected<bool> store(const std::string& path, std::string_view what,
                           const std::string& content, mode_t mode = open_to_readers) {
   if (auto err = make_folder_of(path))
     return err;
+  if (auto err = check_folder_of(path))
+    return err;
   auto there = read_file(path, what, {max_bundle_bytes});
   if (!there)
     return std::move(there.error());
-  if (*there && **there == content && has_mode(path, mode))
+  if (*there && **there == content && is_as_made(path, mode))
     return false;
   auto staged = staged_file::write(path, content, mode);
   if (!staged)
@@ -158,9 +163,10 @@ void remove_stale(const std::string& beside) {
   auto folder = fs::path{beside}.parent_path();
   for (fs::directory_iterator at{folder, failed}, end; !failed && at != end; at.increment(failed)) {
     std::error_code unknown;
-    if (is_marked(at->path().filename().string()) && at->is_regular_file(unknown) &&
+    if (is_marked(at->path().filename().string()) &&
+        (at->is_regular_file(unknown) || at->is_directory(unknown)) &&
         at->last_write_time(unknown) < limit && !unknown)
-      fs::remove(at->path(), unknown);
+      fs::remove_all(at->path(), unknown); // follows no links
   }
 }
 
@@ -262,6 +268,18 @@ caf::expected<std::string> write_client_file(const std::string& beside, std::str
   note_use(path);
   remove_stale(beside);
   return path;
+}
+
+caf::expected<std::string> write_client_folder(const std::string& beside, std::string_view stem,
+                                               std::string_view name, const std::string& content,
+                                               mode_t mode) {
+  auto folder = marked(beside, stem, mark_of(content), "d");
+  auto is_new = store(folder + '/' + std::string{name}, "a file for clients", content, mode);
+  if (!is_new)
+    return std::move(is_new.error());
+  note_use(folder);
+  remove_stale(beside);
+  return folder;
 }
 
 } // namespace proxy::tls

@@ -91,4 +91,10 @@ write_user_bundle(const bundle_paths& usual, const bundle_sources& from, std::st
                                                            std::string_view suffix,
                                                            const std::string& content, mode_t mode);
 
+/// The same for a tool that asks for a folder with a file of a certain name in it: that stands in
+/// `stem-0123456789abcdef.d`. @returns the folder's path.
+[[nodiscard]] caf::expected<std::string>
+write_client_folder(const std::string& beside, std::string_view stem, std::string_view name,
+                    const std::string& content, mode_t mode);
+
 } // namespace proxy::tls

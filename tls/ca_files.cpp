@@ -48,6 +48,9 @@ caf::error store(const ca_paths& paths, const ca_pem& pem) {
 ca_pem::~ca_pem() { OPENSSL_cleanse(key.data(), key.size()); }
 
 caf::expected<std::optional<ca_pem>> read_ca_files(const ca_paths& paths) {
+  for (const auto& path : {paths.key, paths.certificate})
+    if (auto err = check_folder_of(path))
+      return err;
   auto certificate =
     read_file(paths.certificate, "managed MITM CA cert", {max_ca_file_bytes, false, false});
   if (!certificate)

@@ -50,6 +50,10 @@ std::string octal(mode_t mode) {
   return {digits.data(), end.ptr};
 }
 
+bool is_ours_or_roots(const struct stat& found) noexcept {
+  return found.st_uid == ::geteuid() || found.st_uid == 0;
+}
+
 caf::error check(const struct stat& found, const std::string& path, const std::string& what,
                  const file_demands& demands) {
   if (!S_ISREG(found.st_mode))
@@ -62,7 +66,7 @@ caf::error check(const struct stat& found, const std::string& path, const std::s
   if ((found.st_mode & 077U) != 0)
     return refused(what + " " + path + " must not be group/world accessible (mode=" +
                    octal(found.st_mode) + "; expected <= 0600); run chmod 600 on it");
-  if (found.st_uid != ::geteuid() && found.st_uid != 0)
+  if (!is_ours_or_roots(found))
     return refused(what + " " + path + " belongs to user " + std::to_string(found.st_uid) +
                    "; it must belong to the user the proxy runs as, or to root");
   return caf::none;
@@ -157,6 +161,25 @@ caf::error make_folder_of(const std::string& path) {
   }
   return fs::is_directory(folder, code) ? caf::none
                                         : failed("failed to create", folder.string(), ENOTDIR);
+}
+
+caf::error check_folder_of(const std::string& path, shared_by_root group) {
+  auto folder = folder_of(path);
+  struct stat found {};
+  if (::stat(folder.c_str(), &found) != 0)
+    return errno == ENOENT ? caf::none
+                           : refused("failed to look at " + folder + ": " + errno_text(errno));
+  auto foreign = "folder " + folder + ", where others could put their own file in place of " + path;
+  if (!is_ours_or_roots(found))
+    return refused("refusing " + foreign + ": it belongs to user " + std::to_string(found.st_uid) +
+                   "; it must belong to the user the proxy runs as, or to root");
+  auto by_others = found.st_mode & S_IWOTH;
+  if (group == shared_by_root::no || found.st_uid != 0)
+    by_others |= found.st_mode & S_IWGRP;
+  if (by_others == 0 || (found.st_mode & S_ISVTX) != 0)
+    return caf::none;
+  return refused("refusing " + foreign + " (mode=" + octal(found.st_mode) +
+                 "); run chmod go-w on the folder");
 }
 
 folder_lock::folder_lock(const std::string& path) noexcept

@@ -31,6 +31,17 @@ read_file(const std::string& path, std::string_view what, const file_demands& de
 /// @returns errc::system with errno text.
 [[nodiscard]] caf::error make_folder_of(const std::string& path);
 
+/// Whether a folder that a group may write to will do when it is root who gave it to that group
+/// (`/var/log` is syslog's on some systems).
+enum class shared_by_root : bool { no, yes };
+
+/// Whether nobody but us and root can put another file in the place of this one: the directory it
+/// stands in is ours or root's, and others may write to it only where the sticky bit keeps them
+/// from each other's files. A directory that is not there yet is no error.
+/// @returns errc::invalid_config with the name of the directory and what to do about it.
+[[nodiscard]] caf::error check_folder_of(const std::string& path,
+                                         shared_by_root group = shared_by_root::no);
+
 /// A descriptor of the directory a file stands in, locked against every other holder of one, or
 /// not locked where the file system has no locks.
 class folder_lock {

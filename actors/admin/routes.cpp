@@ -24,18 +24,18 @@ reply ok(std::string body) {
 
 reply no_answer() { return error_reply(503, "the proxy is busy or ending"); }
 
-task<reply> health(connection&, const request&, const std::string&) {
+task<reply> health(admin_session&, const request&, const std::string&) {
   auto out = ok("ok");
   out.content_type = "text/plain";
   co_return out;
 }
 
-task<reply> show_config(connection& c, const request&, const std::string&) {
+task<reply> show_config(admin_session& c, const request&, const std::string&) {
   co_return ok(config::to_json(c.shard.config()));
 }
 
 /// The certificate that clients of intercepted connections have to trust.
-task<reply> show_ca(connection& c, const request&, const std::string&) {
+task<reply> show_ca(admin_session& c, const request&, const std::string&) {
   if (!c.shard.policy->ca)
     co_return error_reply(404, "interception is off: there is no CA");
   auto out = ok(c.shard.policy->ca->pem());
@@ -43,11 +43,11 @@ task<reply> show_ca(connection& c, const request&, const std::string&) {
   co_return out;
 }
 
-task<reply> patterns(connection& c, const request&, const std::string&) {
+task<reply> patterns(admin_session& c, const request&, const std::string&) {
   co_return ok(patterns_json(c.shard.config()));
 }
 
-task<reply> blocked(connection& c, const request& req, const std::string&) {
+task<reply> blocked(admin_session& c, const request& req, const std::string&) {
   auto since = req.query.number("since", 0, UINT64_MAX);
   auto limit = req.query.number("limit", 200, UINT64_MAX);
   if (!since || !limit)
@@ -67,7 +67,7 @@ task<reply> blocked(connection& c, const request& req, const std::string&) {
   co_return ok(blocked_json(std::move(all), range));
 }
 
-task<reply> connections(connection& c, const request& req, const std::string&) {
+task<reply> connections(admin_session& c, const request& req, const std::string&) {
   auto limit = req.query.number("limit", 1000, most_listed);
   if (!limit)
     co_return error_reply(400, context_of(limit.error()));
@@ -82,7 +82,7 @@ task<reply> connections(connection& c, const request& req, const std::string&) {
   co_return ok(connections_json(std::move(all), *limit));
 }
 
-task<reply> show_metrics(connection& c, const request&, const std::string&) {
+task<reply> show_metrics(admin_session& c, const request&, const std::string&) {
   metrics sum;
   sum.shards = c.shard.peers.size();
   for (size_t i = 0; i < c.shard.peers.size(); ++i) {
@@ -104,7 +104,7 @@ task<reply> show_metrics(connection& c, const request&, const std::string&) {
   co_return out;
 }
 
-task<reply> reload(connection& c, const request&, const std::string&) {
+task<reply> reload(admin_session& c, const request&, const std::string&) {
   auto outcome =
     co_await ask<reload_outcome>(&c, c.wakes, c.in(change_patience), c.shard.store, atom::reload_v);
   if (!outcome)
@@ -115,7 +115,7 @@ task<reply> reload(connection& c, const request&, const std::string&) {
   co_return out;
 }
 
-task<reply> set_mode(connection& c, const request&, const std::string& body) {
+task<reply> set_mode(admin_session& c, const request&, const std::string& body) {
   if (body.empty())
     co_return error_reply(400, "missing body");
   auto mode = parse_mode(body);
@@ -138,7 +138,7 @@ task<reply> set_mode(connection& c, const request&, const std::string& body) {
   co_return ok(*mode ? mode_json(**mode) : lifted_json(c.shard.config().mode));
 }
 
-task<reply> show_explanation(connection& c, const request& req, const std::string&) {
+task<reply> show_explanation(admin_session& c, const request& req, const std::string&) {
   question q;
   q.address = req.query.find("url").value_or("");
   q.method = req.query.find("method").value_or("GET");

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "actors/admin/request.hpp"
-#include "actors/connection.hpp"
+#include "actors/admin_session.hpp"
 #include "actors/loop/task.hpp"
 
 namespace proxy::admin {
@@ -24,7 +24,7 @@ struct route {
   std::string_view path;
   bool post = false; ///< POST; else GET and HEAD.
   /// Answers. References outlive it.
-  task<reply> (*serve)(connection& c, const request& req, const std::string& body) = nullptr;
+  task<reply> (*serve)(admin_session& c, const request& req, const std::string& body) = nullptr;
 
   [[nodiscard]] bool takes(std::string_view method) const noexcept {
     return post ? method == "POST" : method == "GET" || method == "HEAD";

@@ -10,6 +10,7 @@
 
 #include "actors/cli/dial.hpp"
 #include "actors/cli/java_options.hpp"
+#include "actors/cli/proxy_settings.hpp"
 #include "actors/cli/shell.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/ip_address.hpp"
@@ -31,6 +32,7 @@ enum class means : uint8_t {
   java,
   java_after, ///< Only where what the user has there would overrule it.
   wget,
+  curl,
   apt,
   ssh,
   cloud_type,
@@ -95,6 +97,8 @@ constexpr row rows[] = {
   {"MAVEN_OPTS", means::java_after},
   {"GRADLE_OPTS", means::java_after},
   {"SBT_OPTS", means::java_after},
+  {"WGETRC", means::wget},
+  {"CURL_HOME", means::curl},
   {"APT_CONFIG", means::apt},
   {"GIT_SSH_COMMAND", means::ssh},
 };
@@ -127,14 +131,10 @@ constexpr row trust_rows[] = {
   {"HEX_CACERTS_PATH", means::bundle},
   {"HTTPLIB2_CA_CERTS", means::own_bundle},
   {"HTTPS_CA_FILE", means::own_bundle},
-  {"WGETRC", means::wget},
 };
 
 /// Shortest value that is hidden wherever it stands.
 constexpr size_t min_secret = 8;
-
-/// Only forms that all implementations read alike; more would let traffic past the policy.
-constexpr std::string_view reached_directly = "localhost,127.0.0.1,::1";
 
 /// In single quotes, for fish, which knows two escapes inside them.
 std::string fish_quoted(std::string_view text) {
@@ -223,6 +223,7 @@ std::vector<variable> child_variables(const std::string& proxy_url,
       case means::java: return java_options(own(r), proxy_url, files.java_store);
       case means::java_after: return without_our_settings(own(r), !files.java_store.empty());
       case means::wget: return files.wget_file;
+      case means::curl: return files.curl_home;
       case means::apt: return files.apt_file;
       case means::ssh: return has_own_ssh(env) ? "" : files.ssh_command;
       case means::cloud_type: return "http";
@@ -242,6 +243,8 @@ std::vector<variable> child_variables(const std::string& proxy_url,
   add(rows);
   if (config.mitm.enabled)
     add(trust_rows);
+  for (auto& [name, value] : git_variables(files.git_proxy_keys, proxy_url, env))
+    out.push_back({std::move(name), std::move(value)});
   return out;
 }
 

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 
 #include "actors/cli/child.hpp"
 #include "actors/cli/java_options.hpp"
 #include "actors/cli/platform.hpp"
+#include "actors/cli/proxy_settings.hpp"
 #include "actors/cli/shell.hpp"
 #include "actors/compile.hpp"
 #include "protocols/ascii.hpp"
@@ -46,8 +48,8 @@ std::string own_program() {
   return ::access(path.c_str(), X_OK) == 0 ? path : "";
 }
 
-/// Whether git's configuration names an ssh of its own, which GIT_SSH_COMMAND would hide.
-bool has_ssh_in_git_config(const config::environment& env) {
+/// What git's configuration says here, in this folder.
+git_settings ask_git(const config::environment& env) {
   std::vector<std::string> environment;
   for (const auto* name :
        {"PATH", "HOME", "XDG_CONFIG_HOME", "GIT_DIR", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM",
@@ -61,7 +63,11 @@ bool has_ssh_in_git_config(const config::environment& env) {
       if (auto text = env(name.c_str()))
         environment.push_back(name + '=' + *text);
     }
-  return run_quietly({"git", "config", "--get", "core.sshCommand"}, environment, git_deadline) == 0;
+  std::string told;
+  if (run_quietly({"git", "config", "-z", "--get-regexp", git_keys}, environment, git_deadline,
+                  &told) != 0)
+    return {};
+  return read_git_settings(told);
 }
 
 /// Whether everybody may go down to a file and read it.
@@ -108,21 +114,53 @@ std::string settings_in(const std::string& path) {
   return content && *content ? **content : "";
 }
 
-/// The user's settings for Wget, which a file of ours takes the place of.
-/// @param folder  Where ours are.
-std::string own_wgetrc(const config::environment& env, const std::string& folder) {
+/// A tool's settings, which a file of ours takes the place of.
+struct own_settings {
+  std::string text;
+  bool exists = false; ///< Perhaps too large to be read.
+};
+
+/// The user's settings for Wget.
+/// @param config  Where it intercepts, it has a CA to name instead of that of a proxy around it.
+own_settings own_wgetrc(const config::environment& env, const config::proxy_config& config) {
   auto path = value(env, "WGETRC");
   if (path.empty())
     if (auto home = config::user_home(env); !home.empty())
       path = home + "/.wgetrc";
   if (path.empty())
     return {};
-  auto settings = settings_in(path);
+  own_settings out{settings_in(path), tls::exists(path)};
+  auto folder = folder_of_ours(config);
   // A file of ours is the user's with a line behind it, or that line alone.
-  if (auto line = settings.rfind(wget_line + folder);
-      path.starts_with(folder) && line != std::string::npos)
-    settings.erase(line);
-  return settings;
+  if (auto line = out.text.rfind(wget_line + folder);
+      config.mitm.enabled && path.starts_with(folder) && line != std::string::npos)
+    out.text.erase(line);
+  return out;
+}
+
+/// Whether Wget's settings for the whole system, which it reads first, speak of proxies.
+bool has_system_wget_proxies(const config::environment& env) {
+  for (const auto& path : {value(env, "SYSTEM_WGETRC"), std::string{"/etc/wgetrc"},
+                           std::string{"/usr/local/etc/wgetrc"}})
+    if (auto settings = path.empty() ? "" : settings_in(path); !settings.empty())
+      return without_wget_proxies(settings) != settings;
+  return false;
+}
+
+/// The user's settings for curl: the first that it finds.
+own_settings own_curlrc(const config::environment& env) {
+  auto home = config::user_home(env);
+  std::pair<std::string, const char*> places[] = {
+    {value(env, "CURL_HOME"), "/.curlrc"},
+    {value(env, "XDG_CONFIG_HOME"), "/.curlrc"},
+    {value(env, "XDG_CONFIG_HOME"), "/curlrc"},
+    {home, "/.curlrc"},
+    {home, "/.config/curlrc"},
+  };
+  for (const auto& [folder, name] : places)
+    if (!folder.empty() && tls::exists(folder + name))
+      return {settings_in(folder + name), true};
+  return {};
 }
 
 /// The user's configuration file of apt, also where a file of ours has taken its place.
@@ -144,29 +182,68 @@ std::string trusted_by_wget(std::string_view settings) {
   while (!settings.empty()) {
     auto line = settings.substr(0, settings.find('\n'));
     settings.remove_prefix(std::min(line.size() + 1, settings.size()));
-    auto equals = line.find('=');
-    if (equals == std::string_view::npos)
+    if (wget_name(line) != "cacertificate")
       continue;
-    std::string name;
-    for (auto c : line.substr(0, equals))
-      if (ascii::is_alpha(c))
-        name += ascii::to_lower(c);
-    auto from = line.find_first_not_of(" \t", equals + 1);
-    if (name == "cacertificate" && from != std::string_view::npos)
+    auto from = line.find_first_not_of(" \t", line.find('=') + 1);
+    if (from != std::string_view::npos)
       out = line.substr(from, line.find_last_not_of(" \t\r") + 1 - from);
   }
   return out;
 }
 
+/// Keeps Wget to the proxy, and to the CA: its settings go before its variables.
+void add_wget(client_files& files, const config::proxy_config& config, const own_settings& own,
+              const std::string& proxy_url, const config::environment& env,
+              std::vector<std::string>& notes) {
+  auto settings = without_wget_proxies(own.text);
+  auto leads_past = settings != own.text || (own.exists && own.text.empty());
+  if (has_system_wget_proxies(env)) {
+    if (!settings.empty() && !settings.ends_with('\n'))
+      settings += '\n';
+    settings += wget_proxies(proxy_url);
+    leads_past = true;
+  }
+  if (config.mitm.enabled ? settings.empty() : !leads_past)
+    return;
+  if (config.mitm.enabled)
+    settings += wget_line + files.bundle + '\n';
+  // It may hold passwords.
+  auto made = tls::write_client_file(config.codex_home + "/proxy/wgetrc", "wgetrc", "conf",
+                                     settings, for_owner);
+  files.wget_file = made ? *made : "";
+  if (!made)
+    notes.push_back("Wget does not learn of the CA, and its settings may name another proxy: " +
+                    context_of(made.error()));
+  else if (settings.find(proxy_url) != std::string::npos)
+    files.of_this_proxy.push_back(*made);
+}
+
+/// Keeps curl to the proxy where the user has settings that may name another.
+void add_curl(client_files& files, const config::proxy_config& config, const std::string& proxy_url,
+              const config::environment& env, std::vector<std::string>& notes) {
+  auto own = own_curlrc(env);
+  if (!own.exists)
+    return;
+  auto made = tls::write_client_folder(config.codex_home + "/proxy/curl", "curl", ".curlrc",
+                                       curl_settings(own.text, proxy_url), for_owner);
+  if (!made) {
+    notes.push_back("curl's settings may name another proxy: " + context_of(made.error()));
+    return;
+  }
+  files.curl_home = *made;
+  files.of_this_proxy.push_back(*made + "/.curlrc");
+  files.of_this_proxy.push_back(*made);
+}
+
 /// Finds or makes what clients trust. The usual files stay named where there is no CA yet: the
 /// daemon makes them when it starts.
 void add_trust(client_files& files, const config::proxy_config& config,
-               const config::environment& env, std::vector<std::string>& notes) {
+               const config::environment& env, std::string_view wgetrc,
+               std::vector<std::string>& notes) {
   auto certificate = ca_paths_of(config).certificate;
   auto ca = tls::read_file(certificate, "managed MITM CA cert", {tls::max_ca_file_bytes});
   if (files.bundle.empty() || !ca || !*ca)
     return;
-  auto wgetrc = own_wgetrc(env, folder_of_ours(config));
   config::sources named_by;
   named_by.getenv = env;
   auto from = tls::bundle_sources::usual(value(env, "SSL_CERT_FILE"), value(env, "SSL_CERT_DIR"));
@@ -189,14 +266,6 @@ void add_trust(client_files& files, const config::proxy_config& config,
   files.wget_file = made->paths.wget_file;
   if (made->paths.pem != usual.pem)
     files.added = made->paths.pem;
-  if (wgetrc.empty())
-    return;
-  // It may hold passwords.
-  wgetrc += wget_line + files.bundle + '\n';
-  auto merged = tls::write_client_file(usual.pem, "wgetrc", "conf", wgetrc, for_owner);
-  files.wget_file = merged ? *merged : "";
-  if (!merged)
-    notes.push_back("Wget does not learn of the CA: " + context_of(merged.error()));
 }
 
 } // namespace
@@ -211,12 +280,17 @@ client_files usual_client_files(const config::proxy_config& config) {
 client_files make_client_files(const config::proxy_config& config, const std::string& proxy_url,
                                const config::environment& env, std::vector<std::string>& notes) {
   auto files = usual_client_files(config);
+  auto wgetrc = own_wgetrc(env, config);
   if (config.mitm.enabled)
-    add_trust(files, config, env, notes);
-  if (auto program = own_program(); !program.empty() && !has_ssh_in_git_config(env))
+    add_trust(files, config, env, wgetrc.text, notes);
+  auto git = ask_git(env);
+  files.git_proxy_keys = std::move(git.proxy_keys);
+  if (auto program = own_program(); !program.empty() && !git.has_ssh)
     files.ssh_command = ssh_through(program);
   if (config.codex_home.empty())
     return files;
+  add_wget(files, config, wgetrc, proxy_url, env, notes);
+  add_curl(files, config, proxy_url, env, notes);
   files.apt_bundle = public_bundle(files.bundle, proxy_url, notes);
   auto settings =
     apt_settings(proxy_url, files.apt_bundle, own_apt_file(env, folder_of_ours(config)));
@@ -234,6 +308,8 @@ void remove_client_files(const client_files& files) noexcept {
     ::unlink(files.apt_file.c_str());
   if (files.apt_bundle != files.bundle)
     ::unlink(files.apt_bundle.c_str());
+  for (const auto& path : files.of_this_proxy)
+    std::remove(path.c_str()); // files, and behind its files a folder
 }
 
 std::string apt_settings(const std::string& proxy_url, const std::string& bundle,

@@ -14,9 +14,13 @@ struct client_files {
   std::string added;         ///< What tools with roots of their own have to add to them.
   std::string java_store{};  ///< The bundle for Java.
   std::string wget_file{};   ///< For Wget, which reads no variable for either.
+  std::string curl_home{};   ///< The folder of curl's settings; "" where the user has none.
   std::string apt_file{};    ///< For apt.
   std::string apt_bundle{};  ///< The bundle where apt's own user can read it.
   std::string ssh_command{}; ///< No file: how git reaches hosts by SSH.
+  /// No files: what git's configuration has to say again, as it goes before the variables.
+  std::vector<std::string> git_proxy_keys{};
+  std::vector<std::string> of_this_proxy{}; ///< Those that are of no use to another proxy.
 };
 
 /// The files that the proxy of this configuration writes at its start.

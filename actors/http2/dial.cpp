@@ -29,8 +29,8 @@ caf::error why_over(http2_link& link, std::string otherwise) {
 }
 
 /// Whose window a stream of an upstream shares in.
-void read_for_client(connection& c, upstream& opened) {
-  if (c.is_stream && opened.io.is_stream())
+void read_for_client(client_session& c, upstream& opened) {
+  if (c.client.stream() && opened.io.stream())
     opened.io.stream()->read_for(*c.client.stream());
 }
 
@@ -49,7 +49,7 @@ upstream_key key_of(const exchange& x) {
   return key;
 }
 
-tls::alpn protocols_for(const connection& c, const exchange& x) {
+tls::alpn protocols_for(const client_session& c, const exchange& x) {
   if (!x.target.tls())
     return tls::alpn::http1;
   auto known = c.shard.pool.speaks(key_of(x));
@@ -57,11 +57,11 @@ tls::alpn protocols_for(const connection& c, const exchange& x) {
     return tls::alpn::h2;
   // A WebSocket needs a connection of its own, as nearly every server has it, and so does a login
   // that holds for a connection.
-  auto may_share = c.is_stream && !x.upgrade && !x.logs_in && known != origin_protocol::http1;
+  auto may_share = c.client.stream() && !x.upgrade && !x.logs_in && known != origin_protocol::http1;
   return may_share ? tls::alpn::either : tls::alpn::http1;
 }
 
-task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c, const exchange& x,
                                                                std::unique_ptr<upstream> dialled,
                                                                tls::alpn offer) {
   if (!x.target.tls() || dialled->io.protocol() != "h2") {
@@ -97,43 +97,18 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, co
   co_return std::move(opened);
 }
 
-dialling::dialling(upstream_pool& pool, upstream_key key)
-  : pool_(pool), key_(std::move(key)), mine_(pool.begin_dialling(key_)) {}
-
-dialling::~dialling() {
-  if (mine_)
-    pool_.end_dialling(key_);
-}
-
-task<> wait_for_dialling(connection& c, const upstream_key& key) {
-  struct place {
-    place(upstream_pool& p, const upstream_key& k, ready_handler& flow)
-      : pool(p), of(k), who{flow}, waits(p.await_dialling(k, who)) {}
-    place(const place&) = delete;
-    ~place() {
-      if (!who.over)
-        pool.stop_awaiting(of, who);
-    }
-    upstream_pool& pool;
-    const upstream_key& of;
-    upstream_pool::dial_waiter who;
-    bool waits;
-  };
-  place in_line{c.shard.pool, key, c.wakes};
-  if (!in_line.waits)
+task<> wait_for_dialling(client_session& c, const upstream_key& key) {
+  auto dial = c.shard.pool.dial_under_way(key);
+  if (!dial)
     co_return;
   auto deadline = c.in(c.timeouts().connect + c.timeouts().tls_handshake);
-  while (!in_line.who.over && !c.client.dead()) {
-    auto in_time = co_await c.wakes.until(deadline);
-    if (!in_time)
-      break;
-  }
+  co_await await_dial(std::move(dial), c.wakes, deadline, c.client);
 }
 
-std::unique_ptr<upstream> take_kept(connection& c, const upstream_key& key) {
+std::unique_ptr<upstream> take_kept(client_session& c, const upstream_key& key) {
   auto& pool = c.shard.pool;
   auto known = key.tls ? pool.speaks(key) : origin_protocol::http1;
-  if (known == origin_protocol::http2 || (c.is_stream && known == origin_protocol::unknown))
+  if (known == origin_protocol::http2 || (c.client.stream() && known == origin_protocol::unknown))
     if (auto opened = pool.take_stream(key, c.wakes)) {
       read_for_client(c, *opened);
       return opened;

@@ -15,33 +15,20 @@ namespace proxy {
 
 /// A connection of the pool, or a stream of one, for a request that needs none of its own; nullptr
 /// for none.
-[[nodiscard]] std::unique_ptr<upstream> take_kept(connection& c, const upstream_key& key);
+[[nodiscard]] std::unique_ptr<upstream> take_kept(client_session& c, const upstream_key& key);
 
 /// Which protocols to offer an upstream for a request: what the client speaks, as translating costs
 /// both sides, unless the upstream is known to speak only the other.
-[[nodiscard]] tls::alpn protocols_for(const connection& c, const exchange& x);
+[[nodiscard]] tls::alpn protocols_for(const client_session& c, const exchange& x);
 
 /// Makes of a dialled connection what its TLS handshake has agreed on: one on which HTTP/2 is
 /// spoken is shared from now on, and its first stream is returned; any other is returned as it is.
 /// @returns errc::bad_response or errc::connection_timeout when HTTP/2 does not come to life.
-task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(connection& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c, const exchange& x,
                                                                std::unique_ptr<upstream> dialled,
                                                                tls::alpn offer);
 
-/// Marks that an upstream is being dialled for streams, while it lives.
-class dialling {
-public:
-  dialling(upstream_pool& pool, upstream_key key);
-  dialling(const dialling&) = delete;
-  ~dialling();
-
-private:
-  upstream_pool& pool_;
-  upstream_key key_;
-  bool mine_; ///< Nobody else did before.
-};
-
 /// Waits while somebody else dials the same upstream for streams.
-task<> wait_for_dialling(connection& c, const upstream_key& key);
+task<> wait_for_dialling(client_session& c, const upstream_key& key);
 
 } // namespace proxy

@@ -1,14 +1,13 @@
 #pragma once
 
-#include <caf/error.hpp>
 #include <caf/expected.hpp>
 #include <memory>
 #include <optional>
 #include <type_traits>
 
+#include "actors/loop/request.hpp"
 #include "actors/loop/task.hpp"
 #include "actors/loop/waker.hpp"
-#include "protocols/error.hpp"
 
 namespace proxy {
 
@@ -40,13 +39,13 @@ task<caf::expected<Answer>> ask(Self* self, waker& wakes, steady_time deadline, 
   guard g{std::make_shared<slot>()};
   g.shared->wakes = &wakes;
   auto shared = g.shared;
-  self->request(other, caf::infinite, std::move(xs)...)
+  self->request(other, kept_by_the_loop, std::move(xs)...)
     .then([shared](Answer& x) { shared->set(std::move(x)); },
           [shared](caf::error& e) { shared->set(std::move(e)); });
   while (!shared->answer) {
     auto in_time = co_await wakes.until(deadline);
     if (!in_time)
-      co_return caf::make_error(errc::cancelled, std::string{"no answer in time"});
+      co_return no_answer_in_time();
   }
   co_return std::move(*shared->answer);
 }

@@ -62,6 +62,21 @@ private:
   event_loop* loop_;
 };
 
+/// Makes a class-based pinned actor, on its loop's own thread. It runs nothing before it is told
+/// to, and lives as long as what is returned, or longer if it holds itself.
+template <class Actor, class... Ts>
+auto spawn_on(event_loop& loop, Ts&&... xs) {
+  caf::actor_config cfg{&loop};
+  return loop.system().template spawn_impl<Actor, caf::hidden + caf::lazy_init>(
+    cfg, std::forward<Ts>(xs)...);
+}
+
+/// The actor behind a handle that `spawn_on` has returned.
+template <class Actor, class Handle>
+Actor& local(const Handle& made) {
+  return *static_cast<Actor*>(caf::actor_cast<caf::abstract_actor*>(made));
+}
+
 /// Spawns a function-based pinned actor from any thread.
 template <caf::spawn_options Options = caf::no_spawn_options, class F, class... Ts>
 auto spawn_pinned(event_loop& loop, F behaviour, Ts&&... xs) {

@@ -104,6 +104,9 @@ public:
     handle_.resume();
   }
 
+  /// What a root task has returned. Once, and not before `on_done`.
+  T take() { return handle_.promise().take(); }
+
   bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> caller) noexcept {
     auto& promise = handle_.promise();

@@ -48,7 +48,7 @@ void incoming_message::add_data(std::string_view bytes) {
 void incoming_message::end(std::string_view trailers) {
   if (framing_ == http1::framing::chunked)
     tail_.append("0\r\n").append(trailers).append("\r\n");
-  ended_ = true;
+  phase_ = phase::whole;
 }
 
 size_t incoming_message::read(std::span<char> into) {

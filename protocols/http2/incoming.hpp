@@ -17,7 +17,10 @@ public:
   /// An interim head, or the final one.
   void add_head(std::string_view text) { text_ += text; }
   /// What follows is the body.
-  void begin_body(http1::framing how) noexcept { framing_ = how; }
+  void begin_body(http1::framing how) noexcept {
+    framing_ = how;
+    phase_ = phase::body;
+  }
   void add_data(std::string_view bytes);
   /// @param trailers  Lines, each with its CRLF.
   void end(std::string_view trailers);
@@ -36,10 +39,14 @@ public:
   [[nodiscard]] size_t take_credit() noexcept;
 
   [[nodiscard]] bool has_text() const noexcept { return held() > 0; }
+  /// The final head has come.
+  [[nodiscard]] bool has_head() const noexcept { return phase_ != phase::heads; }
   /// The message is whole, though some of it may still be unread.
-  [[nodiscard]] bool ended() const noexcept { return ended_; }
+  [[nodiscard]] bool ended() const noexcept { return phase_ == phase::whole; }
 
 private:
+  enum class phase : uint8_t { heads, body, whole };
+
   /// Reads data, in a chunk of its own where the body is chunked.
   size_t read_data(std::span<char> into);
   /// Moves up to `size` bytes of data out. @pre there are as many
@@ -52,7 +59,7 @@ private:
   std::string tail_; ///< Behind the data: the last chunk and the trailers.
   size_t credit_ = 0;
   http1::framing framing_ = http1::framing::none;
-  bool ended_ = false;
+  phase phase_ = phase::heads;
 };
 
 } // namespace proxy::http2

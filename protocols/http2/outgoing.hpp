@@ -32,6 +32,9 @@ public:
   void skip_head();
   void begin_body(http1::framing how, uint64_t length);
 
+  /// The final head was taken.
+  [[nodiscard]] bool has_begun() const noexcept { return phase_ > phase::whole_head; }
+
   /// Ends a message without another end of its own (`framing::until_close`).
   void finish() noexcept;
 

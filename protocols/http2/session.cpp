@@ -85,8 +85,10 @@ struct library_calls {
       s.id_ = id;
       self(user).heading_ = &s;
       nghttp2_session_set_stream_user_data(library, id, &s);
+      (void)s.enter(stream_event::received_headers);
     } else if (auto* s = stream_of(library, id)) {
       s->section_.clear();
+      (void)s->enter(stream_event::received_headers);
     }
     return 0;
   }
@@ -107,15 +109,16 @@ struct library_calls {
 
   static void take_section(session& me, stream& s, bool ended) {
     me.heading_ = nullptr;
-    if (s.head_done_) {
+    if (s.state_ == stream_state::closed)
+      return;
+    if (s.in_.has_head()) {
       if (ended)
         s.take_end(); // with trailers
       s.section_.clear();
       return;
     }
     if (!s.take_head(ended)) {
-      s.abort_with(NGHTTP2_PROTOCOL_ERROR);
-      s.ours_ = false;
+      s.reject(NGHTTP2_PROTOCOL_ERROR);
       return;
     }
     s.section_.clear();
@@ -155,7 +158,17 @@ struct library_calls {
         break;
       case NGHTTP2_RST_STREAM:
         if (s)
-          s->peer_error_ = frame->rst_stream.error_code;
+          s->peer_error_ = frame->rst_stream.error_code; // on_close follows
+        me.count_idle_frame();
+        break;
+      case NGHTTP2_WINDOW_UPDATE:
+        if (s)
+          (void)s->enter(stream_event::received_window_update);
+        me.count_idle_frame();
+        break;
+      case NGHTTP2_PRIORITY:
+        if (s)
+          (void)s->enter(stream_event::received_priority);
         me.count_idle_frame();
         break;
       default: me.count_idle_frame(); break;
@@ -175,7 +188,8 @@ struct library_calls {
       nghttp2_session_consume_connection(library, size);
     if (!s)
       return 0;
-    if (s->released_ && std::ranges::find(me.accepted_, s) == me.accepted_.end())
+    (void)s->enter(stream_event::received_data);
+    if (s->holder_ == stream::holder::nobody || !may_receive(s->state_))
       nghttp2_session_consume(library, id, size); // nobody reads it any more
     else
       s->take_data({reinterpret_cast<const char*>(bytes), size});
@@ -185,8 +199,6 @@ struct library_calls {
   static int on_close(nghttp2_session* library, int32_t id, uint32_t error, void* user) {
     auto& me = self(user);
     if (auto* s = stream_of(library, id)) {
-      if (me.role_ == role::server && !s->end_sent_ && !s->ours_)
-        me.count_reset();
       s->take_close(error);
       me.drop_if_over(*s);
     }
@@ -203,17 +215,34 @@ struct library_calls {
 
   static int on_sent(nghttp2_session* library, const nghttp2_frame* frame, void*) {
     auto* s = stream_of(library, frame->hd.stream_id);
-    if (s && frame->hd.type == NGHTTP2_HEADERS) {
+    if (!s)
+      return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
       s->head_size_ = 0;
       s->recount();
     }
-    auto may_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-    if (!s || !may_end || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
-      return 0;
-    s->end_sent_ = true;
-    if (s->released_ && !s->in_.ended())
-      s->reset(NGHTTP2_NO_ERROR);
+    if (s->state_ == stream_state::closed)
+      return 0; // it was on its way when the stream was reset
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+        if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) // that is counted when it is submitted
+          (void)s->enter(stream_event::sent_headers);
+        break;
+      case NGHTTP2_DATA: (void)s->enter(stream_event::sent_data); break;
+      case NGHTTP2_RST_STREAM: // by the library, for a fault of the peer's
+        s->take_cut(frame->rst_stream.error_code, stream_event::sent_reset);
+        return 0;
+      default: return 0;
+    }
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+      sent_end(*s);
     return 0;
+  }
+
+  static void sent_end(stream& s) {
+    (void)s.enter(stream_event::sent_end_stream);
+    if (s.holder_ == stream::holder::nobody && s.state_ == stream_state::half_closed_local)
+      s.reset(NGHTTP2_NO_ERROR);
   }
 
   static int on_not_sent(nghttp2_session* library, const nghttp2_frame* frame, int why,
@@ -223,10 +252,10 @@ struct library_calls {
     auto id = frame->hd.stream_id;
     if (auto* s = stream_of(library, id)) {
       // A request that did not leave is closed by the library, and nothing may be said of it.
-      if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        s->refused_ = why == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED;
-      else
-        nghttp2_submit_rst_stream(library, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
+      if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        s->abort_with(NGHTTP2_INTERNAL_ERROR);
+      else if (why == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED)
+        s->blame_peer(stream::cut::refused);
       return 0;
     }
     // A request that never became a stream.
@@ -294,7 +323,7 @@ session::~session() { nghttp2_session_del(handle_); }
 caf::error session::receive(std::string_view bytes) {
   auto taken =
     nghttp2_session_mem_recv(handle_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  if (taken >= 0 && !calmed_)
+  if (taken >= 0 && !given_up_)
     return {};
   if (fault_.empty())
     fault_ = nghttp2_strerror(static_cast<int>(taken));
@@ -321,7 +350,7 @@ void session::lose() {
   for (const auto& s : streams_)
     all.push_back(s.get());
   for (auto* s : all) {
-    if (!s->closed_)
+    if (!s->is_over())
       s->take_close(NGHTTP2_INTERNAL_ERROR);
     drop_if_over(*s);
   }
@@ -349,7 +378,7 @@ stream* session::accept() {
     return nullptr;
   auto* next = accepted_.front();
   accepted_.erase(accepted_.begin());
-  next->released_ = false;
+  next->holder_ = stream::holder::flow;
   return next;
 }
 
@@ -357,7 +386,7 @@ stream* session::open() {
   if (!may_open())
     return nullptr;
   auto& s = add();
-  s.released_ = false;
+  s.holder_ = stream::holder::flow;
   return &s;
 }
 
@@ -394,7 +423,7 @@ stream& session::add() {
 }
 
 void session::drop_if_over(stream& s) {
-  if (!s.released_ || !s.closed_)
+  if (s.holder_ == stream::holder::flow || !s.is_over())
     return;
   std::erase(accepted_, &s);
   if (s.has_news_)
@@ -419,7 +448,7 @@ void session::give_back(stream& s, size_t size) {
 }
 
 void session::tell(stream& s) {
-  if (s.released_ || std::exchange(s.has_news_, true))
+  if (s.holder_ != stream::holder::flow || std::exchange(s.has_news_, true))
     return;
   news_.push_back(&s);
 }
@@ -437,20 +466,22 @@ void session::count_idle_frame() {
 }
 
 void session::count_reset() {
-  if (++resets_ > limits_.max_resets)
+  if (!lost_ && ++resets_ > limits_.max_resets)
     calm_down("too many streams were cut short: at most " + std::to_string(limits_.max_resets) +
               " at once");
 }
 
-void session::calm_down(std::string why) {
-  if (std::exchange(calmed_, true))
+void session::calm_down(std::string why) { give_up(NGHTTP2_ENHANCE_YOUR_CALM, std::move(why)); }
+
+void session::give_up(uint32_t code, std::string why) {
+  if (std::exchange(given_up_, true))
     return;
   fault_ = std::move(why);
   accepted_.clear();
   nghttp2_submit_goaway(handle_, NGHTTP2_FLAG_NONE,
-                        nghttp2_session_get_last_proc_stream_id(handle_), NGHTTP2_ENHANCE_YOUR_CALM,
+                        nghttp2_session_get_last_proc_stream_id(handle_), code,
                         reinterpret_cast<const uint8_t*>(fault_.data()), fault_.size());
-  nghttp2_session_terminate_session(handle_, NGHTTP2_ENHANCE_YOUR_CALM);
+  nghttp2_session_terminate_session(handle_, code);
 }
 
 } // namespace proxy::http2

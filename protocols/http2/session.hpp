@@ -15,13 +15,11 @@
 #include "protocols/http2/head.hpp"
 #include "protocols/http2/incoming.hpp"
 #include "protocols/http2/outgoing.hpp"
+#include "protocols/http2/stream_state.hpp"
 
 struct nghttp2_session;
 
 namespace proxy::http2 {
-
-/// Which end of the connection we are.
-enum class role : uint8_t { client, server };
 
 struct session_limits {
   uint32_t max_streams = 100;               ///< That a client may have open at a time.
@@ -87,10 +85,12 @@ public:
 
   // -- the end --
 
+  /// As RFC 9113 §5.1 has it. A request is open once it waits to be sent.
+  [[nodiscard]] stream_state state() const noexcept { return state_; }
   /// The peer, or the loss of the connection, has cut the exchange short.
-  [[nodiscard]] bool is_reset() const noexcept { return reset_; }
+  [[nodiscard]] bool is_reset() const noexcept { return cut_ != cut::none; }
   /// The peer has said that it did nothing with the request (RFC 9113 §8.7).
-  [[nodiscard]] bool is_refused() const noexcept { return refused_; }
+  [[nodiscard]] bool is_refused() const noexcept { return cut_ == cut::refused; }
   /// The peer wants the request over HTTP/1.1 (HTTP_1_1_REQUIRED), on this stream or altogether.
   [[nodiscard]] bool wants_http1() const noexcept;
   /// Why the peer has cut it short, in words with the name of the code; "" when it did not say.
@@ -109,11 +109,45 @@ private:
   friend class session;
   friend struct library_calls;
 
+  /// The id of a stream that the library does not know: not yet, or not any more.
+  static constexpr int32_t unknown = -1;
+
+  /// Who has it.
+  enum class holder : uint8_t {
+    expected, ///< Nobody yet: its head is on its way, or was not accepted.
+    flow,
+    nobody, ///< It was given back.
+  };
+  /// What has cut the exchange short; the first that did counts.
+  enum class cut : uint8_t {
+    none,
+    by_peer, ///< By a reset, a fault, or the loss of its connection.
+    refused, ///< By the peer, which has done nothing with the request.
+    by_us,
+    by_us_once_sent, ///< By us, as soon as the data that waits is sent.
+  };
+
   // What the session's library tells.
   [[nodiscard]] bool take_head(bool ended);
   void take_data(std::string_view bytes);
   void take_end();
+  /// The library has forgotten it.
   void take_close(uint32_t error);
+  /// It ends, though neither both ends were sent nor we have cut it short.
+  void take_cut(uint32_t error, stream_event by);
+
+  /// Goes where the table of §5.1 leads. @returns false when it refuses: the stream, or the
+  /// connection, is ended then.
+  bool enter(stream_event what);
+  /// Ends it for something that the peer did.
+  void reject(uint32_t error);
+  /// Says that it was the peer, if nobody has cut it short yet. A client that did so is counted,
+  /// unless it had its whole answer.
+  void blame_peer(cut how);
+  /// Nothing comes of it any more.
+  [[nodiscard]] bool is_over() const noexcept {
+    return state_ == stream_state::closed && id_ == unknown;
+  }
 
   [[nodiscard]] bool submit_head();
   [[nodiscard]] bool submit_request(const http1::head_limits& limits);
@@ -128,7 +162,6 @@ private:
   void recount() noexcept;
   void abort_with(uint32_t error);
   void reset(uint32_t error);
-  void submit_reset(uint32_t error);
   void let_go();
 
   session& session_;
@@ -136,25 +169,19 @@ private:
   exchange_facts facts_;
   incoming_message in_;
   outgoing_message out_;
-  size_t place_ = 0;       ///< In the session's list.
-  size_t owed_ = 0;        ///< Bytes of data that the connection's window has not got back.
-  size_t window_ = 0;      ///< Client: bytes that the upstream may be ahead.
-  size_t read_ahead_ = 0;  ///< Client: bytes read since the window last grew.
-  size_t head_size_ = 0;   ///< Of heads that the library has and has not sent.
-  size_t held_ = 0;        ///< As the session was told.
-  size_t waiting_ = 0;     ///< As the session was told.
-  int32_t id_ = -1;        ///< -1: not known to the peer yet.
-  bool head_done_ = false; ///< The final head was received.
-  bool has_news_ = false;
-  bool deferred_ = false; ///< The library waits for data.
-  bool begun_ = false;    ///< Server: the final head was written.
-  bool cut_ = false;      ///< To be reset once the data that waits is sent.
-  bool end_sent_ = false;
-  bool released_ = true; ///< Nobody holds it: not yet, or not any more.
-  bool closed_ = false;  ///< The library has forgotten it.
-  bool reset_ = false;
-  bool refused_ = false;
-  bool ours_ = false; ///< It is us who cut it short, and not for what the peer sent.
+  size_t place_ = 0;      ///< In the session's list.
+  size_t owed_ = 0;       ///< Bytes of data that the connection's window has not got back.
+  size_t window_ = 0;     ///< Client: bytes that the upstream may be ahead.
+  size_t read_ahead_ = 0; ///< Client: bytes read since the window last grew.
+  size_t head_size_ = 0;  ///< Of heads that the library has and has not sent.
+  size_t held_ = 0;       ///< As the session was told.
+  size_t waiting_ = 0;    ///< As the session was told.
+  int32_t id_ = unknown;
+  stream_state state_ = stream_state::idle;
+  holder holder_ = holder::expected;
+  cut cut_ = cut::none;
+  bool has_news_ = false;              ///< It is in the session's list of those.
+  bool deferred_ = false;              ///< The library waits for data.
   std::optional<uint32_t> peer_error_; ///< Of its RST_STREAM.
   uint32_t cut_code_;                  ///< Of ours, when somebody gives up on it.
 };
@@ -231,6 +258,8 @@ private:
   void count_reset();
   /// Ends a connection whose peer wears us out.
   void calm_down(std::string why);
+  /// Ends the connection for its peer's fault.
+  void give_up(uint32_t code, std::string why);
   /// Bytes of data that a stream may hold.
   [[nodiscard]] size_t room_per_stream() const noexcept;
 
@@ -251,7 +280,7 @@ private:
   bool ready_ = false;
   bool draining_ = false; ///< We, or the peer, have sent GOAWAY.
   bool lost_ = false;
-  bool calmed_ = false; ///< We have given the peer up.
+  bool given_up_ = false;
 };
 
 } // namespace proxy::http2

@@ -38,7 +38,7 @@ size_t stream::read(std::span<char> into) {
 
 bool stream::outgrows_window() const noexcept {
   return session_.role_ == role::client && read_ahead_ >= window_ && !in_.has_text() &&
-         !in_.ended() && !closed_ && window_ < session_.limits_.max_upstream_window;
+         may_receive(state_) && window_ < session_.limits_.max_upstream_window;
 }
 
 void stream::grow_window() {
@@ -67,7 +67,7 @@ void stream::recount() noexcept {
 std::optional<size_t> stream::write(std::string_view bytes) {
   size_t taken = 0;
   out_.limit(session_.room_per_stream());
-  while (!closed_) {
+  while (state_ != stream_state::closed) {
     auto step = out_.write(bytes.substr(taken));
     if (!step || (out_.has_head() && !submit_head())) {
       abort_with(NGHTTP2_INTERNAL_ERROR);
@@ -94,13 +94,16 @@ void stream::finish() {
 
 /// Tells the library that there is data again, or that there will be none.
 void stream::resume() {
-  if (deferred_ && !closed_ && (out_.pending() > 0 || out_.finished() || cut_)) {
+  if (deferred_ && may_send(state_) &&
+      (out_.pending() > 0 || out_.finished() || cut_ == cut::by_us_once_sent)) {
     deferred_ = false;
     nghttp2_session_resume_data(session_.handle_, id_);
   }
 }
 
 bool stream::submit_head() {
+  if (!after(session_.role_, state_, stream_event::sent_headers).legal())
+    return false;
   http1::head_limits limits{out_.head().size(), section_.limits().max_fields + added_fields};
   return session_.role_ == role::client ? submit_request(limits) : submit_response(limits);
 }
@@ -115,7 +118,7 @@ bool stream::submit_request(const http1::head_limits& limits) {
     return false;
   out_.begin_body(websocket ? http1::framing::until_close : req.body, req.content_length);
   id_ = submit(fields);
-  return id_ >= 0;
+  return id_ >= 0 && enter(stream_event::sent_headers);
 }
 
 bool stream::submit_response(const http1::head_limits& limits) {
@@ -138,7 +141,6 @@ bool stream::submit_response(const http1::head_limits& limits) {
   }
   auto head_size = out_.head().size();
   out_.begin_body(res.status == 101 ? http1::framing::until_close : res.body, res.content_length);
-  begun_ = true;
   head_size_ += head_size;
   return submit(fields) == 0;
 }
@@ -166,11 +168,9 @@ ptrdiff_t stream::give_data(std::span<unsigned char> into, uint32_t& flags) {
       if (nghttp2_submit_trailer(session_.handle_, id_, list.data(), list.size()) == 0)
         flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     }
-  } else if (size == 0 && cut_) {
-    submit_reset(cut_code_);
-    deferred_ = true;
-    return NGHTTP2_ERR_DEFERRED;
   } else if (size == 0) {
+    if (cut_ == cut::by_us_once_sent)
+      reset(cut_code_);
     deferred_ = true;
     return NGHTTP2_ERR_DEFERRED;
   }
@@ -188,7 +188,6 @@ bool stream::take_head(bool ended) {
   in_.add_head(spelled->text);
   if (session_.role_ == role::client && section_.value_of(":status").starts_with('1'))
     return true; // an interim response
-  head_done_ = true;
   in_.begin_body(spelled->body);
   return true;
 }
@@ -201,17 +200,40 @@ void stream::take_data(std::string_view bytes) {
 }
 
 void stream::take_end() {
+  auto is_late = !may_receive(state_);
+  (void)enter(stream_event::received_end_stream);
+  if (is_late)
+    return;
   in_.end(spell_trailers(section_));
   recount();
   session_.tell(*this);
 }
 
-void stream::take_close(uint32_t error) {
-  closed_ = true;
+bool stream::enter(stream_event what) {
+  auto to = after(session_.role_, state_, what);
+  if (to.legal()) {
+    state_ = to.next;
+    return true;
+  }
+  if (to.is == transition::verdict::stream_error)
+    reject(to.code);
+  else
+    session_.give_up(to.code, "a frame for a stream that cannot have it");
+  return false;
+}
+
+void stream::take_cut(uint32_t error, stream_event by) {
   // A client may cut short with NO_ERROR, too: then our end was not sent.
-  reset_ =
-    error != NGHTTP2_NO_ERROR || !in_.ended() || (session_.role_ == role::server && !end_sent_);
-  refused_ |= error == NGHTTP2_REFUSED_STREAM;
+  auto whole = error == NGHTTP2_NO_ERROR && in_.ended() && session_.role_ == role::client;
+  if (!whole)
+    blame_peer(error == NGHTTP2_REFUSED_STREAM ? cut::refused : cut::by_peer);
+  (void)enter(by);
+}
+
+void stream::take_close(uint32_t error) {
+  if (state_ != stream_state::closed)
+    take_cut(error, peer_error_ ? stream_event::received_reset : stream_event::lost);
+  id_ = unknown;
   session_.tell(*this);
 }
 
@@ -223,25 +245,24 @@ void stream::release() {
     abort();
     return;
   }
-  if (end_sent_ && !in_.ended())
+  if (state_ == stream_state::half_closed_local)
     reset(NGHTTP2_NO_ERROR); // the client need not send the rest (RFC 9113 §8.1)
   let_go();
 }
 
 void stream::abort() {
-  ours_ = true;
-  if (begun_ && !closed_ && !out_.finished() && fits_window()) {
-    cut_ = true;
+  auto begun = session_.role_ == role::server && out_.has_begun() && !out_.finished();
+  if (begun && may_send(state_) && fits_window()) {
+    cut_ = cut::by_us_once_sent;
     resume();
-    let_go();
-    return;
+  } else {
+    abort_with(cut_code_);
   }
-  abort_with(cut_code_);
   let_go();
 }
 
 bool stream::wants_http1() const noexcept {
-  return peer_error_ == NGHTTP2_HTTP_1_1_REQUIRED || (reset_ && session_.wants_http1());
+  return peer_error_ == NGHTTP2_HTTP_1_1_REQUIRED || (is_reset() && session_.wants_http1());
 }
 
 std::string stream::end_words() const {
@@ -271,26 +292,39 @@ bool stream::fits_window() const {
 }
 
 void stream::abort_with(uint32_t error) {
-  reset_ = true;
-  ours_ = true;
+  if (cut_ == cut::none)
+    cut_ = cut::by_us;
   reset(error);
 }
 
-void stream::reset(uint32_t error) {
-  if (id_ < 0)
-    closed_ = true; // the peer has never heard of it
-  else if (!closed_)
-    submit_reset(error);
+void stream::reject(uint32_t error) {
+  blame_peer(cut::by_peer);
+  reset(error);
 }
 
-void stream::submit_reset(uint32_t error) {
+void stream::blame_peer(cut how) {
+  if (cut_ != cut::none)
+    return;
+  cut_ = how;
+  if (session_.role_ == role::server && may_send(state_))
+    session_.count_reset();
+}
+
+void stream::reset(uint32_t error) {
+  if (state_ == stream_state::closed)
+    return;
+  if (state_ == stream_state::idle) { // the peer has never heard of it
+    (void)enter(stream_event::lost);
+    return;
+  }
   if (session_.role_ == role::client && !session_.lost_)
     ++session_.resets_;
   nghttp2_submit_rst_stream(session_.handle_, NGHTTP2_FLAG_NONE, id_, error);
+  (void)enter(stream_event::sent_reset);
 }
 
 void stream::let_go() {
-  released_ = true;
+  holder_ = holder::nobody;
   user = nullptr;
   if (auto owed = std::exchange(owed_, 0); owed > 0)
     session_.give_back(*this, owed);

@@ -44,7 +44,7 @@ struct fixture : test_coordinator_fixture<> {
 
   template <class Answer, class... Ts>
   Answer ask(Ts... xs) {
-    auto request = self->request(writer, caf::infinite, std::move(xs)...);
+    auto request = self->request(writer, std::chrono::seconds{10}, std::move(xs)...);
     run();
     Answer out{};
     request.receive([&](Answer x) { out = x; }, [](caf::error&) { CAF_FAIL("no answer"); });

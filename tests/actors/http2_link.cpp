@@ -3,84 +3,13 @@
 #include "actors/http2/link.hpp" // units under test
 #include "actors/http2/stream.hpp"
 
-#include "actors/upstream.hpp"
-#include "tests/actors/loop/sockets.hpp"
-#include "tests/support/loop_fixture.hpp"
+#include "tests/actors/link_fixture.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
 
-namespace {
-
-constexpr std::string_view get_x = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
-constexpr std::string_view no_content = "HTTP/1.1 204 No Content\r\n\r\n";
-
-struct counter final : ready_handler {
-  void fire() override { ++fired; }
-  int fired = 0;
-};
-
-/// A link to an upstream that the test plays, with a pool to share it.
-struct fixture : loop_fixture {
-  fixture() {
-    limits.max_idle_upstreams = 2;
-    limits.max_idle_upstreams_per_origin = 2;
-    timeouts.upstream_idle = 50ms;
-    pool.begin_generation(0, limits, timeouts);
-  }
-
-  std::shared_ptr<http2_link> connected() {
-    auto [mine, theirs] = tcp_pair();
-    far = std::move(theirs);
-    peer = std::make_unique<http2::session>(http2::role::server, http2::session_limits{});
-    auto carrier = std::make_unique<upstream>();
-    carrier->key = key;
-    CAF_REQUIRE(carrier->io.raw.open(loop, mine.release(), &handler));
-    auto link = std::make_shared<http2_link>(loop, std::move(carrier), limits_of(limits));
-    link->start();
-    CAF_REQUIRE(play_until([&] { return link->session().is_ready(); }));
-    return link;
-  }
-
-  /// Lets the upstream's session read and write until something holds.
-  template <class Predicate>
-  bool play_until(Predicate done) {
-    return run_until([&] {
-      for (auto bytes = peer->output(); !bytes.empty(); bytes = peer->output())
-        (void)far.send(bytes);
-      for (auto bytes = far.receive(); !bytes.empty(); bytes = far.receive())
-        CAF_CHECK(!peer->receive(bytes));
-      return done();
-    });
-  }
-
-  /// The stream that the upstream sees next.
-  http2::stream& next_stream() {
-    http2::stream* opened = nullptr;
-    CAF_REQUIRE(play_until([&] { return (opened = peer->accept()) != nullptr; }));
-    return *opened;
-  }
-
-  static std::string read(transport& from) {
-    std::string out(4096, '\0');
-    auto got = from.read(out);
-    out.resize(got.size);
-    return out;
-  }
-
-  upstream_key key{true, "a", 443, {}};
-  config::limits limits;
-  config::timeouts timeouts;
-  counter handler;
-  upstream_pool pool{loop};
-  std::unique_ptr<http2::session> peer;
-  endpoint_fd far;
-};
-
-} // namespace
-
-CAF_TEST_FIXTURE_SCOPE(link_tests, fixture)
+CAF_TEST_FIXTURE_SCOPE(link_tests, link_fixture)
 
 CAF_TEST(streams of one link serve several flows and wake each for its own news) {
   auto link = connected();
@@ -236,23 +165,6 @@ CAF_TEST(no more links are shared than connections may idle) {
     pool.share(std::move(link));
   }
   CAF_CHECK_EQUAL(pool.size(), 2u);
-}
-
-CAF_TEST(who waits for a dialling is told once and may go away before) {
-  CAF_CHECK(pool.begin_dialling(key));
-  CAF_CHECK(!pool.begin_dialling(key));
-  counter stays, leaves;
-  upstream_pool::dial_waiter one{stays}, other{leaves};
-  CAF_CHECK(pool.await_dialling(key, one));
-  CAF_CHECK(pool.await_dialling(key, other));
-  pool.stop_awaiting(key, other);
-  pool.end_dialling(key);
-  settle();
-  CAF_CHECK(one.over);
-  CAF_CHECK_EQUAL(stays.fired, 1);
-  CAF_CHECK(!other.over);
-  CAF_CHECK_EQUAL(leaves.fired, 0);
-  CAF_CHECK(!pool.await_dialling(key, one));
 }
 
 CAF_TEST(what an upstream speaks is remembered until the policy changes) {

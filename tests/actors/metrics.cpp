@@ -19,9 +19,9 @@ CAF_TEST(counters of shards add up) {
   one.requests_total = 2;
   one.bytes_up = 3;
   one.bytes_down = 4;
-  one.decisions[0][0] = 5;
-  one.decisions[2][9] = 6;
-  one.faults[static_cast<size_t>(errc::system)] = 7;
+  one.decisions[policy::decision::allow][policy::reason::allow] = 5;
+  one.decisions[policy::decision::ask][policy::reason::client_required] = 6;
+  one.faults[errc::system] = 7;
   shard_counters sum;
   add(sum, one);
   add(sum, one);
@@ -29,9 +29,9 @@ CAF_TEST(counters of shards add up) {
   CAF_CHECK_EQUAL(sum.requests_total, 4u);
   CAF_CHECK_EQUAL(sum.bytes_up, 6u);
   CAF_CHECK_EQUAL(sum.bytes_down, 8u);
-  CAF_CHECK_EQUAL(sum.decisions[0][0], 10u);
-  CAF_CHECK_EQUAL(sum.decisions[2][9], 12u);
-  CAF_CHECK_EQUAL(sum.faults[static_cast<size_t>(errc::system)], 14u);
+  CAF_CHECK_EQUAL((sum.decisions[policy::decision::allow][policy::reason::allow]), 10u);
+  CAF_CHECK_EQUAL((sum.decisions[policy::decision::ask][policy::reason::client_required]), 12u);
+  CAF_CHECK_EQUAL(sum.faults[errc::system], 14u);
 }
 
 CAF_TEST(every series is written with its value and type) {
@@ -40,11 +40,9 @@ CAF_TEST(every series is written with its value and type) {
   what.counters.tunnels_active = 2;
   what.counters.bytes_up = 10;
   what.counters.bytes_down = 123'456'789'012;
-  what.counters.decisions[static_cast<size_t>(policy::decision::deny)]
-                         [static_cast<size_t>(policy::reason::denied)] = 7;
-  what.counters.decisions[static_cast<size_t>(policy::decision::ask)]
-                         [static_cast<size_t>(policy::reason::policy_denied)] = 1;
-  what.counters.faults[static_cast<size_t>(errc::dns_error)] = 11;
+  what.counters.decisions[policy::decision::deny][policy::reason::denied] = 7;
+  what.counters.decisions[policy::decision::ask][policy::reason::policy_denied] = 1;
+  what.counters.faults[errc::dns_error] = 11;
   what.generation = 4;
   what.audit_dropped = 9;
   what.memory_held = 5;

@@ -68,7 +68,7 @@ using pending = std::shared_ptr<std::optional<reload_outcome>>;
 template <class... Ts>
 void ask(caf::event_based_actor* self, const policy_store_actor& store, const pending& into,
          const Ts&... xs) {
-  self->request(store, caf::infinite, xs...).then([into](reload_outcome& outcome) {
+  self->request(store, std::chrono::minutes{60}, xs...).then([into](reload_outcome& outcome) {
     into->emplace(std::move(outcome));
   });
 }
@@ -103,6 +103,9 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
     for (auto& handle : handles)
       caf::anon_send_exit(handle, caf::exit_reason::kill);
   }
+
+  /// Lets messages be handled; time stands still.
+  void run() { (void)consume_messages(); }
 
   void configure(const std::string& lines, const std::string& daemon = "") {
     write("config.toml",
@@ -147,7 +150,7 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
   template <class T, class... Ts>
   T asked(Ts... xs) {
     std::optional<T> out;
-    auto answer = self->request(store, caf::infinite, xs...);
+    auto answer = self->request(store, std::chrono::minutes{60}, xs...);
     run();
     answer.receive([&](T& x) { out.emplace(std::move(x)); },
                    [](const caf::error& why) { CAF_FAIL("no answer: " << to_string(why)); });

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "actors/loop/request.hpp"
 #include "actors/resolver.hpp"
 #include "tests/actors/scripted_name_server.hpp"
 #include "tests/support/loop_fixture.hpp"
@@ -23,9 +24,8 @@ using asker_actor = caf::typed_actor<caf::reacts_to<std::string>>;
 inline asker_actor::behavior_type asker(pinned_actor<asker_actor>* self, resolver_actor whom,
                                         pending into) {
   return {[=](const std::string& name) {
-    self->request(whom, caf::infinite, atom::resolve_v, name)
-      .then([into](dns_answer& answer) { into->emplace(std::move(answer)); },
-            [into](caf::error& fault) { into->emplace(std::move(fault)); });
+    auto keep = [into](caf::expected<dns_answer> answer) { into->emplace(std::move(answer)); };
+    request_until<dns_answer>(self, self->loop().now() + 60s, whom, keep, atom::resolve_v, name);
   }};
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/generation.hpp"
+#include "actors/loop/request.hpp"
 #include "actors/shard_behavior.hpp"
 #include "tests/actors/loop/sockets.hpp"
 #include "tests/config/support.hpp"
@@ -26,10 +27,12 @@ using asking_actor = caf::typed_actor<caf::reacts_to<int>>;
 template <class T, class... Ts>
 asking_actor::behavior_type asking(pinned_actor<asking_actor>* self, const shard_actor& whom,
                                    const slot<T>& into, const Ts&... xs) {
-  self->request(whom, caf::infinite, xs...).then([self, into](T& answer) {
-    into->emplace(std::move(answer));
+  auto keep = [self, into](caf::expected<T> answer) {
+    if (answer)
+      into->emplace(std::move(*answer));
     self->quit();
-  });
+  };
+  request_until<T>(self, self->loop().now() + 60s, whom, keep, xs...);
   return {[](int) {}};
 }
 

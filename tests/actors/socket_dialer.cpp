@@ -45,8 +45,8 @@ struct listening {
 
 struct fixture {
   fixture() {
-    char name[] = "/tmp/proxy-dial-XXXXXX";
-    CAF_REQUIRE(::mkdtemp(name) != nullptr);
+    auto name = (fs::temp_directory_path() / "proxy-dial-XXXXXX").string();
+    CAF_REQUIRE(::mkdtemp(name.data()) != nullptr);
     folder = fs::canonical(name).string() + '/';
   }
   ~fixture() { fs::remove_all(folder); }

@@ -120,7 +120,6 @@ CAF_TEST(state and own listeners and local protection stand before every rule) {
 CAF_TEST(hooks and the mode stand after the rules and before the addresses) {
   auto in_force =
     with({rule_of(action::allow, {"api.test", "a.test"}), rule_of(action::ask, {"ask.test"})});
-  auto lists = lists_in(in_force);
   // Its addresses are bad, but that is not what is told.
   auto bad = ips({"10.0.0.1"});
   auto all = rules_from(

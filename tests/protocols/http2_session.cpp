@@ -450,6 +450,27 @@ CAF_TEST(what the server cuts short by itself is not the fault of the client) {
   CAF_CHECK_EQUAL(server.resets(), 0u);
 }
 
+CAF_TEST(a head of ours that is too long to be sent is not the fault of the client) {
+  session_limits limits;
+  limits.head = {1024 * 1024, 100};
+  session ours{role::server, limits};
+  session reader{role::client, {}};
+  carry(reader, ours);
+  carry(ours, reader);
+  auto* near = reader.open();
+  CAF_REQUIRE(near && near->write(get_x).has_value());
+  carry(reader, ours);
+  auto* far = ours.accept();
+  CAF_REQUIRE(far != nullptr);
+  auto head = "HTTP/1.1 204 No Content\r\nx: " + std::string(512 * 1024, '~') + "\r\n\r\n";
+  CAF_REQUIRE(far->write(head).has_value());
+  carry(ours, reader);
+  CAF_CHECK(near->is_reset());
+  CAF_CHECK(far->is_reset());
+  CAF_CHECK(far->state() == stream_state::closed);
+  CAF_CHECK_EQUAL(ours.resets(), 0u);
+}
+
 CAF_TEST(a connection on which many streams were cut short gets no new ones) {
   auto most = session_limits{}.max_upstream_resets;
   std::vector<stream*> open;

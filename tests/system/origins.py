@@ -214,6 +214,14 @@ class Origin:
         self.server.server_close()
 
 
+def read_head(sock):
+    """All that comes up to the end of a head, or of the connection."""
+    head = b""
+    while b"\r\n\r\n" not in head and (data := sock.recv(65536)):
+        head += data
+    return head
+
+
 class Scripted:
     """Sends the same bytes to every request head, whatever it says, then closes; or runs `serve(socket, head)`."""
 
@@ -236,13 +244,11 @@ class Scripted:
 
     def _serve(self, sock):
         sock.settimeout(60)
-        head = b""
         try:
             with sock:
-                while b"\r\n\r\n" not in head:
-                    if not (data := sock.recv(65536)):
-                        return
-                    head += data
+                head = read_head(sock)
+                if b"\r\n\r\n" not in head:
+                    return
                 self.heads.append(head)
                 self.serve(sock, head) if self.serve else sock.sendall(self.reply)
         except OSError:

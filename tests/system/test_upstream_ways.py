@@ -12,7 +12,7 @@ from client import Client
 from http2_origin import Http2Origin
 from http2_peer import Peer
 from name_server import NameServer
-from origins import Authority, Origin, Scripted
+from origins import Authority, Origin, Raw, Scripted, read_head
 from support import SystemTest, free_port, until
 from test_upstream import relay
 
@@ -22,35 +22,21 @@ PUBLIC = {"name": "public.test", "v4": "93.184.216.34", "v6": "2606:2800::1"}  #
 LOCAL = {"name": "public.test", "v4": "127.0.0.1", "v6": "::1"}
 
 
-class ForwardProxy:
+class ForwardProxy(Raw):
     """A proxy, inside TLS or not, that takes every target for the origin on its port here, and notes the heads it is sent."""
 
     def __init__(self, tls=None):
-        self.tls, self.heads = tls, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.tls = tls
+        super().__init__(serve=self._relayed)
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
+    def _relayed(self, sock):
         try:
             with (self.tls.wrap_socket(sock, server_side=True) if self.tls else sock) as client:
-                head = b""
-                while b"\r\n\r\n" not in head:
-                    if not (data := client.recv(65536)):
-                        break
-                    head += data
+                head = read_head(client)
                 self.heads.append(head)
                 self._forward(client, head)
-        except (OSError, ValueError):
-            pass
+        except ValueError:
+            pass  # no head at all: a client that left, or asked for another way
 
     def _forward(self, client, head):
         method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
@@ -67,10 +53,6 @@ class ForwardProxy:
             back.start()
             relay(client, origin)
             back.join(20)
-
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
 
 
 class Ways(SystemTest):

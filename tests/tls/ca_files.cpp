@@ -245,3 +245,12 @@ CAF_TEST(processes that race end up with one pair) {
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
+
+CAF_TEST(a pair in a folder where others could swap it is refused by start and reload) {
+  fixture pair;
+  auto folder = pair.folder / "proxy";
+  ::chmod(folder.c_str(), 0777);
+  CAF_CHECK(contains(pair.refusal(), folder));
+  ::chmod(folder.c_str(), 0700);
+  CAF_CHECK_EQUAL(pair.refusal(), "");
+}

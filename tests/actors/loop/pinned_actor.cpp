@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "actors/loop/request.hpp"
 #include "tests/actors/loop/sockets.hpp"
 #include "tests/support/loop_fixture.hpp"
 #include "tests/support/test.hpp"
@@ -48,10 +49,11 @@ adder_actor::behavior_type forwarder(pinned_actor<adder_actor>* self, std::share
   return {[=](int x) {
     log->note();
     auto promise = self->make_response_promise<int>();
-    self->request(to, caf::infinite, x).then([=](int y) mutable {
+    auto answered = [=](caf::expected<int> y) mutable {
       log->note();
-      promise.deliver(y);
-    });
+      promise.deliver(*y);
+    };
+    request_until<int>(self, self->loop().now() + 10s, to, answered, x);
     return promise;
   }};
 }

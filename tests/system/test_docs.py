@@ -1,0 +1,102 @@
+"""The READMEs of the folders name what is there: each `file:function` stands in that file, each file that is named exists."""
+import os
+import re
+import subprocess
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SOURCES = r"(?:cpp|hpp|py|toml|html|js|sh)"
+# `forward.cpp:forward`, `control/policy_store.cpp:change`, `shard.cpp:atom::install` (what handles the message of that name)
+STEP = re.compile(rf"`([\w./-]+\.{SOURCES}):([\w:~]+)`")
+NAMED = re.compile(rf"`([\w./-]+\.{SOURCES})(?::[\w:~]+)?`")
+# One of each kind, a screen long: what is read first by whoever does not know the code.
+WALKS = ("One request", "One reload", "One UDP datagram")
+SCREEN = 45
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path)) as file:
+        return file.read()
+
+
+def files():
+    """All that belongs to the repository, or will."""
+    told = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"], capture_output=True, text=True)
+    if told.returncode == 0:
+        return [path for path in told.stdout.splitlines() if os.path.exists(os.path.join(ROOT, path))]
+    return [os.path.relpath(os.path.join(folder, name), ROOT) for folder, inner, names in os.walk(ROOT)
+            for name in names if f"{os.sep}build{os.sep}" not in folder]
+
+
+def defines(text, function, header):
+    """Whether a source defines a function, or handles a message, of this name. (One that is only called is not meant.)"""
+    name = re.escape(function)
+    if function.startswith("atom::"):
+        return re.search(rf"\]\({name}[,)]", text) is not None
+    if re.search(rf"^(?!\s|//|#)[^;\n]*?(?<![\w:.>]){name}\(", text, re.M):  # definitions begin at the margin
+        return True
+    declared = rf"^\s+(?!return |co_|else )[^\n=().;]*?(?<![\w:.>]){name}\("
+    return header and re.search(declared, text, re.M) is not None
+
+
+class DocsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.files = files()
+        cls.known = set(cls.files)
+        cls.readmes = [path for path in cls.files if os.path.basename(path) == "README.md" and path != "README.md"]
+
+    def find(self, readme, name):
+        """The file that a README calls so: from its folder, or from one around it."""
+        folder = os.path.dirname(readme)
+        while (path := os.path.normpath(os.path.join(folder, name))) not in self.known and folder:
+            folder = os.path.dirname(folder)
+        return path if path in self.known else None
+
+    def test_every_step_that_is_named_stands_in_its_file(self):
+        wrong = []
+        for readme in self.readmes:
+            for name, function in STEP.findall(read(readme)):
+                path = self.find(readme, name)
+                if path is None:
+                    wrong.append(f"{readme}: there is no {name}")
+                elif not defines(read(path), function, path.endswith(".hpp")):
+                    wrong.append(f"{readme}: {name} does not define {function}")
+        self.assertEqual(wrong, [])
+
+    def test_every_file_that_is_named_exists(self):
+        wrong = []
+        for readme in self.readmes:
+            folder = os.path.dirname(readme) + "/"
+            for name in NAMED.findall(read(readme)):
+                # Tables name siblings by their last part.
+                inside = any(path.startswith(folder) and path.endswith("/" + name) for path in self.files)
+                if not inside and self.find(readme, name) is None:
+                    wrong.append(f"{readme}: there is no {name}")
+        self.assertEqual(wrong, [])
+
+    def test_a_request_a_reload_and_a_datagram_are_told_step_by_step(self):
+        text = read("actors", "README.md")
+        for title in WALKS:
+            with self.subTest(title):
+                walk = re.search(rf"^## {title}\b.*?\n(.*?)(?=^## )", text, re.M | re.S)
+                self.assertIsNotNone(walk, "it has a section of its own")
+                self.assertGreaterEqual(len(STEP.findall(walk[1])), 8)
+                self.assertLessEqual(walk[1].count("\n"), SCREEN, "it fits a screen")
+                steps = [int(number) for number in re.findall(r"^ ?(\d+)\. ", walk[1], re.M)]
+                self.assertEqual(steps, list(range(1, len(steps) + 1)))
+
+    def test_the_check_knows_a_definition_from_a_call(self):
+        text = ("task<after> forward(client& c) {\n  co_return co_await refuse(c);\n}\n"
+                "bool stream::enter(stream_event what) {\n  step(what);\n}\n"
+                "  [self](atom::reload, int x) { return change(x); },\n")
+        for function, expected in (("forward", True), ("refuse", False), ("stream::enter", True), ("enter", False), ("step", False),
+                                   ("atom::reload", True), ("atom::drain", False), ("change", False), ("ward", False)):
+            with self.subTest(function):
+                self.assertEqual(defines(text, function, False), expected)
+        self.assertTrue(defines("class a {\n  [[nodiscard]] bool is_over() const noexcept {\n", "is_over", True))
+        self.assertFalse(defines("class a {\n  bool b() { return is_over(); }\n", "is_over", True))
+
+
+if __name__ == "__main__":
+    unittest.main()
