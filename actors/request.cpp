@@ -8,6 +8,7 @@
 #include "actors/loop/local_address.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
+#include "policy/decide.hpp"
 #include "policy/inner.hpp"
 #include "protocols/http1/login.hpp"
 #include "protocols/http1/rewrite.hpp"
@@ -134,7 +135,7 @@ verdict prepare(client_session& c, http1::request& req, http1::request_target& t
   fields.clear();
   x.held_back.clear();
   if (policy::is_read(rules, x.target)) {
-    if (rules.hooks)
+    if (policy::reads_fields(rules, x.target))
       http1::list_forwarded(req, fields);
     auto judged = policy::judge_inner(rules, x.target, {req.method, target.path, fields, x.upgrade},
                                       c.shard.path);
