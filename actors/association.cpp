@@ -183,11 +183,13 @@ void association::take_from_client(const datagram_buffer::item& got) {
 
 bool association::leads_back(const udp_target& t) const noexcept {
   const auto& own = c_.shard.process->association_sockets;
-  return own.contains({t.way->addresses()[t.chosen], t.to.port}) ||
+  return own.contains({t.leads->addresses()[t.chosen], t.to.port}) ||
          (t.stands_for && own.contains({*t.stands_for, t.to.port}));
 }
 
 void association::send_up(udp_target& t, std::string_view data) {
+  if (t.is == udp_target::state::open && !t.granted->look(c_.shard.policy))
+    renew(t);
   // Not only once: an association may come to a port that was a target before.
   if (t.is == udp_target::state::open && leads_back(t))
     refuse(t, {policy::reason::not_allowed_local,
@@ -244,8 +246,9 @@ void association::unreachable(const ip_sockaddr& to) {
   auto* t = targets_.from(to);
   if (!t)
     return;
-  if (auto next = t->chosen + 1; next < t->way->addresses().size())
-    targets_.move_on(*t, next);
+  auto fresh = t->granted->look(c_.shard.policy); // stale: it is about to be judged
+  if (auto next = t->chosen + 1; fresh && next < t->leads->addresses().size())
+    targets_.move_on(*t, next, *fresh);
   else
     targets_.close(*t, c_.shard.loop.now() + failed_for);
 }
@@ -272,11 +275,8 @@ void association::begin(udp_target& t) {
   t.to.protocol = policy::protocol::socks5_udp;
   t.to.host = std::move(named->host);
   t.to.port = named->port;
-  t.under = c_.shard.policy;
-  auto judged = policy::evaluate(*t.under->rules, t.to);
-  if (auto* denial = std::get_if<policy::denial>(&judged))
-    return refuse(t, *denial);
-  auto& permit = std::get<policy::permit>(judged);
+  if (!judge(t))
+    return;
   dns_answer known{policy::known_addresses(t.to.host)};
   if (known.addresses.empty())
     if (auto at = names_.find(question_for(t.to.host)); at != names_.end())
@@ -285,8 +285,21 @@ void association::begin(udp_target& t) {
     return targets_.close(t, c_.shard.loop.now() + busy_for);
   if (known.addresses.empty())
     resolve(t);
-  else
-    settle(t, std::move(permit), std::move(known));
+  else if (auto fresh = t.granted->look(c_.shard.policy))
+    settle(t, *fresh, std::move(known));
+}
+
+bool association::judge(udp_target& t) {
+  auto judged = policy::decide(*c_.shard.policy->rules, {.to = t.to});
+  auto* denial = std::get_if<policy::denial>(&judged);
+  if (auto* question = std::get_if<policy::question>(&judged))
+    refuse(t, question->unanswered()); // datagrams wait for nobody's word
+  else if (denial)
+    refuse(t, *denial);
+  if (!std::holds_alternative<policy::permit>(judged))
+    return false;
+  t.granted.emplace(std::get<policy::permit>(std::move(judged)), c_.shard.policy);
+  return true;
 }
 
 void association::resolve(udp_target& t) {
@@ -311,15 +324,16 @@ void association::resolved(const std::string& name, caf::expected<dns_answer> an
   for (auto& t : targets_.all()) {
     if (t.is != udp_target::state::resolving || question_for(t.to.host) != name)
       continue;
-    // The policy of this moment, not of the one when the look-up began.
-    t.under = c_.shard.policy;
-    auto judged = policy::evaluate(*t.under->rules, t.to);
-    if (auto* denial = std::get_if<policy::denial>(&judged)) {
+    auto renewed = t.granted->renew(c_.shard.policy);
+    if (auto* denial = std::get_if<policy::denial>(&renewed)) {
       refuse(t, *denial);
-    } else if (answer) {
-      settle(t, std::get<policy::permit>(std::move(judged)), *answer);
+      continue;
+    }
+    const auto& fresh = std::get<fresh_pass>(renewed);
+    if (answer) {
+      settle(t, fresh, *answer);
     } else {
-      admit(t, std::get<policy::permit>(judged)); // that it has no address is no verdict
+      admit(t, fresh); // that it has no address is no verdict
       drop(&shard_counters::udp_dropped_refused, t.waiting.size());
       targets_.close(t, c_.shard.loop.now() + failed_for);
     }
@@ -329,17 +343,16 @@ void association::resolved(const std::string& name, caf::expected<dns_answer> an
   c_.wakes.fire(); // what waited has gone: that is no silence
 }
 
-void association::settle(udp_target& t, policy::permit by, dns_answer found) {
-  auto judged = policy::vet(*t.under->rules, std::move(by), std::move(found.addresses), nullptr,
-                            found.found_as);
+void association::settle(udp_target& t, const fresh_pass& by, dns_answer found) {
+  auto judged = policy::vet(by, std::move(found.addresses), std::move(found.found_as));
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return refuse(t, *denial);
   auto waiting = std::move(t.waiting);
   t.waiting = {};
-  t.way.emplace(std::get<policy::route>(std::move(judged)));
-  admit(t, t.way->admitted());
-  t.chosen = first_reachable(t.way->addresses(), t.to.port);
-  targets_.open(t);
+  t.leads.emplace(std::get<policy::vetted>(std::move(judged)));
+  admit(t, by);
+  t.chosen = first_reachable(t.leads->addresses(), t.to.port);
+  targets_.open(t, by);
   for (const auto& data : waiting)
     send_up(t, data);
   if (!waiting.empty())
@@ -354,9 +367,9 @@ void association::refuse(udp_target& t, const policy::denial& why) {
     (void)c_.shard.refused(why, t.to, c_);
 }
 
-void association::admit(udp_target& t, const policy::permit& by) {
+void association::admit(udp_target& t, const fresh_pass& by) {
   if (is_news(t, policy::reason::allow))
-    c_.shard.admitted(by, c_);
+    c_.shard.admitted(by.granted(), c_);
 }
 
 bool association::is_news(const udp_target& t, policy::reason verdict) {
@@ -374,19 +387,24 @@ bool association::is_news(const udp_target& t, policy::reason verdict) {
   return true;
 }
 
+void association::renew(udp_target& t) {
+  auto renewed = t.granted->renew(c_.shard.policy);
+  if (auto* denial = std::get_if<policy::denial>(&renewed))
+    return refuse(t, *denial);
+  // Not the chosen one alone: it may move on to another.
+  auto addresses = t.leads->addresses();
+  auto vetted = policy::vet(std::get<fresh_pass>(renewed), {addresses.begin(), addresses.end()},
+                            t.leads->found_as());
+  if (auto* denial = std::get_if<policy::denial>(&vetted))
+    refuse(t, *denial);
+}
+
 void association::judge_again() {
   for (auto& t : targets_.all()) {
     if (t.is == udp_target::state::closed)
       t.closed_until = {}; // what was refused may be allowed now
-    if (t.is != udp_target::state::open)
-      continue;
-    t.under = c_.shard.policy;
-    // All its addresses, not the chosen one alone: it may move on to another.
-    auto addresses = t.way->addresses();
-    for (size_t i = 0; i < addresses.size() && t.is == udp_target::state::open; ++i)
-      if (auto denial = policy::judge_again(*t.under->rules, t.to, addresses[i], false, false,
-                                            t.way->found_as()))
-        refuse(t, *denial);
+    if (t.is == udp_target::state::open)
+      renew(t);
   }
 }
 

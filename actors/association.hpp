@@ -61,9 +61,13 @@ private:
   void resolve(udp_target& t);
   /// What became of a look-up that was under way for these.
   void resolved(const std::string& name, caf::expected<dns_answer> answer);
-  /// Vets the addresses of a target whose name passed.
-  void settle(udp_target& t, policy::permit by, dns_answer found);
-  void admit(udp_target& t, const policy::permit& by);
+  /// Judges a target by its name, by the policy of this moment. @returns false when it is refused.
+  [[nodiscard]] bool judge(udp_target& t);
+  /// Judges an open one again, with all its addresses; it may be closed then.
+  void renew(udp_target& t);
+  /// Vets the addresses of a target whose name passed. @param by  Of `t.granted`.
+  void settle(udp_target& t, const fresh_pass& by, dns_answer found);
+  void admit(udp_target& t, const fresh_pass& by);
   /// Whether an open target is a socket that clients of ours send to: what is sent there would be
   /// unwrapped and sent on, again and again.
   [[nodiscard]] bool leads_back(const udp_target& t) const noexcept;

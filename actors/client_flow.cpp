@@ -10,22 +10,23 @@ namespace proxy {
 namespace {
 
 task<after> serve(client_session& c, exchange& x, verdict& v) {
-  if (auto* permit = std::get_if<policy::permit>(&v)) {
-    c.holds(x.head.capacity() + x.received.capacity() + c.pending.capacity());
-    if (x.target.protocol == policy::protocol::https_connect)
-      co_return co_await open_tunnel(c, x, std::move(*permit));
-    co_return co_await forward(c, x, std::move(*permit));
+  if (auto* question = std::get_if<policy::question>(&v)) {
+    auto asked = std::move(*question);
+    v = co_await decide(c, x, std::move(asked));
   }
-  if (auto* permit = std::get_if<policy::socket_permit>(&v))
-    co_return co_await forward_to_socket(c, x, std::move(*permit));
+  if (std::holds_alternative<let_through>(v)) {
+    c.holds(x.head.capacity() + x.received().capacity() + c.pending.capacity());
+    if (x.to_socket)
+      co_return co_await forward_to_socket(c, x);
+    if (x.target.protocol == policy::protocol::https_connect)
+      co_return co_await open_tunnel(c, x);
+    co_return co_await forward(c, x);
+  }
   if (auto* denial = std::get_if<policy::denial>(&v))
     co_return co_await refuse(c, x, *denial);
   if (auto* answer = std::get_if<own_answer>(&v)) {
-    record_admission(c, x, answer->by);
-    if (c.shard.config().log.access && !c.inside()) {
-      c.last_admitted = describe_admission(answer->by);
-      c.turned_down.reset();
-    }
+    record_admission(c, x);
+    remember_admission(c, x);
     auto keep = may_keep(c, x);
     auto sent = co_await send_to_client(c, answer->body);
     if (sent != sending::done)
@@ -73,7 +74,7 @@ task<after> serve_requests(client_session& c) {
       co_return after::close;
     exchange x;
     x.head = c.shard.texts.take();
-    x.received = c.shard.texts.take();
+    x.spare = c.shard.texts.take();
     ++c.shard.counters.requests_total;
     ++c.requests;
     if (head.status == head_status::complete && is_short_of_memory(c)) {
@@ -85,7 +86,7 @@ task<after> serve_requests(client_session& c) {
     std::string{}.swap(head.store); // `x` has what of it is needed
     auto next = co_await serve(c, x, v);
     c.shard.texts.give_back(std::move(x.head));
-    c.shard.texts.give_back(std::move(x.received));
+    c.shard.texts.give_back(x.take_received());
     if (next != after::next_request)
       co_return next;
   }

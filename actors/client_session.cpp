@@ -125,37 +125,21 @@ bool client_session::is_open_to_judgement() const noexcept {
   return std::visit([](const auto& now) { return now.subject() != nullptr; }, state_);
 }
 
-std::optional<policy::denial> client_session::judge(const snapshot_ptr& next) {
+std::optional<policy::denial> client_session::judge() {
   if (!is_open_to_judgement())
     return std::nullopt;
-  auto why = judge_user(*next, *this);
+  const auto& now = *shard.policy;
+  auto why = judge_user(now, *this);
   if (!why) {
     if (known_as)
-      known_as = std::make_shared<const identity>(identity{known_as->user, next->config});
-    why = std::visit([&](auto& now) { return now.judge(*this, next); }, state_);
+      known_as = std::make_shared<const identity>(identity{known_as->user, now.config});
+    why = std::visit([&](auto& present) { return present.judge(*this); }, state_);
   }
   if (why) {
-    const auto& what = *std::visit([](const auto& now) { return now.subject(); }, state_);
+    const auto& what = *std::visit([](const auto& present) { return present.subject(); }, state_);
     (void)shard.refused(*why, what, *this);
   }
   return why;
-}
-
-std::optional<policy::denial> client_session::judge_inside(const snapshot_ptr& next) {
-  auto& what = *inside();
-  admission tunnel;
-  tunnel.to = what.tunnel.to();
-  tunnel.by_decider = what.tunnel.source() == policy::source::decider;
-  tunnel.intercepted = true;
-  if (auto why = judge_tunnel(*next, tunnel))
-    return why;
-  // What a decider admitted stays admitted by it; anything else has a rule in the new policy.
-  auto judged = policy::evaluate(*next->rules, what.tunnel.to());
-  if (auto* again = std::get_if<policy::permit>(&judged)) {
-    what.tunnel = std::move(*again);
-    what.under = next;
-  }
-  return std::nullopt;
 }
 
 void client_session::close(closing how) {

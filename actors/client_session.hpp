@@ -106,11 +106,11 @@ public:
   [[nodiscard]] connection_info describe() const;
   /// Holds something that a new policy may refuse.
   [[nodiscard]] bool is_open_to_judgement() const noexcept;
-  /// Judges that. @returns the denial, recorded, when it may not go on.
-  [[nodiscard]] std::optional<policy::denial> judge(const snapshot_ptr& next);
-  /// Judges the tunnel that requests come in, by a new policy, and takes over what admits it now.
-  /// @pre `inside()`
-  [[nodiscard]] std::optional<policy::denial> judge_inside(const snapshot_ptr& next);
+  /// Judges that by the policy of this moment. @returns the denial, recorded, when it may not go
+  /// on.
+  [[nodiscard]] std::optional<policy::denial> judge();
+  /// Renews the pass of the tunnel that requests come in. @pre `inside()`
+  [[nodiscard]] pass::renewed renew_inside();
   /// Closes all that it has open.
   void close(closing how);
 

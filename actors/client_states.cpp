@@ -15,51 +15,22 @@ void close(std::unique_ptr<upstream>& u, closing how) noexcept {
   u.reset();
 }
 
-/// Whether a request that was read may go on under a new policy, by its head.
-std::optional<policy::denial> judge_head(client_session& c, std::string_view head,
-                                         bool by_decider) {
-  exchange now;
-  auto judged = judge_request(c, head, now, by_decider);
-  if (std::holds_alternative<policy::permit>(judged) ||
-      std::holds_alternative<policy::socket_permit>(judged))
-    return std::nullopt;
-  auto* error = std::get_if<caf::error>(&judged);
-  if (error && code_of(*error) == errc::head_too_large)
-    return std::nullopt; // it came while the limit was another
-  auto* denial = std::get_if<policy::denial>(&judged);
-  auto why = denial ? std::move(*denial) : not_judged();
-  why.passed = nullptr; // its host passed when it came
-  return why;
-}
-
 } // namespace
 
 void describe(const admission& what, connection_info& out) {
-  out.protocol = what.to.protocol;
-  out.host = what.to.host.text();
-  out.port = what.to.port;
-  out.rule = what.by_decider ? "decider" : what.rule.text;
-  out.rule_file = what.rule.file;
-  out.rule_line = what.rule.line;
-}
-
-std::optional<policy::denial> judge_tunnel(const snapshot& in_force, const admission& of) {
-  if (of.to.protocol == policy::protocol::socks5_tcp && !in_force.config->enable_socks5) {
-    policy::denial off;
-    off.reason = policy::reason::proxy_disabled;
-    off.source = policy::source::proxy_state;
-    off.domain_scope = false;
-    return off;
+  out.protocol = what.to().protocol;
+  out.host = what.to().host.text();
+  out.port = what.to().port;
+  out.rule = what.rule_text();
+  if (const auto* rule = what.by() ? what.by()->rule() : nullptr) {
+    out.rule_file = rule->file;
+    out.rule_line = rule->line;
   }
-  return policy::judge_again(*in_force.rules, of.to, of.connected, of.by_decider, of.intercepted,
-                             of.found_as);
 }
 
 namespace state {
 
-std::optional<policy::denial> reading::judge(client_session&, const snapshot_ptr&) {
-  return std::nullopt;
-}
+std::optional<policy::denial> reading::judge(client_session&) { return std::nullopt; }
 
 void reading::describe(connection_info& out) const { out.state = "idle"; }
 
@@ -67,16 +38,22 @@ const policy::target* exchanging::subject() const noexcept {
   return request->body != http1::framing::none ? &request->target : nullptr;
 }
 
-std::optional<policy::denial> exchanging::judge(client_session& c, const snapshot_ptr& next) {
-  if (auto why = judge_head(c, request->received, false))
+std::optional<policy::denial> exchanging::judge(client_session& c) {
+  // Its pass stays what it is: what was made of it is on its way.
+  auto by_decider = request->granted && request->granted->by_decider();
+  if (auto why = judge_under_way(c, request->received(), by_decider))
     return why;
-  if (request->target.unix_socket)
-    return policy::judge_socket_again(*next->rules, socket_lists_of(*next->config), request->target,
+  const auto& now = *c.shard.policy;
+  if (request->to_socket)
+    return policy::judge_socket_again(*now.rules, socket_lists_of(*now.config), request->target,
                                       server->key.host);
   if (!server->key.via.empty())
     return std::nullopt;
-  return policy::judge_again(*next->rules, request->target, server->address, false, true,
-                             server->found_as);
+  policy::destination leads_to{.addresses = std::span{&server->address, 1}};
+  if (!server->found_as.text().empty())
+    leads_to.found_as = &server->found_as;
+  return policy::why_not(*now.rules,
+                         {.to = request->target, .leads_to = leads_to, .granted = true});
 }
 
 void exchanging::describe(connection_info& out) const {
@@ -88,13 +65,10 @@ void exchanging::describe(connection_info& out) const {
 
 void exchanging::close(closing how) noexcept { proxy::close(server, how); }
 
-std::optional<policy::denial> tunnel::judge(client_session& c, const snapshot_ptr& next) {
-  if (auto why = judge_tunnel(*next, *by))
+std::optional<policy::denial> tunnel::judge(client_session& c) {
+  if (auto why = denial_in(renew(c, *by)))
     return why;
-  if (!by->head.empty())
-    if (auto why = judge_head(c, by->head, by->by_decider))
-      return why;
-  return inside ? c.judge_inside(next) : std::nullopt;
+  return inside ? denial_in(c.renew_inside()) : std::nullopt;
 }
 
 void tunnel::describe(connection_info& out) const {
@@ -105,16 +79,16 @@ void tunnel::describe(connection_info& out) const {
 void tunnel::close(closing how) noexcept { proxy::close(server, how); }
 
 const policy::target* intercepted::subject() const noexcept {
-  return request ? &request->request->target : by ? &by->to : nullptr;
+  return request ? &request->request->target : by ? &by->to() : nullptr;
 }
 
-std::optional<policy::denial> intercepted::judge(client_session& c, const snapshot_ptr& next) {
+std::optional<policy::denial> intercepted::judge(client_session& c) {
   if (by)
-    if (auto why = judge_tunnel(*next, *by))
+    if (auto why = denial_in(renew(c, *by)))
       return why;
-  if (auto why = c.judge_inside(next))
+  if (auto why = denial_in(c.renew_inside()))
     return why;
-  return request ? request->judge(c, next) : std::nullopt;
+  return request ? request->judge(c) : std::nullopt;
 }
 
 void intercepted::describe(connection_info& out) const {
@@ -131,9 +105,7 @@ void intercepted::close(closing how) noexcept {
   proxy::close(dialled, how);
 }
 
-std::optional<policy::denial> refused::judge(client_session&, const snapshot_ptr&) {
-  return std::nullopt;
-}
+std::optional<policy::denial> refused::judge(client_session&) { return std::nullopt; }
 
 void refused::describe(connection_info& out) const { out.state = "idle"; }
 
@@ -144,8 +116,8 @@ association::association(association&&) noexcept = default;
 association& association::operator=(association&&) noexcept = default;
 association::~association() = default;
 
-std::optional<policy::denial> association::judge(client_session&, const snapshot_ptr& next) {
-  if (auto why = judge_association(*next))
+std::optional<policy::denial> association::judge(client_session& c) {
+  if (auto why = judge_association(*c.shard.policy))
     return why;
   relay->judge_again();
   return std::nullopt;
@@ -176,8 +148,8 @@ const policy::target* h2_link::subject() const noexcept {
   return around ? around->subject() : nullptr;
 }
 
-std::optional<policy::denial> h2_link::judge(client_session& c, const snapshot_ptr& next) {
-  return std::visit([&](auto& around) { return around.judge(c, next); }, in);
+std::optional<policy::denial> h2_link::judge(client_session& c) {
+  return std::visit([&](auto& around) { return around.judge(c); }, in);
 }
 
 void h2_link::describe(connection_info& out) const {

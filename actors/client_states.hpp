@@ -7,6 +7,7 @@
 
 #include "actors/client_io.hpp"
 #include "actors/messages.hpp"
+#include "actors/pass.hpp"
 #include "actors/upstream.hpp"
 
 /// What a client is served with: one state at a time, each with what it alone needs.
@@ -19,11 +20,9 @@ struct exchange;
 
 /// A tunnel whose requests are read and judged one by one.
 struct interception {
-  interception(policy::permit by, snapshot_ptr judged_under)
-    : tunnel(std::move(by)), under(std::move(judged_under)) {}
+  explicit interception(pass by) : tunnel(std::move(by)) {}
 
-  policy::permit tunnel; ///< Its rule lives in `under`.
-  snapshot_ptr under;
+  pass tunnel;
   bool tls = true; ///< What the client speaks inside: HTTP under TLS, or in the clear.
   /// Why every request is answered with 421: the handshake named another host. "" when it did not.
   std::string misdirected;
@@ -33,27 +32,37 @@ struct interception {
 /// to read an answer to its request, but not one to CONNECT. Nothing is behind it.
 struct refused_tunnel {
   policy::denial why;
+  snapshot_ptr under; ///< What refused it: holds the rule that decided.
   policy::target to;
-  snapshot_ptr under; ///< Holds the rule that decided, or `in_force` does.
-  snapshot_ptr in_force;
   std::string request_id; ///< Of the CONNECT, the one event of it all.
   std::string remedy;
 };
 
-/// What admitted an open tunnel: enough to judge it again, to list it and to log its end.
-struct admission {
-  policy::target to;
-  std::optional<ip_address> connected; ///< Unknown behind an upstream proxy.
-  host found_as;     ///< The name of that address, where a search domain was added; else empty.
-  policy::placed_text rule; ///< A copy: the rules it came from may be gone. Empty text: a decider.
-  bool by_decider = false;
-  bool intercepted = false; ///< Its requests are read and judged one by one.
-  std::string head{};       ///< As received, of a request that switched protocols; else "".
+/// What admitted an open tunnel: enough to judge it again, to list it and to log its end. With
+/// `log.access` also the last request.
+class admission {
+public:
+  explicit admission(pass by) : by_(std::move(by)) {}
+  /// Of what has no pass that it goes by: an association, a request to a unix socket.
+  explicit admission(policy::target to) : by_(std::move(to)) {}
+
+  [[nodiscard]] const policy::target& to() const noexcept {
+    return by() ? by()->to() : std::get<policy::target>(by_);
+  }
+  [[nodiscard]] pass* by() noexcept { return std::get_if<pass>(&by_); }
+  [[nodiscard]] const pass* by() const noexcept { return std::get_if<pass>(&by_); }
+  /// "decider", the text of the rule, or "".
+  [[nodiscard]] std::string_view rule_text() const noexcept;
+
+  policy::standing where; ///< Of a tunnel.
+
+private:
+  std::variant<policy::target, pass> by_;
 };
 
-/// Judges an open tunnel under a new policy. @returns the denial when it must be closed.
-[[nodiscard]] std::optional<policy::denial> judge_tunnel(const snapshot& in_force,
-                                                         const admission& of);
+/// Renews the pass of an open tunnel: by its target, where it leads, and its head if it has one.
+/// @pre `of.by()`
+[[nodiscard]] pass::renewed renew(client_session& c, admission& of);
 
 /// Lists what was admitted.
 void describe(const admission& what, connection_info& out);
@@ -61,7 +70,7 @@ void describe(const admission& what, connection_info& out);
 // Each state has
 //   admitted   what let it stand, if it is an open tunnel; else nullptr
 //   subject    what a new policy may refuse of it; nullptr when there is nothing
-//   judge      whether that may go on under a new policy: the denial when not (pre: subject())
+//   judge      whether that may go on under the policy of now: the denial when not (pre: subject())
 //   describe   what GET /connections shows of it
 //   close      closes what it has open towards upstreams
 namespace state {
@@ -71,7 +80,7 @@ namespace state {
 struct reading {
   [[nodiscard]] const admission* admitted() const noexcept { return nullptr; }
   [[nodiscard]] const policy::target* subject() const noexcept { return nullptr; }
-  [[nodiscard]] std::optional<policy::denial> judge(client_session& c, const snapshot_ptr& next);
+  [[nodiscard]] std::optional<policy::denial> judge(client_session& c);
   void describe(connection_info& out) const;
   void close(closing) noexcept {}
 };
@@ -83,7 +92,7 @@ struct exchanging {
   /// @returns nullptr but for a request with a body, which may be as open as a tunnel.
   [[nodiscard]] const policy::target* subject() const noexcept;
   [[nodiscard]] const admission* admitted() const noexcept { return nullptr; }
-  [[nodiscard]] std::optional<policy::denial> judge(client_session& c, const snapshot_ptr& next);
+  [[nodiscard]] std::optional<policy::denial> judge(client_session& c);
   void describe(connection_info& out) const;
   void close(closing how) noexcept;
 
@@ -94,8 +103,8 @@ struct exchanging {
 /// Bytes that nobody reads go both ways.
 struct tunnel {
   [[nodiscard]] const admission* admitted() const noexcept { return by.get(); }
-  [[nodiscard]] const policy::target* subject() const noexcept { return &by->to; }
-  [[nodiscard]] std::optional<policy::denial> judge(client_session& c, const snapshot_ptr& next);
+  [[nodiscard]] const policy::target* subject() const noexcept { return &by->to(); }
+  [[nodiscard]] std::optional<policy::denial> judge(client_session& c);
   void describe(connection_info& out) const;
   void close(closing how) noexcept;
 
@@ -109,7 +118,7 @@ struct tunnel {
 struct intercepted {
   [[nodiscard]] const admission* admitted() const noexcept { return by.get(); }
   [[nodiscard]] const policy::target* subject() const noexcept;
-  [[nodiscard]] std::optional<policy::denial> judge(client_session& c, const snapshot_ptr& next);
+  [[nodiscard]] std::optional<policy::denial> judge(client_session& c);
   void describe(connection_info& out) const;
   void close(closing how) noexcept;
 
@@ -123,7 +132,7 @@ struct intercepted {
 struct refused {
   [[nodiscard]] const admission* admitted() const noexcept { return nullptr; }
   [[nodiscard]] const policy::target* subject() const noexcept { return nullptr; }
-  [[nodiscard]] std::optional<policy::denial> judge(client_session& c, const snapshot_ptr& next);
+  [[nodiscard]] std::optional<policy::denial> judge(client_session& c);
   void describe(connection_info& out) const;
   void close(closing) noexcept {}
 
@@ -138,8 +147,8 @@ struct association {
   ~association();
 
   [[nodiscard]] const admission* admitted() const noexcept { return by.get(); }
-  [[nodiscard]] const policy::target* subject() const noexcept { return &by->to; }
-  [[nodiscard]] std::optional<policy::denial> judge(client_session& c, const snapshot_ptr& next);
+  [[nodiscard]] const policy::target* subject() const noexcept { return &by->to(); }
+  [[nodiscard]] std::optional<policy::denial> judge(client_session& c);
   void describe(connection_info& out) const;
   void close(closing) noexcept;
 
@@ -151,7 +160,7 @@ struct association {
 struct h2_link {
   [[nodiscard]] const admission* admitted() const noexcept;
   [[nodiscard]] const policy::target* subject() const noexcept;
-  [[nodiscard]] std::optional<policy::denial> judge(client_session& c, const snapshot_ptr& next);
+  [[nodiscard]] std::optional<policy::denial> judge(client_session& c);
   void describe(connection_info& out) const;
   void close(closing how) noexcept;
 

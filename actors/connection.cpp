@@ -49,9 +49,9 @@ void connection::begin(int descriptor, bool held_back) {
 
 connection::behavior_type connection::make_behavior() {
   return {
-    [this](atom::judge, const snapshot_ptr& next) {
+    [this](atom::judge, const snapshot_ptr&) {
       auto was_tunnel = session_.is_tunnel();
-      if (!self_ || !session_.judge(next))
+      if (!self_ || !session_.judge())
         return false;
       end_from_outside(ending::policy_changed);
       return was_tunnel;
@@ -101,8 +101,8 @@ void connection::log_end() const {
   if (!s.shard.config().log.access)
     return;
   const auto* by = s.turned_down ? nullptr : s.admitted();
-  const auto* to = s.turned_down ? s.turned_down.get() : by ? &by->to : nullptr;
-  std::string rule = by ? (by->by_decider ? "decider" : by->rule.text) : "";
+  const auto* to = s.turned_down ? s.turned_down.get() : by ? &by->to() : nullptr;
+  std::string rule{by ? by->rule_text() : ""};
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
     std::chrono::steady_clock::now() - s.began);
   auto* h2 = s.in_state<state::h2_link>();

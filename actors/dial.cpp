@@ -67,8 +67,11 @@ bool may_lead_back(const client_session& c, uint16_t port) {
          std::ranges::find(own, port, &policy::socket_address::port) != own.end();
 }
 
-/// Starts a connect(2). @returns 0, or why it failed at once.
-int begin_connect(client_session& c, upstream& to, uint16_t port) {
+} // namespace
+
+int begin_connect(client_session& c, const fresh_pass& by, upstream& to, uint16_t port) {
+  if (!by.is_fresh())
+    return ECANCELED;
   auto name = make_sockaddr(to.address, port);
   auto open = [&] { return platform::open_socket(name.family(), SOCK_STREAM, IPPROTO_TCP); };
   auto fd = open();
@@ -92,6 +95,8 @@ int begin_connect(client_session& c, upstream& to, uint16_t port) {
   }
   return to.io.raw.open(c.shard.loop, fd, &c.wakes) ? 0 : errno;
 }
+
+namespace {
 
 caf::error outdated() {
   return caf::make_error(errc::policy_changed, std::string{"the policy changed while dialling"});
@@ -134,7 +139,10 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_session& c, co
     if (next < order.size()) {
       auto made = std::make_unique<upstream>();
       made->address = order[next++];
-      auto error = begin_connect(c, *made, port);
+      auto fresh = x.granted->look(c.shard.policy);
+      if (!fresh)
+        co_return outdated();
+      auto error = begin_connect(c, *fresh, *made, port);
       if (error != 0) {
         last = to_error(error, made->address, port);
         continue;
@@ -147,7 +155,7 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_session& c, co
     auto overtake = next < order.size() ? std::min(deadline, c.in(attempt_delay)) : deadline;
     for (;;) {
       auto in_time = co_await c.wakes.until(overtake);
-      if (is_outdated(c, x))
+      if (!x.granted->look(c.shard.policy))
         co_return outdated();
       if (auto connected = pick_connected(attempts, port, last))
         co_return std::move(connected);
@@ -176,19 +184,27 @@ task<caf::error> wait_dialling(client_session& c, const exchange& x, steady_time
   auto in_time = co_await c.wakes.until(deadline);
   if (c.client.dead())
     co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
-  if (is_outdated(c, x))
+  if (!x.granted->look(c.shard.policy))
     co_return outdated();
   co_return in_time ? caf::error{} : caf::make_error(errc::connection_timeout, std::string{late});
 }
 
-task<caf::error> secure(client_session& c, const exchange& x, upstream& u, const host& name,
-                        uint16_t port, tls::alpn offer) {
+tls::ssl_ptr begin_tls(client_session& c, const fresh_pass& by, upstream& u, const host& name,
+                       uint16_t port, tls::alpn offer) {
   tls::client_options options{.offer = offer,
-                              .identity = c.shard.policy->identities.find(name, port),
+                              .identity = by.under().identities.find(name, port),
                               .cache = &c.shard.tls_sessions,
                               .port = port};
-  auto session =
-    c.shard.policy->trust ? u.io.begin_tls(*c.shard.policy->trust, name, options) : nullptr;
+  return by.under().trust ? u.io.begin_tls(*by.under().trust, name, options) : nullptr;
+}
+
+task<caf::error> secure(client_session& c, const exchange& x, upstream& u, const host& name,
+                        uint16_t port, tls::alpn offer) {
+  tls::ssl_ptr session;
+  if (auto fresh = x.granted->look(c.shard.policy))
+    session = begin_tls(c, *fresh, u, name, port, offer);
+  else
+    co_return outdated();
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
   auto deadline = c.in(c.timeouts().tls_handshake);
@@ -211,24 +227,25 @@ task<caf::error> secure(client_session& c, const exchange& x, upstream& u, const
 }
 
 task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exchange& x,
-                                                    const policy::route& to, tls::alpn offer) {
+                                                    const policy::vetted& to, tls::alpn offer) {
   auto began = c.shard.loop.now();
+  const auto& target = x.target;
   auto dialled =
-    co_await connect_any(c, x, to.addresses(), to.to().port, c.in(c.timeouts().connect));
+    co_await connect_any(c, x, to.addresses(), target.port, c.in(c.timeouts().connect));
   if (!dialled)
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);
-  if (to.to().tls()) {
-    auto err = co_await secure(c, x, *u, to.to().host, to.to().port, offer);
+  if (target.tls()) {
+    auto err = co_await secure(c, x, *u, target.host, target.port, offer);
     if (err)
       co_return std::move(err);
   }
   c.connect_ms = static_cast<uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
   u->found_as = to.found_as();
-  u->key.tls = to.to().tls();
-  u->key.host = question_for(to.to().host);
-  u->key.port = to.to().port;
+  u->key.tls = target.tls();
+  u->key.host = question_for(target.host);
+  u->key.port = target.port;
   co_return std::move(u);
 }
 

@@ -7,8 +7,8 @@
 #include "actors/flows.hpp"
 
 /// The pieces of dialling. Not for flows, which may only reach what was judged: `dial`,
-/// `dial_through`. Each ends with errc::policy_changed as soon as another policy is in force than
-/// the one that `x` was judged under, so that no packet leaves for what may be refused by now.
+/// `dial_through`. Each ends with errc::policy_changed as soon as `x.granted` is stale, so that no
+/// packet leaves for what may be refused by now.
 
 namespace proxy {
 
@@ -17,6 +17,15 @@ namespace proxy {
 task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_session& c, const exchange& x,
                                                            std::span<const ip_address> to,
                                                            uint16_t port, steady_time deadline);
+
+/// Starts one connect(2) to `to.address`. @returns 0, or why it failed at once.
+[[nodiscard]] int begin_connect(client_session& c, const fresh_pass& by, upstream& to,
+                                uint16_t port);
+
+/// Starts TLS with a host, inside the TLS that the connection has already, if any.
+/// @returns nullptr when it cannot be started.
+[[nodiscard]] tls::ssl_ptr begin_tls(client_session& c, const fresh_pass& by, upstream& u,
+                                     const host& name, uint16_t port, tls::alpn offer);
 
 /// What looking up a name has failed with; one that took too long names the setting.
 [[nodiscard]] caf::error look_up_error(const client_session& c, const host& name, caf::error why);

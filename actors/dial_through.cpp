@@ -128,13 +128,13 @@ task<caf::error> ask_for_tunnel(client_session& c, upstream& u, const exchange& 
 
 } // namespace
 
-task<caf::expected<std::unique_ptr<upstream>>>
-dial_through(client_session& c, const exchange& x, const policy::permit&, tls::alpn offer) {
+task<caf::expected<std::unique_ptr<upstream>>> dial_through(client_session& c, const exchange& x,
+                                                            tls::alpn offer) {
   upstream_proxy_name name{*x.via};
   auto addresses = co_await addresses_of(c, x.via->host);
   if (!addresses)
     co_return of_proxy(name, addresses.error());
-  if (is_outdated(c, x))
+  if (!x.granted->look(c.shard.policy))
     co_return caf::make_error(errc::policy_changed,
                               "the policy changed while " + name_of(x.via) + " was looked up");
   // By whatever name: going through ourselves would never end.

@@ -12,8 +12,7 @@
 #include "actors/client_io.hpp"
 #include "actors/client_session.hpp"
 #include "actors/loop/task.hpp"
-#include "policy/evaluate.hpp"
-#include "policy/unix_socket.hpp"
+#include "actors/pass.hpp"
 
 /// The coroutines of a connection, in the order in which a request meets them. Each is a free
 /// function whose references outlive it: the connection owns its flow.
@@ -53,18 +52,20 @@ task<closing> stream_flow(client_session& c);
 /// What a request asks for, taken out of its head: nothing here points into a buffer.
 struct exchange {
   policy::target target;
-  std::string head;     ///< Rewritten, ready to be sent upstream.
-  std::string received; ///< HTTP: the head as it came, to be judged by a newer policy.
+  std::string head; ///< Rewritten, ready to be sent upstream.
   /// Via lines of that head, for a CONNECT of our own that goes before it.
   std::string via_lines;
   std::string offered; ///< Protocols to switch to, as they are offered upstream; "" for none.
   std::vector<std::string> held_back; ///< Names that its trailers must not carry.
   http1::framing body = http1::framing::none;
   uint64_t content_length = 0;
-  const policy::upstream_proxy* via = nullptr; ///< Goes through this proxy; lives in `under`.
-  snapshot_ptr under;      ///< What it was judged under; `via` and its permit live there.
-  snapshot_ptr ruled;      ///< Held for the rule that admitted its tunnel.
-  bool recorded = false;   ///< Its admission is counted and audited.
+  /// Set once the policy has let it through: owns what the rest of this points to. With the head as
+  /// it came, where there is one, to be judged by a newer policy.
+  std::optional<pass> granted;
+  std::optional<socket_pass> to_socket;        ///< The same for a unix socket.
+  const policy::upstream_proxy* via = nullptr; ///< Goes through this proxy; lives in `granted`.
+  std::string spare;                           ///< Memory for the head that a pass keeps.
+  bool recorded = false;                       ///< Its admission is counted and audited.
   bool logs_in = false;    ///< Its credentials are those of the connection (RFC 4559).
   bool to_head = false;    ///< HEAD.
   bool idempotent = false; ///< RFC 9110 §9.2.2
@@ -75,45 +76,70 @@ struct exchange {
   bool wrong_login = false; ///< It showed credentials, and they are nobody's.
   /// Of a request that is not passed on; others are asked by `received` when it comes to that.
   answer_form form = answer_form::usual;
+
+  /// The head as it came; "" when nothing was granted, or what has no head.
+  [[nodiscard]] const std::string& received() const noexcept {
+    return granted ? granted->head() : to_socket ? to_socket->head() : spare;
+  }
+  /// The same, for its memory.
+  [[nodiscard]] std::string take_received() noexcept {
+    return granted ? granted->take_head() : to_socket ? to_socket->take_head() : std::move(spare);
+  }
 };
 
 /// Serves one request after the other until something else follows.
 task<after> serve_requests(client_session& c);
 
-/// A response that the proxy gives itself: Max-Forwards ran out (RFC 9110 §7.6.2).
+/// A response that the proxy gives itself: Max-Forwards ran out (RFC 9110 §7.6.2). The request is
+/// granted, and goes nowhere.
 struct own_answer {
-  policy::permit by;
   std::string body;
 };
 
-using verdict =
-  std::variant<policy::permit, policy::denial, own_answer, caf::error, policy::socket_permit>;
+/// It may go on: `x.granted` is set, or `x.to_socket`.
+struct let_through {};
+
+using verdict = std::variant<let_through, policy::denial, own_answer, caf::error, policy::question>;
 
 /// Decodes a request head and judges what it asks for, by the policy of this moment. Fills `x`.
-/// @param by_decider  A decider has admitted it under an older policy, and that stays.
-[[nodiscard]] verdict judge_request(client_session& c, std::string_view head, exchange& x,
-                                    bool by_decider = false);
-
-/// The part of it for requests that name a unix socket.
-[[nodiscard]] verdict judge_socket_request(client_session& c, http1::request& req,
-                                           std::string_view head, exchange& x);
+[[nodiscard]] verdict judge_request(client_session& c, std::string_view head, exchange& x);
 
 /// Judges a tunnel to `x.target` that no request head asks for (SOCKS), by the policy of this
 /// moment. Fills `x`.
-[[nodiscard]] verdict judge_tunnel_target(client_session& c, exchange& x, bool by_decider = false);
+[[nodiscard]] verdict judge_tunnel_target(client_session& c, exchange& x);
 
-/// Forwards a permitted request and its response (RFC 9110 §7.6).
-task<after> forward(client_session& c, exchange& x, policy::permit permit);
+/// Puts a question to whoever has a word in it, waits for that, and judges again by it and by the
+/// policy of then. Ends when the client leaves, and after `process_state::decider_patience`.
+/// @returns no question: where nobody answers it is the refusal that it comes to.
+task<verdict> decide(client_session& c, exchange& x, policy::question asked);
+
+// A flow that has waited judges what it holds anew, as if it had just come, if the policy has
+// changed meanwhile: with its method, path, fields and all. `x` then holds what the new policy
+// makes of it, the head to send included.
+
+/// @pre `x.granted`
+[[nodiscard]] pass::renewed renew(client_session& c, exchange& x);
+/// @pre `x.to_socket`
+[[nodiscard]] socket_pass::renewed renew_to_socket(client_session& c, exchange& x);
+
+/// Whether the policy of this moment would let a request pass that is under way, by its head.
+/// @returns the denial when not.
+[[nodiscard]] std::optional<policy::denial> judge_under_way(client_session& c,
+                                                            std::string_view head, bool by_decider);
+
+/// Forwards a request that was let through, and its response (RFC 9110 §7.6).
+task<after> forward(client_session& c, exchange& x);
 
 /// The same for a unix socket: an upstream of its own, which nobody else gets.
-task<after> forward_to_socket(client_session& c, exchange& x, policy::socket_permit permit);
+task<after> forward_to_socket(client_session& c, exchange& x);
 
-/// Dials for a permitted tunnel, which then is `state::tunnel` (`after::tunnel`) or, where it is to
-/// be read, `state::intercepted` (`after::first_bytes`). Anything else: refused and answered.
-task<after> reach_tunnel(client_session& c, exchange& x, policy::permit permit);
+/// Dials for a tunnel that was let through, which then is `state::tunnel` (`after::tunnel`) or,
+/// where it is to be read, `state::intercepted` (`after::first_bytes`). Anything else: refused and
+/// answered.
+task<after> reach_tunnel(client_session& c, exchange& x);
 
-/// Opens a tunnel for a permitted CONNECT (RFC 9110 §9.3.6).
-task<after> open_tunnel(client_session& c, exchange& x, policy::permit permit);
+/// Opens a tunnel for a CONNECT that was let through (RFC 9110 §9.3.6).
+task<after> open_tunnel(client_session& c, exchange& x);
 
 /// Serves a SOCKS5 client up to its tunnel or association (RFC 1928); bytes read already are in
 /// `c.pending`.
@@ -127,9 +153,9 @@ task<after> relay(client_session& c);
 
 /// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
 /// @param offer  Protocols for TLS; errc::no_common_protocol when the upstream speaks none of them.
-/// @returns errc::policy_changed as soon as another policy is in force than `x` was judged under.
+/// @returns errc::policy_changed as soon as `x.granted` is stale.
 task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exchange& x,
-                                                    const policy::route& to, tls::alpn offer);
+                                                    const policy::vetted& to, tls::alpn offer);
 
 /// What Via says of us; "" with `via = false`.
 [[nodiscard]] std::string_view pseudonym_of(const client_session& c) noexcept;
@@ -140,35 +166,19 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exc
 
 /// Connects through an upstream proxy: CONNECT for whatever is not a plain request, which takes the
 /// bare connection (`needs_tunnel`).
-/// @param judged  Proof that the policy allows the target; its addresses are the proxy's business.
+/// The addresses of the target are the proxy's business: it is judged by name alone.
 /// @returns errc::policy_changed as `dial`.
-task<caf::expected<std::unique_ptr<upstream>>>
-dial_through(client_session& c, const exchange& x, const policy::permit& judged, tls::alpn offer);
-
-/// Whether another policy is in force than the one that `x` was judged under.
-[[nodiscard]] bool is_outdated(const client_session& c, const exchange& x) noexcept;
-
-/// Judges a request that has waited as if it had just come, if the policy has changed meanwhile:
-/// with its method, path, fields and all. `x` and `permit` then hold what the new policy makes of
-/// it.
-/// @returns the denial, if it is refused now.
-[[nodiscard]] std::optional<policy::denial> judge_anew(client_session& c, exchange& x,
-                                                       policy::permit& permit);
-
-/// The denial of what was admitted once and is, under a new policy, no request that could be
-/// judged: too long for its limits, say.
-[[nodiscard]] policy::denial not_judged();
+task<caf::expected<std::unique_ptr<upstream>>> dial_through(client_session& c, const exchange& x,
+                                                            tls::alpn offer);
 
 /// Resolves, vets and dials, and begins anew when the policy changes meanwhile: nothing begins
 /// under a policy that is no longer in force. The refusal or fault, if any, is already answered.
-/// @param permit  Replaced when the request is judged anew.
 /// @returns a connection that was made under the policy of this moment; nullptr when there is none:
 ///          `next` then says what to do with the connection to the client.
-task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, policy::permit& permit,
-                                      after& next);
+task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, after& next);
 
-/// Counts and audits, once, that a request is admitted.
-void record_admission(client_session& c, exchange& x, const policy::permit& permit);
+/// Counts and audits, once, that a request is admitted. @pre `x.granted`
+void record_admission(client_session& c, exchange& x);
 
 /// Whether the connection may go on once the request's body is dropped. Decided before an answer
 /// that leaves the body unread, since the answer says so.
@@ -189,16 +199,19 @@ task<after> begin_refused(client_session& c);
 /// Answers with a fault of ours, of the client or of the upstream.
 task<after> fault(client_session& c, exchange& x, const caf::error& why);
 
-/// What admitted a request, for the log line at its connection's end.
-[[nodiscard]] std::unique_ptr<admission> describe_admission(const policy::permit& by);
+/// With `log.access`: remembers what admitted a request, for the line at its connection's end.
+void remember_admission(client_session& c, const exchange& x);
 
-/// Opens a tunnel to `server`.
-/// @param head  Of the request that became the tunnel by switching protocols; "" for others.
-state::tunnel& admit_tunnel(client_session& c, const policy::permit& by,
-                            std::unique_ptr<upstream> server, std::string head = {});
+/// Opens a tunnel, which takes the pass of `x`. @returns it.
+/// @param by        Of `x.granted`.
+/// @param switched  It was a request that switched protocols: what judges it is its head.
+state::tunnel& admit_tunnel(client_session& c, exchange& x, const fresh_pass& by,
+                            std::unique_ptr<upstream> server, bool switched = false);
 
 /// What admits a tunnel whose requests are read.
-[[nodiscard]] std::unique_ptr<admission> describe_interception(const interception& of);
+/// @param by  Of `of.tunnel`, or what that was made of.
+[[nodiscard]] std::unique_ptr<admission> admit_interception(const interception& of,
+                                                            const fresh_pass& by);
 
 /// What CONNECT is answered.
 inline constexpr std::string_view tunnel_established =

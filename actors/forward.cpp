@@ -9,15 +9,15 @@ namespace {
 
 /// What of the client's own, of the pool, or of a shared connection can take a request at once;
 /// nullptr for nothing.
-std::unique_ptr<upstream> take_ready(client_session& c, const exchange& x) {
+std::unique_ptr<upstream> take_ready(client_session& c, const exchange& x, const fresh_pass& by) {
   // An upgrade needs a connection of its own: behind an upstream proxy, a tunnel.
   if (x.upgrade)
     return nullptr;
   auto key = key_of(x);
   if (c.logins)
-    if (auto own = c.logins->take(key, c.user(), c.wakes))
+    if (auto own = c.logins->take(by, key, c.user(), c.wakes))
       return own;
-  return x.logs_in ? c.shard.pool.take(key, c.wakes) : take_kept(c, key);
+  return x.logs_in ? c.shard.pool.take(by, key, c.wakes) : take_kept(c, by, key);
 }
 
 /// Whether another stream that dials the same upstream may get a connection to share.
@@ -39,55 +39,77 @@ void keep_upstream(client_session& c, std::unique_ptr<upstream> served) {
   c.logins->keep(std::move(served), std::string{c.user()});
 }
 
+/// Makes a tunnel of a connection that has switched.
+/// @returns the denial, if a new policy refuses it; the connection then stays where it is.
+std::optional<policy::denial> open_switched(client_session& c, exchange& x,
+                                            std::unique_ptr<upstream>& server) {
+  auto renewed = renew(c, x);
+  if (auto* no = std::get_if<policy::denial>(&renewed))
+    return std::move(*no);
+  const auto& fresh = std::get<fresh_pass>(renewed);
+  if (!x.via)
+    if (auto no = denial_in(policy::vet(fresh, {server->address}, server->found_as)))
+      return no;
+  admit_tunnel(c, x, fresh, std::move(server), true);
+  return std::nullopt;
+}
+
 /// Hands a switched connection to its tunnel, unless a new policy refuses it.
-task<after> begin_switched(client_session& c, exchange& x, policy::permit& permit,
-                           std::unique_ptr<upstream> server) {
-  auto denial = judge_anew(c, x, permit);
-  if (!denial && !x.via) {
-    auto judged =
-      policy::vet(*x.under->rules, permit, {server->address}, nullptr, server->found_as);
-    if (auto* no = std::get_if<policy::denial>(&judged))
-      denial = std::move(*no);
-  }
-  if (denial) {
+task<after> begin_switched(client_session& c, exchange& x, std::unique_ptr<upstream> server) {
+  if (auto denial = open_switched(c, x, server)) {
     server.reset();
     c.first_down.clear();
     x.keep_alive &= x.body == http1::framing::none; // its body has been read
     co_return co_await refuse(c, x, *denial);
   }
-  admit_tunnel(c, permit, std::move(server), std::move(x.received));
   co_return after::tunnel;
+}
+
+/// Takes what is ready for a request, if there is any: `server`.
+/// @returns the denial, if a new policy refuses the request.
+std::optional<policy::denial> reuse(client_session& c, exchange& x,
+                                    std::unique_ptr<upstream>& server) {
+  auto renewed = renew(c, x);
+  if (auto* no = std::get_if<policy::denial>(&renewed))
+    return std::move(*no);
+  server = take_ready(c, x, std::get<fresh_pass>(renewed));
+  if (server) {
+    ++c.shard.counters.upstream_reuses;
+    record_admission(c, x);
+  }
+  return std::nullopt;
+}
+
+/// Sends the head.
+step begin(client_session& c, const exchange& x, transfer& t) {
+  if (auto fresh = x.granted->look(c.shard.policy))
+    return t.begin(*fresh);
+  return t.outdated();
 }
 
 } // namespace
 
-task<after> forward(client_session& c, exchange& x, policy::permit permit) {
-  if (c.shard.config().log.access && !c.inside()) {
-    c.last_admitted = describe_admission(permit);
-    c.turned_down.reset();
-  }
+task<after> forward(client_session& c, exchange& x) {
+  remember_admission(c, x);
   auto retried = false;
   auto over_http1 = false;
   for (;;) {
     auto next = after::close;
     std::unique_ptr<upstream> server;
     if (!retried && !over_http1) {
-      server = take_ready(c, x);
-      if (!server && may_share(c, x)) {
+      auto denial = reuse(c, x, server);
+      if (!denial && !server && may_share(c, x)) {
         auto key = key_of(x);
         co_await wait_for_dialling(c, key);
-        if (auto denial = judge_anew(c, x, permit))
-          co_return co_await refuse(c, x, *denial);
-        server = take_ready(c, x);
+        denial = reuse(c, x, server);
       }
+      if (denial)
+        co_return co_await refuse(c, x, *denial);
     }
-    if (server) {
-      ++c.shard.counters.upstream_reuses;
-      record_admission(c, x, permit);
-    } else if (c.client.dead()) { // it left while it waited: nothing is dialled for it
-      record_admission(c, x, permit);
-    } else {
-      server = co_await reach(c, x, permit, next);
+    if (!server && c.client.dead()) { // it left while it waited: nothing is dialled for it
+      record_admission(c, x);
+    } else if (!server) {
+      server = co_await reach(c, x, next);
       if (!server)
         co_return next;
     }
@@ -96,7 +118,8 @@ task<after> forward(client_session& c, exchange& x, policy::permit permit) {
       co_return after::close;
     }
     transfer t{c, x, c.begin_exchange(x, std::move(server))};
-    auto s = co_await run_exchange(c, t);
+    auto s = begin(c, x, t);
+    s = co_await run_exchange(c, t, s);
     server = c.end_exchange();
     if ((s == step::retry && !std::exchange(retried, true)) ||
         (s == step::over_http1 && !std::exchange(over_http1, true))) {
@@ -108,7 +131,7 @@ task<after> forward(client_session& c, exchange& x, policy::permit permit) {
     if (c.inside() && c.shard.config().mitm.inspect)
       log_exchange(c, x, t.status(), t.size());
     if (s == step::tunnel)
-      co_return co_await begin_switched(c, x, permit, std::move(server));
+      co_return co_await begin_switched(c, x, std::move(server));
     auto upstream_ok = s == step::complete && t.upstream_reusable();
     auto client_ok = s == step::complete && t.client_reusable();
     if (auto code = t.end_code(); code && s == step::broken && c.client.stream())

@@ -5,7 +5,7 @@
 #include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
-#include "policy/inner.hpp"
+#include "policy/inner.hpp" // check_server_name
 
 namespace proxy {
 
@@ -49,7 +49,7 @@ words pass_words(client_session& c, state::intercepted& in, opening& out) {
   if (got.failed())
     return words::upstream_gone;
   // From here on this is a tunnel that nobody has read from its first byte on.
-  in.by->intercepted = false;
+  in.by->where.reading = policy::reading::none;
   if (got.ended()) {
     out.words_end = true;
     c.client.shutdown_write();
@@ -68,11 +68,15 @@ words pass_words(client_session& c, state::intercepted& in, opening& out) {
 
 /// Whether a tunnel may stand as one that nobody reads, by the policy of now: it may be newer than
 /// the one that has judged the tunnel last.
-std::optional<policy::denial> judge_unread(const client_session& c, const state::intercepted& in,
+/// @param hides  Its client hides something that would be read.
+std::optional<policy::denial> judge_unread(client_session& c, state::intercepted& in,
                                            bool hides = false) {
-  if (auto why = policy::judge_unreadable(rules_of(c), in.what->tunnel.to(), hides))
+  policy::query q{.to = in.what->tunnel.to(),
+                  .reading = hides ? policy::reading::hidden : policy::reading::none,
+                  .answer = answer_of(in.what->tunnel)};
+  if (auto why = policy::why_not(rules_of(c), q))
     return why;
-  return judge_tunnel(*c.shard.policy, *in.by);
+  return denial_in(renew(c, *in.by));
 }
 
 /// Reads the client's first message into `c.pending`, where it stays. Until its first byte comes,
@@ -128,31 +132,41 @@ task<> read_opening(client_session& c, state::intercepted& in, opening& out) {
 
 /// Lets a tunnel go on unread.
 task<after> go_on_unread(client_session& c, state::intercepted& in) {
-  auto under = in.what->under; // of the permit
-  auto by = in.what->tunnel;
-  auto must_not_answer_http = policy::is_read(rules_of(c), by.to());
+  exchange x;
+  x.target = in.what->tunnel.to();
+  x.granted = in.what->tunnel;
+  x.via = x.granted->under()->upstreams.choose(x.target);
+  x.recorded = true;
+  auto must_not_answer_http = policy::is_read(rules_of(c), x.target);
   auto server = std::move(in.dialled);
   if (!server) { // the pool had one, of a server that is spoken to in TLS
-    exchange x;
-    x.target = by.to();
-    x.under = c.shard.policy;
-    x.via = x.under->upstreams.choose(x.target);
-    x.recorded = true;
     auto next = after::close;
-    server = co_await reach(c, x, by, next);
+    server = co_await reach(c, x, next);
     if (!server)
       co_return after::close;
   }
-  admit_tunnel(c, by, std::move(server)).must_not_answer_http = must_not_answer_http;
+  auto renewed = renew(c, x);
+  if (auto* denial = std::get_if<policy::denial>(&renewed)) {
+    record_refusal(c, *denial);
+    co_return after::close_in_steps;
+  }
+  const auto& fresh = std::get<fresh_pass>(renewed);
+  admit_tunnel(c, x, fresh, std::move(server)).must_not_answer_http = must_not_answer_http;
   co_return after::tunnel;
 }
 
 /// Prepares for requests inside, which are judged one by one, and for connections of their own.
-void read_from_here(client_session& c, state::intercepted& in, const opening& begun) {
+/// @returns the denial, if a new policy refuses the tunnel.
+std::optional<policy::denial> read_from_here(client_session& c, state::intercepted& in,
+                                             const opening& begun) {
+  auto renewed = c.renew_inside();
+  if (auto* denial = std::get_if<policy::denial>(&renewed))
+    return std::move(*denial);
   if (begun.words)
     in.dialled.reset(); // what the server has begun is no answer to a request
   std::string{}.swap(c.first_down);
-  in.by = describe_interception(*in.what);
+  in.by = admit_interception(*in.what, std::get<fresh_pass>(renewed));
+  return std::nullopt;
 }
 
 void log_failure(client_session& c, const host& name, const caf::error& why) {
@@ -173,11 +187,12 @@ void log_exchange(const client_session& c, const exchange& x, uint16_t status, e
                      size.response > limit, c.from.str(), user_field(c.user()));
 }
 
-after intercept(client_session& c, exchange& x, policy::permit permit,
+after intercept(client_session& c, exchange& x, const fresh_pass& by,
                 std::unique_ptr<upstream> reached) {
-  auto what = std::make_unique<interception>(std::move(permit), x.under);
-  auto by = describe_interception(*what);
-  c.enter(state::intercepted{std::move(what), std::move(by), std::move(reached), std::nullopt});
+  auto what = std::make_unique<interception>(pass{by.granted(), x.granted->under()});
+  auto admitted = admit_interception(*what, by);
+  c.enter(
+    state::intercepted{std::move(what), std::move(admitted), std::move(reached), std::nullopt});
   c.last_admitted.reset();
   c.turned_down.reset();
   return after::first_bytes;
@@ -191,8 +206,8 @@ task<after> begin_inside(client_session& c) {
   // Until it is known what this tunnel is, it stands with its connection.
   auto& in = *c.in_state<state::intercepted>();
   if (in.dialled && in.dialled->key.via.empty()) {
-    in.by->connected = in.dialled->address;
-    in.by->found_as = in.dialled->found_as;
+    in.by->where.connected = in.dialled->address;
+    in.by->where.found_as = in.dialled->found_as;
   }
   opening begun;
   co_await read_opening(c, in, begun);
@@ -218,7 +233,10 @@ task<after> begin_inside(client_session& c) {
     }
     co_return co_await go_on_unread(c, in);
   }
-  read_from_here(c, in, begun);
+  if (auto denial = read_from_here(c, in, begun)) {
+    record_refusal(c, *denial);
+    co_return after::close_in_steps;
+  }
   if (begun.what == kind::http) {
     in.what->tls = false;
     co_return after::next_request;

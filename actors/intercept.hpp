@@ -5,11 +5,12 @@
 
 namespace proxy {
 
-/// Makes a permitted tunnel one whose requests are read.
+/// Makes a tunnel that was let through one whose requests are read; it takes the pass of `x`.
+/// @param by       Of `x.granted`.
 /// @param reached  Its upstream; nullptr where it is known to be there.
 /// @returns `after::first_bytes`: the caller puts its answer into `c.first_down`, and
 ///          `begin_inside` goes on.
-after intercept(client_session& c, exchange& x, policy::permit permit,
+after intercept(client_session& c, exchange& x, const fresh_pass& by,
                 std::unique_ptr<upstream> reached);
 
 /// Waits for what the client says first inside such a tunnel, and settles what the tunnel is. TLS

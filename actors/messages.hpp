@@ -168,6 +168,7 @@ struct audit_event {
 CAF_ADD_ATOM(proxy, proxy::atom, resolve, "resolve")
 CAF_ADD_ATOM(proxy, proxy::atom, mint, "mint")
 CAF_ADD_ATOM(proxy, proxy::atom, dial, "dial")
+CAF_ADD_ATOM(proxy, proxy::atom, decide, "decide")
 CAF_ADD_ATOM(proxy, proxy::atom, configure, "configure")
 CAF_ADD_ATOM(proxy, proxy::atom, install, "install")
 CAF_ADD_ATOM(proxy, proxy::atom, listen, "listen")

@@ -19,7 +19,7 @@ constexpr std::string_view misdirected_remedy =
 
 /// What the client's request can make of an answer.
 answer_form form_of(const exchange& x) {
-  return x.received.empty() ? x.form : form_for(x.received);
+  return x.received().empty() ? x.form : form_for(x.received());
 }
 
 /// How files are named to this client: paths of our machine are for those on it.
@@ -59,9 +59,8 @@ after refuse_inside(client_session& c, const exchange& x, const policy::denial& 
   refused->request_id = c.shard.refused(why, x.target, c);
   refused->remedy = policy::remedy_for(*c.shard.policy->rules, why, x.target, paths_for(c));
   refused->why = why;
+  refused->under = c.shard.policy; // by which everything is judged
   refused->to = x.target;
-  refused->under = x.under;
-  refused->in_force = c.shard.policy;
   c.enter(state::refused{std::move(refused)});
   c.end = ending::refused;
   c.first_down = tunnel_established;

@@ -4,12 +4,16 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
+#include "actors/judgement.hpp"
 #include "actors/log_text.hpp"
 #include "actors/loop/local_address.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
 #include "policy/decide.hpp"
+<<<<<<< HEAD
 #include "policy/inner.hpp"
+=======
+>>>>>>> pass
 #include "protocols/http1/login.hpp"
 #include "protocols/http1/rewrite.hpp"
 #include "protocols/http1/upgrade.hpp"
@@ -33,9 +37,8 @@ bool ends_here(const http1::request& req) {
   return value && !value->empty() && value->find_first_not_of('0') == std::string_view::npos;
 }
 
-own_answer answer_here(const client_session& c, const http1::request& req, const exchange& x,
-                       policy::permit permit) {
-  own_answer answer{std::move(permit), {}};
+own_answer answer_here(const client_session& c, const http1::request& req, const exchange& x) {
+  own_answer answer;
   answer_options options{.request_id = {}, .head_only = false, .close = !may_keep(c, x)};
   // TRACE would reflect fields that are none of the script's business: the request line is enough.
   auto line = std::string{req.method} + ' ' + std::string{req.target} + " HTTP/1.1\r\n";
@@ -72,11 +75,9 @@ void keep_websocket_alone(http1::request& req, exchange& x) {
   req.upgrade = {};
 }
 
-/// Where a request inside a tunnel goes: to the tunnel's host, which its own words must agree with,
-/// and the tunnel's port (RFC 9110 §7.4).
+/// Where a request inside a tunnel says it goes (RFC 9110 §7.4), and the port of the tunnel.
 caf::error find_target_inside(const interception& inside, const http1::request& req,
                               http1::request_target& target) {
-  const auto& tunnel = inside.tunnel.to();
   if (req.method == "CONNECT")
     return caf::make_error(errc::unsupported_method,
                            std::string{"CONNECT is not supported inside a tunnel"});
@@ -88,11 +89,8 @@ caf::error find_target_inside(const interception& inside, const http1::request& 
     return caf::make_error(errc::malformed,
                            std::string{inside.tls ? "http URI inside a TLS tunnel"
                                                   : "https URI inside a tunnel without TLS"});
-  if (target.host != tunnel.host)
-    return caf::make_error(errc::misdirected, "Host names " + target.host.in_url() +
-                                                ", the tunnel leads to " + tunnel.host.in_url());
   target.https = inside.tls;
-  target.port = tunnel.port;
+  target.port = inside.tunnel.to().port;
   return caf::none;
 }
 
@@ -123,17 +121,46 @@ std::vector<std::string> names_in(const policy::mitm_hook& hook) {
   return names;
 }
 
-/// Judges what a permitted request that is read asks for, and writes the head to send.
-verdict prepare(client_session& c, http1::request& req, http1::request_target& target, exchange& x,
-                policy::permit permit) {
-  const auto& rules = *c.shard.policy->rules;
-  x.under = c.shard.policy;
-  x.via = x.under->upstreams.choose(x.target);
-  http1::rewrite_options options{.via = pseudonym_of(c),
-                                 .received = c.client.stream() ? "2.0" : ""};
+/// Asks the policy of this moment. Fills in how a request that it lets through goes.
+/// @param q  Of `x.target`.
+judgement ask_policy(client_session& c, exchange& x, const policy::query& q) {
+  auto judged = policy::decide(*c.shard.policy->rules, q);
+  if (auto* denial = std::get_if<policy::denial>(&judged)) {
+    if (auto err = policy::fault_in(*denial))
+      return err;
+    return std::move(*denial);
+  }
+  if (auto* question = std::get_if<policy::question>(&judged))
+    return std::move(*question);
+  x.via = c.shard.policy->upstreams.choose(x.target);
+  return std::get<policy::permit>(std::move(judged));
+}
+
+/// Judges a request by all that it says.
+/// @param tunnel  That it came in; nullptr for none.
+judgement judge_in_full(client_session& c, const http1::request& req,
+                        const http1::request_target& target, exchange& x, const pass* tunnel,
+                        const policy::answer* said) {
   auto& fields = c.shard.fields;
   fields.clear();
+  if (policy::reads_fields(*c.shard.policy->rules, x.target))
+    http1::list_forwarded(req, fields);
+  return ask_policy(c, x,
+                    {.to = x.target,
+                     .request = policy::request_facts{target.path, fields, &c.shard.path},
+                     .through = tunnel ? &tunnel->to() : nullptr,
+                     .answer = said     ? said
+                               : tunnel ? answer_of(*tunnel)
+                                        : nullptr});
+}
+
+/// Writes the head to send of a request that was let through, or answers it here.
+judgement prepare(client_session& c, http1::request& req, http1::request_target& target,
+                  exchange& x, policy::permit permit) {
+  http1::rewrite_options options{.via = pseudonym_of(c),
+                                 .received = c.client.stream() ? "2.0" : ""};
   x.held_back.clear();
+<<<<<<< HEAD
   if (policy::is_read(rules, x.target)) {
     if (policy::reads_fields(rules, x.target))
       http1::list_forwarded(req, fields);
@@ -148,12 +175,21 @@ verdict prepare(client_session& c, http1::request& req, http1::request_target& t
       if (x.body == http1::framing::chunked)
         x.held_back = names_in(*granted.hook);
     }
+=======
+  if (permit.path_judged())
+    target.path = c.shard.path.text;
+  if (const auto* hook = permit.hook()) {
+    apply(*hook, options, c.shard.fields);
+    if (x.body == http1::framing::chunked)
+      x.held_back = names_in(*hook);
+>>>>>>> pass
     x.logs_in |= std::ranges::any_of(options.set, http1::is_connection_login);
-    keep_websocket_alone(req, x);
   }
+  if (policy::is_read(*c.shard.policy->rules, x.target))
+    keep_websocket_alone(req, x);
   options.keep_upgrade = x.upgrade;
   if (ends_here(req))
-    return answer_here(c, req, x, std::move(permit));
+    return std::pair{std::move(permit), answer_here(c, req, x)};
   // Behind an upstream proxy an upgrade goes through a tunnel: the protocol it switches to is the
   // origin's, and must not be the proxy's. So does what came in one.
   if (x.via && !needs_tunnel(x))
@@ -165,43 +201,34 @@ verdict prepare(client_session& c, http1::request& req, http1::request_target& t
 }
 
 /// Judges a request inside an intercepted tunnel, whose host the policy let through.
-verdict judge_inside(client_session& c, http1::request& req, exchange& x) {
-  const auto& tunnel = c.inside()->tunnel;
-  auto permit = policy::inside(tunnel, std::string{req.method}, x.upgrade, c.inside()->tls);
-  x.target = permit.to();
+judgement judge_inside(client_session& c, http1::request& req, exchange& x,
+                       const policy::answer* said) {
+  auto denial = denial_in(c.renew_inside());
+  if (denial)
+    return std::move(*denial);
+  const auto& inside = *c.inside();
+  auto method = std::move(x.target.method);
+  x.target = inside.tunnel.to(); // for the record, whatever it turns out to ask for
+  x.target.protocol = inside.tls ? policy::protocol::https : policy::protocol::http;
+  x.target.method = std::move(method);
+  x.target.upgrade = x.upgrade;
+  x.target.inside = true;
   http1::request_target target;
-  if (auto err = find_target_inside(*c.inside(), req, target))
+  if (auto err = find_target_inside(inside, req, target))
     return err;
-  x.ruled = c.inside()->under;
-  return prepare(c, req, target, x, std::move(permit));
-}
-
-/// What a decider had admitted needs no rule of its own (it has been asked already), only that
-/// nothing else refuses it now.
-void uphold_decider(std::variant<policy::permit, policy::denial>& judged,
-                    const policy::rules& in_force, const policy::target& to) {
-  if (auto* denial = std::get_if<policy::denial>(&judged))
-    judged = policy::overrule(in_force, policy::denial{*denial}, to);
+  auto tunnel_host = std::exchange(x.target.host, target.host);
+  auto judged = judge_in_full(c, req, target, x, &inside.tunnel, said);
+  if (auto* permit = std::get_if<policy::permit>(&judged))
+    return prepare(c, req, target, x, std::move(*permit));
+  if (std::holds_alternative<caf::error>(judged))
+    x.target.host = std::move(tunnel_host); // what it names is not where it would go
+  return judged;
 }
 
 } // namespace
 
-verdict judge_tunnel_target(client_session& c, exchange& x, bool by_decider) {
-  x.under = c.shard.policy;
-  if (x.target.protocol == policy::protocol::socks5_tcp && !x.under->config->enable_socks5) {
-    policy::denial off;
-    off.reason = policy::reason::proxy_disabled;
-    off.source = policy::source::proxy_state;
-    off.domain_scope = false;
-    return off;
-  }
-  auto judged = policy::evaluate(*x.under->rules, x.target);
-  if (by_decider)
-    uphold_decider(judged, *x.under->rules, x.target);
-  if (auto* denial = std::get_if<policy::denial>(&judged))
-    return std::move(*denial);
-  x.via = x.under->upstreams.choose(x.target);
-  return std::get<policy::permit>(std::move(judged));
+judgement judge_target(client_session& c, exchange& x, const policy::answer* said) {
+  return ask_policy(c, x, {.to = x.target, .answer = said});
 }
 
 std::string_view pseudonym_of(const client_session& c) noexcept {
@@ -290,16 +317,15 @@ std::optional<policy::denial> refuse_visit(client_session& c, const http1::reque
   auto to = x.target;
   to.host = target.host;
   to.port = target.port;
-  auto judged = policy::evaluate(rules, to);
-  auto* denial = std::get_if<policy::denial>(&judged);
+  auto denial = policy::why_not(rules, {.to = to});
   if (!denial)
     return std::nullopt; // another host with a port of that number
   x.target = std::move(to);
   x.form = answer_form::visit;
-  return std::move(*denial);
+  return denial;
 }
 
-verdict judge_decoded(client_session& c, std::string_view head, exchange& x, bool by_decider) {
+judgement judge_decoded(client_session& c, exchange& x, const policy::answer* said) {
   auto& req = c.shard.request;
   if (auto* refused = c.refused())
     return refuse_again(*refused, x);
@@ -308,10 +334,8 @@ verdict judge_decoded(client_session& c, std::string_view head, exchange& x, boo
     x.keep_alive &= !first; // a connection of our own goes on leading back to us
     return err;
   }
-  if (c.inside()) {
-    x.received = head;
-    return judge_inside(c, req, x);
-  }
+  if (c.inside())
+    return judge_inside(c, req, x, said);
   auto connect = req.method == "CONNECT";
   if (connect)
     x.target.protocol = policy::protocol::https_connect;
@@ -320,7 +344,7 @@ verdict judge_decoded(client_session& c, std::string_view head, exchange& x, boo
   if (auto denial = identify(c, req, x))
     return std::move(*denial);
   if (!connect && req.find("x-unix-socket"))
-    return judge_socket_request(c, req, head, x);
+    return judge_socket_request(c, req, x);
   http1::request_target target;
   if (auto err = http1::parse_target(req, target))
     return err;
@@ -329,35 +353,67 @@ verdict judge_decoded(client_session& c, std::string_view head, exchange& x, boo
   if (target.https)
     x.target.protocol = policy::protocol::https;
   x.target.upgrade = x.upgrade;
-  auto judged = policy::evaluate(*c.shard.policy->rules, x.target);
-  if (by_decider)
-    uphold_decider(judged, *c.shard.policy->rules, x.target);
-  if (auto* denial = std::get_if<policy::denial>(&judged))
-    return std::move(*denial);
-  auto permit = std::get<policy::permit>(std::move(judged));
-  x.received = head;
+  auto judged =
+    connect ? judge_target(c, x, said) : judge_in_full(c, req, target, x, nullptr, said);
+  auto* permit = std::get_if<policy::permit>(&judged);
+  if (!permit)
+    return judged;
   if (!connect)
-    return prepare(c, req, target, x, std::move(permit));
-  x.under = c.shard.policy;
-  x.via = x.under->upstreams.choose(x.target);
+    return prepare(c, req, target, x, std::move(*permit));
   keep_via_lines(req, x);
-  return permit;
+  return judged;
 }
 
 } // namespace
 
-verdict judge_request(client_session& c, std::string_view head, exchange& x, bool by_decider) {
+judgement judge_head(client_session& c, std::string_view head, exchange& x,
+                     const policy::answer* said) {
   auto& req = c.shard.request;
   const auto& config = c.shard.config();
   http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
   if (auto err = http1::decode_request(head, limits, req))
     return err;
   take_over(req, x);
-  auto out = judge_decoded(c, head, x, by_decider);
+  return judge_decoded(c, x, said);
+}
+
+verdict settle(client_session& c, judgement judged, std::string_view head, exchange& x) {
+  auto keep_head = [&] {
+    x.spare = head;
+    return std::move(x.spare);
+  };
+  if (auto* permit = std::get_if<policy::permit>(&judged)) {
+    x.granted.emplace(std::move(*permit), c.shard.policy, keep_head());
+    return let_through{};
+  }
+  if (auto* permit = std::get_if<policy::socket_permit>(&judged)) {
+    x.to_socket.emplace(std::move(*permit), c.shard.policy, keep_head());
+    return let_through{};
+  }
+  if (auto* answered = std::get_if<std::pair<policy::permit, own_answer>>(&judged)) {
+    x.granted.emplace(std::move(answered->first), c.shard.policy, keep_head());
+    return std::move(answered->second);
+  }
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    return std::move(*denial);
+  if (auto* question = std::get_if<policy::question>(&judged)) {
+    x.spare = head;
+    return std::move(*question);
+  }
+  return std::get<caf::error>(std::move(judged));
+}
+
+verdict judge_request(client_session& c, std::string_view head, exchange& x) {
+  auto out = settle(c, judge_head(c, head, x, false), head, x);
   // It is answered by us, now, and keeps no head to be asked later.
-  if (x.received.empty() && x.form == answer_form::usual)
-    x.form = form_for(req);
+  if (auto decoded = !x.target.method.empty();
+      decoded && x.received().empty() && x.form == answer_form::usual)
+    x.form = form_for(c.shard.request);
   return out;
+}
+
+verdict judge_tunnel_target(client_session& c, exchange& x) {
+  return settle(c, judge_target(c, x, false), {}, x);
 }
 
 } // namespace proxy

@@ -3,7 +3,6 @@
 #include "actors/http2/dial.hpp"
 #include "actors/loop/ask.hpp"
 #include "actors/search_domains.hpp"
-#include "actors/users.hpp"
 
 namespace proxy {
 
@@ -44,7 +43,8 @@ task<caf::expected<dns_answer>> look_up(client_session& c, const host& name) {
 task<caf::expected<std::unique_ptr<upstream>>> use_dialled(client_session& c, const exchange& x,
                                                            tls::alpn offer) {
   auto made = c.take_dialled();
-  if (!made || made->generation != c.shard.policy->generation || made->io.raw.dead() ||
+  auto generation = x.granted->under()->generation;
+  if (!made || made->generation != generation || made->io.raw.dead() ||
       (made->io.is_plain() && made->io.has_unread())) // it has ended, or speaks unasked
     co_return std::unique_ptr<upstream>{};
   auto key = key_of(x);
@@ -59,48 +59,57 @@ task<caf::expected<std::unique_ptr<upstream>>> use_dialled(client_session& c, co
   co_return std::move(made);
 }
 
+/// Judges what a name has turned out to be. @returns nothing without an answer, or with a denial.
+std::optional<policy::vetted> vet_answer(client_session& c, exchange& x,
+                                         caf::expected<dns_answer>& answer,
+                                         std::optional<policy::denial>& denial) {
+  auto renewed = renew(c, x);
+  if (auto* no = std::get_if<policy::denial>(&renewed)) {
+    denial = std::move(*no);
+    return std::nullopt;
+  }
+  if (!answer)
+    return std::nullopt;
+  auto judged = policy::vet(std::get<fresh_pass>(renewed), std::move(answer->addresses),
+                            std::move(answer->found_as));
+  if (auto* no = std::get_if<policy::denial>(&judged)) {
+    denial = std::move(*no);
+    return std::nullopt;
+  }
+  return std::get<policy::vetted>(std::move(judged));
+}
+
 /// Resolves, vets and dials, all under one policy.
 /// @returns errc::policy_changed when another came before the end.
-task<reached> reach_offering(client_session& c, exchange& x, policy::permit& permit,
-                             tls::alpn offer) {
+task<reached> reach_offering(client_session& c, exchange& x, tls::alpn offer) {
   reached out;
   caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
   if (c.has_dialled())
     dialled = co_await use_dialled(c, x, offer);
   if (dialled && !*dialled) {
-    auto name = permit.to().host; // a copy: the permit may be replaced meanwhile
+    auto name = x.target.host; // a copy: it may be replaced meanwhile
     auto answer = co_await look_up(c, name);
-    out.denial = judge_anew(c, x, permit);
+    auto to = vet_answer(c, x, answer, out.denial);
     if (out.denial)
       co_return out;
-    std::optional<policy::route> route;
-    if (answer) {
-      auto judged = policy::vet(*x.under->rules, permit, std::move(answer->addresses), nullptr,
-                                answer->found_as);
-      if (auto* denial = std::get_if<policy::denial>(&judged)) {
-        out.denial = std::move(*denial);
-        co_return out;
-      }
-      route.emplace(std::get<policy::route>(std::move(judged)));
-    }
     // A name that only the upstream proxy can resolve is judged by name alone.
-    if (!route && !x.via) {
+    if (!to && !x.via) {
       out.error = std::move(answer.error());
       co_return out;
     }
     if (x.via)
-      dialled = co_await dial_through(c, x, permit, offer);
+      dialled = co_await dial_through(c, x, offer);
     else
-      dialled = co_await dial(c, x, *route, offer);
+      dialled = co_await dial(c, x, *to, offer);
   }
   if (dialled) {
-    (*dialled)->generation = x.under->generation;
+    (*dialled)->generation = x.granted->under()->generation;
     auto carrier = std::move(*dialled);
     dialled = co_await settle_protocol(c, x, std::move(carrier), offer);
   }
   if (!dialled)
     out.error = std::move(dialled.error());
-  else if (is_outdated(c, x))
+  else if (!x.granted->look(c.shard.policy))
     out.error = caf::make_error(errc::policy_changed, std::string{"dialled under an older policy"});
   else
     out.made = std::move(*dialled);
@@ -108,17 +117,17 @@ task<reached> reach_offering(client_session& c, exchange& x, policy::permit& per
 }
 
 /// The same with the protocol that the upstream turns out to speak.
-task<reached> reach_speaking(client_session& c, exchange& x, policy::permit& permit) {
+task<reached> reach_speaking(client_session& c, exchange& x) {
   auto offer = protocols_for(c, x);
-  auto got = co_await reach_offering(c, x, permit, offer);
+  auto got = co_await reach_offering(c, x, offer);
   // What the client speaks, or what was remembered, is not what the upstream speaks.
   if (offer != tls::alpn::either && got.error && code_of(got.error) == errc::no_common_protocol) {
     auto only_h1 = offer == tls::alpn::h2;
     c.shard.pool.note(key_of(x), only_h1 ? origin_protocol::http1 : origin_protocol::http2);
-    got = co_await reach_offering(c, x, permit, only_h1 ? tls::alpn::http1 : tls::alpn::h2);
+    got = co_await reach_offering(c, x, only_h1 ? tls::alpn::http1 : tls::alpn::h2);
   } else if (offer != tls::alpn::http1 && code_of(got.error) == errc::http1_required) {
     c.shard.pool.note(key_of(x), origin_protocol::http1);
-    auto again = co_await reach_offering(c, x, permit, tls::alpn::http1);
+    auto again = co_await reach_offering(c, x, tls::alpn::http1);
     if (code_of(again.error) != errc::no_common_protocol) // that would not say why
       got = std::move(again);
   }
@@ -127,61 +136,21 @@ task<reached> reach_speaking(client_session& c, exchange& x, policy::permit& per
 
 } // namespace
 
-bool is_outdated(const client_session& c, const exchange& x) noexcept {
-  return c.shard.policy != x.under;
-}
-
-/// A policy that came since the request was judged has been acknowledged already: nothing may begin
-/// under the old one.
-std::optional<policy::denial> judge_anew(client_session& c, exchange& x, policy::permit& permit) {
-  if (!is_outdated(c, x))
-    return std::nullopt;
-  if (auto denial = judge_user(*c.shard.policy, c))
-    return denial;
-  if (c.inside())
-    if (auto denial = c.judge_inside(c.shard.policy))
-      return denial;
-  auto by_decider = permit.source() == policy::source::decider;
-  exchange now;
-  now.target = x.target;
-  auto judged = x.received.empty() ? judge_tunnel_target(c, now, by_decider)
-                                   : judge_request(c, x.received, now, by_decider);
-  if (auto* denial = std::get_if<policy::denial>(&judged)) {
-    denial->passed = nullptr; // what the host was under the old policy is no event any more
-    return std::move(*denial);
-  }
-  auto* again = std::get_if<policy::permit>(&judged);
-  if (!again)
-    return not_judged();
-  permit = std::move(*again);
-  now.recorded = x.recorded;
-  now.received = std::move(x.received);
-  x = std::move(now);
-  return std::nullopt;
-}
-
-policy::denial not_judged() {
-  policy::denial why;
-  why.reason = policy::reason::policy_denied;
-  return why;
-}
-
-void record_admission(client_session& c, exchange& x, const policy::permit& permit) {
+void record_admission(client_session& c, exchange& x) {
   if (!std::exchange(x.recorded, true))
-    c.shard.admitted(permit, c);
+    c.shard.admitted(x.granted->granted(), c);
 }
 
-task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, policy::permit& permit,
-                                      after& next) {
+task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, after& next) {
   std::optional<dialling> for_others;
   if (c.client.stream() && !x.upgrade && !x.logs_in)
     for_others.emplace(c.shard.pool, key_of(x));
   reached got;
   for (int policies = 0;;) {
-    got.denial = judge_anew(c, x, permit);
+    got.denial = denial_in(renew(c, x));
     if (got.denial)
       break;
-    got = co_await reach_speaking(c, x, permit);
+    got = co_await reach_speaking(c, x);
     if (!got.error || code_of(got.error) != errc::policy_changed || ++policies == max_policies)
       break;
   }
@@ -189,7 +158,7 @@ task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, policy::pe
     next = co_await refuse(c, x, *got.denial);
     co_return nullptr;
   }
-  record_admission(c, x, permit);
+  record_admission(c, x);
   if (!got.made) {
     next = co_await fault(c, x, got.error);
     co_return nullptr;

@@ -11,6 +11,7 @@
 
 #include "actors/audit.hpp"
 #include "actors/ca.hpp"
+#include "actors/decider.hpp"
 #include "actors/loop/datagram_socket.hpp"
 #include "actors/loop/descriptor_reserve.hpp"
 #include "actors/loop/event_loop.hpp"
@@ -67,6 +68,8 @@ struct process_state {
   std::atomic<uint64_t> audit_dropped{0}; ///< Events not sent because too many waited.
   std::shared_ptr<spdlog::logger> log;    ///< Never null.
   socket_dialer_actor socket_dialer;      ///< Null where unix sockets are not served.
+  decider_actor decider; ///< Is asked what the rules leave to somebody; null: nobody is.
+  std::chrono::milliseconds decider_patience = std::chrono::seconds{30}; ///< For its word.
   std::shared_ptr<const tls::server_context>
     tls_server; ///< Towards clients of intercepted tunnels.
 

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "actors/flows.hpp"
+#include "actors/judgement.hpp"
 #include "actors/loop/ask.hpp"
 #include "actors/socket_dialer.hpp"
 #include "actors/transfer.hpp"
@@ -39,18 +40,26 @@ std::string words_of(const socket_dialled& got) {
   return std::string{"unix socket proxy failed: "} + std::strerror(got.error);
 }
 
+caf::error outdated() {
+  return caf::make_error(errc::policy_changed, std::string{"dialled under an older policy"});
+}
+
 /// Dials, again and again while the socket takes nobody, as long as dialling may take.
-task<caf::expected<socket_dialled>> dial_in_time(client_session& c, const exchange& x,
-                                                 const policy::socket_permit& to) {
+/// @returns errc::policy_changed as soon as `x.to_socket` is stale.
+task<caf::expected<socket_dialled>> dial_in_time(client_session& c, const exchange& x) {
+  const auto& granted = *x.to_socket;
   auto deadline = c.in(c.timeouts().connect);
   for (auto pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
-    auto config = x.under->config;
+    if (!granted.look(c.shard.policy))
+      co_return outdated();
+    auto to = granted.granted();
+    auto config = granted.under()->config;
     auto got = co_await ask<socket_dialled>(
       &c.self, c.wakes, deadline, c.shard.process->socket_dialer, atom::dial_v, to, config);
     if (got && got->what != socket_dialled::outcome::busy)
       co_return std::move(got);
-    if (is_outdated(c, x))
-      co_return caf::make_error(errc::policy_changed, std::string{"dialled under an older policy"});
+    if (!granted.look(c.shard.policy))
+      co_return outdated();
     if (!got || c.in(pause) >= deadline)
       co_return caf::make_error(errc::connection_timeout,
                                 std::string{"unix socket proxy failed: no connection within "
@@ -63,21 +72,6 @@ task<caf::expected<socket_dialled>> dial_in_time(client_session& c, const exchan
   }
 }
 
-/// What a new policy makes of a request that was dialled under an older one.
-std::optional<policy::denial> judge_socket_anew(client_session& c, exchange& x,
-                                                policy::socket_permit& permit) {
-  exchange now;
-  auto judged = judge_request(c, x.received, now);
-  if (auto* denial = std::get_if<policy::denial>(&judged))
-    return std::move(*denial);
-  auto* again = std::get_if<policy::socket_permit>(&judged);
-  if (!again)
-    return not_judged();
-  permit = std::move(*again);
-  x = std::move(now);
-  return std::nullopt;
-}
-
 struct reached_socket {
   std::unique_ptr<upstream> made;
   std::optional<policy::denial> denial;
@@ -85,18 +79,18 @@ struct reached_socket {
 };
 
 /// A connection that was made under the policy of this moment, or why there is none.
-task<reached_socket> reach_socket(client_session& c, exchange& x, policy::socket_permit& permit) {
+task<reached_socket> reach_socket(client_session& c, exchange& x) {
   reached_socket out;
   for (int policies = 0;;) {
-    auto got = co_await dial_in_time(c, x, permit);
-    if (is_outdated(c, x)) {
+    out.denial = denial_in(renew_to_socket(c, x));
+    if (out.denial)
+      co_return out;
+    auto got = co_await dial_in_time(c, x);
+    if (!x.to_socket->look(c.shard.policy)) {
       if (++policies == max_policies) {
         out.error = caf::make_error(errc::policy_changed, std::string{"the policy keeps changing"});
         co_return out;
       }
-      out.denial = judge_socket_anew(c, x, permit);
-      if (out.denial)
-        co_return out;
       continue;
     }
     if (!got) {
@@ -109,7 +103,7 @@ task<reached_socket> reach_socket(client_session& c, exchange& x, policy::socket
       out.error = caf::make_error(errc::connection_refused, words_of(*got));
     } else {
       out.made = std::make_unique<upstream>();
-      out.made->generation = x.under->generation;
+      out.made->generation = x.to_socket->under()->generation;
       // Unlike that of anything in the pool, should it ever come there.
       out.made->key.via = "unix socket";
       out.made->key.host = std::move(got->path);
@@ -123,15 +117,21 @@ task<reached_socket> reach_socket(client_session& c, exchange& x, policy::socket
   }
 }
 
+/// Sends the head.
+step begin(client_session& c, const exchange& x, transfer& t) {
+  if (auto fresh = x.to_socket->look(c.shard.policy))
+    return t.begin(*fresh);
+  return t.outdated();
+}
+
 } // namespace
 
-verdict judge_socket_request(client_session& c, http1::request& req, std::string_view head,
-                             exchange& x) {
+judgement judge_socket_request(client_session& c, http1::request& req, exchange& x) {
   if (auto err = policy::read_socket_name(req, x.target))
     return err;
   x.target.upgrade = x.upgrade;
-  x.under = c.shard.policy;
-  auto judged = policy::judge_socket(*x.under->rules, socket_lists_of(*x.under->config),
+  const auto& now = *c.shard.policy;
+  auto judged = policy::judge_socket(*now.rules, socket_lists_of(*now.config),
                                      static_cast<bool>(c.shard.process->socket_dialer), x.target);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
@@ -141,15 +141,14 @@ verdict judge_socket_request(client_session& c, http1::request& req, std::string
   req.upgrade = {};
   if (auto err = write_head(c, req, x))
     return err;
-  x.received = head;
   return std::get<policy::socket_permit>(std::move(judged));
 }
 
-task<after> forward_to_socket(client_session& c, exchange& x, policy::socket_permit permit) {
-  auto got = co_await reach_socket(c, x, permit);
+task<after> forward_to_socket(client_session& c, exchange& x) {
+  auto got = co_await reach_socket(c, x);
   if (got.denial)
     co_return co_await refuse(c, x, *got.denial);
-  c.shard.admitted(permit, x.target, c);
+  c.shard.admitted(x.to_socket->granted(), x.target, c);
   if (!got.made)
     co_return co_await fault(c, x, got.error);
   if (c.client.dead()) {
@@ -157,11 +156,11 @@ task<after> forward_to_socket(client_session& c, exchange& x, policy::socket_per
     co_return after::close;
   }
   if (c.shard.config().log.access) {
-    c.last_admitted = std::make_unique<admission>();
-    c.last_admitted->to = x.target;
+    c.last_admitted = std::make_unique<admission>(x.target);
   }
   transfer t{c, x, c.begin_exchange(x, std::move(got.made))};
-  auto s = co_await run_exchange(c, t);
+  auto s = begin(c, x, t);
+  s = co_await run_exchange(c, t, s);
   t.count();
   c.end_exchange().reset();
   if (s == step::fault) {

@@ -141,9 +141,15 @@ std::string success(const ip_sockaddr& bound) {
 /// Judges a CONNECT and opens its tunnel.
 task<after> open_socks_tunnel(client_session& c, exchange& x) {
   auto judged = judge_tunnel_target(c, x);
+  if (auto* question = std::get_if<policy::question>(&judged)) {
+    auto asked = std::move(*question);
+    judged = co_await decide(c, x, std::move(asked));
+  }
+  if (auto* error = std::get_if<caf::error>(&judged))
+    co_return co_await fault(c, x, *error);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     co_return co_await refuse(c, x, *denial);
-  auto next = co_await reach_tunnel(c, x, std::get<policy::permit>(std::move(judged)));
+  auto next = co_await reach_tunnel(c, x);
   if (next == after::tunnel || next == after::first_bytes) {
     auto* open = c.in_state<state::tunnel>();
     const auto& reached = open ? open->server : c.in_state<state::intercepted>()->dialled;
@@ -168,8 +174,7 @@ task<after> open_association(client_session& c, exchange& x, const socks5::endpo
     co_return co_await fault(c, x, made.error());
   std::string{}.swap(c.pending); // nothing more is said on this connection
   c.turned_down.reset();
-  auto by = std::make_unique<admission>();
-  by->to = x.target;
+  auto by = std::make_unique<admission>(x.target);
   auto& entered = c.enter(state::association{std::move(*made), std::move(by)});
   auto reply = success(entered.relay->bound());
   auto sent = co_await send_to_client(c, reply);

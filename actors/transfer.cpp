@@ -40,7 +40,9 @@ std::string_view version_of(const upstream& u) { return u.io.stream() ? "2.0" : 
 
 } // namespace
 
-step transfer::begin() {
+step transfer::begin(uint64_t generation) {
+  if (u_.generation != generation)
+    return fail(errc::policy_changed, "the connection was made under another policy");
   auto early = x_.body == http1::framing::none ? std::string_view{} : std::string_view{c_.pending};
   auto begun = up_.start(u_.io, x_.head, early);
   if (begun.what == pump::status::malformed)
@@ -299,7 +301,7 @@ step transfer::too_slow() {
     return p.holds_bytes() || !to.may_write();
   };
   if (!begun_) {
-    if (http1::is_event_stream(content_type_of(x_.received)))
+    if (http1::is_event_stream(content_type_of(x_.received())))
       return step::wait;
     if (waits_for(up_, u_.io))
       return fail(errc::response_timeout, "the upstream takes the request body too slowly" + keys);
@@ -314,7 +316,7 @@ step transfer::too_slow() {
                 : fail(errc::response_timeout, "the response comes too slowly" + keys);
 }
 
-task<step> run_exchange(client_session& c, transfer& t) {
+task<step> run_exchange(client_session& c, transfer& t, step begun) {
   auto deadline = c.in(c.timeouts().response);
   auto is_idle = false; // which of the two is running
   auto wait_for = [&](bool idle) {
@@ -322,7 +324,7 @@ task<step> run_exchange(client_session& c, transfer& t) {
     deadline = c.in(idle ? c.timeouts().idle : c.timeouts().response);
   };
   body_meter meter{c.shard.config(), c.shard.loop.now()};
-  auto s = t.begin();
+  auto s = begun;
   while (s == step::wait || s == step::again) {
     s = t.advance();
     if (s == step::again) {

@@ -33,7 +33,13 @@ public:
   }
 
   /// Begins: sends the head with what of the body has come with it.
-  [[nodiscard]] step begin();
+  /// @param by  Of the exchange, whose upstream was vetted under the same policy.
+  [[nodiscard]] step begin(const fresh_pass& by) { return begin(by.under().generation); }
+  [[nodiscard]] step begin(const fresh_socket_pass& by) { return begin(by.under().generation); }
+  /// There is no fresh pass to begin with.
+  [[nodiscard]] step outdated() {
+    return fail(errc::policy_changed, "another policy came before the request was sent");
+  }
   /// Moves what can be moved.
   [[nodiscard]] step advance();
 
@@ -84,7 +90,7 @@ public:
   /// Bytes in its buffers, and in those of the request it serves.
   [[nodiscard]] size_t held() const noexcept {
     return up_.held() + (down_ ? down_->held() : 0) + head_.capacity() + x_.head.capacity() +
-           x_.received.capacity() + c_.pending.capacity();
+           x_.received().capacity() + c_.pending.capacity();
   }
   void count() const {
     c_.bytes_up += up_.moved();
@@ -103,6 +109,7 @@ private:
     return pump{pump::length{x.body == http1::framing::length ? x.content_length : 0}};
   }
 
+  [[nodiscard]] step begin(uint64_t generation);
   [[nodiscard]] step move_up();
   /// @param at_once  Asks the kernel even where nothing is known to wait.
   [[nodiscard]] step read_response(bool at_once = false);
@@ -142,8 +149,9 @@ private:
   caf::error error_;
 };
 
-/// Runs one exchange on one upstream connection. @returns how it ended; `transfer::take_error` is
-/// set for faults.
-task<step> run_exchange(client_session& c, transfer& t);
+/// Runs one exchange, which has begun, on one upstream connection.
+/// @param begun  What `transfer::begin` came to.
+/// @returns how it ended; `transfer::take_error` is set for faults.
+task<step> run_exchange(client_session& c, transfer& t, step begun);
 
 } // namespace proxy

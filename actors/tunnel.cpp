@@ -39,65 +39,71 @@ struct direction {
 
 } // namespace
 
-std::unique_ptr<admission> describe_admission(const policy::permit& by) {
-  auto admitted = std::make_unique<admission>();
-  admitted->to = by.to();
-  admitted->by_decider = by.source() == policy::source::decider;
-  if (by.rule())
-    admitted->rule = *by.rule();
-  return admitted;
+void remember_admission(client_session& c, const exchange& x) {
+  if (!c.shard.config().log.access || c.inside())
+    return;
+  c.last_admitted =
+    std::make_unique<admission>(pass{x.granted->granted(), x.granted->under()}); // not its head
+  c.turned_down.reset();
 }
 
-state::tunnel& admit_tunnel(client_session& c, const policy::permit& by,
-                            std::unique_ptr<upstream> server, std::string head) {
+state::tunnel& admit_tunnel(client_session& c, exchange& x, const fresh_pass&,
+                            std::unique_ptr<upstream> server, bool switched) {
+  // An idle tunnel holds no head that says nothing.
+  if (!switched)
+    x.spare = x.granted->take_head();
   state::tunnel next;
-  next.by = describe_admission(by);
-  next.by->head = std::move(head);
+  next.by = std::make_unique<admission>(*std::exchange(x.granted, std::nullopt));
+  next.by->where.reading = policy::reading::none;
   if (server->key.via.empty()) {
-    next.by->connected = server->address;
-    next.by->found_as = server->found_as;
+    next.by->where.connected = server->address;
+    next.by->where.found_as = server->found_as;
   }
   next.server = std::move(server);
   // What a request inside has become stands with the tunnel that it came in.
   auto* around = c.in_state<state::intercepted>();
-  if (around && !next.by->head.empty())
+  if (around && switched)
     next.inside = std::move(around->what);
   c.last_admitted.reset();
   c.turned_down.reset();
   return c.enter(std::move(next));
 }
 
-std::unique_ptr<admission> describe_interception(const interception& of) {
+std::unique_ptr<admission> admit_interception(const interception& of, const fresh_pass&) {
   // By name: which address the next request goes to is vetted when it is dialled.
-  auto admitted = describe_admission(of.tunnel);
-  admitted->intercepted = true;
+  auto admitted = std::make_unique<admission>(of.tunnel);
+  admitted->where.reading = policy::reading::done;
   return admitted;
 }
 
-task<after> reach_tunnel(client_session& c, exchange& x, policy::permit permit) {
+task<after> reach_tunnel(client_session& c, exchange& x) {
   std::unique_ptr<upstream> reached;
   // The upstream is dialled first, so that an unreachable one is what CONNECT answers. For a tunnel
   // that is read, a kept connection is proof enough that it can be reached; SOCKS has to name an
   // address.
   upstream_key inside{true, question_for(x.target.host), x.target.port, name_of(x.via)};
   if (x.target.protocol == policy::protocol::https_connect &&
-      policy::is_read(*c.shard.policy->rules, x.target) && c.shard.pool.has(inside)) {
-    record_admission(c, x, permit);
+      policy::is_read(*x.granted->under()->rules, x.target) && c.shard.pool.has(inside)) {
+    record_admission(c, x);
   } else {
     auto next = after::close;
-    reached = co_await reach(c, x, permit, next);
+    reached = co_await reach(c, x, next);
     if (!reached)
       co_return next;
   }
+  auto renewed = renew(c, x);
+  if (auto* denial = std::get_if<policy::denial>(&renewed))
+    co_return co_await refuse(c, x, *denial);
+  const auto& fresh = std::get<fresh_pass>(renewed);
   // By the policy of now, which may have come while it was dialled.
-  if (policy::is_read(*c.shard.policy->rules, x.target))
-    co_return intercept(c, x, std::move(permit), std::move(reached));
-  admit_tunnel(c, permit, std::move(reached));
+  if (policy::is_read(*fresh.under().rules, x.target))
+    co_return intercept(c, x, fresh, std::move(reached));
+  admit_tunnel(c, x, fresh, std::move(reached));
   co_return after::tunnel;
 }
 
-task<after> open_tunnel(client_session& c, exchange& x, policy::permit permit) {
-  auto next = co_await reach_tunnel(c, x, std::move(permit));
+task<after> open_tunnel(client_session& c, exchange& x) {
+  auto next = co_await reach_tunnel(c, x);
   if (next == after::tunnel || next == after::first_bytes)
     c.first_down = tunnel_established;
   co_return next;
@@ -138,12 +144,14 @@ task<std::optional<after>> hear_answer(client_session& c, state::tunnel& through
       }
     }
     if (begun.size() == enough) {
-      auto why = policy::judge_unreadable(*c.shard.policy->rules, through.by->to, true);
+      auto why = policy::why_not(*c.shard.policy->rules, {.to = through.by->to(),
+                                                          .reading = policy::reading::hidden,
+                                                          .answer = answer_of(*through.by->by())});
       if (!why) { // the policy of now reads no such tunnel
         down.bytes.put_first(begun);
         co_return std::nullopt;
       }
-      (void)c.shard.refused(*why, through.by->to, c);
+      (void)c.shard.refused(*why, through.by->to(), c);
       c.end = ending::refused;
       co_return after::reset;
     }

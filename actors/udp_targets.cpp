@@ -45,9 +45,9 @@ udp_target& udp_targets::add(std::string_view address, size_t max) {
   return made;
 }
 
-void udp_targets::open(udp_target& t) {
+void udp_targets::open(udp_target& t, const fresh_pass&) {
   forget_peer(t);
-  const auto& ip = t.way->addresses()[t.chosen];
+  const auto& ip = t.leads->addresses()[t.chosen];
   t.at = make_sockaddr(ip, t.to.port);
   t.stands_for = policy::embedded_v4(ip);
   if (t.stands_for.value_or(ip) == ip_address::v4(0))
@@ -59,18 +59,19 @@ void udp_targets::open(udp_target& t) {
   last_from_ = nullptr;
 }
 
-void udp_targets::move_on(udp_target& t, size_t chosen) {
+void udp_targets::move_on(udp_target& t, size_t chosen, const fresh_pass& by) {
   forget_peer(t);
   t.is = udp_target::state::resolving; // no peer to forget any more
   t.chosen = chosen;
-  open(t);
+  open(t, by);
 }
 
 void udp_targets::close(udp_target& t, steady_time until) {
   forget_peer(t);
   t.is = udp_target::state::closed;
   t.closed_until = until;
-  t.way.reset();
+  t.granted.reset();
+  t.leads.reset();
   t.waiting = {};
 }
 
@@ -79,7 +80,7 @@ void udp_targets::forget_peer(udp_target& t) {
     last_from_ = nullptr;
   if (t.is != udp_target::state::open)
     return;
-  auto found = by_peer_.find({t.way->addresses()[t.chosen], t.to.port});
+  auto found = by_peer_.find({t.leads->addresses()[t.chosen], t.to.port});
   if (found != by_peer_.end() && found->second == &t)
     by_peer_.erase(found);
 }

@@ -9,8 +9,8 @@
 
 #include "actors/loop/timer_wheel.hpp"
 #include "actors/messages.hpp"
+#include "actors/pass.hpp"
 #include "actors/sockaddr.hpp"
-#include "policy/evaluate.hpp"
 
 namespace proxy {
 
@@ -26,12 +26,12 @@ struct udp_target {
   std::string header; ///< What stands before each datagram from there (RFC 1928 §7).
   state is = state::closed;
   policy::target to;
-  std::optional<policy::route> way; ///< Proof that `at` may be sent to.
-  size_t chosen = 0;                ///< Which of its addresses `at` is.
+  std::optional<pass> granted;         ///< Once its name was let through.
+  std::optional<policy::vetted> leads; ///< Proof that `at` may be sent to, as all of these.
+  size_t chosen = 0;                   ///< Which of its addresses `at` is.
   ip_sockaddr at;
   std::optional<ip_address> stands_for; ///< Where `at` leads to, if its address spells another one.
   steady_time closed_until{};
-  snapshot_ptr under;               ///< The policy that it was judged under.
   std::vector<std::string> waiting; ///< Data of datagrams that came while it was resolved.
 
   /// The address field by which the client names it.
@@ -48,10 +48,11 @@ public:
   [[nodiscard]] udp_target* from(const ip_sockaddr& peer);
   /// A new target. @pre there is none of this address field
   [[nodiscard]] udp_target& add(std::string_view address, size_t max);
-  /// Lets datagrams through to the chosen address of `t.way`.
-  void open(udp_target& t);
+  /// Lets datagrams through to the chosen address of `t.leads`.
+  /// @param by  Of `t.granted`.
+  void open(udp_target& t, const fresh_pass& by);
   /// The same for another of its addresses.
-  void move_on(udp_target& t, size_t chosen);
+  void move_on(udp_target& t, size_t chosen, const fresh_pass& by);
   /// Drops datagrams until `until`.
   void close(udp_target& t, steady_time until);
 

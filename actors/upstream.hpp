@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "actors/own_sockets.hpp"
+#include "actors/pass.hpp"
 #include "actors/shared_dial.hpp"
 #include "actors/transport.hpp"
 #include "config/proxy_config.hpp"
@@ -60,10 +61,12 @@ public:
                         const config::timeouts& timeouts);
 
   /// An idle connection for `key` whose events go to `wakes`; nullptr when there is none.
-  [[nodiscard]] std::unique_ptr<upstream> take(const upstream_key& key, ready_handler& wakes);
+  /// @param by  Grants what it is taken for. Of another policy than the connections: there is none.
+  [[nodiscard]] std::unique_ptr<upstream> take(const fresh_pass& by, const upstream_key& key,
+                                               ready_handler& wakes);
 
   /// A new stream of a shared connection; nullptr when there is none with room.
-  [[nodiscard]] std::unique_ptr<upstream> take_stream(const upstream_key& key,
+  [[nodiscard]] std::unique_ptr<upstream> take_stream(const fresh_pass& by, const upstream_key& key,
                                                       ready_handler& wakes);
 
   /// Whether there is a connection for `key`, of either kind.
@@ -146,8 +149,8 @@ public:
   ~login_connections();
 
   /// One for `key` that this user of ours has used, its events going to `wakes`; nullptr for none.
-  [[nodiscard]] std::unique_ptr<upstream> take(const upstream_key& key, std::string_view user,
-                                               ready_handler& wakes);
+  [[nodiscard]] std::unique_ptr<upstream> take(const fresh_pass& by, const upstream_key& key,
+                                               std::string_view user, ready_handler& wakes);
   /// Keeps a connection on which nothing is outstanding, or closes it: one of an older policy, or
   /// one too many for the pool.
   /// @param user  Who the client showed to be with us; "" when nobody asked.
@@ -174,8 +177,9 @@ private:
   std::vector<std::unique_ptr<entry>> idle_; ///< Oldest first.
 };
 
-/// A stream of a link to an upstream, whose news go to `wakes`; nullptr when it has no room.
-[[nodiscard]] std::unique_ptr<upstream> open_stream(const std::shared_ptr<http2_link>& link,
-                                                    ready_handler& wakes);
+/// A stream of a link to an upstream, whose news go to `wakes`; nullptr when it has no room, or was
+/// vetted under another policy.
+[[nodiscard]] std::unique_ptr<upstream>
+open_stream(const fresh_pass& by, const std::shared_ptr<http2_link>& link, ready_handler& wakes);
 
 } // namespace proxy

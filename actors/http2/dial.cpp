@@ -88,7 +88,12 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c
   if (x.upgrade && !session.takes_websockets())
     co_return caf::make_error(
       errc::bad_response, std::string{"the upstream speaks HTTP/2 only, and no WebSocket over it"});
-  auto opened = open_stream(link, c.wakes);
+  std::unique_ptr<upstream> opened;
+  if (auto fresh = x.granted->look(c.shard.policy))
+    opened = open_stream(*fresh, link, c.wakes);
+  else
+    co_return caf::make_error(errc::policy_changed,
+                              std::string{"the policy changed while dialling"});
   if (!opened)
     co_return why_over(*link, "the upstream takes no stream on a new connection");
   read_for_client(c, *opened);
@@ -105,15 +110,16 @@ task<> wait_for_dialling(client_session& c, const upstream_key& key) {
   co_await await_dial(std::move(dial), c.wakes, deadline, c.client);
 }
 
-std::unique_ptr<upstream> take_kept(client_session& c, const upstream_key& key) {
+std::unique_ptr<upstream> take_kept(client_session& c, const fresh_pass& by,
+                                    const upstream_key& key) {
   auto& pool = c.shard.pool;
   auto known = key.tls ? pool.speaks(key) : origin_protocol::http1;
   if (known == origin_protocol::http2 || (c.client.stream() && known == origin_protocol::unknown))
-    if (auto opened = pool.take_stream(key, c.wakes)) {
+    if (auto opened = pool.take_stream(by, key, c.wakes)) {
       read_for_client(c, *opened);
       return opened;
     }
-  return pool.take(key, c.wakes);
+  return pool.take(by, key, c.wakes);
 }
 
 } // namespace proxy

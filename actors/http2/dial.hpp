@@ -15,7 +15,8 @@ namespace proxy {
 
 /// A connection of the pool, or a stream of one, for a request that needs none of its own; nullptr
 /// for none.
-[[nodiscard]] std::unique_ptr<upstream> take_kept(client_session& c, const upstream_key& key);
+[[nodiscard]] std::unique_ptr<upstream> take_kept(client_session& c, const fresh_pass& by,
+                                                  const upstream_key& key);
 
 /// Which protocols to offer an upstream for a request: what the client speaks, as translating costs
 /// both sides, unless the upstream is known to speak only the other.
@@ -23,7 +24,8 @@ namespace proxy {
 
 /// Makes of a dialled connection what its TLS handshake has agreed on: one on which HTTP/2 is
 /// spoken is shared from now on, and its first stream is returned; any other is returned as it is.
-/// @returns errc::bad_response or errc::connection_timeout when HTTP/2 does not come to life.
+/// @returns errc::bad_response or errc::connection_timeout when HTTP/2 does not come to life,
+///          errc::policy_changed as soon as `x.granted` is stale.
 task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c, const exchange& x,
                                                                std::unique_ptr<upstream> dialled,
                                                                tls::alpn offer);

@@ -24,9 +24,9 @@ void stream_session::begin() {
 
 stream_session::behavior_type stream_session::make_behavior() {
   return {
-    [this](atom::judge, const snapshot_ptr& next) {
+    [this](atom::judge, const snapshot_ptr&) {
       auto was_tunnel = session_.is_tunnel();
-      if (!self_ || !session_.judge(next))
+      if (!self_ || !session_.judge())
         return false;
       end_from_outside(ending::policy_changed);
       return was_tunnel;

@@ -14,8 +14,8 @@ CAF_TEST_FIXTURE_SCOPE(link_tests, link_fixture)
 CAF_TEST(streams of one link serve several flows and wake each for its own news) {
   auto link = connected();
   counter first_flow, second_flow;
-  auto first = open_stream(link, first_flow);
-  auto second = open_stream(link, second_flow);
+  auto first = open_stream(*now.fresh(), link, first_flow);
+  auto second = open_stream(*now.fresh(), link, second_flow);
   CAF_REQUIRE(first && second);
   CAF_CHECK(first->io.write(get_x).ok());
   CAF_CHECK(second->io.write(get_x).ok());
@@ -36,7 +36,7 @@ CAF_TEST(streams of one link serve several flows and wake each for its own news)
 CAF_TEST(the loss of the connection is news for every stream) {
   auto link = connected();
   counter flow;
-  auto u = open_stream(link, flow);
+  auto u = open_stream(*now.fresh(), link, flow);
   CAF_CHECK(u->io.write(get_x).ok());
   (void)next_stream();
   flow.fired = 0;
@@ -52,7 +52,7 @@ CAF_TEST(the loss of the connection is news for every stream) {
 CAF_TEST(what a peer said before it hung up is heard though the loop has not told of it) {
   auto link = connected();
   counter flow;
-  auto asked = open_stream(link, flow);
+  auto asked = open_stream(*now.fresh(), link, flow);
   CAF_CHECK(asked->io.write(get_x).ok());
   auto& seen = next_stream();
   (void)play_until([&] { return peer->output().empty(); });
@@ -60,7 +60,7 @@ CAF_TEST(what a peer said before it hung up is heard though the loop has not tol
   CAF_CHECK(seen.write(no_content).has_value());
   CAF_CHECK(far.send(peer->output()));
   far.reset();
-  auto late = open_stream(link, flow);
+  auto late = open_stream(*now.fresh(), link, flow);
   CAF_CHECK(late->io.write(get_x).ok());
   link->fire(); // it reads when the loop tells it to, which has not happened yet, and writes
   CAF_CHECK(link->is_over());
@@ -70,7 +70,7 @@ CAF_TEST(what a peer said before it hung up is heard though the loop has not tol
 CAF_TEST(a stream that is let go of early is reset at the upstream) {
   auto link = connected();
   counter flow;
-  auto u = open_stream(link, flow);
+  auto u = open_stream(*now.fresh(), link, flow);
   CAF_CHECK(u->io.write(get_x).ok());
   auto& seen = next_stream();
   u.reset();
@@ -83,9 +83,9 @@ CAF_TEST(the pool opens streams of a shared link for its own target only) {
   CAF_CHECK(!pool.has(key));
   pool.share(link);
   CAF_CHECK(pool.has(key));
-  CAF_CHECK(!pool.take_stream({true, "b", 443, {}}, handler));
-  CAF_CHECK(!pool.take(key, handler)); // a connection of its own is another matter
-  auto u = pool.take_stream(key, handler);
+  CAF_CHECK(!pool.take_stream(*now.fresh(), {true, "b", 443, {}}, handler));
+  CAF_CHECK(!pool.take(*now.fresh(), key, handler)); // a connection of its own is another matter
+  auto u = pool.take_stream(*now.fresh(), key, handler);
   CAF_REQUIRE(u != nullptr);
   CAF_CHECK(u->reused);
   CAF_CHECK(u->key == key);
@@ -103,7 +103,7 @@ CAF_TEST(a link of another policy is shared with nobody) {
   pool.begin_generation(3, limits, timeouts);
   pool.share(link);
   CAF_CHECK(!pool.has(key));
-  CAF_CHECK(!pool.take_stream(key, handler));
+  CAF_CHECK(!pool.take_stream(*now.fresh(), key, handler));
 }
 
 CAF_TEST(the pool opens no streams on a link of which many were cut short) {
@@ -111,7 +111,7 @@ CAF_TEST(the pool opens no streams on a link of which many were cut short) {
   pool.share(link);
   counter flow;
   for (uint32_t i = 0; i < http2::session_limits{}.max_upstream_resets; ++i) {
-    auto u = pool.take_stream(key, flow);
+    auto u = pool.take_stream(*now.fresh(), key, flow);
     CAF_REQUIRE(u != nullptr);
     CAF_CHECK(u->io.write(get_x).ok());
     auto& seen = next_stream();
@@ -119,7 +119,7 @@ CAF_TEST(the pool opens no streams on a link of which many were cut short) {
     CAF_CHECK(play_until([&] { return seen.is_reset(); }));
     seen.release();
   }
-  CAF_CHECK(pool.take_stream(key, flow) == nullptr);
+  CAF_CHECK(pool.take_stream(*now.fresh(), key, flow) == nullptr);
   CAF_CHECK(!pool.has(key));
   CAF_CHECK(play_until([&] { return link->is_over(); })); // nobody has use for it
 }
@@ -130,7 +130,7 @@ CAF_TEST(what a link holds is counted and given back) {
   {
     auto link = connected();
     counter flow;
-    auto u = open_stream(link, flow);
+    auto u = open_stream(*now.fresh(), link, flow);
     CAF_CHECK(u->io.write(get_x).ok());
     auto& seen = next_stream();
     CAF_REQUIRE(seen.write("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").has_value());
@@ -145,7 +145,7 @@ CAF_TEST(what a link holds is counted and given back) {
 
 CAF_TEST(a link that goes away or is idle for too long is let go of) {
   pool.share(connected());
-  auto u = pool.take_stream(key, handler);
+  auto u = pool.take_stream(*now.fresh(), key, handler);
   CAF_REQUIRE(u != nullptr);
   run_for(120ms);
   CAF_CHECK(pool.has(key)); // in use
@@ -160,7 +160,7 @@ CAF_TEST(no more links are shared than connections may idle) {
   std::vector<std::unique_ptr<upstream>> held;
   for (auto i = 0; i < 3; ++i) {
     auto link = connected();
-    auto busy = open_stream(link, handler);
+    auto busy = open_stream(*now.fresh(), link, handler);
     held.push_back(std::move(busy)); // idle ones would make room
     pool.share(std::move(link));
   }

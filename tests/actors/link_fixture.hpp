@@ -2,6 +2,7 @@
 
 #include "actors/http2/link.hpp"
 #include "actors/upstream.hpp"
+#include "tests/actors/granting.hpp"
 #include "tests/actors/loop/sockets.hpp"
 #include "tests/support/loop_fixture.hpp"
 #include "tests/support/test.hpp"
@@ -65,6 +66,7 @@ struct link_fixture : loop_fixture {
   }
 
   upstream_key key{true, "a", 443, {}};
+  granting now;
   config::limits limits;
   config::timeouts timeouts;
   counter handler;

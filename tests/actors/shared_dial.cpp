@@ -38,7 +38,7 @@ struct fixture : link_fixture {
         r.done = true;
         co_return;
       }
-      r.got = f.pool.take_stream(f.key, r.wakes);
+      r.got = f.pool.take_stream(*f.now.fresh(), f.key, r.wakes);
     }
     if (!r.got)
       co_await dial(f, r);
@@ -55,7 +55,7 @@ struct fixture : link_fixture {
       f.pool.note(f.key, origin_protocol::http1);
     if (r.of_dial == dial_end::http2) {
       f.pool.share(f.link);
-      r.got = open_stream(f.link, r.wakes);
+      r.got = open_stream(*f.now.fresh(), f.link, r.wakes);
     }
   }
 

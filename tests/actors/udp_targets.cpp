@@ -1,7 +1,7 @@
 #define CAF_SUITE actors.udp_targets
 #include "actors/udp_targets.hpp" // unit under test
 
-#include "tests/policy/rules.hpp"
+#include "tests/actors/granting.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -28,14 +28,19 @@ struct fixture {
     t.to.protocol = policy::protocol::socks5_udp;
     t.to.host = unbox(host::parse(name));
     t.to.port = port;
-    auto judged = policy::evaluate(rules, t.to);
-    auto vetted = policy::vet(rules, std::get<policy::permit>(judged), std::move(to));
-    t.way.emplace(std::get<policy::route>(vetted));
-    targets.open(t);
+    auto judged = policy::decide(*now.in_force->rules, {.to = t.to});
+    t.granted.emplace(std::get<policy::permit>(std::move(judged)), now.in_force);
+    auto vetted = policy::vet(*fresh(t), std::move(to));
+    t.leads.emplace(std::get<policy::vetted>(std::move(vetted)));
+    targets.open(t, *fresh(t));
     return t;
   }
 
-  policy::rules rules = policy::test::allowing({"*.example"});
+  std::optional<fresh_pass> fresh(const udp_target& t) const {
+    return t.granted->look(now.in_force);
+  }
+
+  granting now;
   udp_targets targets;
   ip_address first = *ip_address::parse("9.9.9.9"), second = *ip_address::parse("9.9.9.10");
 };
@@ -80,7 +85,7 @@ CAF_TEST(answers from an address of two names belong to the newer) {
 CAF_TEST(a target that moves on is heard from its new address alone) {
   auto& t = opened("a.example", 53, {first, second});
   CAF_REQUIRE(targets.from(at("9.9.9.9", 53)) == &t);
-  targets.move_on(t, 1);
+  targets.move_on(t, 1, *fresh(t));
   CAF_CHECK(t.is == state::open);
   CAF_CHECK(targets.from(at("9.9.9.9", 53)) == nullptr);
   CAF_CHECK(targets.from(at("9.9.9.10", 53)) == &t);
@@ -90,7 +95,8 @@ CAF_TEST(a closed target holds no proof and is heard no more) {
   auto& t = opened("a.example", 53, {first});
   targets.close(t, {});
   CAF_CHECK(t.is == state::closed);
-  CAF_CHECK(!t.way);
+  CAF_CHECK(!t.granted);
+  CAF_CHECK(!t.leads);
   CAF_CHECK(targets.from(at("9.9.9.9", 53)) == nullptr);
   CAF_CHECK(targets.find(field("a.example", 53)) == &t);
 }

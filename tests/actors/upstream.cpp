@@ -2,6 +2,7 @@
 
 #include "actors/upstream.hpp" // unit under test
 
+#include "tests/actors/granting.hpp"
 #include "tests/actors/loop/sockets.hpp"
 #include "tests/support/loop_fixture.hpp"
 #include "tests/support/test.hpp"
@@ -34,6 +35,7 @@ struct fixture : loop_fixture {
     return u;
   }
 
+  granting now;
   config::limits limits;
   config::timeouts timeouts;
   idle_handler handler;
@@ -47,14 +49,14 @@ CAF_TEST_FIXTURE_SCOPE(upstream_tests, fixture)
 
 CAF_TEST(a kept connection serves its own target only) {
   pool.keep(connected("a"));
-  CAF_CHECK(!pool.take({false, "b", 80, {}}, handler));
-  CAF_CHECK(!pool.take({true, "a", 80, {}}, handler));
-  CAF_CHECK(!pool.take({false, "a", 81, {}}, handler));
-  CAF_CHECK(!pool.take({false, "a", 80, "http://proxy:1"}, handler));
-  auto taken = pool.take({false, "a", 80, {}}, handler);
+  CAF_CHECK(!pool.take(*now.fresh(), {false, "b", 80, {}}, handler));
+  CAF_CHECK(!pool.take(*now.fresh(), {true, "a", 80, {}}, handler));
+  CAF_CHECK(!pool.take(*now.fresh(), {false, "a", 81, {}}, handler));
+  CAF_CHECK(!pool.take(*now.fresh(), {false, "a", 80, "http://proxy:1"}, handler));
+  auto taken = pool.take(*now.fresh(), {false, "a", 80, {}}, handler);
   CAF_REQUIRE(taken != nullptr);
   CAF_CHECK(taken->reused);
-  CAF_CHECK(!pool.take({false, "a", 80, {}}, handler));
+  CAF_CHECK(!pool.take(*now.fresh(), {false, "a", 80, {}}, handler));
 }
 
 CAF_TEST(what was made under another policy is not kept) {
@@ -69,6 +71,25 @@ CAF_TEST(what was made under another policy is not kept) {
   CAF_CHECK_EQUAL(pool.size(), 0u);
 }
 
+CAF_TEST(nothing is taken by what another policy has granted) {
+  pool.begin_generation(7, limits, timeouts);
+  login_connections logins{pool};
+  for (auto own : {false, true}) {
+    auto u = connected("a");
+    u->generation = 7;
+    if (own)
+      logins.keep(std::move(u), "alice");
+    else
+      pool.keep(std::move(u));
+  }
+  upstream_key a{false, "a", 80, {}};
+  CAF_CHECK(!pool.take(*now.fresh(), a, handler)); // granted by generation 0
+  CAF_CHECK(!logins.take(*now.fresh(), a, "alice", handler));
+  granting newer{7};
+  CAF_CHECK(pool.take(*newer.fresh(), a, handler) != nullptr);
+  CAF_CHECK(logins.take(*newer.fresh(), a, "alice", handler) != nullptr);
+}
+
 CAF_TEST(what a client may have logged in to is not kept for others) {
   auto u = connected("a");
   u->logged_in = true;
@@ -79,12 +100,12 @@ CAF_TEST(what a client may have logged in to is not kept for others) {
 CAF_TEST(a login serves its own target and user under its own policy while it lives) {
   login_connections logins{pool};
   logins.keep(connected("a"), "alice");
-  CAF_CHECK(!logins.take({false, "b", 80, {}}, "alice", handler));
-  CAF_CHECK(!logins.take({false, "a", 80, {}}, "bob", handler));
-  CAF_CHECK(!logins.take({false, "a", 80, {}}, "", handler));
-  auto taken = logins.take({false, "a", 80, {}}, "alice", handler);
+  CAF_CHECK(!logins.take(*now.fresh(), {false, "b", 80, {}}, "alice", handler));
+  CAF_CHECK(!logins.take(*now.fresh(), {false, "a", 80, {}}, "bob", handler));
+  CAF_CHECK(!logins.take(*now.fresh(), {false, "a", 80, {}}, "", handler));
+  auto taken = logins.take(*now.fresh(), {false, "a", 80, {}}, "alice", handler);
   CAF_REQUIRE(taken != nullptr);
-  CAF_CHECK(!logins.take({false, "a", 80, {}}, "alice", handler));
+  CAF_CHECK(!logins.take(*now.fresh(), {false, "a", 80, {}}, "alice", handler));
   logins.keep(std::move(taken), "alice");
   pool.begin_generation(1, limits, timeouts);
   CAF_CHECK_EQUAL(logins.size(), 0u);
@@ -113,8 +134,8 @@ CAF_TEST(the oldest login makes room) {
   login_connections logins{pool};
   for (size_t i = 0; i <= login_connections::max_kept; ++i)
     logins.keep(connected(std::to_string(i)), "");
-  CAF_CHECK(!logins.take({false, "0", 80, {}}, "", handler));
-  CAF_CHECK(logins.take({false, "1", 80, {}}, "", handler) != nullptr);
+  CAF_CHECK(!logins.take(*now.fresh(), {false, "0", 80, {}}, "", handler));
+  CAF_CHECK(logins.take(*now.fresh(), {false, "1", 80, {}}, "", handler) != nullptr);
 }
 
 CAF_TEST(limits hold for each origin and for all) {
@@ -124,14 +145,14 @@ CAF_TEST(limits hold for each origin and for all) {
   pool.keep(connected("b"));
   pool.keep(connected("c")); // the oldest goes
   CAF_CHECK_EQUAL(pool.size(), 3u);
-  CAF_CHECK(pool.take({false, "c", 80, {}}, handler) != nullptr);
+  CAF_CHECK(pool.take(*now.fresh(), {false, "c", 80, {}}, handler) != nullptr);
 }
 
 CAF_TEST(a connection that its upstream closes is dropped at once) {
   pool.keep(connected("a"));
   far.clear();
   CAF_CHECK(run_until([this] { return pool.size() == 0; }));
-  CAF_CHECK(!pool.take({false, "a", 80, {}}, handler));
+  CAF_CHECK(!pool.take(*now.fresh(), {false, "a", 80, {}}, handler));
 }
 
 CAF_TEST(bytes that nobody asked for end a kept connection) {
