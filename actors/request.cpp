@@ -10,10 +10,6 @@
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
 #include "policy/decide.hpp"
-<<<<<<< HEAD
-#include "policy/inner.hpp"
-=======
->>>>>>> pass
 #include "protocols/http1/login.hpp"
 #include "protocols/http1/rewrite.hpp"
 #include "protocols/http1/upgrade.hpp"
@@ -160,29 +156,12 @@ judgement prepare(client_session& c, http1::request& req, http1::request_target&
   http1::rewrite_options options{.via = pseudonym_of(c),
                                  .received = c.client.stream() ? "2.0" : ""};
   x.held_back.clear();
-<<<<<<< HEAD
-  if (policy::is_read(rules, x.target)) {
-    if (policy::reads_fields(rules, x.target))
-      http1::list_forwarded(req, fields);
-    auto judged = policy::judge_inner(rules, x.target, {req.method, target.path, fields, x.upgrade},
-                                      c.shard.path);
-    if (auto* denial = std::get_if<policy::denial>(&judged))
-      return std::move(*denial);
-    const auto& granted = std::get<policy::forward>(judged);
-    target.path = granted.path;
-    if (granted.hook) {
-      apply(*granted.hook, options, fields);
-      if (x.body == http1::framing::chunked)
-        x.held_back = names_in(*granted.hook);
-    }
-=======
   if (permit.path_judged())
     target.path = c.shard.path.text;
   if (const auto* hook = permit.hook()) {
     apply(*hook, options, c.shard.fields);
     if (x.body == http1::framing::chunked)
       x.held_back = names_in(*hook);
->>>>>>> pass
     x.logs_in |= std::ranges::any_of(options.set, http1::is_connection_login);
   }
   if (policy::is_read(*c.shard.policy->rules, x.target))
