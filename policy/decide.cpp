@@ -1,6 +1,5 @@
 #include "policy/decide.hpp"
 
-#include "policy/inner.hpp"
 #include "policy/judge.hpp"
 #include "protocols/error.hpp"
 
@@ -130,7 +129,7 @@ private:
   /// Hooks, then the mode, then whether what must be read is.
   std::optional<denial> judge_asked() {
     if (q_.request && is_hooked_) {
-      forward how;
+      hook_match how;
       if (auto no = judge_hooks(in_force_, q_.to, request_, no_path_, note_, how))
         return no;
       found.hook = how.hook;
@@ -179,7 +178,13 @@ private:
   }
 
   static denial refusal_by(const answer& a) {
-    return uphold(denial{}, a.decision, std::string{a.words});
+    denial out{
+      reason::policy_denied, source::decider, a.decision, nullptr, std::string{a.words}, true};
+    if (auto named = reason_named(out.words)) {
+      out.reason = *named;
+      out.words.clear();
+    }
+    return out;
   }
 
   const rules& in_force_;

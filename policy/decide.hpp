@@ -6,7 +6,7 @@
 #include <string_view>
 #include <variant>
 
-#include "policy/evaluate.hpp"
+#include "policy/rules.hpp"
 #include "protocols/http1/message.hpp"
 #include "protocols/http1/path.hpp"
 

@@ -263,6 +263,32 @@ std::optional<denial> judge_mode(const rules& in_force, const target& what, cons
   return note_mode(mode_verdict(in_force, what), note);
 }
 
+std::optional<denial> judge_hooks(const rules& in_force, const target& to,
+                                  const judged_request& request, const char* why_not,
+                                  const notes& note, hook_match& out) {
+  if (!is_hooked(in_force, to.host))
+    return std::nullopt;
+  if (to.protocol == protocol::http) {
+    // What a hook adds must not travel in the clear.
+    auto hook = in_force.table->hooks()->match(to.host, {}).hook;
+    note.add("hooks", [&] { return matches(hook->where) + ", and this is plain HTTP"; });
+    return refuse_by_mode(reason::mitm_required, &hook->where);
+  }
+  auto match = in_force.table->hooks()->match(to.host, request);
+  if (match.outcome == hook_match::kind::none) {
+    note.add("hooks", [&] {
+      return why_not ? std::string{"no match: "} + why_not
+                     : "no hook of " + match.hook->where.text + " matches";
+    });
+    return refuse(reason::mitm_hook_denied, &match.hook->where);
+  }
+  note.add("hooks", [&] {
+    return "hook " + std::to_string(match.index) + ' ' + matches(match.hook->where);
+  });
+  out = match;
+  return std::nullopt;
+}
+
 std::optional<denial> judge_method(const rules& in_force, std::string_view method, bool upgrade,
                                    const notes& note) {
   return note_mode(mode_verdict(in_force.table->limit(), method, upgrade), note);

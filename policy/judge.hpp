@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
-#include "policy/inner.hpp"
+#include "policy/rules.hpp"
 
-/// The steps that `evaluate`, `vet`, `judge_again` and `judge_inner` are made of. For these alone:
-/// whoever asks whether something is allowed asks one of them.
+/// The steps that `decide` is made of. For it alone: whoever asks whether something is allowed asks
+/// `decide`.
 namespace proxy::policy::judging {
 
 /// Notes the steps of an evaluation; costs a test of a null pointer when nobody asked for them.
@@ -81,12 +81,12 @@ public:
 [[nodiscard]] std::optional<denial> judge_mode(const rules& in_force, const target& what,
                                                const notes& note);
 
-/// What the hooks of a host say of a request that is read. Sets what to forward when it returns no
-/// denial.
+/// What the hooks of a host say of a request that is read. Sets the one that lets it pass, if the
+/// host has any, when it returns no denial.
 /// @param why_not  Why the path has no canonical form; nullptr when it has.
 [[nodiscard]] std::optional<denial> judge_hooks(const rules& in_force, const target& to,
                                                 const judged_request& request, const char* why_not,
-                                                const notes& note, forward& out);
+                                                const notes& note, hook_match& out);
 
 /// The mode alone, for a request inside a tunnel.
 [[nodiscard]] std::optional<denial> judge_method(const rules& in_force, std::string_view method,

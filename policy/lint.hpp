@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "policy/placed_text.hpp"
-#include "policy/rule.hpp"
 
 namespace proxy::policy {
 

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "policy/evaluate.hpp"
 #include "policy/near_name.hpp"
+#include "policy/rules.hpp"
 #include "policy/text_places.hpp"
 
 /// What somebody who is refused can do about it: the line to add and the file it belongs in, a name

@@ -2,6 +2,7 @@
 #include "actors/compile.hpp" // unit under test
 
 #include "actors/generation.hpp"
+#include "policy/decide.hpp"
 #include "tests/config/support.hpp"
 #include "tests/support/test.hpp"
 
@@ -45,8 +46,7 @@ bool judged_alike(const policy::rules& one, const policy::rules& other, std::str
   to.port = static_cast<uint16_t>(std::stoi(std::string{address.substr(address.rfind(':') + 1)}));
   to.method = "GET";
   auto reason_of = [&](const policy::rules& rules) {
-    auto judged = policy::evaluate(rules, to);
-    auto* denial = std::get_if<policy::denial>(&judged);
+    auto denial = policy::why_not(rules, {.to = to});
     return denial ? denial->reason : policy::reason::allow;
   };
   return reason_of(one) == reason_of(other);

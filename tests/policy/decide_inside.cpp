@@ -1,7 +1,6 @@
 #define CAF_SUITE policy.decide_inside
 #include "policy/decide.hpp" // unit under test
 
-#include "policy/inner.hpp"
 #include "tests/policy/asking.hpp"
 #include "tests/policy/hooks.hpp"
 #include "tests/policy/rules.hpp"
@@ -184,48 +183,4 @@ CAF_TEST(headers that are asked for are looked at) {
   CAF_CHECK_EQUAL(with({{"X-Version", "1"}}), "/ hook 0");
   CAF_CHECK_EQUAL(with({{"X-Version", "2"}}), "mitm_hook_denied");
   CAF_CHECK_EQUAL(with({}), "mitm_hook_denied");
-}
-
-CAF_TEST(whoever names another host than the tunnel leads to is misdirected) {
-  struct row {
-    std::string_view tunnel, named;
-    bool as_server_name, as_authority;
-  };
-  for (auto& [to, named, as_server_name, as_authority] : std::initializer_list<row>{
-         {"example.com", "example.com", true, true},
-         {"example.com", "", true, true}, // names nothing
-         {"example.com", "Example.COM", true, true},
-         {"example.com.", "example.com", true, true},
-         {"example.com", "EXAMPLE.com.", true, true},
-         {"example.com", "example.com:8443", false, true}, // the port is the tunnel's
-         {"example.com", "evil.example", false, false},
-         {"example.com", "sub.example.com", false, false},
-         {"example.com", "example.com.evil.example", false, false},
-         {"example.com", "user@example.com", false, false},
-         {"example.com", "exa mple", false, false},
-         {"example.com", " ", false, false},
-         {"192.0.2.1", "192.0.2.1", true, true},
-         {"192.0.2.1", "example.com", false, false},
-         {"::1", "[::1]", true, true},
-         {"::1", "[0:0::1]:443", false, true},
-         {"::1", "[::2]", false, false},
-         {"xn--bcher-kva.example",
-          "b\xc3\xbc"
-          "cher.example",
-          true, true},
-       }) {
-    CAF_MESSAGE(named << " in a tunnel to " << to);
-    auto host = get(to).host;
-    auto name = check_server_name(host, named);
-    auto authority = check_authority(host, named);
-    CAF_CHECK_EQUAL(!name, as_server_name);
-    CAF_CHECK_EQUAL(!authority, as_authority);
-    for (auto& err : {name, authority})
-      CAF_CHECK(!err || code_of(err) == errc::misdirected);
-  }
-  CAF_CHECK_EQUAL(outcome_of(errc::misdirected).http_status, 421);
-  CAF_CHECK_EQUAL(context_of(check_authority(get("a.test").host, "b.test:1")),
-                  "Host names b.test, the tunnel leads to a.test");
-  CAF_CHECK_EQUAL(context_of(check_server_name(get("a.test").host, "\x01")),
-                  "the server name is no host, the tunnel leads to a.test");
 }

@@ -1,6 +1,6 @@
 #include "tests/policy/hook_kinds.hpp"
 
-#include "policy/inner.hpp"
+#include "policy/server_name.hpp"
 #include "protocols/http1/rewrite.hpp"
 #include "tests/policy/asking.hpp"
 #include "tests/policy/hooks.hpp"

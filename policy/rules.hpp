@@ -117,96 +117,17 @@ private:
   size_t hook_index_ = 0;
 };
 
-/// Proof that addresses may be dialled. Only `vet` makes one and `dial` takes nothing else, so no
-/// flow reaches the network around the policy.
-class route {
-public:
-  [[nodiscard]] const target& to() const noexcept { return permit_.to(); }
-  [[nodiscard]] const permit& admitted() const noexcept { return permit_; }
-  [[nodiscard]] std::span<const ip_address> addresses() const noexcept {
-    return addresses_;
-  } ///< Never empty.
-  /// The name that has these addresses, where it is not the one asked for; else empty.
-  [[nodiscard]] const host& found_as() const noexcept { return found_as_; }
-
-private:
-  route(permit p, std::vector<ip_address> addresses, host found_as)
-    : permit_(std::move(p)), addresses_(std::move(addresses)), found_as_(std::move(found_as)) {}
-  friend std::variant<route, denial> vet(const rules&, permit, std::vector<ip_address>, trace*,
-                                         const host&);
-  permit permit_;
-  std::vector<ip_address> addresses_;
-  host found_as_;
-};
-
 /// Whether a literal or localhost name is one of the proxy's own listeners (step 4).
 [[nodiscard]] bool is_own_listener(const rules& in_force, const host& h, uint16_t port);
 
-/// Judges a target by name: steps 2–6 of the order (disabled, denied, own listeners, local
-/// literals, allowed), then hooked hosts that are asked for over plain HTTP, SOCKS or a tunnel that
-/// cannot be read (`mitm_required`), then the mode (method, upgrade, CONNECT without interception).
-/// Pure; no allocation but what the target brings when `why` is null. Where `is_read` says so, each
-/// request is judged by `judge_inner` as well.
-/// @param why  When given, every step passed is appended.
-[[nodiscard]] std::variant<permit, denial> evaluate(const rules& in_force, target what,
-                                                    trace* why = nullptr);
-
-/// Whether requests to a target that was let through are read and judged one by one
-/// (`judge_inner`): tunnels that are intercepted, because the mode is limited, the host has hooks,
-/// or for `inspect` (SOCKS for this alone: the others refuse it); what comes inside of them; and
-/// https in absolute form, which the proxy reads anyway.
+/// Whether requests to a target that was let through are read and judged one by one: tunnels that
+/// are intercepted, because the mode is limited, the host has hooks, or for `inspect` (SOCKS for
+/// this alone: the others refuse it); what comes inside of them; and https in absolute form, which
+/// the proxy reads anyway.
 [[nodiscard]] bool is_read(const rules& in_force, const target& what) noexcept;
-
-/// Proof for a request inside a tunnel that was let through: to the host and port of the tunnel and
-/// nowhere else. What the request itself may do is for `judge_inner`.
-/// @param tls  The tunnel's client speaks TLS: https; else http.
-[[nodiscard]] permit inside(const permit& tunnel, std::string method, bool upgrade,
-                            bool tls = true);
-
-/// Judges a tunnel that should be read and cannot be.
-/// @param hides  What its client said looks like something that is read where it is understood. A
-///               client that speaks anything else has nothing that `inspect` could look at.
-/// @returns the denial (`mitm_required`) when it must be read: limited mode, a hooked host, or
-///          `hides` in a tunnel that is to be looked at; nullopt when it may go on unread.
-[[nodiscard]] std::optional<denial> judge_unreadable(const rules& in_force, const target& tunnel,
-                                                     bool hides = false);
-
-/// A decider's "allow" for a `not_allowed` denial. The mode is judged here, because `evaluate` had
-/// not come to it when the name was refused; steps 7 and 8 still follow.
-/// @pre d.reason == reason::not_allowed; any other denial is returned as it is.
-[[nodiscard]] std::variant<permit, denial> overrule(const rules& in_force, const denial& d,
-                                                    target what, trace* why = nullptr);
-
-/// A decider's refusal of a `not_allowed` denial, `deny` or `ask`. Its words become the reason: one
-/// of the names of `reason` counts as that reason, none as policy_denied, any other travels in
-/// `denial::words`.
-/// @pre d.reason == reason::not_allowed; any other denial is returned as it is.
-[[nodiscard]] denial uphold(const denial& d, decision how, std::string words);
 
 /// The addresses of a literal (itself) or of localhost and the names below it (127.0.0.1 and ::1),
 /// known without DNS. Empty: the name must be resolved.
 [[nodiscard]] std::vector<ip_address> known_addresses(const host& h);
-
-/// Judges resolved addresses: steps 4 (own listeners), 3 (denied CIDRs and literals) and 7
-/// (non-public, metadata). One refused address refuses all; no address at all is refused as
-/// not_allowed_local.
-/// @param found_as  The name that has them, where it is not the one that was let through (a search
-///                  domain was added): it must not be denied. Empty: the one that was.
-[[nodiscard]] std::variant<route, denial> vet(const rules& in_force, permit p,
-                                              std::vector<ip_address> addresses,
-                                              trace* why = nullptr, const host& found_as = {});
-
-/// Judges an open tunnel again under new rules: the target by name and the address it is connected
-/// to (nullopt: not known, or not connected yet). What a decider admitted goes on unless something
-/// other than `not_allowed` now refuses it.
-/// @param intercepted  The tunnel's requests are read and judged one by one. One that is not must
-///                     end in limited mode and where its host has hooks now, although a new one
-///                     could be intercepted.
-/// @param found_as  As for `vet`.
-/// @returns the denial when it must be closed.
-[[nodiscard]] std::optional<denial> judge_again(const rules& in_force, const target& what,
-                                                const std::optional<ip_address>& connected,
-                                                bool by_decider, bool intercepted = false,
-                                                const host& found_as = {});
 
 } // namespace proxy::policy
