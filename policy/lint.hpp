@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "policy/placed_text.hpp"
+#include "policy/rule.hpp"
 
 namespace proxy::policy {
 

@@ -73,7 +73,7 @@ std::string name_of(size_t number) { return "host" + std::to_string(number) + ".
 /// A list of many, and as many rules that each ask for more than their host.
 rules with_many(size_t count) {
   plain_lists lists;
-  std::vector<placed_text> all;
+  std::vector<rule> all;
   for (size_t i = 0; i < count; ++i) {
     lists.allowed.push_back({name_of(i), "config.toml", 1, 1});
     lists.denied.push_back({"*.bad." + name_of(i), "config.toml", 1, 1});

@@ -67,7 +67,7 @@ inline void set_lists(rules& of, const std::vector<std::string>& allowed,
 }
 
 /// Adds rules to those that lists came to.
-inline void add_rules(rules& of, std::vector<placed_text> more) {
+inline void add_rules(rules& of, std::vector<rule> more) {
   auto all = rules_from(lists_in(of));
   for (auto& one : more)
     all.push_back(std::move(one));
