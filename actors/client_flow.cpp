@@ -40,7 +40,7 @@ task<after> serve(client_session& c, exchange& x, verdict& v) {
 }
 
 /// Of the process, or of a connection whose streams hold too much already.
-bool is_short_of_memory(client_session& c) {
+bool is_short_of_memory(client_end& c) {
   auto* stream = c.client.stream();
   return c.shard.loop.memory().is_full() || (stream && stream->link().is_full());
 }

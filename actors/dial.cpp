@@ -41,7 +41,7 @@ std::vector<ip_address> interleave(std::span<const ip_address> in) {
   return out;
 }
 
-std::string connect_limit(const client_session& c) {
+std::string connect_limit(const client_end& c) {
   return setting_text("timeouts.connect", c.timeouts().connect);
 }
 
@@ -61,7 +61,7 @@ caf::error to_error(int error, const ip_address& address, uint16_t port) {
 /// Whether a connection may lead back to us unnoticed, so that its own end is to be remembered.
 /// Without Via any may, by way of an address translator. Otherwise only one to a port that we
 /// listen on: the policy refuses our addresses, but one that has just come is not known yet.
-bool may_lead_back(const client_session& c, uint16_t port) {
+bool may_lead_back(const client_end& c, uint16_t port) {
   const auto& own = c.shard.policy->rules->own_listeners;
   return !c.shard.config().via ||
          std::ranges::find(own, port, &policy::socket_address::port) != own.end();
@@ -69,7 +69,7 @@ bool may_lead_back(const client_session& c, uint16_t port) {
 
 } // namespace
 
-int begin_connect(client_session& c, const fresh_pass& by, upstream& to, uint16_t port) {
+int begin_connect(client_end& c, const fresh_pass& by, upstream& to, uint16_t port) {
   if (!by.is_fresh())
     return ECANCELED;
   auto name = make_sockaddr(to.address, port);
@@ -126,7 +126,7 @@ std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_
 
 } // namespace
 
-task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_session& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const exchange& x,
                                                            std::span<const ip_address> to,
                                                            uint16_t port, steady_time deadline) {
   auto order = to.size() == 1 ? std::vector<ip_address>{to[0]} : interleave(to);
@@ -172,14 +172,14 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_session& c, co
   }
 }
 
-caf::error look_up_error(const client_session& c, const host& name, caf::error why) {
+caf::error look_up_error(const client_end& c, const host& name, caf::error why) {
   if (code_of(why) != errc::cancelled)
     return why;
   return caf::make_error(errc::dns_timeout,
                          name.text() + " (" + setting_text("timeouts.dns", c.timeouts().dns) + ")");
 }
 
-task<caf::error> wait_dialling(client_session& c, const exchange& x, steady_time deadline,
+task<caf::error> wait_dialling(client_end& c, const exchange& x, steady_time deadline,
                                std::string_view late) {
   auto in_time = co_await c.wakes.until(deadline);
   if (c.client.dead())
@@ -189,7 +189,7 @@ task<caf::error> wait_dialling(client_session& c, const exchange& x, steady_time
   co_return in_time ? caf::error{} : caf::make_error(errc::connection_timeout, std::string{late});
 }
 
-tls::ssl_ptr begin_tls(client_session& c, const fresh_pass& by, upstream& u, const host& name,
+tls::ssl_ptr begin_tls(client_end& c, const fresh_pass& by, upstream& u, const host& name,
                        uint16_t port, tls::alpn offer) {
   tls::client_options options{.offer = offer,
                               .identity = by.under().identities.find(name, port),
@@ -198,7 +198,7 @@ tls::ssl_ptr begin_tls(client_session& c, const fresh_pass& by, upstream& u, con
   return by.under().trust ? u.io.begin_tls(*by.under().trust, name, options) : nullptr;
 }
 
-task<caf::error> secure(client_session& c, const exchange& x, upstream& u, const host& name,
+task<caf::error> secure(client_end& c, const exchange& x, upstream& u, const host& name,
                         uint16_t port, tls::alpn offer) {
   tls::ssl_ptr session;
   if (auto fresh = x.granted->look(c.shard.policy))

@@ -22,7 +22,7 @@ task<caf::expected<std::vector<ip_address>>> addresses_of(client_session& c, con
   co_return std::move(answer->addresses);
 }
 
-std::string connect_limit(const client_session& c) {
+std::string connect_limit(const client_end& c) {
   return setting_text("timeouts.connect", c.timeouts().connect);
 }
 
@@ -40,7 +40,7 @@ constexpr int max_interim_heads = 32;
 
 /// The request for a tunnel (RFC 9110 §9.3.6): nothing of the client's but the way its request
 /// came.
-std::string connect_request(const client_session& c, const exchange& x) {
+std::string connect_request(const client_end& c, const exchange& x) {
   // A scope id means nothing beyond this machine (RFC 6874 §3).
   auto v6 = x.target.host.ip() && !x.target.host.ip()->is_v4();
   auto name = v6 ? '[' + x.target.host.text() + ']' : x.target.host.text();
@@ -54,8 +54,7 @@ std::string connect_request(const client_session& c, const exchange& x) {
   return request += "\r\n";
 }
 
-task<caf::error> send_request(client_session& c, upstream& u, const exchange& x,
-                              steady_time deadline) {
+task<caf::error> send_request(client_end& c, upstream& u, const exchange& x, steady_time deadline) {
   upstream_proxy_name name{*x.via};
   auto late = "upstream proxy " + name.text + " took no request within " + connect_limit(c);
   auto request = connect_request(c, x);
@@ -74,8 +73,8 @@ task<caf::error> send_request(client_session& c, upstream& u, const exchange& x,
 }
 
 /// Reads one response head and not a byte more: what follows belongs to the tunnel.
-task<caf::error> read_answer(client_session& c, upstream& u, const exchange& x,
-                             steady_time deadline, std::string& head) {
+task<caf::error> read_answer(client_end& c, upstream& u, const exchange& x, steady_time deadline,
+                             std::string& head) {
   upstream_proxy_name name{*x.via};
   auto late = "upstream proxy " + name.text + " did not answer within " + connect_limit(c);
   head.clear();
@@ -99,7 +98,7 @@ task<caf::error> read_answer(client_session& c, upstream& u, const exchange& x,
 }
 
 /// Asks the upstream proxy for a tunnel. @returns nothing when `u` is one.
-task<caf::error> ask_for_tunnel(client_session& c, upstream& u, const exchange& x) {
+task<caf::error> ask_for_tunnel(client_end& c, upstream& u, const exchange& x) {
   upstream_proxy_name name{*x.via};
   const auto& config = c.shard.config();
   http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};

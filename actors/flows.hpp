@@ -158,7 +158,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exc
                                                     const policy::vetted& to, tls::alpn offer);
 
 /// What Via says of us; "" with `via = false`.
-[[nodiscard]] std::string_view pseudonym_of(const client_session& c) noexcept;
+[[nodiscard]] std::string_view pseudonym_of(const client_end& c) noexcept;
 
 /// Whether a request has been through this proxy already. @returns errc::loop_detected then.
 /// @param first  It is the first on a connection, which this process may have made itself.
@@ -182,7 +182,7 @@ void record_admission(client_session& c, exchange& x);
 
 /// Whether the connection may go on once the request's body is dropped. Decided before an answer
 /// that leaves the body unread, since the answer says so.
-[[nodiscard]] bool may_keep(const client_session& c, const exchange& x);
+[[nodiscard]] bool may_keep(const client_end& c, const exchange& x);
 
 /// After such an answer: drops the body, or has the connection closed in steps.
 task<after> go_on(client_session& c, exchange& x, bool keep);

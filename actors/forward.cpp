@@ -21,7 +21,7 @@ std::unique_ptr<upstream> take_ready(client_session& c, const exchange& x, const
 }
 
 /// Whether another stream that dials the same upstream may get a connection to share.
-bool may_share(const client_session& c, const exchange& x) {
+bool may_share(const client_end& c, const exchange& x) {
   return c.client.stream() && !x.upgrade && !x.logs_in &&
          c.shard.pool.speaks(key_of(x)) != origin_protocol::http1;
 }

@@ -169,7 +169,7 @@ std::optional<policy::denial> read_from_here(client_session& c, state::intercept
   return std::nullopt;
 }
 
-void log_failure(client_session& c, const host& name, const caf::error& why) {
+void log_failure(client_end& c, const host& name, const caf::error& why) {
   if (code_of(why) == errc::closed)
     return;
   c.shard.log().warn("msg=client_tls_failed host={} client={} cause={}", log_text{name.text()},

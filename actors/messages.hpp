@@ -102,7 +102,7 @@ struct connection_info {
   uint64_t id = 0;
   std::string client;
   std::string user;  ///< Who the client showed to be; "" when nobody asked.
-  std::string state; ///< "idle", "request", "tunnel", "association".
+  std::string state; ///< "idle", "request", "tunnel", "intercepted", "association", "stream".
   policy::protocol protocol = policy::protocol::http;
   std::string host; ///< "" before the first request.
   uint16_t port = 0;

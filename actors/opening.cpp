@@ -29,7 +29,7 @@ task<caf::expected<tls::leaf_ptr>> find_leaf(client_session& c, const host& name
 
 } // namespace
 
-bool tell(client_session& c, opening& out, bool over) {
+bool tell(client_end& c, opening& out, bool over) {
   switch (tell_first_bytes(c.pending, over)) {
     case first_bytes::undecided: return false;
     case first_bytes::http: out.what = opening::kind::http; return true;
@@ -49,7 +49,7 @@ bool tell(client_session& c, opening& out, bool over) {
   return true;
 }
 
-io_result take_more(client_session& c) {
+io_result take_more(client_end& c) {
   auto buffer = c.shard.loop.scratch().first(first_read_size);
   auto got = c.client.read(buffer);
   if (got.ok())
@@ -57,12 +57,12 @@ io_result take_more(client_session& c) {
   return got;
 }
 
-task<caf::error> accept_tls(client_session& c, const host& name, tls::leaf_cache& known) {
-  auto leaf = co_await find_leaf(c, name, known);
-  if (!leaf)
-    co_return std::move(leaf.error());
+namespace {
+
+/// Shakes hands with a client whose hello is in `c.pending`.
+task<caf::error> shake_hands(client_end& c, tls::leaf_ptr leaf) {
   auto session = c.shard.process->tls_server->session(
-    **leaf, c.client.raw.descriptor(), std::exchange(c.pending, {}), {.accept = tls::alpn::either});
+    *leaf, c.client.raw.descriptor(), std::exchange(c.pending, {}), {.accept = tls::alpn::either});
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
   auto deadline = c.in(c.timeouts().tls_handshake);
@@ -83,6 +83,15 @@ task<caf::error> accept_tls(client_session& c, const host& name, tls::leaf_cache
         "the client's TLS handshake took longer than " +
           setting_text("timeouts.tls_handshake", c.timeouts().tls_handshake));
   }
+}
+
+} // namespace
+
+task<caf::error> accept_tls(client_session& c, const host& name, tls::leaf_cache& known) {
+  auto leaf = co_await find_leaf(c, name, known);
+  if (!leaf)
+    co_return std::move(leaf.error());
+  co_return co_await shake_hands(c, std::move(*leaf));
 }
 
 } // namespace proxy

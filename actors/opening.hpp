@@ -29,10 +29,10 @@ struct opening {
 /// Whether what has come can be told. Nothing that could be read must be taken for something else,
 /// so what is understood in part waits for the rest.
 /// @param over  Nothing follows.
-[[nodiscard]] bool tell(client_session& c, opening& out, bool over);
+[[nodiscard]] bool tell(client_end& c, opening& out, bool over);
 
 /// Reads more of it into `c.pending`.
-io_result take_more(client_session& c);
+io_result take_more(client_end& c);
 
 /// Answers the handshake that begins with `c.pending`; from then on the client's bytes come
 /// decrypted.

@@ -23,7 +23,7 @@ answer_form form_of(const exchange& x) {
 }
 
 /// How files are named to this client: paths of our machine are for those on it.
-policy::path_style paths_for(const client_session& c) {
+policy::path_style paths_for(const client_end& c) {
   auto here = c.from.unix_socket || policy::classify(c.from.ip) == policy::ip_class::loopback;
   return here ? policy::path_style::whole : policy::path_style::name;
 }
@@ -76,7 +76,7 @@ task<after> go_on(client_session& c, exchange& x, bool keep) {
   co_return usable ? after::next_request : after::close_in_steps;
 }
 
-bool may_keep(const client_session& c, const exchange& x) {
+bool may_keep(const client_end& c, const exchange& x) {
   auto small =
     x.body == http1::framing::none || (x.body == http1::framing::length &&
                                        x.content_length <= c.shard.config().limits.max_drain_bytes);

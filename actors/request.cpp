@@ -33,7 +33,7 @@ bool ends_here(const http1::request& req) {
   return value && !value->empty() && value->find_first_not_of('0') == std::string_view::npos;
 }
 
-own_answer answer_here(const client_session& c, const http1::request& req, const exchange& x) {
+own_answer answer_here(const client_end& c, const http1::request& req, const exchange& x) {
   own_answer answer;
   answer_options options{.request_id = {}, .head_only = false, .close = !may_keep(c, x)};
   // TRACE would reflect fields that are none of the script's business: the request line is enough.
@@ -210,7 +210,7 @@ judgement judge_target(client_session& c, exchange& x, const policy::answer* sai
   return ask_policy(c, x, {.to = x.target, .answer = said});
 }
 
-std::string_view pseudonym_of(const client_session& c) noexcept {
+std::string_view pseudonym_of(const client_end& c) noexcept {
   return c.shard.config().via ? std::string_view{c.shard.process->pseudonym} : std::string_view{};
 }
 

@@ -24,7 +24,7 @@ constexpr std::chrono::milliseconds first_pause{5};
 constexpr std::chrono::milliseconds longest_pause{200};
 
 /// The head to send: path and query alone, Host as it came.
-caf::error write_head(const client_session& c, const http1::request& req, exchange& x) {
+caf::error write_head(const client_end& c, const http1::request& req, exchange& x) {
   auto path = http1::path_of_target(req);
   if (!path)
     return std::move(path.error());

@@ -22,7 +22,7 @@ constexpr size_t read_size = 1024;
 
 /// Adds to `c.pending` what the client sends next.
 /// @returns errc::closed, or errc::request_timeout at the deadline.
-task<caf::error> read_more(client_session& c, steady_time deadline) {
+task<caf::error> read_more(client_end& c, steady_time deadline) {
   for (;;) {
     while (!c.client.may_read()) {
       auto in_time = co_await c.wakes.until(deadline);
@@ -33,10 +33,8 @@ task<caf::error> read_more(client_session& c, steady_time deadline) {
     auto got = c.client.read(buffer);
     if (got.blocked())
       continue;
-    if (!got.ok()) {
-      c.end = ending::client_gone;
+    if (!got.ok())
       co_return caf::make_error(errc::closed, std::string{"the client has gone"});
-    }
     c.pending.append(buffer.data(), got.size);
     co_return caf::none;
   }
@@ -44,9 +42,8 @@ task<caf::error> read_more(client_session& c, steady_time deadline) {
 
 /// Reads one message to the front of `c.pending`, which its views point to: `take` drops it.
 template <class T>
-task<caf::expected<decoded<T>>> read_message(client_session& c,
-                                             decode_result<T> (*decode)(std::string_view),
-                                             steady_time deadline) {
+task<caf::expected<decoded<T>>>
+read_message(client_end& c, decode_result<T> (*decode)(std::string_view), steady_time deadline) {
   for (;;) {
     if (!c.pending.empty()) {
       auto got = decode(c.pending);
@@ -61,7 +58,7 @@ task<caf::expected<decoded<T>>> read_message(client_session& c,
   }
 }
 
-void take(client_session& c, size_t size) { c.pending.erase(0, size); }
+void take(client_end& c, size_t size) { c.pending.erase(0, size); }
 
 /// Counts and audits a client that did not show who it is. What it wants is not known yet.
 void record_nobody(client_session& c) {
@@ -71,12 +68,19 @@ void record_nobody(client_session& c) {
   c.end = ending::refused;
 }
 
+/// Ends with a client that said nothing that could be answered.
+after give_up(client_session& c, const caf::error& why) {
+  if (code_of(why) == errc::closed)
+    c.end = ending::client_gone;
+  return after::close;
+}
+
 /// Agrees on how the client shows who it is, and has it do so (RFC 1928 §3, RFC 1929).
 /// @returns nothing, or how the connection is to be closed.
 task<std::optional<after>> authenticate(client_session& c, steady_time deadline) {
   auto greeting = co_await read_message(c, socks5::decode_greeting, deadline);
   if (!greeting)
-    co_return after::close; // not SOCKS5: nothing can be said in it
+    co_return give_up(c, greeting.error()); // not SOCKS5: nothing can be said in it
   auto wanted = c.shard.config().socks_users.empty() ? socks5::method::no_authentication
                                                      : socks5::method::user_password;
   auto offered = greeting->value.offers(wanted);
@@ -92,6 +96,8 @@ task<std::optional<after>> authenticate(client_session& c, steady_time deadline)
   if (wanted == socks5::method::no_authentication)
     co_return std::nullopt;
   auto shown = co_await read_message(c, socks5::decode_credentials, deadline);
+  if (!shown && code_of(shown.error()) == errc::closed)
+    c.end = ending::client_gone;
   // Of now: the users may be others than when the greeting came.
   auto known = shown && is_user(c.shard.config(), shown->value.user, shown->value.password);
   if (known)
@@ -187,7 +193,7 @@ task<after> socks5_flow(client_session& c) {
   auto deadline = c.in(c.timeouts().head);
   if (c.pending.empty())
     if (auto err = co_await read_more(c, deadline))
-      co_return after::close;
+      co_return give_up(c, err);
   if (is_stranger(c.pending))
     co_return co_await answer_stranger(c);
   if (auto over = co_await authenticate(c, deadline))

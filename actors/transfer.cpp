@@ -316,7 +316,7 @@ step transfer::too_slow() {
                 : fail(errc::response_timeout, "the response comes too slowly" + keys);
 }
 
-task<step> run_exchange(client_session& c, transfer& t, step begun) {
+task<step> run_exchange(client_end& c, transfer& t, step begun) {
   auto deadline = c.in(c.timeouts().response);
   auto is_idle = false; // which of the two is running
   auto wait_for = [&](bool idle) {

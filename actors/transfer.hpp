@@ -152,6 +152,6 @@ private:
 /// Runs one exchange, which has begun, on one upstream connection.
 /// @param begun  What `transfer::begin` came to.
 /// @returns how it ended; `transfer::take_error` is set for faults.
-task<step> run_exchange(client_session& c, transfer& t, step begun);
+task<step> run_exchange(client_end& c, transfer& t, step begun);
 
 } // namespace proxy

@@ -86,7 +86,8 @@ public:
   [[nodiscard]] bool by_decider() const noexcept { return grant_.source() == source::decider; }
   [[nodiscard]] const snapshot_ptr& under() const noexcept { return under_; }
   [[nodiscard]] const std::string& head() const noexcept { return head_; }
-  /// Takes the text of the head, whose memory serves others. The pass is of no more use then.
+  /// Takes the text of the head, whose memory serves others: there is the target alone to judge it
+  /// by.
   [[nodiscard]] std::string take_head() noexcept { return std::move(head_); }
 
   /// A fresh pass as long as nothing has changed. @returns nothing when it is stale.

@@ -49,7 +49,7 @@ upstream_key key_of(const exchange& x) {
   return key;
 }
 
-tls::alpn protocols_for(const client_session& c, const exchange& x) {
+tls::alpn protocols_for(const client_end& c, const exchange& x) {
   if (!x.target.tls())
     return tls::alpn::http1;
   auto known = c.shard.pool.speaks(key_of(x));
@@ -102,7 +102,7 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c
   co_return std::move(opened);
 }
 
-task<> wait_for_dialling(client_session& c, const upstream_key& key) {
+task<> wait_for_dialling(client_end& c, const upstream_key& key) {
   auto dial = c.shard.pool.dial_under_way(key);
   if (!dial)
     co_return;

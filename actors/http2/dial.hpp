@@ -20,7 +20,7 @@ namespace proxy {
 
 /// Which protocols to offer an upstream for a request: what the client speaks, as translating costs
 /// both sides, unless the upstream is known to speak only the other.
-[[nodiscard]] tls::alpn protocols_for(const client_session& c, const exchange& x);
+[[nodiscard]] tls::alpn protocols_for(const client_end& c, const exchange& x);
 
 /// Makes of a dialled connection what its TLS handshake has agreed on: one on which HTTP/2 is
 /// spoken is shared from now on, and its first stream is returned; any other is returned as it is.
@@ -31,6 +31,6 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c
                                                                tls::alpn offer);
 
 /// Waits while somebody else dials the same upstream for streams.
-task<> wait_for_dialling(client_session& c, const upstream_key& key);
+task<> wait_for_dialling(client_end& c, const upstream_key& key);
 
 } // namespace proxy
