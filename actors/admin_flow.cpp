@@ -5,7 +5,7 @@
 #include "actors/admin_session.hpp"
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "protocols/http1/chunked.hpp"
 
 namespace proxy {

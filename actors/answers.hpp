@@ -46,7 +46,4 @@ void append_response(std::string& out, uint16_t status, std::string_view content
 /// The standard phrase of a status, "" when unknown.
 [[nodiscard]] std::string_view status_phrase(uint16_t status) noexcept;
 
-/// Appends a JSON string literal, quotes included. Bytes that are not UTF-8 become U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
-
 } // namespace proxy

@@ -2,20 +2,12 @@
 
 #include <string>
 
+#include "actors/client_address.hpp"
 #include "actors/loop/waker.hpp"
 #include "actors/shard_core.hpp"
 #include "actors/transport.hpp"
 
 namespace proxy {
-
-/// Where a client is connected from.
-struct client_address {
-  ip_address ip;
-  uint16_t port = 0;
-  bool unix_socket = false;
-  /// `ip:port`, `[ip6]:port`, or "unix".
-  [[nodiscard]] std::string str() const;
-};
 
 /// One client as those flows see it that only read from it, write to it and wait for it: a socket,
 /// or a stream of an HTTP/2 connection. What it asks for, and who it is, is known above.

@@ -6,16 +6,6 @@
 
 namespace proxy {
 
-std::string client_address::str() const {
-  if (unix_socket)
-    return "unix";
-  auto text = ip.str();
-  if (!ip.is_v4())
-    text = '[' + text + ']';
-  text += ':';
-  return text += std::to_string(port);
-}
-
 std::string_view to_string(ending e) noexcept {
   switch (e) {
     case ending::done: return "done";

@@ -3,7 +3,7 @@
 #include "actors/cores.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/link.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/users.hpp"
 
 namespace proxy {
@@ -111,7 +111,7 @@ void connection::log_end() const {
     "msg=connection id={} client={}{} protocol={} target={}:{} rule={} "
     "requests={} bytes_up={} bytes_down={} "
     "dns_ms={} connect_ms={} ms={} end={}",
-    s.id, s.from.str(), user_field(s.user()), to ? policy::to_string(to->protocol) : "-",
+    s.id, s.from, user_field(s.user()), to ? policy::to_string(to->protocol) : "-",
     to && !to->host.text().empty() ? to->host.in_url() : "-", to ? to->port : 0, quoted_text(rule),
     s.requests, s.bytes_up + moved.bytes_up, s.bytes_down + moved.bytes_down, s.dns_ms,
     s.connect_ms, age.count(), to_string(s.end));

@@ -1,6 +1,6 @@
 #include "actors/decider.hpp"
 #include "actors/judgement.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/loop/request.hpp"
 #include "actors/users.hpp"
 

@@ -27,8 +27,8 @@ constexpr size_t waiter_cost = 256;
 
 } // namespace
 
-dns_engine::dns_engine(event_loop& loop, const config::proxy_config& config)
-  : loop_(loop), hosts_(std::string{}), cache_(0) {
+dns_engine::dns_engine(event_loop& loop, const config::proxy_config& config, log_ptr log)
+  : loop_(loop), log_(std::move(log)), hosts_(std::string{}), cache_(0) {
   configure(config);
 }
 
@@ -43,7 +43,7 @@ dns_engine::~dns_engine() {
 void dns_engine::configure(const config::proxy_config& config) {
   settings_ = config.dns;
   patience_ = config.timeouts.dns;
-  hosts_ = hosts_file{settings_.hosts_file};
+  hosts_ = hosts_file{settings_.hosts_file, log_};
   cache_ = dns_cache{settings_.cache_size};
   auto follows = settings_.servers.empty() || settings_.search;
   resolv_conf_ = file_watch{follows ? settings_.resolv_conf : ""};

@@ -27,7 +27,7 @@ public:
   /// How long a timeout is remembered: enough to spare a server that is down a stampede.
   static constexpr std::chrono::milliseconds timeout_ttl{1000};
 
-  dns_engine(event_loop& loop, const config::proxy_config& config);
+  dns_engine(event_loop& loop, const config::proxy_config& config, log_ptr log);
   /// Answers all who wait with errc::cancelled.
   ~dns_engine();
 
@@ -84,6 +84,7 @@ private:
   event_loop& loop_;
   config::dns settings_;
   std::chrono::milliseconds patience_{};
+  log_ptr log_;
   hosts_file hosts_;
   dns_cache cache_;
   file_watch resolv_conf_; ///< A laptop that changes networks gets other name servers and domains.

@@ -1,7 +1,5 @@
 #include "actors/hosts_file.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "actors/local_file.hpp"
@@ -53,8 +51,9 @@ const std::vector<ip_address>* hosts_file::find(const std::string& name, steady_
   if (watch_.changed(now)) {
     std::string text;
     // Names that the file gave before are gone, not stale: whoever broke the file finds out.
-    if (auto fault = read_local_file(watch_.path(), text); !fault.empty())
-      spdlog::warn("hosts file {} is not used: {}", watch_.path(), fault);
+    if (auto fault = read_local_file(watch_.path(), text); !fault.empty() && log_)
+      log_->warn("msg=\"the hosts file is not used\" file={} cause={}", quoted_text(watch_.path()),
+                 quoted_text(fault));
     table_ = parse_hosts(text);
   }
   auto at = table_.find(name);

@@ -8,6 +8,7 @@
 
 #include "actors/file_watch.hpp"
 #include "actors/local_file.hpp"
+#include "actors/observe/log.hpp"
 #include "protocols/ip_address.hpp"
 
 namespace proxy {
@@ -29,7 +30,9 @@ public:
   static constexpr size_t max_bytes = max_local_file;
 
   /// @param path "" for no file.
-  explicit hosts_file(std::string path) : watch_(std::move(path)) {}
+  /// @param log  Hears of a file that cannot be used; may be null.
+  explicit hosts_file(std::string path, log_ptr log = nullptr)
+    : watch_(std::move(path)), log_(std::move(log)) {}
 
   /// @param name Normalised.
   /// @returns nullptr when the file does not know the name; valid until the next call.
@@ -37,6 +40,7 @@ public:
 
 private:
   file_watch watch_;
+  log_ptr log_;
   hosts_table table_;
 };
 

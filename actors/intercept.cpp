@@ -1,6 +1,6 @@
 #include "actors/intercept.hpp"
 
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/opening.hpp"
 #include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
@@ -184,7 +184,7 @@ void log_exchange(const client_session& c, const exchange& x, uint16_t status, e
                      "request_truncated={} response_bytes={} response_truncated={} client={}{}",
                      log_text{x.target.host.text()}, x.target.port, log_text{x.target.method},
                      status, size.request, size.request > limit, size.response,
-                     size.response > limit, c.from.str(), user_field(c.user()));
+                     size.response > limit, c.from, user_field(c.user()));
 }
 
 after intercept(client_session& c, exchange& x, const fresh_pass& by,

@@ -8,8 +8,8 @@
 
 #include "actors/admin_session.hpp"
 #include "actors/connection.hpp"
-#include "actors/log_text.hpp"
 #include "actors/loop/platform.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/sockaddr.hpp"
 
 namespace proxy {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/client_identities.hpp"
+#include "actors/observe/blocked_ring.hpp"
 #include "config/load.hpp"
 #include "config/proxy_config.hpp"
 #include "policy/rules.hpp"
@@ -73,30 +74,6 @@ struct reload_outcome {
   std::vector<config::problem> problems;
 };
 
-/// A refused request, as GET /blocked lists it.
-struct blocked_request {
-  uint64_t id = 0; ///< Ascending over the whole process.
-  std::chrono::system_clock::time_point at;
-  std::string host;
-  uint16_t port = 0;
-  std::string reason;
-  policy::decision decision = policy::decision::deny;
-  policy::source source = policy::source::baseline_policy;
-  policy::protocol protocol = policy::protocol::http;
-  std::string method; ///< "" when there is none.
-  policy::mode mode = policy::mode::full;
-  std::string client; ///< `ip:port`, or "unix".
-  std::string user;   ///< Who the client showed to be; "" when nobody asked.
-  std::string rule;   ///< Text of the rule that decided, "" for none.
-  std::string request_id;
-};
-
-/// One shard's share of what was refused.
-struct blocked_page {
-  std::vector<blocked_request> entries; ///< Oldest first, at most the ring's size.
-  uint64_t total = 0; ///< All that were ever refused, those dropped from the ring too.
-};
-
 /// A live connection, as GET /connections lists it.
 struct connection_info {
   uint64_t id = 0;
@@ -141,28 +118,6 @@ struct shard_counters {
   enum_array<policy::decision, enum_array<policy::reason, uint64_t>> decisions;
 };
 
-/// One policy decision, or a fault, for the audit trail. No path, query or secret ever enters it.
-struct audit_event {
-  std::chrono::system_clock::time_point at;
-  bool domain_scope = true;
-  policy::decision decision = policy::decision::allow;
-  policy::source source = policy::source::baseline_policy;
-  std::string reason; ///< "allow" or the reason of the refusal.
-  policy::protocol protocol = policy::protocol::http;
-  std::string host;
-  uint16_t port = 0;
-  std::string method; ///< "" is written as `none`.
-  std::string client; ///< "" is written as `unknown`.
-  std::string user;   ///< Who the client showed to be; "" when nobody asked.
-  bool overridden = false;
-  std::string request_id;
-  std::string rule;
-  uint64_t generation = 0;
-  std::string fault;   ///< The code of a fault; "" for a decision.
-  std::string cause;   ///< Of a fault, in words.
-  uint16_t status = 0; ///< What a fault was answered with; 0: not in HTTP.
-};
-
 } // namespace proxy
 
 CAF_ADD_ATOM(proxy, proxy::atom, resolve, "resolve")
@@ -198,9 +153,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::endpoint)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::bound_listener_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::listener_set)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::reload_outcome)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::blocked_page)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::connection_info)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<proxy::connection_info>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::shard_counters)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::audit_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::policy::mode)

@@ -14,8 +14,7 @@
 #include "actors/compile.hpp"
 #include "actors/cores.hpp"
 #include "actors/generation.hpp"
-#include "actors/log.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/policy_store_behavior.hpp"
 #include "actors/shard_behavior.hpp"
 
@@ -196,7 +195,8 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
     log.warn(
       "msg=config_warning detail=\"allow_unix_sockets: unix sockets are served on macOS only; "
       "requests with x-unix-socket are refused here\"");
-  made->audit = made->system.spawn<caf::hidden>(proxy::audit, made->process);
+  made->audit = made->system.spawn<caf::hidden>(proxy::audit, audit_queue_of(made->process),
+                                                made->process->log);
   made->ca = made->system.spawn<caf::hidden>(proxy::ca, max_leaves);
   if (can.unix_sockets)
     made->process->socket_dialer =
@@ -260,10 +260,10 @@ blocked_page network_proxy::blocked() const {
       std::move(page->entries.begin(), page->entries.end(), std::back_inserter(all.entries));
     }
   std::sort(all.entries.begin(), all.entries.end(),
-            [](const auto& a, const auto& b) { return a.id < b.id; });
-  if (all.entries.size() > shard_core::blocked_ring_size)
-    all.entries.erase(all.entries.begin(), all.entries.end() - static_cast<std::ptrdiff_t>(
-                                                                 shard_core::blocked_ring_size));
+            [](const auto& a, const auto& b) { return a->id < b->id; });
+  if (all.entries.size() > blocked_ring::max_size)
+    all.entries.erase(all.entries.begin(),
+                      all.entries.end() - static_cast<std::ptrdiff_t>(blocked_ring::max_size));
   return all;
 }
 

@@ -2,8 +2,7 @@
 
 #include "actors/compile.hpp"
 #include "actors/generation.hpp"
-#include "actors/log.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/policy_store_behavior.hpp"
 
 namespace proxy {
@@ -62,8 +61,8 @@ void settled(store_pointer self, std::vector<std::string> changed, uint64_t clos
 
 /// A shard that is lost serves an unknown policy: nothing is safe any more.
 [[noreturn]] void fail_closed(store_pointer self, const caf::error& why) {
-  self->state.now.process->log->critical("msg=shard_lost error={}",
-                                         quoted_text(self->system().render(why)));
+  self->state.now.process->log->error("msg=shard_lost error={}",
+                                      quoted_text(self->system().render(why)));
   self->state.now.process->log->flush();
   std::abort();
 }
@@ -124,7 +123,7 @@ void change(store_pointer self, const mode_change& mode, outcome_promise done) {
   auto before = std::exchange(now.listeners, std::move(ready.listeners));
   now.current = std::move(ready.next);
   now.from.mode = now.current->config->mode_override;
-  proxy::apply(*now.process->log, now.current->config->log);
+  now.process->log->apply(now.current->config->log);
   auto not_switched =
     [self] { // it could be opened a moment ago, in `prepare`; the old sink goes on
       self->state.now.process->log->error("msg=audit_not_switched");

@@ -7,9 +7,9 @@
 #include <memory>
 #include <vector>
 
-#include "actors/audit.hpp"
 #include "actors/bound_listener.hpp"
 #include "actors/compile.hpp"
+#include "actors/observe/audit.hpp"
 #include "actors/policy_store.hpp"
 #include "actors/shard.hpp"
 #include "actors/shard_core.hpp"

@@ -11,7 +11,6 @@
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
-#include <spdlog/logger.h>
 
 #include <chrono>
 #include <coroutine>

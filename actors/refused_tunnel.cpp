@@ -1,5 +1,5 @@
 #include "actors/intercept.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/opening.hpp"
 
 namespace proxy {

@@ -9,9 +9,9 @@ resolver_state::resolver_state(resolver_actor::pointer) {}
 resolver_state::~resolver_state() = default;
 
 resolver_actor::behavior_type
-resolver(caf::stateful_actor<resolver_state, pinned_actor<resolver_actor>>* self,
-         config_ptr config) {
-  self->state.engine = std::make_unique<dns_engine>(self->loop(), *config);
+resolver(caf::stateful_actor<resolver_state, pinned_actor<resolver_actor>>* self, config_ptr config,
+         log_ptr log) {
+  self->state.engine = std::make_unique<dns_engine>(self->loop(), *config, std::move(log));
   return {
     [self](atom::resolve, const std::string& name) -> caf::result<dns_answer> {
       auto& engine = *self->state.engine;

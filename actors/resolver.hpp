@@ -7,6 +7,7 @@
 
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/messages.hpp"
+#include "actors/observe/log.hpp"
 #include "config/proxy_config.hpp"
 
 namespace proxy {
@@ -32,8 +33,9 @@ struct resolver_state {
   std::unique_ptr<dns_engine> engine; ///< Never null once the behaviour is made.
 };
 
+/// @param log  May be null.
 resolver_actor::behavior_type
-resolver(caf::stateful_actor<resolver_state, pinned_actor<resolver_actor>>* self,
-         config_ptr config);
+resolver(caf::stateful_actor<resolver_state, pinned_actor<resolver_actor>>* self, config_ptr config,
+         log_ptr log);
 
 } // namespace proxy

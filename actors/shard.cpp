@@ -98,7 +98,9 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
       core.config().timeouts != next->config->timeouts)
     self->send(core.resolver, atom::configure_v, next->config);
   core.policy = next;
-  core.audit = next->config->audit.output == "none" ? audit_actor{} : self->state.audit;
+  const auto& audit = next->config->audit;
+  core.events.audit_to(audit.output == "none" ? audit_actor{} : self->state.audit,
+                       audit.queue_size);
   auto memory = next->config->limits.memory;
   core.process->memory.limit.store(static_cast<int64_t>(memory > 0 ? memory : usable_memory() / 4),
                                    std::memory_order_relaxed);
@@ -128,7 +130,8 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
   s.audit = start.audit;
   s.core->ca = start.ca;
   s.core->policy = start.before;
-  s.core->resolver = spawn_pinned<caf::hidden>(self->loop(), resolver, start.before->config);
+  s.core->resolver =
+    spawn_pinned<caf::hidden>(self->loop(), resolver, start.before->config, start.process->log);
   return {
     [self](atom::install, const snapshot_ptr& next, const listener_set& listeners) {
       auto done = self->make_response_promise<uint64_t>();
@@ -166,7 +169,7 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       });
       return out;
     },
-    [self](atom::blocked) { return self->state.core->blocked(); },
+    [self](atom::blocked) { return self->state.core->events.blocked(); },
     [self](atom::drain) {
       auto& st = self->state;
       st.core->draining = true;

@@ -3,19 +3,18 @@
 #include <array>
 #include <atomic>
 #include <caf/typed_response_promise.hpp>
-#include <deque>
 #include <memory>
-#include <spdlog/logger.h>
 #include <string>
 #include <vector>
 
-#include "actors/audit.hpp"
 #include "actors/ca.hpp"
 #include "actors/decider.hpp"
 #include "actors/loop/datagram_socket.hpp"
 #include "actors/loop/descriptor_reserve.hpp"
 #include "actors/loop/event_loop.hpp"
 #include "actors/messages.hpp"
+#include "actors/observe/audit.hpp"
+#include "actors/observe/event_hub.hpp"
 #include "actors/own_sockets.hpp"
 #include "actors/policy_store.hpp"
 #include "actors/refusal_leaves.hpp"
@@ -64,10 +63,9 @@ struct process_state {
   memory_budget memory;
   own_sockets dialled;             ///< Connections to upstreams that may lead back to us (`dial`).
   own_sockets association_sockets; ///< Where UDP clients send to.
-  std::atomic<uint64_t> audit_waiting{0}; ///< Events sent to the audit actor and not yet written.
-  std::atomic<uint64_t> audit_dropped{0}; ///< Events not sent because too many waited.
-  std::shared_ptr<spdlog::logger> log;    ///< Never null.
-  socket_dialer_actor socket_dialer;      ///< Null where unix sockets are not served.
+  subscriber_queue audit_queue;    ///< Events on their way to the audit actor.
+  log_ptr log;                     ///< Never null.
+  socket_dialer_actor socket_dialer; ///< Null where unix sockets are not served.
   decider_actor decider; ///< Is asked what the rules leave to somebody; null: nobody is.
   std::chrono::milliseconds decider_patience = std::chrono::seconds{30}; ///< For its word.
   std::shared_ptr<const tls::server_context>
@@ -80,6 +78,12 @@ struct process_state {
     return sum;
   }
 };
+
+/// What waits for the audit actor; lives as long as the process' state.
+[[nodiscard]] inline std::shared_ptr<subscriber_queue>
+audit_queue_of(const std::shared_ptr<process_state>& process) {
+  return {process, &process->audit_queue};
+}
 
 /// What one core owns and its connections use: touched on the shard's loop only.
 class shard_core {
@@ -98,7 +102,7 @@ public:
   tls::leaf_cache leaves;          ///< What the CA has minted, so far as it was needed here.
   refusal_leaves refused_leaves;   ///< The same for hosts that are refused.
   tls::session_cache tls_sessions; ///< Of upstreams.
-  audit_actor audit;               ///< Null while there is no audit sink.
+  event_hub events;                ///< Who is told of decisions and faults.
   policy_store_actor store;        ///< For the admin API.
   std::vector<shard_actor> peers;  ///< All shards, this one too; for the admin API and balance.
   descriptor_reserve for_clients;  ///< To turn clients away when no other descriptor is left.
@@ -124,24 +128,22 @@ public:
   [[nodiscard]] datagram_queue& outgoing(bool v6) noexcept { return v6 ? to_v6_ : to_v4_; }
 
   [[nodiscard]] const config::proxy_config& config() const noexcept { return *policy->config; }
-  [[nodiscard]] spdlog::logger& log() const noexcept { return *process->log; }
+  [[nodiscard]] logger& log() const noexcept { return *process->log; }
 
   // -- decisions --
 
-  /// Counts and audits an admission.
+  // Each counts, and makes one event that all hear of who listen; where nobody does, none is made.
+
   void admitted(const policy::permit& by, const client_session& of);
-  /// The same for a unix socket, which is no domain.
+  /// For a unix socket, which is no domain.
   void admitted(const policy::socket_permit& by, const policy::target& what,
                 const client_session& of);
-  /// Counts, audits, logs and remembers a refusal. (Where unix sockets are served, `blocked` lists
-  /// none.) @returns its request id.
+  /// (Where unix sockets are served, GET /blocked lists none of them.) @returns its request id.
   std::string refused(const policy::denial& why, const policy::target& what,
                       const client_session& of);
-  /// Counts, audits and logs a fault that is answered. @returns its request id.
+  /// A fault that is answered. @returns its request id.
   std::string faulted(errc code, const std::string& cause, const policy::target& what,
                       const client_session& of);
-  [[nodiscard]] blocked_page blocked() const;
-
   /// A fresh request id: 16 hexadecimal digits that no two shards share.
   [[nodiscard]] std::string new_request_id();
 
@@ -164,10 +166,10 @@ public:
   /// Live connections from an address, over all shards (at least: hashes may collide).
   [[nodiscard]] uint32_t clients_of(const ip_address& ip) const noexcept;
 
-  static constexpr size_t blocked_ring_size = 200;
-
 private:
-  void record(audit_event event);
+  /// What every event has.
+  [[nodiscard]] std::shared_ptr<decision_event>
+  event_about(const policy::target& what, const client_session& of, std::string_view id) const;
   void count_connections();
   void report_when_drained();
   /// Keeps the numbers of a client that has left.
@@ -178,8 +180,6 @@ private:
   roster<stream_session> streams_;
   roster<admin_session> admin_;
   caf::typed_response_promise<bool> drained_; ///< Pending while a drain waits.
-  std::deque<blocked_request> blocked_;
-  uint64_t blocked_total_ = 0;
   std::unique_ptr<datagram_buffer> datagrams_;
   datagram_queue to_v4_, to_v6_;
   uint64_t id_seed_;

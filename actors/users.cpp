@@ -92,16 +92,4 @@ std::optional<policy::denial> judge_user(const snapshot& in_force, const client_
   return client_required();
 }
 
-std::string user_field(std::string_view user) {
-  if (user.empty())
-    return {};
-  std::string out = " user=\"";
-  for (auto c : user) {
-    if (c == '"' || c == '\\')
-      out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
 } // namespace proxy

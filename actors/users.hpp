@@ -34,7 +34,4 @@ enum class login : uint8_t { none, wrong, right };
 [[nodiscard]] std::optional<policy::denial> judge_user(const snapshot& in_force,
                                                        const client_session& c);
 
-/// ` user="alice"` for a log line, "" for nobody.
-[[nodiscard]] std::string user_field(std::string_view user);
-
 } // namespace proxy

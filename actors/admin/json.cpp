@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "actors/timestamp.hpp"
+#include "actors/observe/timestamp.hpp"
 #include "protocols/error.hpp"
 
 namespace proxy::admin {
@@ -13,7 +13,7 @@ namespace {
 using json = nlohmann::ordered_json;
 
 /// Entries of GET /blocked: as many as one shard remembers.
-constexpr size_t max_blocked = 200;
+constexpr size_t max_blocked = blocked_ring::max_size;
 
 std::string text_of(const json& value) {
   // Reasons of a decider may be in any encoding.
@@ -35,20 +35,20 @@ void add_user(json& entry, const std::string& user) {
     entry["user"] = user;
 }
 
-json entry_of(const blocked_request& b) {
+json entry_of(const decision_event& b) {
   json out = {{"id", b.id},
               {"timestamp", timestamp(b.at)},
-              {"host", b.host},
+              {"host", b.listed_host()},
               {"port", b.port},
-              {"reason", b.reason},
+              {"reason", b.reason_text()},
               {"decision", policy::to_string(b.decision)},
               {"source", policy::to_string(b.source)},
               {"protocol", policy::to_string(b.protocol)},
               {"method", or_null(b.method)},
               {"mode", policy::to_string(b.mode)},
-              {"client", or_null(b.client)},
+              {"client", or_null(b.client_text())},
               {"rule", or_null(b.rule)},
-              {"request_id", b.request_id}};
+              {"request_id", b.request_id.text()}};
   add_user(out, b.user);
   return out;
 }
@@ -77,9 +77,12 @@ json entry_of(const connection_info& c) {
   return out;
 }
 
+uint64_t id_of(const connection_info& c) { return c.id; }
+uint64_t id_of(const decision_event_ptr& b) { return b->id; }
+
 template <class Entry>
 void sort_by_id(std::vector<Entry>& entries) {
-  std::sort(entries.begin(), entries.end(), [](auto& a, auto& b) { return a.id < b.id; });
+  std::sort(entries.begin(), entries.end(), [](auto& a, auto& b) { return id_of(a) < id_of(b); });
 }
 
 } // namespace
@@ -95,18 +98,18 @@ std::string blocked_json(blocked_page all, const blocked_range& range) {
   auto& entries = all.entries;
   // An id that one shard has given out while another had answered already would make the cursor
   // skip entries of that other shard: it waits for the next question.
-  std::erase_if(entries, [&](auto& b) { return b.id >= range.below; });
+  std::erase_if(entries, [&](auto& b) { return b->id >= range.below; });
   sort_by_id(entries);
   if (entries.size() > max_blocked)
     entries.erase(entries.begin(), entries.end() - max_blocked);
   auto next = range.since.value_or(0);
-  std::erase_if(entries, [&](auto& b) { return b.id <= next; });
+  std::erase_if(entries, [&](auto& b) { return b->id <= next; });
   auto count = static_cast<ptrdiff_t>(std::min<uint64_t>(range.limit, entries.size()));
   auto begin = range.since ? entries.begin() : entries.end() - count;
   auto list = json::array();
   for (auto at = begin; at != begin + count; ++at) {
-    list.push_back(entry_of(*at));
-    next = at->id;
+    list.push_back(entry_of(**at));
+    next = (*at)->id;
   }
   return text_of({{"blocked", std::move(list)}, {"total", all.total}, {"next", next}});
 }

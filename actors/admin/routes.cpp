@@ -3,7 +3,7 @@
 #include "actors/admin/json.hpp"
 #include "actors/explain.hpp"
 #include "actors/loop/ask.hpp"
-#include "actors/metrics.hpp"
+#include "actors/observe/metrics.hpp"
 
 namespace proxy::admin {
 
@@ -93,8 +93,9 @@ task<reply> show_metrics(admin_session& c, const request&, const std::string&) {
     add(sum.counters, *one);
   }
   sum.generation = c.shard.policy->generation;
-  sum.audit_dropped = c.shard.process->audit_dropped.load();
-  sum.audit_waiting = c.shard.process->audit_waiting.load();
+  sum.audit_dropped = c.shard.process->audit_queue.dropped.load();
+  sum.audit_waiting = c.shard.process->audit_queue.waiting.load();
+  sum.log_dropped = c.shard.log().dropped();
   const auto& memory = c.shard.process->memory;
   sum.memory_held = static_cast<uint64_t>(std::max<int64_t>(memory.held.load(), 0));
   sum.memory_limit = static_cast<uint64_t>(memory.limit.load());

@@ -58,18 +58,23 @@ uint64_t number_at(const json& entry, const char* name) {
   return at != entry.end() && at->is_number_unsigned() ? at->get<uint64_t>() : 0;
 }
 
-blocked_request entry_of(const json& told) {
-  blocked_request out;
+/// As much of a refusal as the summary tells.
+decision_event_ptr entry_of(const json& told) {
+  decision_event out;
+  out.decision = policy::decision::deny;
   out.id = number_at(told, "id");
   out.host = text_at(told, "host");
   out.port = static_cast<uint16_t>(number_at(told, "port"));
-  out.reason = text_at(told, "reason");
+  out.words = text_at(told, "reason");
+  for (auto reason : enum_values<policy::reason>())
+    if (out.words == policy::to_string(reason))
+      out.reason = reason;
   out.method = text_at(told, "method");
   if (out.method.empty())
     out.method = text_at(told, "protocol");
   out.rule = text_at(told, "rule");
   out.user = text_at(told, "user");
-  return out;
+  return std::make_shared<const decision_event>(std::move(out));
 }
 
 } // namespace
@@ -99,7 +104,7 @@ std::string attached_summary::text() const {
   page.total = std::max<uint64_t>(page.entries.size(), total > total_ ? total - total_ : 0);
   if (!user_.empty()) {
     // Those that the ring has dropped tell no more whose they were.
-    std::erase_if(page.entries, [&](const auto& b) { return b.user != user_; });
+    std::erase_if(page.entries, [&](const auto& b) { return b->user != user_; });
     page.total = page.entries.size();
   }
   auto text = summary_of(std::move(page));

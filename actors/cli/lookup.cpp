@@ -35,7 +35,8 @@ caf::expected<dns_answer> look_up(const config::proxy_config& config, const std:
   caf::actor_system system{settings};
   event_loop loop{system};
   caf::expected<dns_answer> found{caf::make_error(errc::dns_timeout, name)};
-  auto asked = spawn_pinned(loop, resolver, std::make_shared<const config::proxy_config>(config));
+  auto asked =
+    spawn_pinned(loop, resolver, std::make_shared<const config::proxy_config>(config), log_ptr{});
   std::thread runner{[&] { loop.run(); }};
   {
     caf::scoped_actor self{system};

@@ -10,9 +10,10 @@ namespace {
 
 constexpr size_t max_lines = 20;
 
-std::string describe(const blocked_request& b) {
+std::string describe(const decision_event& b) {
   auto text = (b.method.empty() ? std::string{policy::to_string(b.protocol)} : b.method) + ' ' +
-              b.host + ':' + std::to_string(b.port) + ' ' + b.reason;
+              b.listed_host() + ':' + std::to_string(b.port) + ' ';
+  text += b.reason_text();
   return b.rule.empty() ? text : text + " (" + b.rule + ')';
 }
 
@@ -20,14 +21,13 @@ std::string describe(const blocked_request& b) {
 
 std::string summary_of(blocked_page refused) {
   // The question who asks is how many clients begin: they answer it and go on.
-  refused.total -= std::erase_if(refused.entries, [](const auto& b) {
-    return b.reason == policy::to_string(policy::reason::client_required);
-  });
+  refused.total -= std::erase_if(
+    refused.entries, [](const auto& b) { return b->reason == policy::reason::client_required; });
   if (refused.total == 0)
     return "";
   std::map<std::string, size_t> counts;
   for (auto& b : refused.entries)
-    ++counts[describe(b)];
+    ++counts[describe(*b)];
   std::vector<std::pair<std::string, size_t>> lines{counts.begin(), counts.end()};
   std::stable_sort(lines.begin(), lines.end(),
                    [](auto& a, auto& b) { return a.second > b.second; });

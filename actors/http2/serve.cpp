@@ -1,7 +1,7 @@
 #include "actors/flows.hpp"
 #include "actors/http2/link.hpp"
 #include "actors/http2/stream_session.hpp"
-#include "actors/log_text.hpp"
+#include "actors/observe/log.hpp"
 
 namespace proxy {
 

@@ -11,25 +11,30 @@ using json = nlohmann::json;
 
 namespace {
 
-blocked_request refusal(uint64_t id) {
-  blocked_request b;
+decision_event refusal(uint64_t id) {
+  decision_event b;
+  b.decision = policy::decision::deny;
   b.id = id;
   b.at = std::chrono::system_clock::time_point{std::chrono::milliseconds{1'700'000'000'999}};
   b.host = "host" + std::to_string(id) + ".example";
   b.port = 443;
-  b.reason = "not_allowed";
+  b.reason = policy::reason::not_allowed;
   b.protocol = policy::protocol::https_connect;
   b.method = "CONNECT";
-  b.client = "127.0.0.1:5";
-  b.request_id = "0123456789abcdef";
+  b.client = client_address{ip_address::v4(0x7f000001), 5};
+  b.request_id = event_id{"0123456789abcdef"};
   return b;
+}
+
+decision_event_ptr shared(decision_event event) {
+  return std::make_shared<const decision_event>(std::move(event));
 }
 
 blocked_page page_of(std::initializer_list<uint64_t> ids) {
   blocked_page out;
   out.total = ids.size();
   for (auto id : ids)
-    out.entries.push_back(refusal(id));
+    out.entries.push_back(shared(refusal(id)));
   return out;
 }
 
@@ -86,7 +91,7 @@ CAF_TEST(the newest two hundred blocked requests of all shards are listed) {
   blocked_page all;
   all.total = 450;
   for (uint64_t id = 300; id > 0; --id)
-    all.entries.push_back(refusal(id));
+    all.entries.push_back(shared(refusal(id)));
   auto text = blocked_json(all, {0, 1000, 301});
   auto ids = ids_in(text);
   CAF_CHECK_EQUAL(ids.size(), 201u);
@@ -97,8 +102,9 @@ CAF_TEST(the newest two hundred blocked requests of all shards are listed) {
 }
 
 CAF_TEST(a blocked request has all its fields) {
-  auto all = page_of({5});
-  all.entries[0].method.clear();
+  auto five = refusal(5);
+  five.method.clear();
+  blocked_page all{{shared(five)}, 1};
   auto parsed = json::parse(blocked_json(all, {0, 1, 6}))["blocked"][0];
   auto expected =
     json::parse(R"({"id":5,"timestamp":"2023-11-14T22:13:20.999Z","host":"host5.example","port":443,
@@ -137,8 +143,9 @@ CAF_TEST(connections are listed oldest first with what admitted them) {
 }
 
 CAF_TEST(who it was is told where somebody was asked) {
-  auto page = page_of({1, 2});
-  page.entries[1].user = "alice";
+  auto hers = refusal(2);
+  hers.user = "alice";
+  blocked_page page{{shared(refusal(1)), shared(hers)}, 2};
   auto blocked = json::parse(blocked_json(page, {0, 200, 3}))["blocked"];
   CAF_CHECK(!blocked[0].contains("user"));
   CAF_CHECK_EQUAL(blocked[1]["user"].get<std::string>(), "alice");

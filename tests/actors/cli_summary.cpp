@@ -8,13 +8,17 @@ using namespace proxy::cli;
 
 namespace {
 
-blocked_request refusal(std::string host, std::string method = "GET") {
-  blocked_request b;
+decision_event_ptr refusal(std::string host, std::string method = "GET",
+                           policy::reason reason = policy::reason::not_allowed,
+                           std::string rule = "") {
+  decision_event b;
+  b.decision = policy::decision::deny;
   b.host = std::move(host);
   b.port = 80;
   b.method = std::move(method);
-  b.reason = "not_allowed";
-  return b;
+  b.reason = reason;
+  b.rule = std::move(rule);
+  return std::make_shared<const decision_event>(std::move(b));
 }
 
 } // namespace
@@ -22,11 +26,10 @@ blocked_request refusal(std::string host, std::string method = "GET") {
 CAF_TEST(nothing is said when nothing was refused) { CAF_CHECK_EQUAL(summary_of({}), ""); }
 
 CAF_TEST(equal refusals are counted and the most frequent come first) {
-  blocked_page page{
-    {refusal("a.example"), refusal("b.example", ""), refusal("c.example"), refusal("c.example")},
-    4};
-  page.entries[1].rule = "*.example";
-  page.entries[1].reason = "denied";
+  blocked_page page{{refusal("a.example"),
+                     refusal("b.example", "", policy::reason::denied, "*.example"),
+                     refusal("c.example"), refusal("c.example")},
+                    4};
   CAF_CHECK_EQUAL(summary_of(page), "codex-network-proxy: 4 requests were refused\n"
                                     "  2 x GET c.example:80 not_allowed\n"
                                     "  1 x GET a.example:80 not_allowed\n"

@@ -146,6 +146,19 @@ CAF_TEST(what is no regular file is not used and does not hang) {
 
 CAF_TEST_FIXTURE_SCOPE_END()
 
+CAF_TEST(the log is told of a file that cannot be used) {
+  auto said = std::make_shared<std::string>(); // read after a flush
+  auto log = std::make_shared<logger>(config::log{}, [said](std::string_view lines) -> size_t {
+    *said += lines;
+    return 0;
+  });
+  hosts_file folder{".", log};
+  CAF_CHECK(folder.find("one", steady_time{} + 1h) == nullptr);
+  CAF_CHECK(log->flush(1min));
+  CAF_CHECK(said->find("level=warn msg=\"the hosts file is not used\" file=\".\" cause=\"") !=
+            std::string::npos);
+}
+
 CAF_TEST(without a file there are no names) {
   hosts_file none{""};
   CAF_CHECK(none.find("localhost", steady_time{1h}) == nullptr);

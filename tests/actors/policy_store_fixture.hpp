@@ -1,11 +1,8 @@
 #pragma once
 
-#include <spdlog/sinks/ostream_sink.h>
-
 #include <deque>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -53,7 +50,7 @@ inline mock_shard_actor::behavior_type mock_shard(mock_shard_actor::pointer self
 inline audit_actor::behavior_type mock_audit(audit_actor::pointer,
                                              std::shared_ptr<std::string> output) {
   return {
-    [](atom::record, const audit_event&) {},
+    [](atom::record, const decision_event_ptr&) {},
     [=](atom::configure, const config_ptr& config) {
       *output = config->audit.output;
       return true;
@@ -80,8 +77,8 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
     configure("allowed_domains = [\"a.example\"]");
     for (auto& shard : shards)
       shard = std::make_shared<noted>();
-    process->log = std::make_shared<spdlog::logger>(
-      "test", std::make_shared<spdlog::sinks::ostream_sink_st>(log));
+    process->log =
+      std::make_shared<logger>(config::log{}, [](std::string_view) { return size_t{0}; });
     first = prepare(from(), 1, {});
     CAF_REQUIRE(first.next);
     for (auto& shard : shards)
@@ -160,7 +157,6 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
   listener_set listeners() { return asked<listener_set>(atom::listen_v); }
 
   std::string bound_to;
-  std::ostringstream log;
   std::shared_ptr<process_state> process = std::make_shared<process_state>(2);
   std::shared_ptr<noted> shards[2];
   std::shared_ptr<std::string> audit_output = std::make_shared<std::string>();

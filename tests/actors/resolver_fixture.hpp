@@ -61,7 +61,8 @@ struct resolver_fixture : loop_fixture {
 
   /// Starts anew with `settings`.
   void start() {
-    actor = spawn_pinned(loop, resolver, std::make_shared<const config::proxy_config>(settings));
+    actor = spawn_pinned(loop, resolver, std::make_shared<const config::proxy_config>(settings),
+                         log_ptr{});
     settle();
   }
   void configure() {

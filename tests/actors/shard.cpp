@@ -60,7 +60,7 @@ CAF_TEST(a request is judged by the generation that was installed last) {
   auto refused = answer<blocked_page>(atom::blocked_v);
   CAF_REQUIRE_EQUAL(refused.entries.size(), 1u);
   CAF_CHECK_EQUAL(refused.total, 1u);
-  CAF_CHECK_EQUAL(refused.entries[0].reason, "not_allowed_local");
+  CAF_CHECK_EQUAL(refused.entries[0]->reason_text(), "not_allowed_local");
 }
 
 CAF_TEST(an install is acknowledged once every tunnel has judged itself) {
@@ -164,7 +164,7 @@ CAF_TEST(a connection that another shard accepted is served) {
   CAF_CHECK(hears(c, "403 Blocked by policy: "));
   auto refused = answer<blocked_page>(atom::blocked_v);
   CAF_REQUIRE_EQUAL(refused.entries.size(), 1u);
-  CAF_CHECK_EQUAL(refused.entries[0].client, "192.0.2.7:4711");
+  CAF_CHECK_EQUAL(refused.entries[0]->client_text(), "192.0.2.7:4711");
 }
 
 CAF_TEST(a connection that is handed over in a drain is closed) {

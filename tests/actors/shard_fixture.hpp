@@ -1,7 +1,5 @@
 #pragma once
 
-#include <spdlog/sinks/null_sink.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,7 +70,7 @@ struct far_end : endpoint_fd {
 struct shard_fixture : loop_fixture, config::test::folder {
   shard_fixture() {
     process->log =
-      std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_st>());
+      std::make_shared<logger>(config::log{}, [](std::string_view) { return size_t{0}; });
     shard = start(0);
   }
 

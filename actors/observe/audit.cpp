@@ -1,4 +1,4 @@
-#include "actors/audit.hpp"
+#include "actors/observe/audit.hpp"
 
 #include <caf/send.hpp>
 #include <fcntl.h>
@@ -8,9 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "actors/audit_line.hpp"
-#include "actors/log_text.hpp"
-#include "actors/shard_core.hpp"
+#include "actors/observe/audit_line.hpp"
 #include "tls/files.hpp"
 
 namespace proxy {
@@ -22,31 +20,37 @@ constexpr std::string_view file_prefix = "file:";
 /// A batch is written when it has this size, or when no event waits behind it.
 constexpr size_t batch_size = 64 * 1024;
 
-void write_batch(audit_state& state, process_state& process) {
+/// What the actor was born with.
+struct surroundings {
+  std::shared_ptr<subscriber_queue> queue;
+  log_ptr log;
+};
+
+void write_batch(audit_state& state, const surroundings& around) {
   if (state.batched == 0)
     return;
   auto lost = state.sink.write(state.batch);
-  process.audit_waiting.fetch_sub(state.batched, std::memory_order_relaxed);
-  process.audit_dropped.fetch_add(lost, std::memory_order_relaxed);
+  around.queue->leave(state.batched);
+  around.queue->dropped.fetch_add(lost, std::memory_order_relaxed);
   state.batch.clear();
   state.batched = 0;
   auto failing = lost > 0;
   if (failing && !state.failing)
-    process.log->error("msg=\"audit events are lost\" output={} error={}",
-                       quoted_text(state.sink.output()),
-                       quoted_text(std::strerror(state.sink.error())));
+    around.log->error("msg=\"audit events are lost\" output={} error={}",
+                      quoted_text(state.sink.output()),
+                      quoted_text(std::strerror(state.sink.error())));
   else if (!failing && state.failing)
-    process.log->info("msg=\"audit events are written again\" output={}",
-                      quoted_text(state.sink.output()));
+    around.log->info("msg=\"audit events are written again\" output={}",
+                     quoted_text(state.sink.output()));
   state.failing = failing;
 }
 
 /// Opens `output` in place of the sink; the old one stays when that fails.
-bool replace_sink(audit_state& state, process_state& process, const std::string& output) {
+bool replace_sink(audit_state& state, logger& log, const std::string& output) {
   auto next = audit_sink::open(output);
   if (!next) {
-    process.log->error("msg=\"cannot open the audit output\" cause={}",
-                       quoted_text(context_of(next.error())));
+    log.error("msg=\"cannot open the audit output\" cause={}",
+              quoted_text(context_of(next.error())));
     return false;
   }
   state.sink = std::move(*next);
@@ -93,36 +97,37 @@ caf::expected<audit_sink> audit_sink::open(const std::string& output) {
 size_t audit_sink::write(std::string_view lines) { return fd_ < 0 ? 0 : out_.write(lines); }
 
 audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,
-                                 std::shared_ptr<process_state> process) {
+                                 std::shared_ptr<subscriber_queue> queue, log_ptr log) {
+  surroundings around{std::move(queue), std::move(log)};
   return {
-    [self, process](atom::record, const audit_event& event) {
+    [self, around](atom::record, const decision_event_ptr& event) {
       auto& state = self->state;
-      append_audit_line(state.batch, event);
+      append_audit_lines(state.batch, *event);
       ++state.batched;
       if (state.batch.size() >= batch_size) {
-        write_batch(state, *process);
+        write_batch(state, around);
       } else if (!state.flushing) {
         // Comes after the events that wait already, so they share one write.
         state.flushing = true;
         caf::anon_send(audit_actor{self}, atom::flush_v);
       }
     },
-    [self, process](atom::configure, const config_ptr& config) {
+    [self, around](atom::configure, const config_ptr& config) {
       auto& state = self->state;
-      write_batch(state, *process);
+      write_batch(state, around);
       return config->audit.output == state.sink.output() ||
-             replace_sink(state, *process, config->audit.output);
+             replace_sink(state, *around.log, config->audit.output);
     },
-    [self, process](atom::reopen) {
+    [self, around](atom::reopen) {
       auto& state = self->state;
-      write_batch(state, *process);
-      (void)replace_sink(state, *process,
+      write_batch(state, around);
+      (void)replace_sink(state, *around.log,
                          std::string{state.sink.output()}); // its failure is logged
     },
-    [self, process](atom::flush) {
+    [self, around](atom::flush) {
       auto& state = self->state;
       state.flushing = false;
-      write_batch(state, *process);
+      write_batch(state, around);
       return !state.failing;
     },
   };

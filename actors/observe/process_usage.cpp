@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "actors/loop/platform.hpp"
-#include "actors/metrics.hpp"
+#include "actors/observe/metrics.hpp"
 
 namespace proxy {
 

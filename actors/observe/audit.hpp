@@ -6,20 +6,21 @@
 #include <memory>
 #include <string>
 
-#include "actors/line_writer.hpp"
 #include "actors/messages.hpp"
+#include "actors/observe/decision_event.hpp"
+#include "actors/observe/line_writer.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/observe/subscriber_queue.hpp"
 
 namespace proxy {
 
-struct process_state;
-
-/// Writes one JSON line for each policy decision. Lives on the scheduler; one per proxy, owned by
-/// `network_proxy`. A slow sink never slows a connection: `record` is fire and forget, and the
-/// senders drop and count events while `audit.queue_size` of them wait
-/// (`process_state::audit_waiting`, which this actor counts down).
+/// Writes a JSON line for each policy decision and each fault. Lives on the scheduler; one per
+/// proxy, owned by `network_proxy`. A slow sink never slows a connection: `record` is fire and
+/// forget, and the senders drop and count events while `audit.queue_size` of them wait
+/// (`subscriber_queue`, which this actor counts down).
 using audit_actor = caf::typed_actor<
   // Writes an event. No reply.
-  caf::reacts_to<atom::record, audit_event>,
+  caf::reacts_to<atom::record, decision_event_ptr>,
   // A new configuration: opens its sink. Replies false when that cannot be opened (the old one
   // stays).
   caf::replies_to<atom::configure, config_ptr>::with<bool>,
@@ -59,13 +60,14 @@ struct audit_state {
 
   audit_sink sink;
   std::string batch;     ///< Lines that wait for the end of what is in the mailbox.
-  uint64_t batched = 0;  ///< How many.
+  uint64_t batched = 0;  ///< Events that they tell of.
   bool flushing = false; ///< A flush of our own is on its way to us.
   bool failing = false;  ///< The last write lost lines; logged once.
 };
 
-/// @param process  Counters and the log; never null.
+/// @param queue  What waits for it; never null.
+/// @param log    Hears when events are lost; never null.
 audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,
-                                 std::shared_ptr<process_state> process);
+                                 std::shared_ptr<subscriber_queue> queue, log_ptr log);
 
 } // namespace proxy

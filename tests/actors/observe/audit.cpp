@@ -1,8 +1,7 @@
-#define CAF_SUITE actors.audit
-#include "actors/audit.hpp" // unit under test
+#define CAF_SUITE actors.observe.audit
+#include "actors/observe/audit.hpp" // unit under test
 
 #include <fcntl.h>
-#include <spdlog/sinks/ostream_sink.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,7 +9,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "actors/shard_core.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -20,12 +18,9 @@ namespace {
 /// An audit actor on CAF's deterministic scheduler, a folder to write to, and a log to look into.
 struct fixture : test_coordinator_fixture<> {
   fixture() {
-    process = std::make_shared<process_state>(1);
-    process->log = std::make_shared<spdlog::logger>(
-      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log));
     char name[] = "/tmp/audit-XXXXXX";
     folder = ::mkdtemp(name);
-    writer = sys.spawn(audit, process);
+    writer = sys.spawn(audit, queue, log);
     run();
   }
   ~fixture() {
@@ -53,10 +48,10 @@ struct fixture : test_coordinator_fixture<> {
 
   /// As a connection does.
   void record(const std::string& host) {
-    audit_event event;
-    event.host = host;
-    ++process->audit_waiting;
-    caf::anon_send(writer, atom::record_v, std::move(event));
+    auto event = std::make_shared<decision_event>();
+    event->host = host;
+    ++queue->waiting;
+    caf::anon_send(writer, atom::record_v, decision_event_ptr{std::move(event)});
   }
 
   static std::vector<std::string> hosts_in(const std::string& file) {
@@ -70,8 +65,18 @@ struct fixture : test_coordinator_fixture<> {
     return out;
   }
 
-  std::ostringstream log;
-  std::shared_ptr<process_state> process;
+  std::string log_text() {
+    CAF_CHECK(log->flush(std::chrono::minutes{1}));
+    return *logged;
+  }
+
+  std::shared_ptr<std::string> logged = std::make_shared<std::string>(); // read after a flush
+  log_ptr log =
+    std::make_shared<logger>(config::log{}, [to = logged](std::string_view lines) -> size_t {
+      *to += lines;
+      return 0;
+    });
+  std::shared_ptr<subscriber_queue> queue = std::make_shared<subscriber_queue>();
   std::string folder;
   audit_actor writer;
 };
@@ -88,8 +93,8 @@ CAF_TEST(events are appended to a private file and counted as written) {
   record("b.example");
   run();
   CAF_CHECK_EQUAL(hosts_in(path()), (hosts{"a.example", "b.example"}));
-  CAF_CHECK_EQUAL(process->audit_waiting.load(), 0u);
-  CAF_CHECK_EQUAL(process->audit_dropped.load(), 0u);
+  CAF_CHECK_EQUAL(queue->waiting.load(), 0u);
+  CAF_CHECK_EQUAL(queue->dropped.load(), 0u);
   struct stat info {};
   CAF_REQUIRE_EQUAL(::stat(path().c_str(), &info), 0);
   CAF_CHECK_EQUAL(info.st_mode & 0777u, 0600u);
@@ -105,14 +110,14 @@ CAF_TEST(a flush answers once everything before it is written) {
 CAF_TEST(without a sink events are counted and gone) {
   record("a.example");
   run();
-  CAF_CHECK_EQUAL(process->audit_waiting.load(), 0u);
-  CAF_CHECK_EQUAL(process->audit_dropped.load(), 0u);
+  CAF_CHECK_EQUAL(queue->waiting.load(), 0u);
+  CAF_CHECK_EQUAL(queue->dropped.load(), 0u);
 }
 
 CAF_TEST(an output that cannot be opened leaves the old one) {
   CAF_CHECK(configure("file:" + path()));
   CAF_CHECK(!configure("file:" + path("no/such/folder")));
-  CAF_CHECK(log.str().find("no/such/folder") != std::string::npos);
+  CAF_CHECK(log_text().find("no/such/folder") != std::string::npos);
   record("a.example");
   run();
   CAF_CHECK_EQUAL(hosts_in(path()), (hosts{"a.example"}));
@@ -152,10 +157,10 @@ CAF_TEST(a reader that stops reading costs events but never time without end) {
   for (int i = 0; i < 1000; ++i)
     record("a.example");
   run();
-  CAF_CHECK_EQUAL(process->audit_waiting.load(), 0u);
-  CAF_CHECK(process->audit_dropped.load() > 0u);
+  CAF_CHECK_EQUAL(queue->waiting.load(), 0u);
+  CAF_CHECK(queue->dropped.load() > 0u);
   CAF_CHECK(!ask<bool>(atom::flush_v));
-  auto text = log.str();
+  auto text = log_text();
   auto first = text.find("are lost");
   CAF_CHECK(first != std::string::npos);
   CAF_CHECK_EQUAL(text.find("are lost", first + 1), std::string::npos);

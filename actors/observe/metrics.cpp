@@ -1,4 +1,4 @@
-#include "actors/metrics.hpp"
+#include "actors/observe/metrics.hpp"
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
@@ -139,6 +139,17 @@ MetricFamily bytes(const shard_counters& counters) {
                 {up, down});
 }
 
+/// The ring behind GET /blocked loses nothing: it keeps the newest.
+MetricFamily dropped_events(const metrics& what) {
+  auto series = [](std::string_view subscriber, uint64_t count) {
+    return sample(MetricType::Counter, static_cast<double>(count),
+                  {{"subscriber", std::string{subscriber}}});
+  };
+  return family(MetricType::Counter, ours("events_dropped_total"),
+                "Events and log lines that were lost, for lack of room or by where they go.",
+                {series("audit", what.audit_dropped), series("log", what.log_dropped)});
+}
+
 /// The names that Prometheus' client libraries agree on.
 void append_process(std::vector<MetricFamily>& out, const process_usage& usage) {
   auto gauge = [&](std::string name, std::string_view help, double value) {
@@ -195,6 +206,7 @@ std::string metrics_text(const metrics& what) {
   add_single(MetricType::Gauge, "workers", "Threads that serve connections.", what.shards);
   add_single(MetricType::Gauge, "policy_generation", "Generation of the policy in force.",
              what.generation);
+  all.push_back(dropped_events(what));
   add_single(MetricType::Counter, "audit_dropped_total", "Audit events that were lost.",
              what.audit_dropped);
   add_single(MetricType::Gauge, "audit_waiting", "Audit events that are not yet written.",

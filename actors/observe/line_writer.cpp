@@ -1,4 +1,4 @@
-#include "actors/line_writer.hpp"
+#include "actors/observe/line_writer.hpp"
 
 #include <poll.h>
 #include <sys/stat.h>

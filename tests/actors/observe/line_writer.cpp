@@ -1,5 +1,5 @@
-#define CAF_SUITE actors.line_writer
-#include "actors/line_writer.hpp" // unit under test
+#define CAF_SUITE actors.observe.line_writer
+#include "actors/observe/line_writer.hpp" // unit under test
 
 #include <fcntl.h>
 #include <unistd.h>

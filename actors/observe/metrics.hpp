@@ -25,6 +25,7 @@ struct metrics {
   uint64_t shards = 0;
   uint64_t generation = 0;
   uint64_t audit_dropped = 0;
+  uint64_t log_dropped = 0;
   uint64_t audit_waiting = 0;
   uint64_t memory_held = 0;  ///< By buffers that peers can fill, in bytes.
   uint64_t memory_limit = 0; ///< Beyond which nothing new is taken, in bytes.

@@ -1,4 +1,4 @@
-#include "actors/timestamp.hpp"
+#include "actors/observe/timestamp.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
-#define CAF_SUITE actors.metrics
-#include "actors/metrics.hpp" // unit under test
+#define CAF_SUITE actors.observe.metrics
+#include "actors/observe/metrics.hpp" // unit under test
 
 #include "tests/support/test.hpp"
 
@@ -45,6 +45,7 @@ CAF_TEST(every series is written with its value and type) {
   what.counters.faults[errc::dns_error] = 11;
   what.generation = 4;
   what.audit_dropped = 9;
+  what.log_dropped = 13;
   what.memory_held = 5;
   what.memory_limit = 6;
   what.counters.requests_refused = 8;
@@ -66,6 +67,9 @@ CAF_TEST(every series is written with its value and type) {
          R"(codex_network_proxy_tunnel_bytes_total{direction="down"} 123456789012)",
          "codex_network_proxy_policy_generation 4",
          "codex_network_proxy_audit_dropped_total 9",
+         "# TYPE codex_network_proxy_events_dropped_total counter",
+         R"(codex_network_proxy_events_dropped_total{subscriber="audit"} 9)",
+         R"(codex_network_proxy_events_dropped_total{subscriber="log"} 13)",
          "codex_network_proxy_memory_held_bytes 5",
          "codex_network_proxy_memory_limit_bytes 6",
          "codex_network_proxy_requests_refused_total 8",

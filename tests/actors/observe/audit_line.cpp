@@ -1,5 +1,5 @@
-#define CAF_SUITE actors.audit_line
-#include "actors/audit_line.hpp" // unit under test
+#define CAF_SUITE actors.observe.audit_line
+#include "actors/observe/audit_line.hpp" // unit under test
 
 #include <nlohmann/json.hpp>
 
@@ -8,19 +8,19 @@
 using namespace proxy;
 
 CAF_TEST(an event has every field in its order) {
-  audit_event event;
+  decision_event event;
   event.at = std::chrono::system_clock::time_point{std::chrono::milliseconds{1'700'000'000'007}};
   event.decision = policy::decision::deny;
-  event.reason = "denied";
+  event.reason = policy::reason::denied;
   event.host = "blocked.example";
   event.port = 80;
   event.method = "GET";
-  event.client = "127.0.0.1:1234";
-  event.request_id = "0123456789abcdef";
+  event.client = client_address{ip_address::v4(0x7f000001), 1234};
+  event.request_id = event_id{"0123456789abcdef"};
   event.rule = "*.example";
   event.generation = 3;
   std::string line;
-  append_audit_line(line, event);
+  append_audit_lines(line, event);
   CAF_CHECK_EQUAL(
     line,
     R"({"event.name":"codex.network_proxy.policy_decision","event.timestamp":"2023-11-14T22:13:20.007Z",)"
@@ -33,19 +33,17 @@ CAF_TEST(an event has every field in its order) {
 }
 
 CAF_TEST(a fault is an event of its own) {
-  audit_event event;
+  decision_event event;
   event.at = std::chrono::system_clock::time_point{std::chrono::milliseconds{1'700'000'000'007}};
-  event.fault = "dns_error";
-  event.cause = "a.example: \"no\" such name";
-  event.status = 502;
+  event.fault = fault_facts{errc::dns_error, "a.example: \"no\" such name"};
   event.host = "a.example";
   event.port = 80;
   event.method = "GET";
-  event.client = "127.0.0.1:1234";
-  event.request_id = "0123456789abcdef";
+  event.client = client_address{ip_address::v4(0x7f000001), 1234};
+  event.request_id = event_id{"0123456789abcdef"};
   event.generation = 3;
   std::string line;
-  append_audit_line(line, event);
+  append_audit_lines(line, event);
   CAF_CHECK_EQUAL(
     line,
     R"({"event.name":"network.fault","event.timestamp":"2023-11-14T22:13:20.007Z","target":"codex_otel.network_proxy",)"
@@ -57,12 +55,12 @@ CAF_TEST(a fault is an event of its own) {
 }
 
 CAF_TEST(what is not known has a word of its own) {
-  audit_event event;
+  decision_event event;
   event.domain_scope = false;
   event.source = policy::source::mode_guard;
-  event.overridden = true;
+  event.overruled = policy::reason::not_allowed;
   std::string line = "before\n";
-  append_audit_line(line, event);
+  append_audit_lines(line, event);
   CAF_CHECK(line.starts_with("before\n{"));
   auto parsed = nlohmann::json::parse(line.substr(7));
   CAF_CHECK_EQUAL(parsed["http.request.method"], "none");
@@ -70,13 +68,14 @@ CAF_TEST(what is not known has a word of its own) {
   CAF_CHECK_EQUAL(parsed["network.policy.scope"], "non_domain");
   CAF_CHECK_EQUAL(parsed["network.policy.source"], "mode_guard");
   CAF_CHECK_EQUAL(parsed["network.policy.override"], true);
+  CAF_CHECK_EQUAL(parsed["network.policy.reason"], "not_allowed"); // what was overruled
 }
 
 CAF_TEST(a value cannot break out of its line) {
-  audit_event event;
-  event.reason = "because\n\"of\\this\xff";
+  decision_event event;
+  event.words = "because\n\"of\\this\xff";
   std::string line;
-  append_audit_line(line, event);
+  append_audit_lines(line, event);
   CAF_CHECK_EQUAL(line.find('\n'), line.size() - 1);
   auto parsed = nlohmann::json::parse(line);
   CAF_CHECK_EQUAL(parsed["network.policy.reason"], "because\n\"of\\this\xef\xbf\xbd");

@@ -1,0 +1,97 @@
+#include "actors/observe/audit_line.hpp"
+
+#include "actors/observe/json_string.hpp"
+#include "actors/observe/timestamp.hpp"
+
+namespace proxy {
+
+namespace {
+
+void append_text(std::string& out, std::string_view key, std::string_view value) {
+  ((out += ",\"") += key) += "\":";
+  append_json_string(out, value);
+}
+
+/// For values that are JSON already.
+void append_raw(std::string& out, std::string_view key, std::string_view value) {
+  (((out += ",\"") += key) += "\":") += value;
+}
+
+std::string_view or_else(std::string_view value, std::string_view otherwise) {
+  return value.empty() ? otherwise : value;
+}
+
+void append_beginning(std::string& out, std::string_view name, const decision_event& event) {
+  ((out += R"({"event.name":")") += name) += R"(","event.timestamp":")";
+  append_timestamp(out, event.at);
+  out += '"';
+  append_text(out, "target", "codex_otel.network_proxy");
+}
+
+/// Who asked for what, and how.
+void append_request(std::string& out, const decision_event& event) {
+  append_text(out, "network.transport.protocol", policy::to_string(event.protocol));
+  append_text(out, "server.address", or_else(event.host, "unknown"));
+  append_raw(out, "server.port", std::to_string(event.port));
+  append_text(out, "http.request.method", or_else(event.method, "none"));
+  append_text(out, "client.address", or_else(event.client_text(), "unknown"));
+  if (!event.user.empty())
+    append_text(out, "user.name", event.user);
+}
+
+void append_generation(std::string& out, const decision_event& event) {
+  append_raw(out, "network.policy.generation", std::to_string(event.generation));
+  out += "}\n";
+}
+
+/// A fault is no decision, so it has none of the fields of one.
+void append_fault(std::string& out, const decision_event& event) {
+  const auto& how = outcome_of(event.fault->code);
+  append_beginning(out, "network.fault", event);
+  append_text(out, "network.fault.kind", how.name);
+  append_text(out, "network.fault.cause", event.fault->cause);
+  append_raw(out, "http.response.status_code", std::to_string(how.http_status));
+  append_request(out, event);
+  append_text(out, "request.id", event.request_id.text());
+  append_generation(out, event);
+}
+
+/// What the fields of a decision say.
+struct decided {
+  bool domain_scope = true;
+  policy::decision decision = policy::decision::allow;
+  policy::source source = policy::source::baseline_policy;
+  std::string_view reason = policy::to_string(policy::reason::allow);
+  std::string_view rule;
+};
+
+void append_decision(std::string& out, const decision_event& event, const decided& what) {
+  append_beginning(out, "codex.network_proxy.policy_decision", event);
+  append_text(out, "network.policy.scope", what.domain_scope ? "domain" : "non_domain");
+  append_text(out, "network.policy.decision", policy::to_string(what.decision));
+  append_text(out, "network.policy.source", policy::to_string(what.source));
+  append_text(out, "network.policy.reason", what.reason);
+  append_request(out, event);
+  append_raw(out, "network.policy.override", event.overruled ? "true" : "false");
+  append_text(out, "request.id", event.request_id.text());
+  append_text(out, "network.policy.rule", what.rule);
+  append_generation(out, event);
+}
+
+} // namespace
+
+void append_audit_lines(std::string& out, const decision_event& event) {
+  if (event.fault)
+    return append_fault(out, event);
+  if (event.passed_rule) {
+    decided before;
+    before.rule = *event.passed_rule;
+    append_decision(out, event, before);
+  }
+  // What a decider overruled is the reason.
+  auto reason = event.overruled ? policy::to_string(*event.overruled) : event.reason_text();
+  append_decision(out, event,
+                  {event.domain_scope, event.decision, event.source, reason, event.rule});
+}
+
+} // namespace proxy

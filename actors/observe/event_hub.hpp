@@ -1,0 +1,44 @@
+#pragma once
+
+#include "actors/observe/audit.hpp"
+#include "actors/observe/blocked_ring.hpp"
+#include "actors/observe/decision_event.hpp"
+#include "actors/observe/log.hpp"
+
+namespace proxy {
+
+/// Hands a core's events to whoever has subscribed: the ring behind GET /blocked, the audit trail
+/// and the log. Each has a bounded queue of its own and counts what it drops, so none holds up a
+/// loop, or another. Used on its core's loop only.
+class event_hub {
+public:
+  /// @param log    Never null.
+  /// @param audit  What waits for the audit trail, over all cores; never null.
+  event_hub(log_ptr log, std::shared_ptr<subscriber_queue> audit);
+
+  /// Where the audit trail is written; null while nowhere.
+  /// @param max_waiting  Events of all cores that may wait for it.
+  void audit_to(audit_actor writer, uint64_t max_waiting);
+
+  /// Whether anybody wants to hear what was allowed: else there is no need to make an event of it.
+  [[nodiscard]] bool hears_admissions() const noexcept { return static_cast<bool>(audit_); }
+  /// The same for faults. (Refusals are always listed.)
+  [[nodiscard]] bool hears_faults() const noexcept {
+    return hears_admissions() || log_->takes(log_level::info);
+  }
+
+  void publish(decision_event_ptr event);
+
+  [[nodiscard]] blocked_page blocked() const { return refused_.page(); }
+
+private:
+  void send_to_audit(const decision_event_ptr& event);
+
+  log_ptr log_;
+  std::shared_ptr<subscriber_queue> waiting_for_audit_;
+  audit_actor audit_;
+  uint64_t max_waiting_ = 0;
+  blocked_ring refused_;
+};
+
+} // namespace proxy
