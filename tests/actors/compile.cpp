@@ -157,11 +157,11 @@ CAF_TEST(hooks and what is intercepted reach the rules and secrets are read agai
               source + "}]}\n");
   };
   auto injected = [](const snapshot& s) {
-    return std::string{s.rules->hooks->hooks().at(0).inject_request_headers.at(0).value.reveal()};
+    return std::string{s.rules->table->hooks()->hooks().at(0).inject_request_headers.at(0).value.reveal()};
   };
   with("secret_file = \"" + write("token", "first\n") + '"');
   auto first = prepare(from(), 1, {});
-  CAF_REQUIRE(first.next && first.next->rules->hooks);
+  CAF_REQUIRE(first.next && first.next->rules->table->hooks());
   CAF_CHECK(first.next->rules->mitm && first.next->rules->inspect && first.next->ca);
   CAF_CHECK_EQUAL(injected(*first.next), "half-first");
   write("token", "second\n");

@@ -185,7 +185,8 @@ CAF_TEST(a switched mode changes nothing else and survives reloads until it is l
   auto done = set_mode(policy::mode::limited);
   auto& switched = *shards[0]->snapshots[0];
   CAF_CHECK(switched.rules->mode == policy::mode::limited);
-  CAF_CHECK(switched.rules->allowed->match(unbox(host::parse("a.example")), 80));
+  CAF_CHECK(
+    switched.rules->table->find(policy::action::allow, unbox(host::parse("a.example")), 80, {}));
   CAF_CHECK(shards[0]->listeners[0] == first.listeners);
   acknowledge();
   CAF_REQUIRE_EQUAL(generation_of(done), 2u);

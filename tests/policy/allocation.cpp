@@ -59,7 +59,9 @@ CAF_TEST(a judgement allocates nothing but the target of a permit) {
     CAF_CHECK_EQUAL(spent, std::holds_alternative<permit>(verdict) ? of_target : 0u);
     auto at = ip("1.1.1.1");
     before = allocations;
-    auto no = why_not(in_force, {.to = what, .leads_to = destination{.addresses = {{&at, 1}}}});
+    auto no = why_not(
+      in_force, {.to = what,
+                 .leads_to = destination{.addresses = std::span<const proxy::ip_address>{&at, 1}}});
     spent = allocations - before;
     CAF_CHECK_EQUAL(spent, 0u);
   }
@@ -111,7 +113,7 @@ CAF_TEST(a hundred thousand patterns cost what ten do) {
   proxy::http1::request_path path;
   path.text.reserve(100);
   auto price_of = [&](const rules& in_force, const std::string& name, std::string method) {
-    auto to = inside(name, std::move(method));
+    auto to = request_inside(name, std::move(method));
     price out;
     query q{.to = to, .request = request_facts{"/x", {}, &path}, .visits = &out.visits};
     auto before = allocations;

@@ -83,8 +83,8 @@ inline verdict decided_in_full(const rules& in_force, const target& what,
 }
 
 /// A request inside a tunnel.
-inline target inside(std::string_view name, std::string method = "GET", bool tls = true,
-                     bool upgrade = false, uint16_t port = 443) {
+inline target request_inside(std::string_view name, std::string method = "GET", bool tls = true,
+                             bool upgrade = false, uint16_t port = 443) {
   auto out = get(name, port);
   out.protocol = tls ? protocol::https : protocol::http;
   out.method = std::move(method);

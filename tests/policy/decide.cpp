@@ -555,7 +555,7 @@ CAF_TEST(tunnels are read where mode or hooks or inspection ask for it) {
 CAF_TEST(a request inside a tunnel is read with TLS and without) {
   auto in_force = allowing({"api.test"});
   for (auto tls : {true, false})
-    CAF_CHECK(is_read(in_force, inside("api.test", "GET", tls, false, 8443)));
+    CAF_CHECK(is_read(in_force, request_inside("api.test", "GET", tls, false, 8443)));
 }
 
 CAF_TEST(what cannot be read goes on only where nobody reads or it has nothing to read) {

@@ -64,7 +64,7 @@ CAF_TEST(hooks come before the mode and lift nothing of it) {
        }) {
     CAF_MESSAGE(method << " " << host << path);
     auto in_force = hooked();
-    auto to = inside(host, std::string{method}, true, upgrade);
+    auto to = request_inside(host, std::string{method}, true, upgrade);
     CAF_CHECK_EQUAL(judge(in_force, to, {path}), in_full);
     set_mode(in_force, mode::limited);
     CAF_CHECK_EQUAL(judge(in_force, to, {path}), in_limited);
@@ -88,7 +88,7 @@ CAF_TEST(plain HTTP inside a tunnel is judged like any and never by hooks) {
        }) {
     CAF_MESSAGE(method << " " << host << path);
     auto in_force = hooked();
-    auto to = inside(host, std::string{method}, false, upgrade);
+    auto to = request_inside(host, std::string{method}, false, upgrade);
     CAF_CHECK_EQUAL(judge(in_force, to, {path}, &yes), in_full);
     set_mode(in_force, mode::limited);
     CAF_CHECK_EQUAL(judge(in_force, to, {path}, &yes), in_limited);
@@ -98,7 +98,7 @@ CAF_TEST(plain HTTP inside a tunnel is judged like any and never by hooks) {
 CAF_TEST(the host is judged again and what a decider admitted needs no entry) {
   auto in_force = hooked();
   auto get_inside = [&](std::string_view name, const answer* word = nullptr) {
-    return judge(in_force, inside(name), {}, word);
+    return judge(in_force, request_inside(name), {}, word);
   };
   CAF_CHECK_EQUAL(get_inside("by-decider.example", &yes), "/");
   CAF_CHECK_EQUAL(get_inside("by-decider.example"), "not_allowed"); // its entry has gone
@@ -107,15 +107,15 @@ CAF_TEST(the host is judged again and what a decider admitted needs no entry) {
   CAF_CHECK_EQUAL(get_inside("10.0.0.1"), "/");
   // Before the hooks.
   set_lists(in_force, {"**.test", "10.0.0.1"}, {"api.test"});
-  CAF_CHECK_EQUAL(judge(in_force, inside("api.test", "PUT"), {}), "denied");
+  CAF_CHECK_EQUAL(judge(in_force, request_inside("api.test", "PUT"), {}), "denied");
   in_force.enabled = false;
-  CAF_CHECK_EQUAL(judge(in_force, inside("api.test", "PUT"), {}), "proxy_disabled");
+  CAF_CHECK_EQUAL(judge(in_force, request_inside("api.test", "PUT"), {}), "proxy_disabled");
 }
 
 CAF_TEST(https in absolute form is judged in one go and by hooks before the mode) {
   auto in_force = hooked();
   auto ask = [&](std::string_view name, std::string method, std::string_view path) {
-    auto to = inside(name, std::move(method));
+    auto to = request_inside(name, std::move(method));
     to.inside = false;
     return judge(in_force, to, {path});
   };
@@ -130,7 +130,7 @@ CAF_TEST(a request that names another host than its tunnel is an error and judge
   auto in_force = allowing({"a.test"}, {"b.test"});
   auto tunnel = get("a.test", 443);
   for (auto name : {"a.test", "b.test"}) {
-    auto to = inside(name);
+    auto to = request_inside(name);
     auto judged = decide(in_force, {.to = to, .through = &tunnel});
     CAF_CHECK_EQUAL(said(judged), name == std::string_view{"a.test"} ? "allow" : "misdirected");
     if (auto no = std::get_if<denial>(&judged)) {
@@ -146,7 +146,8 @@ CAF_TEST(a refusal by hooks names the first hook of the host) {
   auto in_force = hooked();
   http1::request_path scratch;
   trace why;
-  auto verdict = decided_in_full(in_force, inside("api.test", "PUT"), {}, scratch, nullptr, &why);
+  auto verdict =
+    decided_in_full(in_force, request_inside("api.test", "PUT"), {}, scratch, nullptr, &why);
   auto& no = std::get<denial>(verdict);
   CAF_CHECK(no.source == source::baseline_policy);
   CAF_CHECK(no.decision == decision::deny);
@@ -163,7 +164,8 @@ CAF_TEST(the steps say which hook decided and never what it injects) {
   auto steps = [&](std::string_view path) {
     trace why;
     std::string out;
-    std::ignore = decided_in_full(in_force, inside("api.test"), {path}, scratch, nullptr, &why);
+    std::ignore =
+      decided_in_full(in_force, request_inside("api.test"), {path}, scratch, nullptr, &why);
     for (auto& [name, outcome] : why)
       if (name == "hooks" || name == "method")
         out += std::string{name} + ": " + outcome + '\n';
@@ -177,9 +179,11 @@ CAF_TEST(the steps say which hook decided and never what it injects) {
 CAF_TEST(headers that are asked for are looked at) {
   auto in_force = allowing({"api.test"});
   set_hooks(in_force, hooks_of({{.headers = {{"x-version", {"1"}}}}}));
-  CAF_CHECK(reads_fields(in_force, inside("api.test")));
+  CAF_CHECK(reads_fields(in_force, request_inside("api.test")));
   CAF_CHECK(!reads_fields(in_force, get("api.test")));
-  auto with = [&](const fields& all) { return judge(in_force, inside("api.test"), {"/", all}); };
+  auto with = [&](const fields& all) {
+    return judge(in_force, request_inside("api.test"), {"/", all});
+  };
   CAF_CHECK_EQUAL(with({{"X-Version", "1"}}), "/ hook 0");
   CAF_CHECK_EQUAL(with({{"X-Version", "2"}}), "mitm_hook_denied");
   CAF_CHECK_EQUAL(with({}), "mitm_hook_denied");

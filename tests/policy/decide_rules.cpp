@@ -134,13 +134,13 @@ CAF_TEST(hooks and the mode stand after the rules and before the addresses) {
                                   .request = request_facts{"/", {}, &scratch},
                                   .leads_to = destination{.addresses = bad}}));
   };
-  CAF_CHECK_EQUAL(reach(inside("api.test", "POST")), "mitm_hook_denied");
-  CAF_CHECK_EQUAL(reach(inside("api.test", "PUT")), "method_not_allowed");
-  CAF_CHECK_EQUAL(reach(inside("a.test", "POST")), "method_not_allowed");
-  CAF_CHECK_EQUAL(reach(inside("a.test", "GET")), "not_allowed_local");
+  CAF_CHECK_EQUAL(reach(request_inside("api.test", "POST")), "mitm_hook_denied");
+  CAF_CHECK_EQUAL(reach(request_inside("api.test", "PUT")), "method_not_allowed");
+  CAF_CHECK_EQUAL(reach(request_inside("a.test", "POST")), "method_not_allowed");
+  CAF_CHECK_EQUAL(reach(request_inside("a.test", "GET")), "not_allowed_local");
   // A word would not help against the mode: nobody is asked, and the mode is told.
-  CAF_CHECK_EQUAL(reach(inside("ask.test", "POST")), "method_not_allowed");
-  CAF_CHECK_EQUAL(reach(inside("ask.test", "GET")), "ask");
+  CAF_CHECK_EQUAL(reach(request_inside("ask.test", "POST")), "method_not_allowed");
+  CAF_CHECK_EQUAL(reach(request_inside("ask.test", "GET")), "ask");
 }
 
 CAF_TEST(each thing that a rule says has to fit) {
@@ -172,7 +172,7 @@ CAF_TEST(each thing that a rule says has to fit) {
           [](rule& r) {
             r.request = methods({"GET", "HEAD"});
           },
-          inside("a.test"), inside("a.test", "POST")},
+          request_inside("a.test"), request_inside("a.test", "POST")},
          {"methods over plain HTTP", [](rule& r) { r.request = methods({"GET"}); }, get("a.test"),
           [] {
             auto t = get("a.test");
@@ -183,30 +183,30 @@ CAF_TEST(each thing that a rule says has to fit) {
           [](rule& r) {
             r.request = paths({"/v1/", "pattern:/x/*/y"});
           },
-          inside("a.test"),
-          inside("a.test"),
+          request_inside("a.test"),
+          request_inside("a.test"),
           {"/v1/a"},
           {"/v2/a"}},
          {"patterns of paths",
           [](rule& r) { r.request = paths({"pattern:/x/*/y"}); },
-          inside("a.test"),
-          inside("a.test"),
+          request_inside("a.test"),
+          request_inside("a.test"),
           {"/x/1/y"},
           {"/x/1/2/y"}},
          {"query",
           [](rule& r) {
             r.request = query_and_headers({{"q", {"1", "2"}}}, {});
           },
-          inside("a.test"),
-          inside("a.test"),
+          request_inside("a.test"),
+          request_inside("a.test"),
           {"/?q=2"},
           {"/?q=3"}},
          {"headers",
           [](rule& r) {
             r.request = query_and_headers({}, {{"x-v", {"1"}}});
           },
-          inside("a.test"),
-          inside("a.test"),
+          request_inside("a.test"),
+          request_inside("a.test"),
           {"/", {{"X-V", "1"}}},
           {"/", {{"X-V", "2"}}}},
        }) {
@@ -267,10 +267,10 @@ CAF_TEST(a rule that refuses also refuses what some server may take for what it 
     auto allow = rule_of(action::allow);
     allow.request = limit;
     CAF_MESSAGE(request.path);
-    CAF_CHECK_EQUAL(ask(with({deny}, {"a.test"}), inside("a.test"), request), "denied");
+    CAF_CHECK_EQUAL(ask(with({deny}, {"a.test"}), request_inside("a.test"), request), "denied");
     // What lets through is sure of what it lets through.
     auto is_sure = request.path == "/x/../%61dmin";
-    CAF_CHECK_EQUAL(ask(with({allow}), inside("a.test"), request),
+    CAF_CHECK_EQUAL(ask(with({allow}), request_inside("a.test"), request),
                     is_sure ? "allow" : "not_allowed");
   }
 }
@@ -280,10 +280,10 @@ CAF_TEST(a path that a rule looks at is sent as it was judged) {
   r.request = paths({"/admin"});
   auto in_force = with({r}, {"*.test"});
   http1::request_path scratch;
-  auto judged = decided_in_full(in_force, inside("a.test"), {"/v1/../%78"}, scratch);
+  auto judged = decided_in_full(in_force, request_inside("a.test"), {"/v1/../%78"}, scratch);
   CAF_CHECK(std::get<permit>(judged).path_judged());
   CAF_CHECK_EQUAL(scratch.text, "/x");
-  judged = decided_in_full(in_force, inside("b.test"), {"/v1/../%78"}, scratch);
+  judged = decided_in_full(in_force, request_inside("b.test"), {"/v1/../%78"}, scratch);
   CAF_CHECK(!std::get<permit>(judged).path_judged());
 }
 
@@ -303,14 +303,15 @@ CAF_TEST(a tunnel is let through to be read where a rule looks at requests) {
     CAF_CHECK_EQUAL(said(decided(blind, tunnel)), "mitm_required");
     CAF_CHECK(!is_read(blind, tunnel));
   }
-  CAF_CHECK_EQUAL(ask(in_force, inside("a.test")), "allow");
-  CAF_CHECK_EQUAL(ask(in_force, inside("a.test", "POST")), "not_allowed");
+  CAF_CHECK_EQUAL(ask(in_force, request_inside("a.test")), "allow");
+  CAF_CHECK_EQUAL(ask(in_force, request_inside("a.test", "POST")), "not_allowed");
   // A datagram is never read, and a request that does not say what it is is not let through.
   CAF_CHECK_EQUAL(said(decided(in_force, by(protocol::socks5_udp, "a.test"))), "not_allowed");
-  CAF_CHECK_EQUAL(said(decided(in_force, inside("a.test"))), "not_allowed");
+  CAF_CHECK_EQUAL(said(decided(in_force, request_inside("a.test"))), "not_allowed");
   CAF_CHECK_EQUAL(said(decided(in_force, get("a.test"))), "not_allowed");
   // Something that stands is judged by its head besides.
-  CAF_CHECK_EQUAL(judged_again(in_force, inside("a.test"), {.reading = reading::done}), "allow");
+  CAF_CHECK_EQUAL(judged_again(in_force, request_inside("a.test"), {.reading = reading::done}),
+                  "allow");
 }
 
 CAF_TEST(a tunnel is read for any rule about requests also where a list allows the host) {
@@ -322,9 +323,9 @@ CAF_TEST(a tunnel is read for any rule about requests also where a list allows t
     CAF_CHECK_EQUAL(said(decided(in_force, tunnel)), "allow"); // the request is not known yet
     CAF_CHECK(is_read(in_force, tunnel));
     CAF_CHECK(!is_read(in_force, by(protocol::https_connect, "b.test")));
-    CAF_CHECK_EQUAL(ask(in_force, inside("a.test", "DELETE")),
+    CAF_CHECK_EQUAL(ask(in_force, request_inside("a.test", "DELETE")),
                     act == action::deny ? "denied" : "allow");
-    CAF_CHECK_EQUAL(ask(in_force, inside("a.test", "GET")), "allow");
+    CAF_CHECK_EQUAL(ask(in_force, request_inside("a.test", "GET")), "allow");
     r.ports = {8443};
     CAF_CHECK(!is_read(with({r}, {"*.test"}), tunnel));
   }
@@ -337,8 +338,9 @@ CAF_TEST(a rule for https only admits the tunnel for reading and one for CONNECT
   auto tunnel = by(protocol::https_connect, "a.test");
   CAF_CHECK_EQUAL(said(decided(in_force, tunnel)), "allow");
   CAF_CHECK(is_read(in_force, tunnel));
-  CAF_CHECK_EQUAL(ask(in_force, inside("a.test")), "allow");
-  CAF_CHECK_EQUAL(ask(in_force, inside("a.test", "GET", false)), "not_allowed"); // plain, inside
+  CAF_CHECK_EQUAL(ask(in_force, request_inside("a.test")), "allow");
+  CAF_CHECK_EQUAL(ask(in_force, request_inside("a.test", "GET", false)),
+                  "not_allowed"); // plain, inside
   auto for_http = for_https;
   for_http.protocols = {protocol::http};
   CAF_CHECK_EQUAL(said(decided(with({for_http}), tunnel)), "not_allowed");
@@ -357,23 +359,23 @@ CAF_TEST(a rule that asks names itself and a word lifts nothing else) {
   r.request = methods({"POST"});
   auto in_force = with({r, rule_of(action::deny, {"bad.test"})}, {});
   http1::request_path scratch;
-  auto judged = decided_in_full(in_force, inside("x.test", "POST"), {}, scratch);
+  auto judged = decided_in_full(in_force, request_inside("x.test", "POST"), {}, scratch);
   CAF_REQUIRE_EQUAL(said(judged), "ask");
   auto& unanswered = std::get<question>(judged).unanswered();
   CAF_CHECK(unanswered.reason == reason::approval_required);
   CAF_CHECK(unanswered.decision == decision::ask);
   CAF_CHECK_EQUAL(unanswered.rule->text, "the rule");
   CAF_CHECK_EQUAL(refusal_of(unanswered.reason).status, 403);
-  CAF_CHECK_EQUAL(ask(in_force, inside("x.test", "GET")), "not_allowed");
-  CAF_CHECK_EQUAL(ask(in_force, inside("x.test", "POST"), {}, &yes), "allow");
-  CAF_CHECK_EQUAL(ask(in_force, inside("bad.test", "POST"), {}, &yes), "denied");
+  CAF_CHECK_EQUAL(ask(in_force, request_inside("x.test", "GET")), "not_allowed");
+  CAF_CHECK_EQUAL(ask(in_force, request_inside("x.test", "POST"), {}, &yes), "allow");
+  CAF_CHECK_EQUAL(ask(in_force, request_inside("bad.test", "POST"), {}, &yes), "denied");
   answer no{.decision = decision::deny, .words = "not today"};
-  judged = decided_in_full(in_force, inside("x.test", "POST"), {}, scratch, &no);
+  judged = decided_in_full(in_force, request_inside("x.test", "POST"), {}, scratch, &no);
   CAF_CHECK_EQUAL(reason_text(std::get<denial>(judged)), "not today");
   // A word on the tunnel is none on a request that a rule asks about.
   answer of_tunnel{.of_tunnel = true};
-  CAF_CHECK_EQUAL(ask(in_force, inside("x.test", "POST"), {}, &of_tunnel), "ask");
-  CAF_CHECK_EQUAL(ask(in_force, inside("x.test", "GET"), {}, &of_tunnel), "allow");
+  CAF_CHECK_EQUAL(ask(in_force, request_inside("x.test", "POST"), {}, &of_tunnel), "ask");
+  CAF_CHECK_EQUAL(ask(in_force, request_inside("x.test", "GET"), {}, &of_tunnel), "allow");
 }
 
 CAF_TEST(the steps name the rule and the ask step stands where rules ask) {

@@ -142,7 +142,7 @@ json inner(const json& v) {
   auto path = path_in(request);
   if (!path)
     return {{"status", outcome_of(errc::malformed).http_status}};
-  auto what = inside(v["connect"].get<std::string>(), std::string{request.method});
+  auto what = request_inside(v["connect"].get<std::string>(), std::string{request.method});
   for (auto name : {"host", ":authority"})
     if (auto named = request.find(name)) {
       auto parsed = authority::parse(*named);

@@ -175,7 +175,7 @@ CAF_TEST(a tunnel that is not read ends where it would have to be) {
     auto now = permitting({"a.test"});
     auto t = granted(now, tunnel);
     auto limited = allowing({"a.test"});
-    limited.mode = mode::limited;
+    set_mode(limited, mode::limited);
     limited.mitm = true;
     now = policy_of(std::move(limited));
     CAF_CHECK_EQUAL(renewed(t, now, {.read = read}), read ? "" : "mitm_required");
@@ -200,7 +200,7 @@ CAF_TEST(a refusal tells no event of the rule that let the host pass) {
   auto now = permitting({"a.test"});
   auto t = granted(now, get("a.test"));
   auto limited = allowing({"a.test"});
-  limited.mode = mode::limited;
+  set_mode(limited, mode::limited);
   now = policy_of(std::move(limited));
   target post = get("a.test");
   post.method = "POST";
