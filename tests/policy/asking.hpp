@@ -41,7 +41,7 @@ inline verdict answered(const rules& in_force, const target& what, const answer&
 }
 
 /// The addresses of what has been let through.
-inline std::string vetted(const rules& in_force, const target& what,
+inline std::string vetting(const rules& in_force, const target& what,
                           const std::vector<ip_address>& addresses, const host* found_as = nullptr,
                           trace* why = nullptr) {
   return said(why_not(in_force,

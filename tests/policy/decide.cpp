@@ -212,7 +212,7 @@ CAF_TEST(one refused address refuses all) {
     CAF_MESSAGE(caf::deep_to_string(answers));
     CAF_CHECK_EQUAL(reach(in_force, get("a.test"), answers), reason);
   }
-  CAF_CHECK_EQUAL(vetted(in_force, get("a.test"), {}), "not_allowed_local");
+  CAF_CHECK_EQUAL(vetting(in_force, get("a.test"), {}), "not_allowed_local");
   CAF_CHECK_EQUAL(judge(in_force, get("::ffff:9.9.9.9")), "denied"); // a literal in another dress
 }
 
@@ -247,9 +247,9 @@ CAF_TEST(a denied address is denied in the form that it carries) {
 
 CAF_TEST(a listed local host lets only its own addresses through) {
   auto in_force = allowing({"localhost", "10.0.0.1"});
-  CAF_CHECK_EQUAL(vetted(in_force, get("localhost"), ips({"127.0.0.1", "::1"})), "allow");
-  CAF_CHECK_EQUAL(vetted(in_force, get("localhost"), ips({"10.0.0.1"})), "not_allowed_local");
-  CAF_CHECK_EQUAL(vetted(in_force, get("10.0.0.1"), ips({"10.0.0.2"})), "not_allowed_local");
+  CAF_CHECK_EQUAL(vetting(in_force, get("localhost"), ips({"127.0.0.1", "::1"})), "allow");
+  CAF_CHECK_EQUAL(vetting(in_force, get("localhost"), ips({"10.0.0.1"})), "not_allowed_local");
+  CAF_CHECK_EQUAL(vetting(in_force, get("10.0.0.1"), ips({"10.0.0.2"})), "not_allowed_local");
 }
 
 CAF_TEST(addresses of literals and localhost are known without DNS) {
@@ -421,7 +421,7 @@ CAF_TEST(a name that a search domain was added to must not be denied as the whol
   auto in_force = allowing({"svc"}, {"*.bad.test", "svc.half.test:81"});
   auto found_as = [&](std::string_view name, uint16_t port = 80) {
     auto whole = unbox(host::parse(name));
-    return vetted(in_force, get("svc", port), ips({"1.1.1.1"}), &whole);
+    return vetting(in_force, get("svc", port), ips({"1.1.1.1"}), &whole);
   };
   CAF_CHECK_EQUAL(found_as("svc.good.test"), "allow");
   CAF_CHECK_EQUAL(found_as("svc.bad.test"), "denied");

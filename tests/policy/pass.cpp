@@ -178,7 +178,8 @@ CAF_TEST(a tunnel that is not read ends where it would have to be) {
     set_mode(limited, mode::limited);
     limited.mitm = true;
     now = policy_of(std::move(limited));
-    CAF_CHECK_EQUAL(renewed(t, now, {.read = read}), read ? "" : "mitm_required");
+    CAF_CHECK_EQUAL(renewed(t, now, {.reading = read ? reading::done : reading::none}),
+                    read ? "" : "mitm_required");
   }
 }
 

@@ -151,7 +151,7 @@ CAF_TEST(each reason has a remedy of its own) {
   CAF_CHECK(has(remedy(hooked, get("good.test")), "ask for https://good.test over the HTTP proxy"));
   denial missed;
   missed.reason = reason::mitm_hook_denied;
-  missed.rule = &hooked.hooks->hooks()[0].where;
+  missed.rule = &hooked.table->hooks()->hooks()[0].where;
   CAF_CHECK(has(remedy_for(hooked, missed, get("good.test")),
                 "add to mitm_hooks one for \"good.test\" that lets this GET pass"));
 }
