@@ -7,6 +7,7 @@
 #include "actors/answers.hpp"
 #include "actors/search_domains.hpp"
 #include "actors/socket_dialer.hpp"
+#include "actors/told_inside.hpp"
 #include "actors/upstream_name.hpp"
 #include "policy/decide.hpp"
 #include "policy/remedy.hpp"
@@ -58,6 +59,18 @@ void set_denial(explanation& e, const policy::rules& in_force, const policy::tar
   append_refusal(e.response, why, what, {.request_id = "-", .close = false, .remedy = e.remedy});
 }
 
+/// The same for what may be a CONNECT, which is perhaps answered inside its tunnel.
+void set_first_denial(explanation& e, const snapshot& in_force, const policy::target& what,
+                      const policy::denial& why) {
+  set_denial(e, *in_force.rules, what, why);
+  e.told_inside = in_force.config && is_told_inside(*in_force.config, what, why);
+  if (!e.told_inside)
+    return;
+  e.steps.push_back({"refusals", "CONNECT gets 200, the request inside its tunnel the refusal"});
+  e.response.clear();
+  append_refusal(e.response, why, what, {.request_id = "-", .remedy = e.remedy, .inside = true});
+}
+
 void set_passed(explanation& e) {
   e.reason = policy::to_string(policy::reason::allow);
   e.status = 200;
@@ -106,7 +119,7 @@ bool judge_addresses(explanation& e, const snapshot& in_force, const policy::tar
   if (!denial)
     return true;
   e.rule.reset();
-  set_denial(e, *in_force.rules, to, *denial);
+  set_first_denial(e, in_force, to, *denial);
   return false;
 }
 
@@ -131,9 +144,9 @@ void set_broken(explanation& e, const caf::error& why) {
 }
 
 /// Puts a query to the function that the flows ask. @returns what it grants; else `e` says why not.
-std::optional<policy::permit> ask(explanation& e, const policy::rules& in_force,
+std::optional<policy::permit> ask(explanation& e, const snapshot& in_force,
                                   const policy::query& q) {
-  auto judged = policy::decide(in_force, q, &e.steps);
+  auto judged = policy::decide(*in_force.rules, q, &e.steps);
   if (auto* permit = std::get_if<policy::permit>(&judged))
     return std::move(*permit);
   auto* asked = std::get_if<policy::question>(&judged);
@@ -142,7 +155,7 @@ std::optional<policy::permit> ask(explanation& e, const policy::rules& in_force,
   if (auto err = policy::fault_in(denial))
     set_broken(e, err);
   else
-    set_denial(e, in_force, q.to, denial);
+    set_first_denial(e, in_force, q.to, denial);
   return std::nullopt;
 }
 
@@ -168,7 +181,7 @@ std::optional<policy::permit> ask_in_full(explanation& e, const snapshot& in_for
   std::vector<http1::field> fields;
   http1::list_forwarded(req, fields);
   http1::request_path path;
-  auto permit = ask(e, *in_force.rules,
+  auto permit = ask(e, in_force,
                     {.to = to,
                      .request = policy::request_facts{target.path, fields, &path},
                      .through = through,
@@ -190,7 +203,10 @@ bool judge_inside(explanation& e, const snapshot& in_force, const policy::target
     return true;
   }
   e.steps.push_back({"intercept", "the request inside is judged as well"});
-  policy::target to{.protocol = protocol::https, .host = {}, .port = tunnel.port, .inside = true};
+  policy::target to;
+  to.protocol = protocol::https;
+  to.port = tunnel.port;
+  to.inside = true;
   return ask_in_full(e, in_force, to, &tunnel, head).has_value();
 }
 
@@ -218,7 +234,7 @@ bool judge_names(explanation& e, const snapshot& in_force, const asked& what) {
   auto to = what.target;
   auto is_request = to.protocol == protocol::http || to.protocol == protocol::https;
   auto permit = is_request ? ask_in_full(e, in_force, to, nullptr, what.head)
-                           : ask(e, rules, {.to = to, .now = now_for(in_force)});
+                           : ask(e, in_force, {.to = to, .now = now_for(in_force)});
   if (!permit)
     return false;
   e.decision = policy::decision::allow;

@@ -61,6 +61,7 @@ struct explanation {
   std::vector<ip_address> addresses;       ///< What the name resolved to.
   std::optional<policy::placed_text> rule; ///< The rule that decided.
   std::string remedy;                      ///< What can be done about a refusal; "" for none.
+  bool told_inside = false; ///< CONNECT gets 200, and the request in its tunnel the refusal.
   std::vector<policy::step> steps;
   std::string
     response; ///< What a client would get from the proxy itself; "" when the request goes through.

@@ -72,6 +72,8 @@ std::string to_json(const explanation& e) {
            {"steps", std::move(steps)}};
   if (e.decision == policy::decision::allow && e.reason == "dns_error")
     out["reachable"] = false;
+  if (e.told_inside)
+    out["told_inside"] = true;
   // Steps may quote what a user typed in any encoding.
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -108,7 +110,9 @@ std::string to_text(const explanation& e, bool colour) {
   for (auto& step : e.steps)
     out += "  " + std::string{step.name} + ": " + step.outcome + '\n';
   if (!e.response.empty()) {
-    out += "\na client would get\n";
+    out += e.told_inside
+             ? "\na client would get inside its tunnel, as CONNECT is answered with 200\n"
+             : "\na client would get\n";
     append_indented(out, e.response);
   }
   return out;

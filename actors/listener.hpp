@@ -3,7 +3,7 @@
 #include <caf/typed_actor.hpp>
 #include <memory>
 
-#include "actors/bound_listener.hpp"
+#include "actors/control/bound_listener.hpp"
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/shard_core.hpp"
 

@@ -66,6 +66,8 @@ struct reload_report {
   uint64_t generation = 0;
   std::vector<std::string> changed; ///< Keys whose values differ.
   uint64_t closed_tunnels = 0;
+  /// Keys whose new values wait for a restart; what runs keeps the old ones.
+  std::vector<std::string> needs_restart{};
 };
 
 /// What became of a reload or a mode switch: a report, or why the old policy stays in force.
@@ -142,6 +144,11 @@ CAF_ADD_ATOM(proxy, proxy::atom, addresses, "addresses")
 CAF_ADD_ATOM(proxy, proxy::atom, record, "record")
 CAF_ADD_ATOM(proxy, proxy::atom, reopen, "reopen")
 CAF_ADD_ATOM(proxy, proxy::atom, flush, "flush")
+CAF_ADD_ATOM(proxy, proxy::atom, load, "load")
+CAF_ADD_ATOM(proxy, proxy::atom, bind, "bind")
+CAF_ADD_ATOM(proxy, proxy::atom, close, "close")
+CAF_ADD_ATOM(proxy, proxy::atom, watch, "watch")
+CAF_ADD_ATOM(proxy, proxy::atom, lost, "lost")
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::config_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::snapshot_ptr)

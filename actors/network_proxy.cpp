@@ -2,6 +2,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/after.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 
@@ -10,12 +11,12 @@
 #include <future>
 #include <thread>
 
-#include "actors/address_watch.hpp"
-#include "actors/compile.hpp"
+#include "actors/control/address_watch.hpp"
+#include "actors/control/file_source.hpp"
+#include "actors/control/generation.hpp"
+#include "actors/control/policy_store_behavior.hpp"
 #include "actors/cores.hpp"
-#include "actors/generation.hpp"
 #include "actors/observe/log.hpp"
-#include "actors/policy_store_behavior.hpp"
 #include "actors/shard_behavior.hpp"
 
 namespace proxy {
@@ -63,6 +64,9 @@ struct network_proxy::impl {
   caf::actor_system system{config};
   std::shared_ptr<process_state> process;
   std::vector<worker> workers;
+  supervisor_actor supervisor;
+  listener_owner_actor listeners;
+  policy_source_actor source;
   audit_actor audit;
   ca_actor ca;
   policy_store_actor store;
@@ -71,46 +75,98 @@ struct network_proxy::impl {
 
   ~impl() {
     caf::scoped_actor self{system};
+    // First: from here on whoever ends was told to.
+    if (supervisor) {
+      self->monitor(supervisor);
+      end(self, supervisor);
+      await_ends(self, 1);
+    }
     if (addresses) {
       self->monitor(addresses);
       self->send(addresses, atom::abort_v);
-      self->receive([](const caf::down_msg&) {});
+      await_ends(self, 1);
       addresses = nullptr;
     }
-    for (auto& w : workers)
-      if (w.shard) {
-        self->monitor(w.shard);
-        self->send(w.shard, atom::abort_v);
-      }
-    for (auto& w : workers)
-      if (w.shard)
-        self->receive([](const caf::down_msg&) {});
-    self->request(audit, std::chrono::seconds{5}, atom::flush_v)
-      .receive([](bool) {}, [](const caf::error&) {});
-    self->send_exit(store, caf::exit_reason::user_shutdown);
-    self->send_exit(audit, caf::exit_reason::user_shutdown);
-    self->send_exit(ca, caf::exit_reason::user_shutdown);
-    store = nullptr;
-    audit = nullptr;
-    ca = nullptr;
+    for (auto& w : workers) {
+      self->monitor(w.shard);
+      self->send(w.shard, atom::abort_v);
+    }
+    await_ends(self, workers.size());
+    self->request(audit, patience, atom::flush_v).receive([](bool) {}, [](const caf::error&) {});
+    end(self, store);
+    end(self, source);
+    end(self, listeners);
+    end(self, audit);
+    end(self, ca);
     for (auto& w : workers) {
       w.shard = nullptr;
       w.loop->stop();
       w.thread.join();
     }
     // No loop is left that would ask.
-    if (auto dialer = std::exchange(process->socket_dialer, nullptr))
-      self->send_exit(dialer, caf::exit_reason::user_shutdown);
-    process->log->flush();
+    if (process)
+      end(self, process->socket_dialer);
+    if (process)
+      process->log->flush();
+  }
+
+  template <class Handle>
+  static void end(caf::scoped_actor& self, Handle& whom) {
+    if (whom)
+      self->send_exit(whom, caf::exit_reason::user_shutdown);
+    whom = nullptr;
+  }
+
+  /// Waits until actors that were told to end have done so.
+  static void await_ends(caf::scoped_actor& self, size_t count) {
+    auto late = false;
+    while (count-- > 0 && !late)
+      self->receive([](const caf::down_msg&) {}, caf::after(patience) >> [&] { late = true; });
+  }
+
+  /// From now on the proxy ends when this actor ends.
+  template <class Handle>
+  void watch(const std::string& name, const Handle& who) {
+    caf::anon_send(supervisor, atom::watch_v, name, false,
+                   caf::actor_cast<caf::strong_actor_ptr>(who));
+  }
+
+  /// Those who are asked by workers, and who watches over all.
+  void spawn_helpers(const listener_set& bound, failure_handler failed, const abilities& can) {
+    listeners = system.spawn<caf::hidden>(listener_owner, bound);
+    supervisor = system.spawn<caf::hidden + caf::detached>(
+      proxy::supervisor, supervisor_start{process->log, listeners, std::move(failed), can.watched});
+    watch("listener_owner", listeners);
+    audit = system.spawn<caf::hidden>(proxy::audit, audit_queue_of(process), process->log);
+    watch("audit", audit);
+    ca = system.spawn<caf::hidden>(proxy::ca, max_leaves);
+    watch("ca", ca);
+    if (!can.unix_sockets)
+      return;
+    process->socket_dialer =
+      system.spawn<caf::hidden + caf::detached>(socket_dialer, nothing_to_begin_with{});
+    watch("socket_dialer", process->socket_dialer);
   }
 
   void start_workers(size_t count) {
     for (size_t i = 0; i < count; ++i) {
       auto& w = workers.emplace_back();
       w.loop = std::make_unique<event_loop>(system);
-      w.shard = spawn_pinned(*w.loop, shard, shard_start{i, process, closed_snapshot(), audit, ca});
+      w.shard = spawn_pinned(*w.loop, shard,
+                             shard_start{i, process, closed_snapshot(), audit, ca, supervisor});
+      watch(worker_name(i), w.shard);
       w.thread = std::thread{[loop = w.loop.get()] { loop->run(); }};
     }
+  }
+
+  void start_control(config::sources from, const prepared& first) {
+    source =
+      system.spawn<caf::hidden + caf::detached>(file_source, file_source_start{std::move(from)});
+    watch("policy_source", source);
+    store = system.spawn<caf::hidden>(policy_store,
+                                      store_start{source, listeners, supervisor, shards(), audit,
+                                                  process, first.next, first.proxies});
+    watch("policy_store", store);
   }
 
   [[nodiscard]] std::vector<shard_actor> shards() const {
@@ -120,24 +176,28 @@ struct network_proxy::impl {
     return out;
   }
 
-  /// Puts the first generation in force everywhere.
-  void install(const prepared& first) {
+  /// Puts the first generation in force everywhere. @returns false when a worker does not take it.
+  [[nodiscard]] bool install(const prepared& first) {
     caf::scoped_actor self{system};
     auto peers = std::make_shared<peer_handles>();
     peers->store = store;
     peers->shards = shards();
+    self->send(supervisor, atom::listen_v, peers_ptr{peers});
     self->request(audit, patience, atom::configure_v, first.next->config)
-      .receive([](bool) {}, [](const caf::error&) {});
+      .receive([](bool) {}, [](const caf::error&) {}); // what it lacks, it logs
+    auto served = true;
     for (auto& w : workers) {
       self->send(w.shard, atom::listen_v, peers_ptr{peers});
-      self->request(w.shard, change_patience, atom::install_v, first.next, first.listeners)
-        .receive([](uint64_t) {}, [](const caf::error&) { std::abort(); });
+      self->request(w.shard, acknowledgement_patience, atom::install_v, first.next, first.listeners)
+        .receive([](uint64_t) {}, [&](const caf::error&) { served = false; });
     }
+    return served;
   }
 
   void watch_addresses() {
     caf::actor_config on{workers.front().loop.get()};
     addresses = system.spawn_impl<address_watch, caf::hidden>(on, store);
+    watch("address_watch", addresses);
   }
 
   template <class Answer, class Handle, class... Ts>
@@ -170,8 +230,8 @@ network_proxy::network_proxy(network_proxy&&) noexcept = default;
 network_proxy& network_proxy::operator=(network_proxy&&) noexcept = default;
 network_proxy::~network_proxy() = default;
 
-std::variant<network_proxy, start_failure> network_proxy::start(config::sources from,
-                                                                abilities can) {
+std::variant<network_proxy, start_failure>
+network_proxy::start(config::sources from, failure_handler failed, abilities can) {
   auto first = prepare(from, 1, {});
   if (!first.next)
     return start_failure{first.bind_failed ? start_failure::kind::bind
@@ -195,17 +255,12 @@ std::variant<network_proxy, start_failure> network_proxy::start(config::sources 
     log.warn(
       "msg=config_warning detail=\"allow_unix_sockets: unix sockets are served on macOS only; "
       "requests with x-unix-socket are refused here\"");
-  made->audit = made->system.spawn<caf::hidden>(proxy::audit, audit_queue_of(made->process),
-                                                made->process->log);
-  made->ca = made->system.spawn<caf::hidden>(proxy::ca, max_leaves);
-  if (can.unix_sockets)
-    made->process->socket_dialer =
-      made->system.spawn<caf::hidden + caf::detached>(socket_dialer, nothing_to_begin_with{});
+  made->spawn_helpers(first.listeners, std::move(failed), can);
   made->start_workers(cores);
-  made->store = made->system.spawn<caf::hidden>(
-    policy_store, store_start{std::move(from), first.next, first.listeners, made->shards(),
-                              made->audit, made->process});
-  made->install(first);
+  made->start_control(std::move(from), first);
+  if (!made->install(first))
+    return start_failure{start_failure::kind::system,
+                         {problem_of("", "a worker does not take the policy")}};
   made->watch_addresses();
   for (const auto& l : first.listeners)
     log.info("msg=listening listener={} address={}", to_string(l->serves), l->address());
@@ -225,17 +280,17 @@ std::optional<std::string> address_of(const listener_set& all, endpoint which) {
 } // namespace
 
 std::optional<std::string> network_proxy::http_address() const {
-  auto now = impl_->ask_once<listener_set>(impl_->store, atom::listen_v);
+  auto now = impl_->ask_once<listener_set>(impl_->listeners, atom::listen_v);
   return now ? address_of(*now, endpoint::http) : std::nullopt;
 }
 
 std::optional<std::string> network_proxy::socks_address() const {
-  auto now = impl_->ask_once<listener_set>(impl_->store, atom::listen_v);
+  auto now = impl_->ask_once<listener_set>(impl_->listeners, atom::listen_v);
   return now ? address_of(*now, endpoint::socks) : std::nullopt;
 }
 
 std::optional<std::string> network_proxy::admin_address() const {
-  auto now = impl_->ask_once<listener_set>(impl_->store, atom::listen_v);
+  auto now = impl_->ask_once<listener_set>(impl_->listeners, atom::listen_v);
   return now ? address_of(*now, endpoint::admin) : std::nullopt;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@ struct start_failure {
   std::vector<config::problem> problems; ///< At least one error.
 };
 
+/// See `network_proxy::start`.
+using failure_handler = std::function<void(const std::string& why)>;
+
 /// A running proxy: the actor system, its loops and their threads. Move-only; the destructor ends
 /// it at once. Everything may be called from any thread but the proxy's own.
 class network_proxy {
@@ -27,9 +31,11 @@ public:
   /// Loads the configuration, binds, starts the workers, and returns once every worker serves.
   /// With `enabled = false` nothing is bound, and it waits for a reload.
   /// Warnings of the configuration are logged.
-  /// @param can  What it serves; else what is usual for the system.
-  [[nodiscard]] static std::variant<network_proxy, start_failure> start(config::sources from,
-                                                                        abilities can = {});
+  /// @param failed  Called once, from a thread of the proxy, when it has lost what it cannot do
+  ///                without; by then it serves nobody any more. Gets what the log says.
+  /// @param can     What it serves; else what is usual for the system.
+  [[nodiscard]] static std::variant<network_proxy, start_failure>
+  start(config::sources from, failure_handler failed, abilities can = {});
 
   network_proxy(network_proxy&&) noexcept;
   network_proxy& operator=(network_proxy&&) noexcept;

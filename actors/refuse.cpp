@@ -1,5 +1,6 @@
 #include "actors/answers.hpp"
 #include "actors/flows.hpp"
+#include "actors/told_inside.hpp"
 #include "policy/ip_class.hpp"
 #include "policy/remedy.hpp"
 #include "protocols/socks5/reply.hpp"
@@ -36,17 +37,10 @@ void remember_target(client_session& c, const exchange& x) {
 
 /// Whether a refused CONNECT is answered with 200, and refused to the request inside: for clients
 /// that trust our CA, since others would see a failed handshake and no reason.
-bool is_told_inside(client_session& c, const exchange& x, const policy::denial& why) {
-  constexpr uint16_t https = 443;
-  const auto& config = c.shard.config();
-  if (x.target.protocol != policy::protocol::https_connect || config.refusals == "connect")
-    return false;
-  if (config.refusals == "auto" && !(config.made_environment && x.target.port == https))
-    return false;
+bool may_tell_inside(client_session& c, const exchange& x, const policy::denial& why) {
   const auto& ca = c.shard.policy->ca;
-  // Without the header no policy has decided (who asks has to be asked, say).
-  if (!ca || c.draining || x.body != http1::framing::none ||
-      policy::refusal_of(why.reason).x_proxy_error.empty())
+  if (!is_told_inside(c.shard.config(), x.target, why) || !ca || c.draining ||
+      x.body != http1::framing::none)
     return false;
   auto client = c.known_as ? std::string{c.user()} : c.from.ip.str();
   return c.shard.refused_leaves.may_show(*ca, x.target.host, client,
@@ -89,7 +83,7 @@ bool may_keep(const client_end& c, const exchange& x) {
 task<after> refuse(client_session& c, exchange& x, const policy::denial& why) {
   remember_target(c, x);
   const auto* before = c.refused();
-  if (!before && is_told_inside(c, x, why))
+  if (!before && may_tell_inside(c, x, why))
     co_return refuse_inside(c, x, why);
   // What comes inside a refused tunnel is part of the one event that was recorded.
   auto request_id = before ? before->request_id : c.shard.refused(why, x.target, c);

@@ -383,7 +383,7 @@ verdict settle(client_session& c, judgement judged, std::string_view head, excha
 }
 
 verdict judge_request(client_session& c, std::string_view head, exchange& x) {
-  auto out = settle(c, judge_head(c, head, x, false), head, x);
+  auto out = settle(c, judge_head(c, head, x, nullptr), head, x);
   // It is answered by us, now, and keeps no head to be asked later.
   if (auto decoded = !x.target.method.empty();
       decoded && x.received().empty() && x.form == answer_form::usual)
@@ -392,7 +392,7 @@ verdict judge_request(client_session& c, std::string_view head, exchange& x) {
 }
 
 verdict judge_tunnel_target(client_session& c, exchange& x) {
-  return settle(c, judge_target(c, x, false), {}, x);
+  return settle(c, judge_target(c, x, nullptr), {}, x);
 }
 
 } // namespace proxy

@@ -26,6 +26,13 @@ void for_each_session(const shard_core& core, F f) {
     f(c->session());
 }
 
+/// From now on the proxy ends when this one ends without being told to.
+template <class Handle>
+void watch(shard_state& s, const std::string& what, const Handle& who) {
+  caf::anon_send(s.supervisor, atom::watch_v, what + " of " + worker_name(s.core->index), true,
+                 caf::actor_cast<caf::strong_actor_ptr>(who));
+}
+
 void set_listeners(shard_pointer self, const listener_set& wanted) {
   auto& s = self->state;
   std::erase_if(s.listeners, [&](const auto& entry) {
@@ -40,14 +47,9 @@ void set_listeners(shard_pointer self, const listener_set& wanted) {
       caf::actor_config cfg{&s.core->loop};
       s.listeners.emplace_back(
         socket, self->system().spawn_impl<listener, caf::hidden>(cfg, *s.core, socket));
+      watch(s, "listener", s.listeners.back().second);
     }
   }
-}
-
-/// What stays open in a drain: the admin API is how one watches it.
-listener_set admin_only(listener_set listeners) {
-  std::erase_if(listeners, [](const auto& l) { return l->serves != endpoint::admin; });
-  return listeners;
 }
 
 /// How long the tunnels of a shard may take to judge themselves, all together.
@@ -124,14 +126,32 @@ void tell_all(shard_pointer self, What what) {
 
 } // namespace
 
+shard_state::~shard_state() {
+  if (!core || ended)
+    return;
+  core->draining = true;
+  core->peers.clear();
+  core->store = nullptr;
+  for (const auto& [socket, handle] : listeners)
+    caf::anon_send(handle, atom::abort_v);
+  for_each_session(*core, [](client_session& c) { caf::anon_send(handle_of(c), atom::abort_v); });
+  for (auto* c : core->admin_sessions())
+    caf::anon_send(caf::actor_cast<admin_session_actor>(c), atom::abort_v);
+  caf::anon_send_exit(core->resolver, caf::exit_reason::user_shutdown);
+  auto& loop = core->loop;
+  loop.keep(std::shared_ptr<shard_core>{std::move(core)}); // what ends later refers to it
+}
+
 shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
   auto& s = self->state;
   s.core = std::make_unique<shard_core>(self->loop(), start.index, start.process);
   s.audit = start.audit;
+  s.supervisor = start.supervisor;
   s.core->ca = start.ca;
   s.core->policy = start.before;
   s.core->resolver =
     spawn_pinned<caf::hidden>(self->loop(), resolver, start.before->config, start.process->log);
+  watch(s, "resolver", s.core->resolver);
   return {
     [self](atom::install, const snapshot_ptr& next, const listener_set& listeners) {
       auto done = self->make_response_promise<uint64_t>();
@@ -183,6 +203,13 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       st.core->answer_drain(drained);
       return drained;
     },
+    [self](atom::close) {
+      auto& core = *self->state.core;
+      core.draining = true;
+      set_listeners(self, {});
+      core.pool.clear();
+      for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
+    },
     [self](atom::abort) {
       set_listeners(self, {});
       auto& core = *self->state.core;
@@ -195,9 +222,10 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
       // Not in the first pass: the listeners have yet to hear that they are to stop.
       if (std::exchange(self->state.ending, true) && core.connections().empty() &&
-          core.streams().empty() && core.admin_sessions().empty())
+          core.streams().empty() && core.admin_sessions().empty()) {
+        self->state.ended = true;
         self->quit();
-      else
+      } else
         self->send(self, atom::abort_v); // until all are gone
     },
   };

@@ -28,6 +28,9 @@ using shard_actor = caf::typed_actor<
   caf::replies_to<atom::blocked>::with<blocked_page>,
   // Stop accepting; replies once the last connection of the proxy (not of the admin API) has ended.
   caf::replies_to<atom::drain>::with<bool>,
+  // Serve nobody any more: listeners close, connections end; those of the admin API get the answer
+  // that they wait for. No reply.
+  caf::reacts_to<atom::close>,
   // End every connection now and quit.
   caf::reacts_to<atom::abort>>;
 

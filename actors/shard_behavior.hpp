@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "actors/control/supervisor.hpp"
 #include "actors/listener.hpp"
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/shard.hpp"
@@ -16,11 +17,15 @@ namespace proxy {
 struct shard_state {
   static inline const char* name = "shard";
   explicit shard_state(shard_actor::pointer) {}
+  /// Of a shard that was not told to end: nobody judges what it served, so all of it ends.
+  ~shard_state();
 
   std::unique_ptr<shard_core> core;
   audit_actor audit;
+  supervisor_actor supervisor;
   std::vector<std::pair<bound_listener_ptr, listener_actor>> listeners;
   bool ending = false; ///< An abort was heard.
+  bool ended = false;  ///< And all that was served has ended.
 };
 
 using shard_pointer = caf::stateful_actor<shard_state, pinned_actor<shard_actor>>*;
@@ -32,6 +37,7 @@ struct shard_start {
   snapshot_ptr before; ///< Refuses everything: in force until the first `install`.
   audit_actor audit;
   ca_actor ca;
+  supervisor_actor supervisor{};
 };
 
 shard_actor::behavior_type shard(shard_pointer self, shard_start start);

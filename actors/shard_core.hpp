@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "actors/ca.hpp"
+#include "actors/control/ca.hpp"
+#include "actors/control/policy_store.hpp"
 #include "actors/decider.hpp"
 #include "actors/loop/datagram_socket.hpp"
 #include "actors/loop/descriptor_reserve.hpp"
@@ -16,7 +17,6 @@
 #include "actors/observe/audit.hpp"
 #include "actors/observe/event_hub.hpp"
 #include "actors/own_sockets.hpp"
-#include "actors/policy_store.hpp"
 #include "actors/refusal_leaves.hpp"
 #include "actors/resolver.hpp"
 #include "actors/roster.hpp"

@@ -6,7 +6,7 @@ namespace {
 
 bool same(const policy::denial& a, const policy::denial& b) {
   return a.reason == b.reason && a.source == b.source && a.decision == b.decision &&
-         a.rule == b.rule && a.words == b.words && a.passed == b.passed;
+         a.rule == b.rule && a.words == b.words && a.passed == b.passed && a.address == b.address;
 }
 
 bool same(const policy::target& a, const policy::target& b) {

@@ -113,6 +113,15 @@ struct same_value {
   }
 };
 
+/// Copies a value from one configuration to another.
+struct take_value {
+  template <class A, class B>
+  void operator()(const A& from, const B& to) const {
+    if constexpr (std::is_same_v<A, B> && !std::is_same_v<A, std::monostate>)
+      *to = *from;
+  }
+};
+
 /// The JSON object at the dotted place of a key, made as needed.
 ordered_json& object_at(ordered_json& root, const key& k, const proxy_config& config) {
   auto* at = &root;
@@ -171,6 +180,22 @@ std::vector<std::string> changed_keys(const proxy_config& before, const proxy_co
       before.admin_token_file == after.admin_token_file)
     result.emplace_back(after.admin_token_file.empty() ? "network_proxy.admin_token_env"
                                                        : "network_proxy.admin_token_file");
+  return result;
+}
+
+std::vector<std::string> keep_until_restart(const proxy_config& running, proxy_config& next) {
+  std::vector<std::string> result;
+  auto copy = running;
+  for (const auto& k : keys) {
+    if (!k.at_start)
+      continue;
+    auto value = k.at(copy);
+    auto into = k.at(next);
+    if (std::visit(same_value{}, value, into))
+      continue;
+    result.push_back(full_name(k, next.profile));
+    std::visit(take_value{}, value, into);
+  }
   return result;
 }
 

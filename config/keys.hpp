@@ -54,6 +54,7 @@ struct key {
   int64_t low = 0; ///< Bounds, both included: integers, or milliseconds.
   int64_t high = 0;
   std::string_view words = {}; ///< "a|b|c".
+  bool at_start = false;       ///< Read once: a new value waits for a restart.
 };
 
 /// `at<&proxy_config::limits, &limits::max_head_bytes>`
@@ -100,7 +101,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "dangerously_allow_non_loopback_admin", at<&proxy_config::dangerously_allow_non_loopback_admin>, "let admin_url name an address other machines reach"},
   key{scope::daemon, "admin_token_env", at<&proxy_config::admin_token_env>, "environment variable that holds the bearer token of the admin API; \"\" for none"},
   key{scope::daemon, "admin_token_file", at<&proxy_config::admin_token_file>, "file that holds it", form::path},
-  key{scope::daemon, "workers", at<&proxy_config::workers>, "threads that serve connections; 0 is one per usable core", form::plain, 0, 1024},
+  key{scope::daemon, "workers", at<&proxy_config::workers>, "threads that serve connections; 0 is one per usable core; needs a restart", form::plain, 0, 1024, {}, true},
   key{scope::daemon, "shutdown_grace", at<&proxy_config::shutdown_grace>, "how long open connections may finish after SIGTERM", form::plain, 0, bound::day},
   key{scope::daemon, "via", at<&proxy_config::via>, "add a Via field to what is forwarded"},
   key{scope::daemon, "mixed_listeners", at<&proxy_config::mixed_listeners>, "each proxy listener serves HTTP and SOCKS5, told apart by a client's first byte"},

@@ -79,6 +79,11 @@ struct loaded {
 /// The effective configuration as JSON (GET /config); secrets are "<redacted>".
 [[nodiscard]] std::string to_json(const proxy_config& config);
 
+/// Gives what can change at a start alone the values that run.
+/// @returns the names of the keys whose new values wait for a restart, as users write them.
+[[nodiscard]] std::vector<std::string> keep_until_restart(const proxy_config& running,
+                                                          proxy_config& next);
+
 /// Names of the keys whose values differ, as users write them: the `changed` list of a reload.
 [[nodiscard]] std::vector<std::string> changed_keys(const proxy_config& before,
                                                     const proxy_config& after);

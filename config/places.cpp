@@ -72,6 +72,7 @@ policy::text_places find_places(const settings& managed, const settings& effecti
       out.managed_file = l.file;
   if (has_ceiling(managed))
     out.ceiling = managed.config.allowed_domains;
+  out.demanded = managed.config.denied_domains;
   auto own = own_file(layers, home);
   for (auto name : named_by_refusals) {
     auto setting = place_in_table(key_named(name), profile);

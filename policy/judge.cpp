@@ -169,7 +169,9 @@ std::optional<denial> judge_address(const rules& in_force, const target& what,
     note.add("addresses", [&] {
       return address.str() + ": " + std::string{words} + (by ? ", " + matches(*by) : "");
     });
-    return refuse(why, by);
+    auto no = refuse(why, by);
+    no.address = address;
+    return no;
   };
   if (reaches_own_listener(in_force, address, what.port))
     return refused(reason::not_allowed_local, nullptr, "the proxy's own listener");

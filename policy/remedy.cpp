@@ -1,5 +1,7 @@
 #include "policy/remedy.hpp"
 
+#include <algorithm>
+
 #include "policy/ip_class.hpp"
 #include "policy/judge.hpp"
 
@@ -141,17 +143,25 @@ private:
     return {};
   }
 
+  /// For what no switch opens.
+  [[nodiscard]] static std::string stays_closed(std::string_view what) {
+    return std::string{what} + ": " + std::string{ask_operator} + " what it is that you need of it";
+  }
+
   [[nodiscard]] std::string local() const {
     const auto& h = what_.host;
     if (is_own_listener(rules_, h, what_.port))
-      return "nothing leads through the proxy to the proxy itself: " + std::string{ask_operator} +
-             " what it is that you need of it";
+      return stays_closed("nothing leads through the proxy to the proxy itself");
     if (h.ip() && is_metadata(*h.ip()))
       return listing();
+    if (why_.address && judging::reaches_own_listener(rules_, *why_.address, what_.port))
+      return stays_closed(quoted(h.text()) + " leads to the proxy itself, which stays closed");
+    if (why_.address && is_metadata(*why_.address))
+      return stays_closed(quoted(h.text()) + " leads to a metadata service, which stays closed");
     // With that switch on, what is refused is what it does not open.
     if (rules_.allow_local_binding && !h.ip())
-      return quoted(h.text()) + " leads to a metadata service or to the proxy itself, which stay " +
-             "closed: " + std::string{ask_operator} + " what it is that you need of it";
+      return stays_closed(quoted(h.text()) + " leads to a metadata service or to the proxy "
+                                             "itself, which stay closed");
     if (h.ip() || h.is_localhost())
       return listing() + "; or " + set_to("allow_local_binding", "true");
     return quoted(h.text()) + " leads to an address of this machine or a private network: " +
@@ -162,8 +172,7 @@ private:
   [[nodiscard]] std::string denied() const {
     if (!why_.rule)
       return std::string{ask_operator} + " to take it off denied_domains";
-    if (rules_.origin && !why_.rule->file.empty() &&
-        why_.rule->file == rules_.origin->places().managed_file)
+    if (rules_.origin && rules_.origin->must_deny(what_.host, what_.port, *why_.rule))
       return ask_manager("denies " + quoted(why_.rule->text));
     const auto* list = setting("denied_domains");
     const auto* map = setting("domains");
@@ -218,14 +227,26 @@ private:
 
 remedies::remedies(text_places places, const std::vector<placed_text>& allowed)
   : places_(std::move(places)), listed_(allowed) {
-  if (!places_.ceiling)
-    return;
   std::vector<pattern_set::problem> problems;
-  ceiling_ = pattern_set::compile(*places_.ceiling, problems);
+  if (places_.ceiling)
+    ceiling_ = pattern_set::compile(*places_.ceiling, problems);
+  if (!places_.demanded.empty())
+    demanded_ = pattern_set::compile(places_.demanded, problems);
 }
 
 bool remedies::may_list(const host& name, uint16_t port) const noexcept {
   return !ceiling_ || ceiling_->match(name, port) != nullptr;
+}
+
+bool remedies::must_deny(const host& name, uint16_t port, const placed_text& by) const noexcept {
+  if (!by.file.empty() && by.file == places_.managed_file)
+    return true;
+  if (!demanded_)
+    return false;
+  // An address that a name led to is not known here: the rule for it tells by its text.
+  auto same = [&](const placed_text& each) { return each.text == by.text; };
+  return demanded_->match(name, port) != nullptr ||
+         (demanded_->has_networks() && std::ranges::any_of(demanded_->rules(), same));
 }
 
 std::string remedy_for(const rules& in_force, const denial& why, const target& what,

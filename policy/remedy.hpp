@@ -21,11 +21,16 @@ public:
   [[nodiscard]] const near_names& listed() const noexcept { return listed_; }
   /// Whether a user could list a host at all.
   [[nodiscard]] bool may_list(const host& name, uint16_t port) const noexcept;
+  /// Whether a host stays denied whatever a user's lists say.
+  /// @param by  The rule that denied it, perhaps because of an address.
+  [[nodiscard]] bool must_deny(const host& name, uint16_t port,
+                               const placed_text& by) const noexcept;
 
 private:
   text_places places_;
   near_names listed_;
   pattern_set_ptr ceiling_;
+  pattern_set_ptr demanded_; ///< nullptr: nothing is.
 };
 
 /// How much of a file's path a remedy shows.

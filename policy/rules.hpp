@@ -78,6 +78,7 @@ struct denial {
   /// The rule by which the host passed, before the mode refused the request: a decision of its own
   /// in the audit trail. nullptr: there is this one alone.
   const policy::placed_text* passed = nullptr;
+  std::optional<ip_address> address{}; ///< The one that was refused, where a name led to it.
 };
 
 /// The reason as clients and audit see it: a decider's words, else the name of the reason.

@@ -27,6 +27,7 @@ struct text_places {
   std::string managed_file; ///< "" when there is no managed layer.
   /// The managed allow list that no user's may leave; nullopt: there is none.
   std::optional<std::vector<placed_text>> ceiling;
+  std::vector<placed_text> demanded; ///< What the managed layer denies, whoever's list says it too.
 };
 
 } // namespace proxy::policy

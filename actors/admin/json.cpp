@@ -126,7 +126,8 @@ std::string reloaded_json(const reload_report& report) {
   return text_of({{"status", "reloaded"},
                   {"generation", report.generation},
                   {"changed", report.changed},
-                  {"closed_tunnels", report.closed_tunnels}});
+                  {"closed_tunnels", report.closed_tunnels},
+                  {"needs_restart", report.needs_restart}});
 }
 
 std::string refused_json(const std::vector<config::problem>& problems) {

@@ -33,7 +33,7 @@ struct blocked_range {
 /// `{"connections":[…],"total":N}` with at most `limit` of them, oldest first.
 [[nodiscard]] std::string connections_json(std::vector<connection_info> all, uint64_t limit);
 
-/// `{"status":"reloaded","generation":N,"changed":[…],"closed_tunnels":N}`
+/// `{"status":"reloaded","generation":N,"changed":[…],"closed_tunnels":N,"needs_restart":[…]}`
 [[nodiscard]] std::string reloaded_json(const reload_report& report);
 
 /// `{"status":"refused","errors":[…]}`: the problems that are errors.

@@ -1,7 +1,7 @@
 #include <iostream>
 
 #include "actors/cli/cli.hpp"
-#include "actors/compile.hpp"
+#include "actors/control/generation.hpp"
 
 namespace proxy::cli {
 

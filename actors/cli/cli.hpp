@@ -21,6 +21,7 @@ enum exit_code : int {
   exit_failed = 1, ///< Refused, or something went wrong.
   exit_usage = 2,
   exit_no_bind = 69,
+  exit_internal = 70, ///< The proxy lost what it cannot do without.
   exit_bad_config = 78,
   exit_run_failed = 125, ///< `run` itself failed, as env(1) and timeout(1) say it.
   exit_cannot_execute = 126,

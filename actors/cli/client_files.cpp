@@ -12,7 +12,7 @@
 #include "actors/cli/platform.hpp"
 #include "actors/cli/proxy_settings.hpp"
 #include "actors/cli/shell.hpp"
-#include "actors/compile.hpp"
+#include "actors/control/trust_files.hpp"
 #include "protocols/ascii.hpp"
 #include "tls/files.hpp"
 

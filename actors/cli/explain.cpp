@@ -7,7 +7,7 @@
 #include "actors/cli/arguments.hpp"
 #include "actors/cli/cli.hpp"
 #include "actors/cli/lookup.hpp"
-#include "actors/compile.hpp"
+#include "actors/control/generation.hpp"
 
 namespace proxy::cli {
 

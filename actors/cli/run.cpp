@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 
 #include <cstdlib>
 #include <cstring>
@@ -131,7 +132,10 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
   if (!sources.log_level)
     sources.log_level = "warn"; // stderr is the command's; the summary names the refusals
   before.descriptor_limit = raise_descriptor_limit();
-  auto started = network_proxy::start(std::move(sources), can);
+  // The command goes on without a network; nobody else has one for it.
+  auto lost = std::make_shared<std::atomic<bool>>(false);
+  auto started = network_proxy::start(
+    std::move(sources), [lost](const std::string&) { *lost = true; }, can);
   if (auto* failure = std::get_if<start_failure>(&started)) {
     print_problems(failure->problems, false);
     return complain("cannot start the proxy");
@@ -145,6 +149,10 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
   if (auto wrong = log_in(url, *config, ""); !wrong.empty())
     return complain(wrong);
   auto code = run_child(std::move(command), url, *config, before, true);
+  if (*lost || !proxy.http_address()) { // at once, or half a second later
+    std::cerr << "codex-network-proxy: run: the proxy failed while the command ran\n";
+    std::_Exit(exit_internal); // as `serve` does
+  }
   std::cerr << summary_of(proxy.blocked());
   return code;
 }

@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <iostream>
 
 #include "actors/cli/cli.hpp"
@@ -14,8 +15,11 @@ int exit_code_of(start_failure::kind what) {
     case start_failure::kind::bind: return exit_no_bind;
     case start_failure::kind::system: break;
   }
-  return exit_failed;
+  return exit_internal;
 }
+
+/// Nothing is taken down in order any more: what would have to help with that may be what is lost.
+void end_at_once(const std::string&) { std::_Exit(exit_internal); }
 
 /// Drains, unless a second signal says not to wait.
 int stop(network_proxy& proxy) {
@@ -32,7 +36,7 @@ int serve(const config::sources& sources, abilities can) {
   // Before any thread starts: signals are for the loop below alone. SIGUSR2 ends a `signal_watch`.
   auto signals = signal_set({SIGHUP, SIGUSR1, SIGTERM, SIGINT});
   (void)block_signals(signal_set({SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT}));
-  auto started = network_proxy::start(sources, can);
+  auto started = network_proxy::start(sources, end_at_once, can);
   if (auto* failure = std::get_if<start_failure>(&started)) {
     print_problems(failure->problems, true);
     return exit_code_of(failure->what);

@@ -8,7 +8,7 @@
 #include "actors/cli/cli.hpp"
 #include "actors/cli/signals.hpp"
 #include "actors/cli/trust_plan.hpp"
-#include "actors/compile.hpp"
+#include "actors/control/trust_files.hpp"
 #include "config/home.hpp"
 
 namespace proxy::cli {

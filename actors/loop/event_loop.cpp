@@ -47,6 +47,7 @@ event_loop::~event_loop() {
   for (auto* what : local_)
     caf::intrusive_ptr_release(what);
   deferred_.clear();
+  kept_.clear();
   ::close(wake_.fd);
   if (wake_.write_fd != wake_.fd)
     ::close(wake_.write_fd);

@@ -59,6 +59,9 @@ public:
   /// Keeps an actor alive until the end of the turn, when its own code is surely off the stack.
   void release_later(caf::strong_actor_ptr what) { deferred_.push_back(std::move(what)); }
 
+  /// Keeps something as long as the loop: what was lost, but is still referred to from here.
+  void keep(std::shared_ptr<void> what) { kept_.push_back(std::move(what)); }
+
   /// Fires a handler in the next turn, which then does not wait.
   void again(ready_handler& who) { again_.push_back(&who); }
   /// Takes that back: the handler goes away.
@@ -90,6 +93,7 @@ private:
   std::vector<caf::resumable*> local_;
   std::vector<caf::resumable*> running_;
   std::vector<caf::strong_actor_ptr> deferred_;
+  std::vector<std::shared_ptr<void>> kept_;
   std::vector<ready_handler*> again_;
   std::vector<ready_handler*> firing_;
   std::vector<io_event> events_;

@@ -105,7 +105,7 @@ CAF_TEST(a request under way with a body is judged by a new policy and one witho
   CAF_CHECK(hears(without, "\r\n\r\nok"));
   auto refused = answer<blocked_page>(atom::blocked_v);
   CAF_REQUIRE_EQUAL(refused.entries.size(), 1u);
-  CAF_CHECK_EQUAL(refused.entries[0].method, "POST");
+  CAF_CHECK_EQUAL(refused.entries[0]->method, "POST");
 }
 
 CAF_TEST(a request that switched protocols is a tunnel and judged by its head) {
@@ -151,7 +151,7 @@ CAF_TEST(requests inside a tunnel that is read are judged with it) {
   CAF_CHECK_EQUAL(tunnels(), 0u);
   auto refused = answer<blocked_page>(atom::blocked_v);
   CAF_REQUIRE_EQUAL(refused.entries.size(), 1u);
-  CAF_CHECK_EQUAL(refused.entries[0].method, "GET"); // what it was doing, not its CONNECT
+  CAF_CHECK_EQUAL(refused.entries[0]->method, "GET"); // what it was doing, not its CONNECT
 }
 
 CAF_TEST(a drain ends who is idle and lets what is under way end) {

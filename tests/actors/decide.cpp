@@ -71,9 +71,9 @@ struct fixture : shard_fixture {
     auto page = answer<blocked_page>(atom::blocked_v);
     if (page.entries.empty())
       return {};
-    const auto& last = page.entries.back();
-    return last.reason + ", " + std::string{policy::to_string(last.source)} + ", " +
-           std::string{policy::to_string(last.decision)};
+    const auto& last = *page.entries.back();
+    return std::string{last.reason_text()} + ", " + std::string{policy::to_string(last.source)} +
+           ", " + std::string{policy::to_string(last.decision)};
   }
 
   bool reaches_origin() {

@@ -207,6 +207,39 @@ CAF_TEST(an abort ends every connection with a reset) {
   CAF_CHECK(ends(open.second, "reset"));
 }
 
+CAF_TEST(a shard that dies takes along what it served) {
+  (void)install(allowing({&one}));
+  auto open = tunnel(one);
+  auto idle = client();
+  auto admin = connect(port_of(endpoint::admin));
+  admin.send(health);
+  CAF_CHECK(hears(admin, "\r\n\r\nok"));
+  auto port = port_of(endpoint::http);
+  bound.clear();
+  caf::anon_send_exit(shard, caf::exit_reason::kill);
+  CAF_CHECK(ends(open.first, "reset"));
+  CAF_CHECK(ends(open.second, "reset"));
+  CAF_CHECK(run_until([&] { return !idle.ended().empty() && !admin.ended().empty(); }));
+  CAF_CHECK(run_until([&] { return connect(port).fd < 0; }));
+}
+
+CAF_TEST(a shard that is closed serves nobody but answers the admin API) {
+  (void)install(allowing({&one}));
+  auto open = tunnel(one);
+  auto admin = connect(port_of(endpoint::admin));
+  admin.send(health);
+  CAF_CHECK(hears(admin, "\r\n\r\nok"));
+  auto port = port_of(endpoint::http);
+  bound.clear();
+  caf::anon_send(shard, atom::close_v);
+  CAF_CHECK(ends(open.first, "reset"));
+  CAF_CHECK(ends(open.second, "reset"));
+  CAF_CHECK(run_until([&] { return connect(port).fd < 0; }));
+  admin.text.clear();
+  admin.send(health);
+  CAF_CHECK(hears(admin, "\r\n\r\nok"));
+}
+
 CAF_TEST(a shard may be told to end before its listeners have run for the first time) {
   auto next = compiled(allowing({&one}));
   auto held = bound.front().use_count();

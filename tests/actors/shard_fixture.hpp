@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/generation.hpp"
+#include "actors/control/generation.hpp"
 #include "actors/loop/request.hpp"
 #include "actors/shard_behavior.hpp"
 #include "tests/actors/loop/sockets.hpp"

@@ -12,7 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "actors/bound_listener.hpp"
+#include "actors/control/bound_listener.hpp"
 #include "actors/own_socket_file.hpp"
 #include "tests/support/test.hpp"
 

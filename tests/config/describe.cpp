@@ -35,6 +35,25 @@ CAF_TEST(the reference file is what the table of keys makes of it) {
   CAF_CHECK(read("proxy.toml") == reference_config());
 }
 
+CAF_TEST(what needs a restart keeps the value that runs and is named) {
+  proxy_config running;
+  running.workers = 2;
+  auto next = running;
+  next.mode = policy::mode::limited;
+  CAF_CHECK(keep_until_restart(running, next).empty());
+  next.workers = 5;
+  CAF_CHECK(keep_until_restart(running, next) == std::vector<std::string>{"network_proxy.workers"});
+  CAF_CHECK_EQUAL(next.workers, 2u);
+  CAF_CHECK(next.mode == policy::mode::limited);
+}
+
+CAF_TEST(the docs of a key say whether it needs a restart) {
+  for (const auto& k : keys) {
+    CAF_MESSAGE(k.name);
+    CAF_CHECK_EQUAL(k.doc.find("needs a restart") != std::string_view::npos, k.at_start);
+  }
+}
+
 CAF_TEST(the reference file loads and changes no default) {
   auto result = check_text(reference_config());
   CAF_CHECK_EQUAL(told(result), std::string{});

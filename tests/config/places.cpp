@@ -72,6 +72,18 @@ CAF_TEST(what the managed layer keeps is known) {
   CAF_CHECK_EQUAL(allowed, "allowed_domains in [permissions.dev.network] of config.toml:0");
 }
 
+CAF_TEST(what the managed layer denies is known beside a list of the user) {
+  for (std::string_view managed :
+       {"denied_domains = [\"bad.test\"]\n", "domains = {\"bad.test\" = \"deny\"}\n"}) {
+    folder home;
+    home.write("managed.toml", newer("enabled = true\n" + std::string{managed}));
+    home.write("config.toml", newer("denied_domains = [\"bad.test\", \"worse.test\"]\n"));
+    auto places = places_of(load(home.from()));
+    CAF_REQUIRE_EQUAL(places.demanded.size(), 1u);
+    CAF_CHECK_EQUAL(places.demanded[0].text, "bad.test");
+  }
+}
+
 CAF_TEST(refusals are told inside where the key says so) {
   auto told = load_text(newer("refusals = \"inside\"\nmitm = true\n"));
   CAF_REQUIRE(told.config);

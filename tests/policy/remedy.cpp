@@ -114,6 +114,23 @@ CAF_TEST(what the managed layer keeps is for whoever manages it) {
                   "ask whoever manages /etc/codex/config.toml, which denies \"bad.test\"");
 }
 
+CAF_TEST(what the managed layer denies is for whoever manages it wherever a user says it too) {
+  auto places = all_set();
+  places.demanded = rules_of({"*.bad.test", "192.0.2.0/24"});
+  auto in_force = with(allowing({}, {"**.bad.test", "192.0.2.0/24", "worse.test"}), places);
+  auto manager = "ask whoever manages /etc/codex/config.toml, which denies ";
+  CAF_CHECK(remedy(in_force, get("a.bad.test")).starts_with(manager));
+  CAF_CHECK(remedy(in_force, get("192.0.2.7")).starts_with(manager));
+  // What the user's list adds is the user's.
+  CAF_CHECK(remedy(in_force, get("bad.test")).starts_with("take \"**.bad.test\" off "));
+  CAF_CHECK(remedy(in_force, get("worse.test")).starts_with("take \"worse.test\" off "));
+  denial by_address;
+  by_address.reason = reason::denied;
+  placed_text network{"192.0.2.0/24", "/home/me/.codex/config.toml", 5, 1};
+  by_address.rule = &network;
+  CAF_CHECK(remedy_for(in_force, by_address, get("good.test")).starts_with(manager));
+}
+
 CAF_TEST(each reason has a remedy of its own) {
   auto full = with(allowing({"good.test", "local.test"}, {"bad.test"}), all_set());
   CAF_CHECK_EQUAL(remedy(full, get("bad.test")),
@@ -154,6 +171,32 @@ CAF_TEST(each reason has a remedy of its own) {
   missed.rule = &hooked.table->hooks()->hooks()[0].where;
   CAF_CHECK(has(remedy_for(hooked, missed, get("good.test")),
                 "add to mitm_hooks one for \"good.test\" that lets this GET pass"));
+}
+
+CAF_TEST(no switch is named for what none opens) {
+  auto in_force = with(allowing({"name.test"}), all_set());
+  in_force.own_listeners = {{ip("192.0.2.1"), 3128}};
+  auto told = [&](const char* address, uint16_t port) {
+    auto what = get("name.test", port);
+    std::vector<ip_address> addresses{ip("93.184.216.34"), ip(address)};
+    auto no = why_not(in_force, {.to = what, .leads_to = destination{addresses, nullptr}});
+    CAF_REQUIRE(no);
+    return remedy_for(in_force, *no, what);
+  };
+  for (bool open : {false, true}) {
+    in_force.allow_local_binding = open;
+    for (auto address : {"169.254.169.254", "fd00:ec2::254", "::ffff:169.254.169.254"}) {
+      auto text = told(address, 80);
+      CAF_CHECK(has(text, "\"name.test\" leads to a metadata service, which stays closed: ask "));
+      CAF_CHECK(!has(text, "allow_local_binding"));
+    }
+    auto text = told("192.0.2.1", 3128);
+    CAF_CHECK(has(text, "\"name.test\" leads to the proxy itself, which stays closed: ask "));
+    CAF_CHECK(!has(text, "allow_local_binding"));
+  }
+  in_force.allow_local_binding = false;
+  CAF_CHECK(has(told("10.0.0.1", 80), "set allow_local_binding = true in "));
+  CAF_CHECK(has(told("10.0.0.1", 80), "opens neither metadata services nor this proxy itself"));
 }
 
 CAF_TEST(a mode that was switched at run time stands in no file) {

@@ -4,7 +4,7 @@ import os
 import signal
 
 from origins import Origin
-from support import SystemTest
+from support import SystemTest, until
 
 
 class OverrideTest(SystemTest):
@@ -110,7 +110,9 @@ class DisabledTest(SystemTest):
         self.assertEqual(proxy.reload()[0], 200)
         self.assertEqual(proxy.address("admin"), admin)
         proxy.configure(network={"enabled": True})
+        told = proxy.log().count("listener=http ")
         self.assertEqual(proxy.reload()[0], 200)
+        until(lambda: proxy.log().count("listener=http ") > told)
         self.assertEqual(proxy.get(self.origin.url).status, 200)
 
     def test_a_unix_socket_is_not_made_either(self):

@@ -37,6 +37,19 @@ class ReloadTest(SystemTest):
         self.assertEqual(self.reloaded()["generation"], 3)
         self.assertEqual(self.status(), 200)
 
+    def test_a_key_that_waits_for_a_restart_is_named(self):
+        running = self.proxy.admin("GET", "/config")[2]["network_proxy"]["workers"]
+        self.proxy.configure(allow=["127.0.0.1", "more.example"], daemon={"workers": running + 1})
+        answer = self.reloaded()
+        self.assertEqual(answer["needs_restart"], ["network_proxy.workers"])
+        self.assertNotIn("network_proxy.workers", answer["changed"])
+        self.assertTrue(any("allowed_domains" in key for key in answer["changed"]), answer)
+        self.assertEqual(self.proxy.admin("GET", "/config")[2]["network_proxy"]["workers"], running, "what runs")
+        self.proxy.signal(signal.SIGHUP)
+        self.proxy.wait_for_line(r"level=warn.* msg=needs_restart key=network_proxy.workers", count=2)
+        self.proxy.configure(daemon={"workers": running})
+        self.assertEqual(self.reloaded()["needs_restart"], [])
+
     def test_sighup_reloads(self):
         self.proxy.configure(allow=["other.example"])
         self.proxy.signal(signal.SIGHUP)

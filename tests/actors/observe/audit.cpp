@@ -18,8 +18,8 @@ namespace {
 /// An audit actor on CAF's deterministic scheduler, a folder to write to, and a log to look into.
 struct fixture : test_coordinator_fixture<> {
   fixture() {
-    char name[] = "/tmp/audit-XXXXXX";
-    folder = ::mkdtemp(name);
+    folder = (std::filesystem::temp_directory_path() / "audit-XXXXXX").string();
+    CAF_REQUIRE(::mkdtemp(folder.data()) != nullptr);
     writer = sys.spawn(audit, queue, log);
     run();
   }

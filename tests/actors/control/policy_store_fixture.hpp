@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "actors/generation.hpp"
-#include "actors/policy_store_behavior.hpp"
+#include "actors/control/file_source.hpp"
+#include "actors/control/generation.hpp"
+#include "actors/control/policy_store_behavior.hpp"
 #include "tests/config/support.hpp"
 #include "tests/support/test.hpp"
 
@@ -18,6 +19,7 @@ struct noted {
   std::vector<snapshot_ptr> snapshots;
   std::vector<listener_set> listeners;
   std::deque<caf::typed_response_promise<uint64_t>> owed;
+  bool closed = false; ///< It was told to serve nobody any more.
 };
 
 /// A shard that acknowledges its oldest change when it is told how many tunnels that closed.
@@ -43,6 +45,7 @@ inline mock_shard_actor::behavior_type mock_shard(mock_shard_actor::pointer self
     [](atom::count) { return shard_counters{}; },
     [](atom::blocked) { return blocked_page{}; },
     [](atom::drain) { return true; },
+    [=](atom::close) { into->closed = true; },
     [=](atom::abort) { self->quit(); },
   };
 }
@@ -77,32 +80,57 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
     configure("allowed_domains = [\"a.example\"]");
     for (auto& shard : shards)
       shard = std::make_shared<noted>();
-    process->log =
-      std::make_shared<logger>(config::log{}, [](std::string_view) { return size_t{0}; });
+    process->log = std::make_shared<logger>(config::log{}, [this](std::string_view lines) {
+      log_text_ += lines;
+      return size_t{0};
+    });
     first = prepare(from(), 1, {});
     CAF_REQUIRE(first.next);
     for (auto& shard : shards)
       handles.push_back(sys.spawn(mock_shard, shard));
-    store = sys.spawn(policy_store, store_start{from(),
-                                                first.next,
-                                                first.listeners,
-                                                {handles.begin(), handles.end()},
-                                                sys.spawn(mock_audit, audit_output),
-                                                process,
-                                                [this] { return addresses; }});
+    owner = sys.spawn(listener_owner, first.listeners);
+    watcher = sys.spawn(
+      supervisor, supervisor_start{
+                    process->log, owner, [this](const std::string& why) { failures += why; }, {}});
+    source = sys.spawn(file_source, file_source_start{from(), [this] { return addresses; }});
+    audit = sys.spawn(mock_audit, audit_output);
+    start_store();
+    auto peers = std::make_shared<peer_handles>();
+    peers->shards = {handles.begin(), handles.end()};
+    caf::anon_send(watcher, atom::listen_v, peers_ptr{peers});
     run();
   }
 
   ~policy_store_fixture() override {
-    // The store first: it takes the loss of a shard for the end of everything.
+    // Those who watch first: they take the loss of a shard for the end of everything.
     caf::anon_send_exit(store, caf::exit_reason::kill);
+    caf::anon_send_exit(watcher, caf::exit_reason::kill);
     run();
     for (auto& handle : handles)
       caf::anon_send_exit(handle, caf::exit_reason::kill);
+    run();
+  }
+
+  /// A store over what the fixture has, with `source` as it is by now.
+  void start_store() {
+    store = sys.spawn(policy_store, store_start{source,
+                                                owner,
+                                                watcher,
+                                                {handles.begin(), handles.end()},
+                                                audit,
+                                                process,
+                                                first.next,
+                                                first.proxies});
   }
 
   /// Lets messages be handled; time stands still.
   void run() { (void)consume_messages(); }
+
+  /// Lets time pass.
+  void pass(std::chrono::seconds span) {
+    advance_time(span);
+    run();
+  }
 
   void configure(const std::string& lines, const std::string& daemon = "") {
     write("config.toml",
@@ -146,24 +174,40 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
 
   template <class T, class... Ts>
   T asked(Ts... xs) {
+    return asked_of<T>(store, xs...);
+  }
+  template <class T, class Handle, class... Ts>
+  T asked_of(const Handle& whom, Ts... xs) {
     std::optional<T> out;
-    auto answer = self->request(store, std::chrono::minutes{60}, xs...);
+    auto answer = self->request(whom, std::chrono::minutes{60}, xs...);
     run();
     answer.receive([&](T& x) { out.emplace(std::move(x)); },
                    [](const caf::error& why) { CAF_FAIL("no answer: " << to_string(why)); });
     return std::move(*out);
   }
   snapshot_ptr current() { return asked<snapshot_ptr>(atom::current_v); }
-  listener_set listeners() { return asked<listener_set>(atom::listen_v); }
+  listener_set listeners() { return asked_of<listener_set>(owner, atom::listen_v); }
 
   std::string bound_to;
+  /// All that was logged.
+  std::string log() {
+    (void)process->log->flush();
+    return log_text_;
+  }
+
+  std::string log_text_; ///< Written by the log's thread.
   std::shared_ptr<process_state> process = std::make_shared<process_state>(2);
   std::shared_ptr<noted> shards[2];
   std::shared_ptr<std::string> audit_output = std::make_shared<std::string>();
   prepared first;
   std::optional<std::vector<ip_address>> addresses; ///< Of this machine; none can be read at first.
   std::vector<mock_shard_actor> handles;
+  listener_owner_actor owner;
+  supervisor_actor watcher;
+  policy_source_actor source;
+  audit_actor audit;
   policy_store_actor store;
+  std::string failures; ///< What the owner of the proxy was told.
 };
 
 } // namespace proxy::test

@@ -3,9 +3,9 @@
 #include <caf/typed_actor.hpp>
 #include <memory>
 
+#include "actors/control/policy_store.hpp"
 #include "actors/loop/address_events.hpp"
 #include "actors/loop/pinned_actor.hpp"
-#include "actors/policy_store.hpp"
 
 namespace proxy {
 

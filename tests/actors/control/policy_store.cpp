@@ -1,13 +1,7 @@
-#define CAF_SUITE actors.policy_store
-#include "actors/policy_store_behavior.hpp" // unit under test
+#define CAF_SUITE actors.control.policy_store
+#include "actors/control/policy_store_behavior.hpp" // unit under test
 
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
-
-#include "tests/actors/policy_store_fixture.hpp"
+#include "tests/actors/control/policy_store_fixture.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -31,21 +25,56 @@ std::string problem_of(const pending& change) {
   return change->has_value() && !(*change)->problems.empty() ? (*change)->problems[0].message : "";
 }
 
-/// How a copy of this process ends that does one thing more.
-int status_of_child(const std::function<void()>& act) {
-  auto child = ::fork();
-  if (child == 0) {
-    rlimit no_core{0, 0};
-    (void)::setrlimit(RLIMIT_CORE, &no_core);
-    (void)std::signal(SIGABRT, SIG_DFL);
-    act();
-    ::_exit(0);
-  }
-  CAF_REQUIRE(child > 0);
-  int status = 0;
-  CAF_REQUIRE_EQUAL(::waitpid(child, &status, 0), child);
-  return status;
+/// What a source was asked, and the answers that it owes.
+struct script {
+  std::deque<caf::typed_response_promise<policy_delivery>> owed;
+  std::vector<policy_wish> wishes;
+};
+
+/// Delivers when the test says so.
+policy_source_actor::behavior_type scripted_source(policy_source_actor::pointer self,
+                                                   std::shared_ptr<script> into) {
+  return {
+    [=](atom::load, const policy_wish& wish) {
+      into->wishes.push_back(wish);
+      into->owed.push_back(self->make_response_promise<policy_delivery>());
+      return into->owed.back();
+    },
+    [](atom::addresses) { return machine_addresses_read{}; },
+  };
 }
+
+struct scripted_fixture : policy_store_fixture {
+  scripted_fixture() {
+    caf::anon_send_exit(store, caf::exit_reason::kill);
+    run();
+    source = sys.spawn(scripted_source, asked_of_source);
+    start_store();
+    run();
+  }
+  ~scripted_fixture() override {
+    asked_of_source->owed.clear(); // they hold who made them
+  }
+
+  void deliver(policy_delivery what) {
+    CAF_REQUIRE(!asked_of_source->owed.empty());
+    asked_of_source->owed.front().deliver(std::move(what));
+    asked_of_source->owed.pop_front();
+    run();
+  }
+  /// What the files say by now.
+  void deliver() {
+    policy_delivery out;
+    auto sources = from();
+    sources.mode = asked_of_source->wishes.back().mode;
+    auto document = load_document(sources, false, missing_ca::make, out.problems);
+    CAF_REQUIRE(document);
+    out.document = std::make_shared<policy_document>(std::move(*document));
+    deliver(std::move(out));
+  }
+
+  std::shared_ptr<script> asked_of_source = std::make_shared<script>();
+};
 
 } // namespace
 
@@ -283,32 +312,190 @@ CAF_TEST(a drain refuses changes that come and those that wait) {
   CAF_CHECK_EQUAL(shards[0]->snapshots.size(), 1u);
 }
 
-CAF_TEST(a shard that is lost ends the process) {
-  for (auto within_change : {false, true}) {
-    CAF_MESSAGE("within a change: " << within_change);
-    auto status = status_of_child([&] {
-      if (within_change)
-        (void)reload();
-      caf::anon_send_exit(handles[1], caf::exit_reason::kill);
-      run();
-    });
-    CAF_CHECK(WIFSIGNALED(status));
-    CAF_CHECK_EQUAL(WTERMSIG(status), SIGABRT);
+CAF_TEST(a worker that does not follow ends the proxy and who asked is told) {
+  struct row {
+    std::string_view what;
+    std::function<void(policy_store_fixture&)> happens;
+    std::string_view told;
+  };
+  for (auto& [what, happens, told] : std::initializer_list<row>{
+         {"never acknowledges", [](auto& f) { f.pass(acknowledgement_patience); },
+          "worker 1 did not take the policy in time: the proxy ends"},
+         {"dies between install and acknowledgement",
+          [](auto& f) {
+            caf::anon_send_exit(f.handles[1], caf::exit_reason::kill);
+            f.run();
+          },
+          "worker 1 has ended ("},
+         {"answers with an error",
+          [](auto& f) {
+            f.shards[1]->owed.front().deliver(caf::make_error(errc::system, std::string{"no"}));
+            f.shards[1]->owed.pop_front();
+            f.run();
+          },
+          "worker 1 did not take the policy ("},
+       }) {
+    CAF_MESSAGE(what);
+    policy_store_fixture f;
+    auto done = f.reload();
+    auto waiting = f.set_mode(policy::mode::limited);
+    f.acknowledge(0, 0);
+    CAF_CHECK(!done->has_value());
+    happens(f);
+    CAF_CHECK_EQUAL(problem_of(done).substr(0, told.size()), told);
+    CAF_CHECK_EQUAL(problem_of(waiting), "a worker is lost: the proxy ends");
+    CAF_CHECK_EQUAL(problem_of(f.reload()), "a worker is lost: the proxy ends");
+    CAF_CHECK(f.shards[0]->closed); // nobody is served any more
+    CAF_CHECK(f.listeners().empty());
+    CAF_CHECK(f.failures.empty()); // the answer has its time
+    f.pass(std::chrono::seconds{1});
+    CAF_CHECK_EQUAL(f.failures.substr(0, 9), "worker 1:");
+    CAF_CHECK(f.log().find("msg=actor_lost actor=\"worker 1\"") != std::string::npos);
   }
 }
 
-CAF_TEST(a shard that was told to end does not ) {
-  auto status = status_of_child([&] {
-    self->send(handles[1], atom::abort_v);
-    run();
-  });
-  CAF_CHECK(WIFEXITED(status));
+CAF_TEST(a worker that acknowledges late but in time is no loss) {
+  auto done = reload();
+  acknowledge(0, 1);
+  pass(acknowledgement_patience - std::chrono::seconds{1});
+  CAF_CHECK(!done->has_value());
+  acknowledge(1, 2);
+  CAF_CHECK_EQUAL(generation_of(done), 2u);
+  CAF_CHECK_EQUAL((*done)->report->closed_tunnels, 3u);
+  pass(std::chrono::seconds{60});
+  CAF_CHECK(failures.empty());
+}
+
+CAF_TEST(a worker that acknowledges too late changes nothing any more) {
+  auto done = reload();
+  acknowledge(0, 0);
+  pass(acknowledgement_patience);
+  auto told = problem_of(done);
+  acknowledge(1, 0);
+  CAF_CHECK_EQUAL(problem_of(done), told);
+  CAF_CHECK_EQUAL(shards[0]->snapshots.size(), 1u);
+}
+
+CAF_TEST(a worker that dies between changes ends the proxy) {
+  caf::anon_send_exit(handles[0], caf::exit_reason::kill);
+  run();
+  CAF_CHECK(shards[1]->closed);
+  CAF_CHECK_EQUAL(problem_of(reload()), "a worker is lost: the proxy ends");
+  CAF_CHECK(shards[1]->snapshots.empty());
+}
+
+CAF_TEST(a worker that was told to end is no loss) {
+  self->send(handles[1], atom::abort_v);
+  run();
+  pass(std::chrono::seconds{1});
+  CAF_CHECK(!shards[0]->closed);
+  CAF_CHECK(failures.empty());
+}
+
+CAF_TEST(what needs a restart is told and what runs is shown) {
+  auto running = current()->config->workers;
+  configure("", "workers = 3\n");
+  for (int i = 0; i < 2; ++i) { // as long as the file says so
+    auto done = reload();
+    acknowledge();
+    CAF_REQUIRE(generation_of(done) != 0);
+    CAF_CHECK((*done)->report->needs_restart == std::vector<std::string>{"network_proxy.workers"});
+    CAF_CHECK(changed_by(done).find("workers") == std::string::npos);
+    CAF_CHECK_EQUAL(current()->config->workers, running);
+  }
+  CAF_CHECK(log().find("msg=needs_restart key=network_proxy.workers") != std::string::npos);
+  configure("");
+  auto back = reload();
+  acknowledge();
+  CAF_CHECK((*back)->report->needs_restart.empty());
 }
 
 CAF_TEST(addresses that come mean nothing to listeners that have their own) {
   move_machine(std::vector{ip_address::v4(0xCB007101)});
   CAF_CHECK(current() == first.next);
   CAF_CHECK(shards[0]->snapshots.empty());
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
+
+CAF_TEST_FIXTURE_SCOPE(source_tests, scripted_fixture)
+
+CAF_TEST(problems of the source refuse a change and leave the policy) {
+  auto done = reload();
+  CAF_CHECK(!done->has_value());
+  deliver({nullptr, {problem_of("mode", "wrong")}});
+  CAF_CHECK_EQUAL(problem_of(done), "wrong");
+  CAF_CHECK(current() == first.next);
+  CAF_CHECK(shards[0]->snapshots.empty());
+}
+
+CAF_TEST(a source that does not deliver refuses a change and what it says later is void) {
+  auto done = reload();
+  auto next = reload();
+  pass(delivery_patience);
+  CAF_CHECK(problem_of(done).find("the policy source does not deliver") == 0);
+  CAF_CHECK_EQUAL(asked_of_source->owed.size(), 2u);
+  deliver(); // of the first
+  CAF_CHECK(shards[0]->snapshots.empty());
+  deliver();
+  CAF_CHECK_EQUAL(shards[0]->snapshots.size(), 1u);
+  acknowledge();
+  CAF_CHECK_EQUAL(generation_of(next), 2u);
+  CAF_CHECK(failures.empty());
+}
+
+CAF_TEST(a source that is lost refuses changes) {
+  auto done = reload();
+  asked_of_source->owed.clear();
+  caf::anon_send_exit(source, caf::exit_reason::kill);
+  run();
+  pass(delivery_patience);
+  CAF_CHECK(problem_of(done).find("the policy source does not deliver") == 0);
+  CAF_CHECK(problem_of(reload()).find("the policy source does not deliver") == 0);
+  asked_of_source->owed.clear();
+}
+
+CAF_TEST(two reloads and a mode switch that interleave keep their order) {
+  auto one = reload();
+  auto mode = set_mode(policy::mode::limited);
+  auto two = reload();
+  CAF_CHECK_EQUAL(asked_of_source->wishes.size(), 1u);
+  deliver();
+  acknowledge(1, 0);
+  CAF_CHECK_EQUAL(asked_of_source->wishes.size(), 1u); // nobody begins before all have acknowledged
+  acknowledge(0, 0);
+  CAF_REQUIRE_EQUAL(asked_of_source->wishes.size(), 2u);
+  CAF_CHECK(asked_of_source->wishes[1].mode == policy::mode::limited);
+  CAF_CHECK(asked_of_source->wishes[1].mode_as == config::mode_override::must_hold);
+  deliver();
+  acknowledge();
+  CAF_REQUIRE_EQUAL(asked_of_source->wishes.size(), 3u);
+  CAF_CHECK(asked_of_source->wishes[2].mode == policy::mode::limited);
+  CAF_CHECK(asked_of_source->wishes[2].mode_as == config::mode_override::may_yield);
+  deliver();
+  acknowledge();
+  CAF_CHECK_EQUAL(generation_of(one), 2u);
+  CAF_CHECK_EQUAL(generation_of(mode), 3u);
+  CAF_CHECK_EQUAL(generation_of(two), 4u);
+  CAF_CHECK(current()->rules->mode == policy::mode::limited);
+}
+
+CAF_TEST(a drain that comes while the source is asked refuses the change) {
+  auto done = reload();
+  self->send(store, atom::drain_v);
+  run();
+  deliver();
+  CAF_CHECK_EQUAL(problem_of(done), "the proxy is shutting down");
+  CAF_CHECK(shards[0]->snapshots.empty());
+}
+
+CAF_TEST(a worker that dies while the source is asked gives the change up) {
+  auto done = reload();
+  caf::anon_send_exit(handles[0], caf::exit_reason::kill);
+  run();
+  CAF_CHECK(problem_of(done).find("worker 0 has ended") == 0);
+  deliver(); // to nobody
+  CAF_CHECK(shards[1]->snapshots.empty());
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -1,4 +1,4 @@
-#include "actors/bound_listener.hpp"
+#include "actors/control/bound_listener.hpp"
 
 #include <netinet/tcp.h>
 #include <sys/stat.h>

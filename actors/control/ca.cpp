@@ -1,4 +1,4 @@
-#include "actors/ca.hpp"
+#include "actors/control/ca.hpp"
 
 namespace proxy {
 

@@ -1,7 +1,7 @@
-#define CAF_SUITE actors.compile
-#include "actors/compile.hpp" // unit under test
+#define CAF_SUITE actors.control.compile
+#include "actors/control/compile.hpp" // unit under test
 
-#include "actors/generation.hpp"
+#include "actors/control/generation.hpp"
 #include "policy/decide.hpp"
 #include "tests/config/support.hpp"
 #include "tests/support/test.hpp"

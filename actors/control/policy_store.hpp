@@ -8,9 +8,11 @@
 
 namespace proxy {
 
-/// Owns the policy in force and pushes it to every shard. Lives on the scheduler; one per proxy,
-/// owned by `network_proxy`. Changes are made one after the other, and answered when every shard
-/// serves them.
+/// Owns the policy in force: asks the source for a document, has it compiled, has its listeners
+/// bound, and pushes the snapshot to every worker. Changes are made one after the other, and
+/// answered when every worker serves them. A worker that does not acknowledge in time, or ends, is
+/// told to the supervisor, and to who asked for the change. Lives on the scheduler; one per proxy,
+/// owned by `network_proxy`.
 using policy_store_actor = caf::typed_actor<
   // The policy in force (for the admin API and `explain`; connections hold what was pushed to
   // them).
@@ -18,10 +20,8 @@ using policy_store_actor = caf::typed_actor<
   // The machine's addresses may have changed: read them, and if they have, and a listener stands on
   // all of them, make it a generation. Nothing else is loaded again.
   caf::reacts_to<atom::addresses>,
-  // The proxy ends: let go of the sockets, refuse further changes.
+  // The proxy ends: refuse further changes, let go of the sockets.
   caf::reacts_to<atom::drain>,
-  // The sockets listened on.
-  caf::replies_to<atom::listen>::with<listener_set>,
   // Load all layers again: all of it, or the problems and nothing changed.
   caf::replies_to<atom::reload>::with<reload_outcome>,
   // Switch the mode at run time, within the managed constraints. Reloads keep it, but for one whose

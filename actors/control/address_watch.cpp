@@ -1,4 +1,4 @@
-#include "actors/address_watch.hpp"
+#include "actors/control/address_watch.hpp"
 
 #include <caf/send.hpp>
 

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/control/compile.hpp"
+#include "actors/control/listener_owner.hpp"
+#include "actors/control/policy_source.hpp"
+#include "actors/control/policy_store.hpp"
+#include "actors/control/supervisor.hpp"
+#include "actors/observe/audit.hpp"
+#include "actors/shard.hpp"
+#include "actors/shard_core.hpp"
+
+namespace proxy {
+
+/// Changes that may wait for the one under way. Beyond it they are refused.
+inline constexpr size_t max_waiting_changes = 64;
+
+/// How long the source may take to deliver; the policy in force stays when it does not.
+inline constexpr std::chrono::seconds delivery_patience{60};
+/// How long listeners may take to be bound; the policy in force stays when they are not.
+inline constexpr std::chrono::seconds binding_patience{10};
+/// How long a worker may take to serve a new policy: its tunnels judge themselves meanwhile. One
+/// that takes longer serves nobody knows what.
+inline constexpr std::chrono::seconds acknowledgement_patience{30};
+
+/// What the policy store is born with: the first generation, installed by `network_proxy`.
+struct store_start {
+  policy_source_actor source;
+  listener_owner_actor listeners;
+  supervisor_actor supervisor;
+  std::vector<shard_actor> shards;
+  audit_actor audit;
+  std::shared_ptr<process_state> process;
+  snapshot_ptr current;
+  policy::proxy_environment proxies; ///< As they were when `current` was loaded.
+};
+
+/// A change between its beginning and its answer.
+struct change_under_way {
+  std::optional<caf::typed_response_promise<reload_outcome>> done; ///< Unset: it came by itself.
+  std::vector<config::problem> problems;                           ///< Warnings so far.
+  std::vector<std::string> changed;
+  std::vector<std::string> needs_restart;
+  uint64_t closed_tunnels = 0;
+  std::set<size_t> waits_for; ///< Workers that have not acknowledged it.
+};
+
+struct policy_store_state {
+  static inline const char* name = "policy_store";
+  explicit policy_store_state(policy_store_actor::pointer) {}
+
+  store_start now;
+  std::shared_ptr<change_under_way> change; ///< Null between changes.
+  /// Changes that wait for the one under way, at most `max_waiting_changes`.
+  std::deque<std::function<void()>> waiting;
+  bool draining = false;
+  bool failed = false;            ///< A worker is lost: the proxy is about to end.
+  bool addresses_waiting = false; ///< Among `waiting`, where one such change is enough.
+};
+
+policy_store_actor::behavior_type
+policy_store(policy_store_actor::stateful_pointer<policy_store_state> self, store_start start);
+
+} // namespace proxy

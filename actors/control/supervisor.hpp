@@ -1,0 +1,71 @@
+#pragma once
+
+#include <caf/actor_control_block.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "actors/control/listener_owner.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/shard.hpp"
+
+namespace proxy {
+
+/// Watches the actors without which the proxy cannot keep its promises. When one of them ends, or
+/// says that it cannot do its part, the proxy fails closed: every worker stops serving at once, the
+/// log names who is lost, and the owner is told once the answers under way have had their time.
+/// Has a thread of its own, so that it waits for nobody; one per proxy, owned by `network_proxy`,
+/// which ends it before it ends the others.
+using supervisor_actor = caf::typed_actor<
+  // From now on the actor of this name has to live. True: it may be told to end (it does so without
+  // a reason, or with user_shutdown), as workers do with what is theirs.
+  caf::reacts_to<atom::watch, std::string, bool, caf::strong_actor_ptr>,
+  // The workers, to be closed when somebody is lost.
+  caf::reacts_to<atom::listen, peers_ptr>,
+  // Somebody lives but does not do his part: name, and what happened.
+  caf::reacts_to<atom::lost, std::string, std::string>,
+  // Its own: the last answers had their time.
+  caf::reacts_to<atom::abort>>;
+
+/// How a worker is called where somebody reads of it.
+[[nodiscard]] inline std::string worker_name(size_t index) {
+  return "worker " + std::to_string(index);
+}
+
+/// How long answers have to reach who asked: the one to a reload that failed among them.
+inline constexpr std::chrono::milliseconds last_answers{500};
+
+/// What the supervisor is born with.
+struct supervisor_start {
+  log_ptr log; ///< Never null.
+  listener_owner_actor listeners;
+  /// Called once, on the supervisor's thread, with what the log says.
+  std::function<void(const std::string& why)> failed;
+  /// Hears of each that is watched; tests find whom to end.
+  std::function<void(const std::string& name, const caf::strong_actor_ptr& who)> watched;
+};
+
+struct supervisor_state {
+  static inline const char* name = "supervisor";
+  explicit supervisor_state(supervisor_actor::pointer) {}
+
+  struct entry {
+    std::string name;
+    bool may_end = false;
+  };
+
+  supervisor_start start;
+  std::map<caf::actor_addr, entry> watched;
+  peers_ptr workers;   ///< Null until they are all there.
+  std::string failure; ///< What was lost first; "" while all is well.
+};
+
+supervisor_actor::behavior_type
+supervisor(supervisor_actor::stateful_pointer<supervisor_state> self, supervisor_start start);
+
+} // namespace proxy

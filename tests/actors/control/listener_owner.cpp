@@ -1,0 +1,137 @@
+#define CAF_SUITE actors.control.listener_owner
+#include "actors/control/listener_owner.hpp" // unit under test
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+
+namespace {
+
+bool connects(uint16_t port) {
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(port);
+  auto fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  auto up = ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+  ::close(fd);
+  return up;
+}
+
+/// An owner of nothing, and configurations for it.
+struct fixture : test_coordinator_fixture<> {
+  fixture() : owner(sys.spawn(listener_owner, listener_set{})) {}
+
+  static config_ptr asking_for(uint16_t http, bool admin = true, bool enabled = true) {
+    auto out = std::make_shared<config::proxy_config>();
+    out->enabled = enabled;
+    out->enable_socks5 = false;
+    out->http = {.ip = "127.0.0.1", .port = http, .path = {}};
+    out->admin.reset();
+    if (admin)
+      out->admin = config::listen_address{.ip = "127.0.0.1", .port = 0, .path = {}};
+    return out;
+  }
+
+  template <class T, class... Ts>
+  T asked(Ts... xs) {
+    T out;
+    auto answer = self->request(owner, std::chrono::seconds{10}, xs...);
+    consume_messages();
+    answer.receive([&](T& x) { out = std::move(x); },
+                   [](const caf::error&) { CAF_FAIL("no answer"); });
+    return out;
+  }
+  bound_listeners bind(const config_ptr& config) {
+    return asked<bound_listeners>(atom::bind_v, config);
+  }
+  listener_set in_force() { return asked<listener_set>(atom::listen_v); }
+  template <class... Ts>
+  void tell(const Ts&... xs) {
+    self->send(owner, xs...);
+    consume_messages();
+  }
+
+  listener_owner_actor owner;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(listener_owner_tests, fixture)
+
+CAF_TEST(what is bound is in force when it is said so and not before) {
+  auto bound = bind(asking_for(0));
+  CAF_REQUIRE_EQUAL(bound.all.size(), 2u);
+  CAF_CHECK(bound.added == bound.all);
+  CAF_CHECK(connects(bound.all[0]->port));
+  CAF_CHECK(in_force().empty());
+  tell(atom::install_v, bound.all);
+  CAF_CHECK(in_force() == bound.all);
+}
+
+CAF_TEST(a port keeps its socket and one that moves closes when the new one is in force) {
+  auto first = bind(asking_for(0));
+  tell(atom::install_v, first.all);
+  auto same = bind(asking_for(0));
+  CAF_CHECK(same.all == first.all);
+  CAF_CHECK(same.added.empty());
+  auto port = first.all[0]->port;
+  auto config = std::make_shared<config::proxy_config>(*asking_for(0));
+  config->http.ip = "127.0.0.2";
+  auto moved = bind(config);
+  CAF_REQUIRE_EQUAL(moved.added.size(), 1u);
+  CAF_CHECK(moved.all[1] == first.all[1]);
+  first = same = {};
+  CAF_CHECK(connects(port));
+  tell(atom::install_v, moved.all);
+  CAF_CHECK(!connects(port));
+}
+
+CAF_TEST(a move that fails keeps what is in force and closes what it had bound) {
+  auto first = bind(asking_for(0));
+  tell(atom::install_v, first.all);
+  auto taken = unbox(bind_listener(endpoint::http, {.ip = "127.0.0.1", .port = 0, .path = {}}));
+  auto failed = bind(asking_for(taken->port));
+  CAF_REQUIRE_EQUAL(failed.problems.size(), 1u);
+  CAF_CHECK_EQUAL(failed.problems[0].key, "proxy_url");
+  failed = {};
+  CAF_CHECK(in_force() == first.all);
+  CAF_CHECK(connects(first.all[0]->port));
+}
+
+CAF_TEST(what was bound for nothing closes with the next question) {
+  auto proposed = bind(asking_for(0));
+  auto port = proposed.all[0]->port;
+  proposed = {};
+  CAF_CHECK(connects(port));
+  auto other = bind(asking_for(port)); // the address is free again
+  CAF_CHECK(other.problems.empty());
+  CAF_REQUIRE_EQUAL(other.all.size(), 2u);
+  CAF_CHECK_EQUAL(other.all[0]->port, port);
+}
+
+CAF_TEST(a drain leaves the admin API and a close leaves nothing) {
+  auto first = bind(asking_for(0));
+  tell(atom::install_v, first.all);
+  auto ports = std::pair{first.all[0]->port, first.all[1]->port};
+  auto late = first.all;
+  first = {};
+  tell(atom::drain_v);
+  CAF_REQUIRE_EQUAL(in_force().size(), 1u);
+  CAF_CHECK(in_force()[0]->serves == endpoint::admin);
+  CAF_CHECK(!bind(asking_for(0)).problems.empty());
+  tell(atom::install_v, late); // of a change that the drain overtook
+  late.clear();
+  CAF_CHECK_EQUAL(in_force().size(), 1u);
+  CAF_CHECK(!connects(ports.first));
+  CAF_CHECK(connects(ports.second));
+  tell(atom::close_v);
+  CAF_CHECK(in_force().empty());
+  CAF_CHECK(!connects(ports.second));
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

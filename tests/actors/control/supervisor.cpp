@@ -1,0 +1,188 @@
+#define CAF_SUITE actors.control.supervisor
+#include "actors/control/supervisor.hpp" // unit under test
+
+#include <caf/send.hpp>
+
+#include "actors/shard_core.hpp"
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+
+namespace {
+
+/// Somebody to watch.
+using idle_actor = caf::typed_actor<caf::reacts_to<int>>;
+
+idle_actor::behavior_type idle(idle_actor::pointer self, int) {
+  return {[self](int how) {
+    if (how == 0)
+      self->quit();
+    else
+      self->quit(caf::make_error(errc::system, std::string{"broken"}));
+  }};
+}
+
+shard_actor::behavior_type mock_worker(shard_actor::pointer self, std::shared_ptr<bool> closed) {
+  return {
+    [](atom::install, const snapshot_ptr&, const listener_set&) { return uint64_t{0}; },
+    [](atom::listen, const peers_ptr&) {},
+    [](atom::adopt, int, endpoint, const ip_address&, uint16_t) {},
+    [](atom::describe) { return std::vector<connection_info>{}; },
+    [](atom::count) { return shard_counters{}; },
+    [](atom::blocked) { return blocked_page{}; },
+    [](atom::drain) { return true; },
+    [=](atom::close) { *closed = true; },
+    [=](atom::abort) { self->quit(); },
+  };
+}
+
+struct fixture : test_coordinator_fixture<> {
+  fixture() {
+    bound_listeners bound;
+    bound.all.push_back(
+      unbox(bind_listener(endpoint::http, {.ip = "127.0.0.1", .port = 0, .path = {}})));
+    owner = sys.spawn(listener_owner, std::move(bound.all));
+    watcher = sys.spawn(
+      supervisor,
+      supervisor_start{
+        out, owner, [this](const std::string& why) { told.push_back(why); },
+        [this](const std::string& name, const caf::strong_actor_ptr&) { seen += name + ' '; }});
+    worker = sys.spawn(mock_worker, closed);
+    auto peers = std::make_shared<peer_handles>();
+    peers->shards = {worker};
+    caf::anon_send(watcher, atom::listen_v, peers_ptr{peers});
+    consume_messages();
+  }
+  ~fixture() override {
+    caf::anon_send_exit(watcher, caf::exit_reason::kill);
+    consume_messages();
+  }
+
+  idle_actor watched(const std::string& name, bool may_end) {
+    auto who = sys.spawn(idle, 0);
+    caf::anon_send(watcher, atom::watch_v, name, may_end,
+                   caf::actor_cast<caf::strong_actor_ptr>(who));
+    consume_messages();
+    return who;
+  }
+
+  bool listens() {
+    auto out = false;
+    auto answer = self->request(owner, std::chrono::seconds{10}, atom::listen_v);
+    consume_messages();
+    answer.receive([&](const listener_set& all) { out = !all.empty(); },
+                   [](const caf::error&) { CAF_FAIL("no answer"); });
+    return out;
+  }
+  void pass(std::chrono::milliseconds span) {
+    advance_time(span);
+    consume_messages();
+  }
+
+  /// All that was logged.
+  std::string log() {
+    (void)out->flush();
+    return text;
+  }
+
+  std::string text; ///< Written by the log's thread.
+  log_ptr out = std::make_shared<logger>(config::log{}, [this](std::string_view lines) {
+    text += lines;
+    return size_t{0};
+  });
+  std::vector<std::string> told;
+  std::string seen;
+  std::shared_ptr<bool> closed = std::make_shared<bool>(false);
+  listener_owner_actor owner;
+  shard_actor worker;
+  supervisor_actor watcher;
+};
+
+} // namespace
+
+CAF_TEST(whoever has to live ends the proxy when it does not ) {
+  struct row {
+    std::string_view how;
+    bool may_end;
+    std::function<void(const idle_actor&)> end;
+    bool lost;
+  };
+  auto killed = [](const idle_actor& who) { caf::anon_send_exit(who, caf::exit_reason::kill); };
+  auto told_to = [](const idle_actor& who) {
+    caf::anon_send_exit(who, caf::exit_reason::user_shutdown);
+  };
+  auto ends = [](const idle_actor& who) { caf::anon_send(who, 0); };
+  auto fails = [](const idle_actor& who) { caf::anon_send(who, 1); };
+  for (auto& [how, may_end, end, lost] : std::initializer_list<row>{
+         {"killed", false, killed, true},
+         {"told to end", false, told_to, true},
+         {"ends by itself", false, ends, true},
+         {"fails", false, fails, true},
+         {"killed, may end", true, killed, true},
+         {"told to end, may end", true, told_to, false},
+         {"ends by itself, may end", true, ends, false},
+         {"fails, may end", true, fails, true},
+       }) {
+    CAF_MESSAGE(how);
+    fixture f;
+    auto who = f.watched("somebody", may_end);
+    CAF_CHECK_EQUAL(f.seen, "somebody ");
+    end(who);
+    f.consume_messages();
+    CAF_CHECK_EQUAL(*f.closed, lost);
+    CAF_CHECK_EQUAL(f.listens(), !lost);
+    auto named = f.log().find("msg=actor_lost actor=\"somebody\"") != std::string::npos ||
+                 f.log().find("msg=actor_lost actor=somebody") != std::string::npos;
+    CAF_CHECK_EQUAL(named, lost);
+    CAF_CHECK(f.told.empty());
+    f.pass(last_answers);
+    CAF_CHECK_EQUAL(f.told.size(), lost ? 1u : 0u);
+  }
+}
+
+CAF_TEST_FIXTURE_SCOPE(supervisor_tests, fixture)
+
+CAF_TEST(one that is dead before it is watched is lost too) {
+  auto who = sys.spawn(idle, 0);
+  caf::anon_send_exit(who, caf::exit_reason::kill);
+  consume_messages();
+  caf::anon_send(watcher, atom::watch_v, std::string{"late"}, false,
+                 caf::actor_cast<caf::strong_actor_ptr>(who));
+  consume_messages();
+  CAF_CHECK(*closed);
+}
+
+CAF_TEST(those that fall with the first are logged and told once) {
+  auto one = watched("one", false);
+  auto two = watched("two", false);
+  for (auto& who : {one, two})
+    caf::anon_send_exit(who, caf::exit_reason::kill);
+  consume_messages();
+  pass(last_answers);
+  pass(last_answers);
+  CAF_REQUIRE_EQUAL(told.size(), 1u);
+  CAF_CHECK_EQUAL(told[0].substr(0, 4), "one:");
+  CAF_CHECK(log().find("two") != std::string::npos);
+}
+
+CAF_TEST(one that lives but does not do its part is lost) {
+  caf::anon_send(watcher, atom::lost_v, std::string{"worker 0"}, std::string{"hangs"});
+  consume_messages();
+  CAF_CHECK(*closed);
+  pass(last_answers);
+  CAF_REQUIRE_EQUAL(told.size(), 1u);
+  CAF_CHECK_EQUAL(told[0], "worker 0: hangs");
+}
+
+CAF_TEST(workers that come after a loss are closed at once) {
+  caf::anon_send(watcher, atom::lost_v, std::string{"ca"}, std::string{"gone"});
+  consume_messages();
+  *closed = false;
+  auto peers = std::make_shared<peer_handles>();
+  peers->shards = {worker};
+  caf::anon_send(watcher, atom::listen_v, peers_ptr{peers});
+  consume_messages();
+  CAF_CHECK(*closed);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
