@@ -5,7 +5,7 @@
 #include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
-#include "policy/inner.hpp" // check_server_name
+#include "policy/server_name.hpp"
 
 namespace proxy {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "actors/answers.hpp"
-#include "policy/evaluate.hpp"
+#include "policy/rules.hpp"
 #include "policy/remedy.hpp"
 
 namespace proxy {

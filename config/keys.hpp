@@ -39,7 +39,7 @@ enum class form : uint8_t {
 /// key's.
 using value_ref =
   std::variant<std::monostate, bool*, uint64_t*, milliseconds*, std::string*, policy::mode*,
-               std::vector<std::string>*, std::vector<policy::rule>*, std::vector<socks_user>*,
+               std::vector<std::string>*, std::vector<policy::placed_text>*, std::vector<socks_user>*,
                std::vector<policy::mitm_hook>*, std::vector<client_certificate>*, listen_address*,
                std::optional<listen_address>*>;
 

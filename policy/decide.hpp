@@ -6,7 +6,7 @@
 #include <string_view>
 #include <variant>
 
-#include "policy/evaluate.hpp"
+#include "policy/rules.hpp"
 #include "protocols/http1/message.hpp"
 #include "protocols/http1/path.hpp"
 
@@ -53,6 +53,8 @@ struct answer {
   /// Of a refusal. One of the names of `reason` counts as that reason, none as policy_denied, any
   /// other travels in `denial::words`.
   std::string_view words{};
+  /// It was about the tunnel that this came through: rules that ask for single requests ask again.
+  bool of_tunnel = false;
 };
 
 /// What is asked. Views and pointers live as long as the call.
@@ -72,6 +74,7 @@ struct query {
   bool granted = false;
   /// Rules that end are judged by it. Not set: those that allow have ended, those that refuse hold.
   std::optional<std::chrono::system_clock::time_point> now{};
+  size_t* visits = nullptr; ///< When given, counts the rules that were looked at.
 };
 
 /// Nothing but somebody's word is missing.
@@ -89,10 +92,12 @@ private:
 
 using verdict = std::variant<permit, denial, question>;
 
-/// Judges: the names agree; state, denied, own listeners, local protection, allowed; hooks; mode;
-/// then the addresses. The first step that refuses is told. Where only `not_allowed` stands in the
-/// way and somebody may be asked, it is a question; where more does, nobody is asked. Pure;
-/// allocates nothing but the target of a permit when `why` is null.
+/// Judges: the names agree; state, denied, own listeners, local protection, allowed, rules that
+/// ask; hooks; mode; then the addresses. The first step that refuses is told. Where only
+/// `not_allowed` or a rule that asks stands in the way it is a question, provided that somebody may
+/// be asked; where more does, nobody is asked. What an allow rule says of requests lets a tunnel
+/// through to be read and no further. Pure; allocates nothing but the target of a permit when `why`
+/// is null.
 /// @param why  When given, every step passed is appended.
 [[nodiscard]] verdict decide(const rules& in_force, const query& q, trace* why = nullptr);
 
@@ -103,6 +108,9 @@ using verdict = std::variant<permit, denial, question>;
 
 /// Whether requests to a target have to bring their fields to be judged.
 [[nodiscard]] bool reads_fields(const rules& in_force, const target& what) noexcept;
+
+/// Whether the answer may depend on `query::now`.
+[[nodiscard]] bool reads_time(const rules& in_force) noexcept;
 
 /// What a denial that is an error of the request says (`reason::misdirected`); none for all others.
 [[nodiscard]] caf::error fault_in(const denial& d);

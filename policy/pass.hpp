@@ -82,7 +82,7 @@ public:
 
   [[nodiscard]] const Grant& granted() const noexcept { return grant_; }
   [[nodiscard]] const target& to() const noexcept { return grant_.to(); }
-  [[nodiscard]] const policy::rule* rule() const noexcept { return grant_.rule(); }
+  [[nodiscard]] const policy::placed_text* rule() const noexcept { return grant_.rule(); }
   [[nodiscard]] bool by_decider() const noexcept { return grant_.source() == source::decider; }
   [[nodiscard]] const snapshot_ptr& under() const noexcept { return under_; }
   [[nodiscard]] const std::string& head() const noexcept { return head_; }

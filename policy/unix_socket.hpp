@@ -7,7 +7,7 @@
 #include <string_view>
 #include <variant>
 
-#include "policy/evaluate.hpp"
+#include "policy/rules.hpp"
 #include "protocols/http1/message.hpp"
 
 /// Requests that name a unix socket instead of a host (`x-unix-socket`). No host is judged for
