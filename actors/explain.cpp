@@ -1,12 +1,11 @@
 #include "actors/explain.hpp"
 
-#include <chrono>
 #include <utility>
 
 #include "actors/abilities.hpp"
 #include "actors/answers.hpp"
+#include "actors/asker.hpp"
 #include "actors/search_domains.hpp"
-#include "actors/socket_dialer.hpp"
 #include "actors/told_inside.hpp"
 #include "actors/upstream_name.hpp"
 #include "policy/decide.hpp"
@@ -88,12 +87,6 @@ bool may_stay_unresolved(explanation& e, const caf::error& why, bool goes_via_pr
   return false;
 }
 
-/// The moment that rules with an end are judged by.
-std::optional<std::chrono::system_clock::time_point> now_for(const snapshot& in_force) {
-  return policy::reads_time(*in_force.rules) ? std::optional{std::chrono::system_clock::now()}
-                                             : std::nullopt;
-}
-
 /// Judges where a target leads to that was let through. @returns whether it may be dialled; else
 /// `e` says why not.
 bool judge_addresses(explanation& e, const snapshot& in_force, const policy::target& to,
@@ -114,7 +107,8 @@ bool judge_addresses(explanation& e, const snapshot& in_force, const policy::tar
   }
   leads_to.addresses = e.addresses;
   auto denial = policy::why_not(
-    *in_force.rules, {.to = to, .leads_to = leads_to, .granted = true, .now = now_for(in_force)},
+    *in_force.rules,
+    {.to = to, .by = {.now = moment_for(in_force)}, .leads_to = leads_to, .granted = true},
     &e.steps);
   if (!denial)
     return true;
@@ -183,9 +177,9 @@ std::optional<policy::permit> ask_in_full(explanation& e, const snapshot& in_for
   http1::request_path path;
   auto permit = ask(e, in_force,
                     {.to = to,
+                     .by = {.now = moment_for(in_force)},
                      .request = policy::request_facts{target.path, fields, &path},
-                     .through = through,
-                     .now = now_for(in_force)});
+                     .through = through});
   if (permit || !e.source.empty()) // else it is at fault itself
     e.method = to.method;
   if (permit && permit->hook()) {
@@ -212,14 +206,11 @@ bool judge_inside(explanation& e, const snapshot& in_force, const policy::target
 
 /// Judges a request for a unix socket, by names alone: nothing is looked up.
 void explain_socket(explanation& e, const snapshot& in_force, const policy::target& what) {
-  auto judged = policy::judge_socket(*in_force.rules, socket_lists_of(*in_force.config),
-                                     abilities{}.unix_sockets, what);
+  auto judged =
+    policy::decide(*in_force.rules,
+                   policy::socket_query{.request = what, .served = abilities{}.unix_sockets}, &e.steps);
   auto* denial = std::get_if<policy::denial>(&judged);
   auto listed = !denial && std::get<policy::socket_permit>(judged).by_name();
-  e.steps.push_back(
-    {"unix_socket", denial   ? std::string{policy::to_string(denial->reason)}
-                    : listed ? std::string{"listed"}
-                             : std::string{"not listed; passes as a link to one that is"}});
   if (!listed)
     return set_denial(e, *in_force.rules, what, denial ? *denial : policy::socket_not_allowed());
   e.decision = policy::decision::allow;
@@ -234,7 +225,7 @@ bool judge_names(explanation& e, const snapshot& in_force, const asked& what) {
   auto to = what.target;
   auto is_request = to.protocol == protocol::http || to.protocol == protocol::https;
   auto permit = is_request ? ask_in_full(e, in_force, to, nullptr, what.head)
-                           : ask(e, in_force, {.to = to, .now = now_for(in_force)});
+                           : ask(e, in_force, {.to = to, .by = {.now = moment_for(in_force)}});
   if (!permit)
     return false;
   e.decision = policy::decision::allow;

@@ -16,6 +16,7 @@ struct finding {
   const mitm_hook* hook = nullptr;
   size_t hook_index = 0;
   bool path_judged = false;
+  bool word_on_tunnel = false;     ///< The word that lets it through was.
   std::optional<denial> missing{}; ///< What somebody's word would lift.
 };
 
@@ -24,8 +25,8 @@ class judgement {
 public:
   judgement(const rules& in_force, const query& q, trace* why)
     : in_force_(in_force), q_(q), note_(why), facts_(facts_of(in_force, q.to)) {
-    facts_.client = q.client.name;
-    facts_.now = q.now;
+    facts_.client = q.by.client.name;
+    facts_.now = q.by.now;
     facts_.visits = q.visits;
     if (q.reading == reading::none || q.reading == reading::hidden)
       facts_.read = false;
@@ -123,6 +124,7 @@ private:
       return refusal_by(*q_.answer);
     note_.add("decider", [] { return std::string{"allowed"}; });
     found.from = source::decider;
+    found.word_on_tunnel = q_.answer->of_tunnel;
     return std::nullopt;
   }
 
@@ -207,6 +209,8 @@ verdict decide(const rules& in_force, const query& q, trace* why) {
   auto out = grants::make(q.to, j.found.by.place, j.found.from);
   if (j.found.path_judged)
     grants::set_hook(out, j.found.hook, j.found.hook_index);
+  if (j.found.word_on_tunnel)
+    grants::set_word_on_tunnel(out);
   return out;
 }
 
@@ -215,6 +219,13 @@ std::optional<denial> why_not(const rules& in_force, const query& q, trace* why)
   if (auto no = j.judge())
     return no;
   return std::move(j.found.missing);
+}
+
+std::optional<denial> why_no_association(const rules& in_force, trace* why) {
+  notes note{why};
+  if (auto no = judge_state(in_force, protocol::socks5_udp, note))
+    return no;
+  return judge_way_in(in_force, protocol::socks5_udp, note);
 }
 
 bool reads_fields(const rules& in_force, const target& what) noexcept {

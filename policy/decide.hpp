@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "policy/rules.hpp"
+#include "policy/unix_socket.hpp"
 #include "protocols/http1/message.hpp"
 #include "protocols/http1/path.hpp"
 
@@ -19,6 +20,13 @@ namespace proxy::policy {
 /// Who asks. Views live as long as the call.
 struct client_ref {
   std::string_view name; ///< "" for nobody.
+};
+
+/// Who asks, and when. Views live as long as the call.
+struct asker {
+  client_ref client{};
+  /// Rules that end are judged by it. Not set: those that allow have ended, those that refuse hold.
+  std::optional<std::chrono::system_clock::time_point> now{};
 };
 
 /// What is read of a request: inside a tunnel, in absolute form. Views live as long as the call.
@@ -53,7 +61,7 @@ struct answer {
   /// Of a refusal. One of the names of `reason` counts as that reason, none as policy_denied, any
   /// other travels in `denial::words`.
   std::string_view words{};
-  /// It was about the tunnel that this came through: rules that ask for single requests ask again.
+  /// It was about the tunnel that this came through: rules that ask about requests ask again.
   bool of_tunnel = false;
 };
 
@@ -61,7 +69,7 @@ struct answer {
 struct query {
   /// For a request inside a tunnel: the host that it names itself, the port of the tunnel.
   const target& to;
-  client_ref client{};
+  asker by{};
   /// What the request asks for beyond its target; not set while it is unknown, as with CONNECT.
   std::optional<request_facts> request{};
   /// The tunnel that it came through: the names of both must agree.
@@ -72,8 +80,6 @@ struct query {
   std::optional<destination> leads_to{};
   /// The same rules have granted it by name: only where it leads is looked at.
   bool granted = false;
-  /// Rules that end are judged by it. Not set: those that allow have ended, those that refuse hold.
-  std::optional<std::chrono::system_clock::time_point> now{};
   size_t* visits = nullptr; ///< When given, counts the rules that were looked at.
 };
 
@@ -106,10 +112,20 @@ using verdict = std::variant<permit, denial, question>;
 [[nodiscard]] std::optional<denial> why_not(const rules& in_force, const query& q,
                                             trace* why = nullptr);
 
+/// Judges a request for a unix socket: state, mode, whether there are any here, and its path. What
+/// file a path leads to takes a look at files, which is for whoever dials.
+/// @pre q.request.unix_socket
+[[nodiscard]] std::variant<socket_permit, denial>
+decide(const rules& in_force, const socket_query& q, trace* why = nullptr);
+
+/// Whether datagrams may be relayed at all, before the first of them names a target: state and
+/// mode.
+[[nodiscard]] std::optional<denial> why_no_association(const rules& in_force, trace* why = nullptr);
+
 /// Whether requests to a target have to bring their fields to be judged.
 [[nodiscard]] bool reads_fields(const rules& in_force, const target& what) noexcept;
 
-/// Whether the answer may depend on `query::now`.
+/// Whether the answer may depend on `asker::now`.
 [[nodiscard]] bool reads_time(const rules& in_force) noexcept;
 
 /// What a denial that is an error of the request says (`reason::misdirected`); none for all others.

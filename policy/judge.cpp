@@ -75,11 +75,14 @@ bool is_tunnel(const target& what) {
   return what.protocol == protocol::https_connect || what.protocol == protocol::socks5_tcp;
 }
 
+constexpr std::string_view any_method = "full: any method";
+constexpr std::string_view no_socks5 = "limited: no SOCKS5";
+
 /// What the mode says of a request, whatever it came by.
 std::pair<reason, std::string_view> mode_verdict(const rule* limit, std::string_view method,
                                                  bool upgrade) {
   if (!limit)
-    return {reason::allow, "full: any method"};
+    return {reason::allow, any_method};
   if (upgrade)
     return {reason::method_not_allowed, "limited: no protocol upgrade"};
   if (std::ranges::find(limit->request->methods, method) == limit->request->methods.end())
@@ -90,7 +93,7 @@ std::pair<reason, std::string_view> mode_verdict(const rule* limit, std::string_
 std::pair<reason, std::string_view> mode_verdict(const rules& in_force, const target& what) {
   auto limit = in_force.table->limit();
   if (limit && !limit->protocols.fits(what.protocol))
-    return {reason::method_not_allowed, "limited: no SOCKS5"};
+    return {reason::method_not_allowed, no_socks5};
   if (limit && what.protocol == protocol::https_connect)
     return in_force.mitm
              ? std::pair{reason::allow, "limited: CONNECT is intercepted"}
@@ -225,16 +228,26 @@ bool must_be_read(const rules& in_force, const target& tunnel) noexcept {
          in_force.table->find_reading(tunnel.host, tunnel.port);
 }
 
+std::optional<denial> judge_state(const rules& in_force, protocol by, const notes& note) {
+  auto udp = by == protocol::socks5_udp;
+  const char* missing = nullptr;
+  if (!in_force.enabled)
+    missing = "no";
+  else if ((udp || by == protocol::socks5_tcp) && !in_force.socks5)
+    missing = "no SOCKS5";
+  else if (udp && !in_force.socks5_udp)
+    missing = "no UDP over SOCKS5";
+  note.add("enabled", [&] { return std::string{missing ? missing : "yes"}; });
+  if (!missing)
+    return std::nullopt;
+  return denial{reason::proxy_disabled, source::proxy_state, decision::deny, nullptr, {}, false};
+}
+
 std::optional<denial> judge_host(const rules& in_force, const target& what, const rule_facts& facts,
                                  const notes& note, rule_match& by) {
   note.add("host", [&] { return what.host.in_url() + ':' + std::to_string(what.port); });
-  bool offered = what.protocol != protocol::socks5_tcp || in_force.socks5;
-  note.add("enabled", [&] {
-    return std::string{!in_force.enabled ? "no" : offered ? "yes" : "no SOCKS5"};
-  });
-  if (!in_force.enabled || !offered)
-    return denial{reason::proxy_disabled, source::proxy_state, decision::deny, nullptr, {}, false};
-
+  if (auto no = judge_state(in_force, what.protocol, note))
+    return no;
   auto& table = *in_force.table;
   auto denied = denied_host(table, what, facts);
   note.add("denied_domains", [&] { return matches_or_not(denied); });
@@ -294,6 +307,13 @@ std::optional<denial> judge_hooks(const rules& in_force, const target& to,
 std::optional<denial> judge_method(const rules& in_force, std::string_view method, bool upgrade,
                                    const notes& note) {
   return note_mode(mode_verdict(in_force.table->limit(), method, upgrade), note);
+}
+
+std::optional<denial> judge_way_in(const rules& in_force, protocol by, const notes& note) {
+  auto limit = in_force.table->limit();
+  if (limit && !limit->protocols.fits(by))
+    return note_mode({reason::method_not_allowed, no_socks5}, note);
+  return note_mode({reason::allow, limit ? "limited: requests are judged" : any_method}, note);
 }
 
 bool is_hooked(const rules& in_force, const host& h) noexcept {

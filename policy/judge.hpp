@@ -36,6 +36,7 @@ public:
     of.hook_index_ = index;
     of.path_judged_ = true;
   }
+  static void set_word_on_tunnel(permit& of) { of.by_word_on_tunnel_ = true; }
 };
 
 /// "matches PATTERN (FILE:LINE)"
@@ -71,6 +72,10 @@ public:
 /// What is known of a target to rules, where nothing is known of its request or client.
 [[nodiscard]] rule_facts facts_of(const rules& in_force, const target& what) noexcept;
 
+/// Step 2: whether there is a proxy, and this way in.
+[[nodiscard]] std::optional<denial> judge_state(const rules& in_force, protocol by,
+                                                const notes& note);
+
 /// Steps 2 to 6. Sets `by` to the rule that allows it when it returns no denial.
 [[nodiscard]] std::optional<denial> judge_host(const rules& in_force, const target& what,
                                                const rule_facts& facts, const notes& note,
@@ -88,9 +93,13 @@ public:
                                                 const judged_request& request, const char* why_not,
                                                 const notes& note, hook_match& out);
 
-/// The mode alone, for a request inside a tunnel.
+/// The mode alone: for a request inside a tunnel, and for one to a unix socket.
 [[nodiscard]] std::optional<denial> judge_method(const rules& in_force, std::string_view method,
                                                  bool upgrade, const notes& note);
+
+/// The mode alone, for a way in before it names a target.
+[[nodiscard]] std::optional<denial> judge_way_in(const rules& in_force, protocol by,
+                                                 const notes& note);
 
 [[nodiscard]] bool is_hooked(const rules& in_force, const host& h) noexcept;
 

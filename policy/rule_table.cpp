@@ -104,9 +104,7 @@ bool rule_table::add_hosts(std::vector<problem>& problems) {
       }
       for (auto& pattern : r.hosts) {
         if (pattern.text == "*" && act != action::allow) {
-          p.anywhere.push_back(i);
-          if (r.where.text.empty())
-            r.where = std::move(pattern);
+          p.anywhere.push_back({i, std::move(pattern)});
         } else {
           patterns.push_back(std::move(pattern));
           p.owners.push_back(i);
@@ -183,11 +181,15 @@ rule_table::fit rule_table::fits(const rule& r, uint16_t port, const rule_facts&
   return within ? fit::yes : fit::no;
 }
 
+rule_match rule_table::match_of(uint32_t number, const placed_text& pattern) const noexcept {
+  auto& owner = rules_[number];
+  return {&owner, owner.where.text.empty() ? &pattern : &owner.where, false};
+}
+
 rule_match rule_table::match_of(const part& of, const placed_text* pattern) const noexcept {
   if (!pattern)
     return {};
-  auto& owner = rules_[of.owners[static_cast<size_t>(pattern - of.patterns->rules().data())]];
-  return {&owner, owner.where.text.empty() ? pattern : &owner.where, false};
+  return match_of(of.owners[static_cast<size_t>(pattern - of.patterns->rules().data())], *pattern);
 }
 
 /// @param look_up  Takes a filter of patterns (nullptr: all count) and returns the one that fits.
@@ -206,9 +208,9 @@ rule_match rule_table::search(action act, uint16_t port, const rule_facts& facts
       return found;
     }
     if (anywhere)
-      for (auto number : p.anywhere)
-        if (only.counts_rule(number))
-          return {&rules_[number], &rules_[number].where, false};
+      for (auto& one : p.anywhere)
+        if (only.counts_rule(one.number))
+          return match_of(one.number, one.pattern);
   }
   return {};
 }
@@ -265,9 +267,9 @@ rule_match rule_table::find_reading(const host& h, uint16_t port, bool tls_only)
     reading only{p, reads};
     if (auto found = match_of(p, p.patterns->match(h, port, &only)))
       return found;
-    for (auto number : p.anywhere)
-      if (reads(number))
-        return {&rules_[number], &rules_[number].where, false};
+    for (auto& one : p.anywhere)
+      if (reads(one.number))
+        return match_of(one.number, one.pattern);
   }
   return {};
 }

@@ -99,12 +99,17 @@ public:
 private:
   static constexpr uint32_t none = UINT32_MAX;
 
+  /// A rule for every host.
+  struct anywhere_rule {
+    uint32_t number;
+    placed_text pattern; ///< "*"
+  };
   /// The rules of one action, by their hosts.
   struct part {
-    pattern_set_ptr patterns;       ///< Never null.
-    std::vector<uint32_t> owners;   ///< The rule of each pattern.
-    std::vector<uint32_t> anywhere; ///< Rules for every host.
-    bool plain = true;              ///< No rule of it asks for more than its host.
+    pattern_set_ptr patterns;     ///< Never null.
+    std::vector<uint32_t> owners; ///< The rule of each pattern.
+    std::vector<anywhere_rule> anywhere;
+    bool plain = true; ///< No rule of it asks for more than its host.
   };
   /// Which patterns count for a look-up.
   class fitting;
@@ -117,6 +122,7 @@ private:
   [[nodiscard]] const part& part_of(action act) const noexcept {
     return parts_[static_cast<size_t>(act)];
   }
+  [[nodiscard]] rule_match match_of(uint32_t number, const placed_text& pattern) const noexcept;
   [[nodiscard]] rule_match match_of(const part& of, const placed_text* pattern) const noexcept;
   template <class LookUp>
   [[nodiscard]] rule_match search(action act, uint16_t port, const rule_facts& facts, bool anywhere,

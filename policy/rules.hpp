@@ -22,6 +22,13 @@ struct socket_address {
   friend bool operator==(const socket_address&, const socket_address&) = default;
 };
 
+/// What is said of unix sockets.
+struct socket_rules {
+  std::vector<std::string> allowed; ///< Absolute paths.
+  std::vector<std::string> denied;  ///< The same; what is no path denies nothing.
+  bool all = false;                 ///< Every one but those denied.
+};
+
 class remedies;
 
 /// The policy in force: values only, immutable once published, shared by pointer.
@@ -30,11 +37,13 @@ struct rules {
   bool enabled = false;
   policy::mode mode = policy::mode::full; ///< By name; what it says is in `table`.
   bool allow_local_binding = false;
-  bool socks5 = true;         ///< SOCKS5 is offered.
+  bool socks5 = true;         ///< SOCKS5 is offered,
+  bool socks5_udp = true;     ///< and with it UDP.
   bool asks_unlisted = false; ///< Somebody decides over what no rule allows: else it is refused.
   bool mitm = false;          ///< Interception is available.
   bool inspect = false;       ///< Intercept every tunnel, where it is available.
   rule_table_ptr table;       ///< Lists, rules, hooks and mode. Never null.
+  socket_rules sockets;
   std::vector<socket_address> own_listeners;
   std::vector<ip_address>
     local_addresses; ///< This machine's interface addresses, for own_listeners on a wildcard.
@@ -103,6 +112,8 @@ public:
   [[nodiscard]] const mitm_hook* hook() const noexcept { return hook_; }
   /// Of the hook in the configured list.
   [[nodiscard]] size_t hook_index() const noexcept { return hook_index_; }
+  /// What a decider said was about the tunnel that this came through (`answer::of_tunnel`).
+  [[nodiscard]] bool by_word_on_tunnel() const noexcept { return by_word_on_tunnel_; }
   /// The path was judged, in canonical form: it is sent as that (`request_facts::canonical`).
   [[nodiscard]] bool path_judged() const noexcept { return path_judged_; }
 
@@ -114,6 +125,7 @@ private:
   const policy::placed_text* rule_;
   policy::source source_;
   bool path_judged_ = false;
+  bool by_word_on_tunnel_ = false;
   const mitm_hook* hook_ = nullptr;
   size_t hook_index_ = 0;
 };

@@ -82,9 +82,12 @@ std::optional<draft> compile(policy_document document, uint64_t generation,
   rules.mode = config.mode;
   rules.allow_local_binding = config.allow_local_binding;
   rules.socks5 = config.enable_socks5;
+  rules.socks5_udp = config.enable_socks5_udp;
   rules.mitm = config.mitm.enabled;
   rules.inspect = config.mitm.inspect;
   rules.table = compile_rules(config, problems);
+  rules.sockets = {config.allow_unix_sockets, config.denied_unix_sockets,
+                   config.dangerously_allow_all_unix_sockets};
   rules.origin = std::make_shared<const policy::remedies>(config.places, config.allowed_domains);
   rules.local_addresses = document.around.addresses;
   out.identities = pair_identities(config, document.around.identities, problems);

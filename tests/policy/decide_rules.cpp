@@ -228,8 +228,8 @@ CAF_TEST(a rule for some clients holds for them alone) {
   r.who = {"agent-7", "agent-8"};
   auto in_force = with({r});
   auto to = get("a.test");
-  CAF_CHECK_EQUAL(said(decide(in_force, {.to = to, .client = {"agent-8"}})), "allow");
-  CAF_CHECK_EQUAL(said(decide(in_force, {.to = to, .client = {"agent-9"}})), "not_allowed");
+  CAF_CHECK_EQUAL(said(decide(in_force, {.to = to, .by = {.client = {"agent-8"}}})), "allow");
+  CAF_CHECK_EQUAL(said(decide(in_force, {.to = to, .by = {.client = {"agent-9"}}})), "not_allowed");
   CAF_CHECK_EQUAL(said(decide(in_force, {.to = to})), "not_allowed");
 }
 
@@ -241,7 +241,7 @@ CAF_TEST(a rule ends to the second and holds closed where the time is not known)
     auto in_force = with({r}, act == action::deny ? words{"a.test"} : words{});
     CAF_CHECK(reads_time(in_force));
     auto to = get("a.test");
-    auto at = [&](auto now) { return said(decide(in_force, {.to = to, .now = now})); };
+    auto at = [&](auto now) { return said(decide(in_force, {.to = to, .by = {.now = now}})); };
     auto during = act == action::allow ? "allow" : act == action::deny ? "denied" : "ask";
     auto after = act == action::deny ? "allow" : "not_allowed";
     CAF_CHECK_EQUAL(at(end - 1s), during);

@@ -144,16 +144,21 @@ json inner(const json& v) {
     return {{"status", outcome_of(errc::malformed).http_status}};
   auto what = request_inside(v["connect"].get<std::string>(), std::string{request.method});
   for (auto name : {"host", ":authority"})
-    if (auto named = request.find(name)) {
+    if (auto named = request.find(name); named && !named->empty()) { // else it names none
       auto parsed = authority::parse(*named);
       if (!parsed)
         return {{"status", refusal_of(reason::misdirected).status}};
       what.host = parsed->host;
     }
+  auto in_force = rules_in(v);
+  // A tunnel that no list lets through is there by somebody's word.
+  static constexpr answer let_through{.of_tunnel = true};
+  auto listed = said(decided(in_force, to)) != "not_allowed";
   http1::request_path scratch;
-  auto verdict =
-    decide(rules_in(v),
-           {.to = what, .request = request_facts{*path, request.fields, &scratch}, .through = &to});
+  auto verdict = decide(in_force, {.to = what,
+                                   .request = request_facts{*path, request.fields, &scratch},
+                                   .through = &to,
+                                   .answer = listed ? nullptr : &let_through});
   auto no = std::get_if<denial>(&verdict);
   if (!no)
     return {{"forward", true}};

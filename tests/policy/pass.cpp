@@ -32,7 +32,7 @@ concept looks_at_a_temporary = requires(T pass) {
 };
 template <class T>
 concept renews_by_a_temporary = requires(T pass) {
-  pass.renew(snapshot_ptr{});
+  pass.renew(snapshot_ptr{}, asker{});
 };
 static_assert(!looks_at_a_temporary<ticket> && !renews_by_a_temporary<ticket>);
 
@@ -66,7 +66,7 @@ ticket granted_by_decider(const snapshot_ptr& by, const target& what) {
 
 /// "" when it is renewed, else the reason.
 std::string renewed(ticket& t, const snapshot_ptr& now, const standing& where = {}) {
-  auto again = t.renew(now, where);
+  auto again = t.renew(now, {}, where);
   auto* no = std::get_if<denial>(&again);
   return no ? std::string{reason_text(*no)} : std::string{};
 }
@@ -122,7 +122,7 @@ CAF_TEST(what the new policy refuses stays stale) {
   auto t = granted(now, get("a.test"));
   auto then = now;
   now = permitting({"*.test"}, {"a.test"});
-  auto again = t.renew(now);
+  auto again = t.renew(now, {});
   auto* no = std::get_if<denial>(&again);
   CAF_REQUIRE(no != nullptr);
   CAF_CHECK_EQUAL(std::string{to_string(no->reason)}, "denied");
@@ -223,7 +223,7 @@ CAF_TEST(a fresh pass knows when it has been kept for too long) {
 CAF_TEST(addresses are vetted by the policy of a fresh pass) {
   auto now = permitting({"a.test"}, {"9.9.9.0/24"});
   auto t = granted(now, get("a.test"));
-  auto vetted_as = [&](std::vector<ip_address> to) { return vet(*t.look(now), std::move(to)); };
+  auto vetted_as = [&](std::vector<ip_address> to) { return vet(*t.look(now), {}, std::move(to)); };
   auto fine = vetted_as({ip("1.1.1.1"), ip("8.8.8.8")});
   CAF_REQUIRE(std::holds_alternative<vetted>(fine));
   CAF_CHECK_EQUAL(std::get<vetted>(fine).addresses().size(), 2u);
