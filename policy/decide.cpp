@@ -233,8 +233,6 @@ bool reads_fields(const rules& in_force, const target& what) noexcept {
          (in_force.table->has_reading() || is_read(in_force, what));
 }
 
-bool reads_time(const rules& in_force) noexcept { return in_force.table->has_ends(); }
-
 caf::error fault_in(const denial& d) {
   return d.reason == reason::misdirected ? caf::make_error(errc::misdirected, d.words)
                                          : caf::error{};

@@ -126,7 +126,9 @@ decide(const rules& in_force, const socket_query& q, trace* why = nullptr);
 [[nodiscard]] bool reads_fields(const rules& in_force, const target& what) noexcept;
 
 /// Whether the answer may depend on `asker::now`.
-[[nodiscard]] bool reads_time(const rules& in_force) noexcept;
+[[nodiscard]] inline bool reads_time(const rules& in_force) noexcept {
+  return in_force.table->has_ends();
+}
 
 /// What a denial that is an error of the request says (`reason::misdirected`); none for all others.
 [[nodiscard]] caf::error fault_in(const denial& d);

@@ -61,7 +61,6 @@ struct rule {
   std::shared_ptr<const request_limits> request{};              ///< nullptr: none.
   std::optional<std::chrono::system_clock::time_point> until{}; ///< From then on it is no rule.
   std::shared_ptr<const mitm_hook> hook{};                      ///< Of `inject`: what it does.
-  std::string message{}; ///< Words of an operator's for whoever is refused.
 
   /// Whether it speaks of requests alone, so that tunnels to its hosts are read.
   [[nodiscard]] bool reads() const noexcept { return request || protocols.only_requests(); }

@@ -305,6 +305,24 @@ CAF_TEST(limited mode is judged after the host) {
   }
 }
 
+CAF_TEST(limited mode knows three methods in exactly one spelling) {
+  auto full = allowing({"a.test"});
+  auto limited = full;
+  set_mode(limited, mode::limited);
+  auto what = get("a.test");
+  for (auto method : {"GET", "HEAD", "OPTIONS"}) {
+    what.method = method;
+    CAF_CHECK_EQUAL(judge(limited, what), "allow");
+  }
+  for (auto method :
+       {"get", "Get", "GET ", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "QUERY", ""}) {
+    CAF_MESSAGE(method);
+    what.method = method;
+    CAF_CHECK_EQUAL(judge(limited, what), "method_not_allowed");
+    CAF_CHECK_EQUAL(judge(full, what), "allow");
+  }
+}
+
 CAF_TEST(a decider may overrule not_allowed and nothing else) {
   auto in_force = allowing({}, {"denied.test"});
   auto allowed = answered(in_force, get("a.test"));

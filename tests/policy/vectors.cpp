@@ -76,8 +76,11 @@ json embedded(const json& v) {
 }
 
 json method(const json& v) {
-  return allows_method(v["mode"] == "limited" ? mode::limited : mode::full,
-                       v["method"].get<std::string>());
+  auto in_force = allowing({"a.test"});
+  set_mode(in_force, v["mode"] == "limited" ? mode::limited : mode::full);
+  auto what = get("a.test");
+  what.method = v["method"].get<std::string>();
+  return said(decided(in_force, what)) == "allow";
 }
 
 json told(const denial& d) {
