@@ -10,14 +10,14 @@ namespace proxy {
 
 connection::connection(caf::actor_config& cfg, shard_core& owner, endpoint serves,
                        client_address from)
-  : super(cfg), session_(*this, owner, serves, from) {}
+  : session_owner(cfg, owner, serves, from) {}
 
 connection::~connection() = default;
 
 caf::error connection::met_limit(bool held_back) {
-  auto& shard = session_.shard;
+  auto& shard = session().shard;
   if (shard.loop.memory().is_full())
-    return out_of_memory(session_);
+    return out_of_memory(session());
   auto too_many = [](std::string which) {
     return caf::make_error(errc::overloaded, std::move(which));
   };
@@ -27,7 +27,7 @@ caf::error connection::met_limit(bool held_back) {
   if (shard.process->total_connections() > max)
     return too_many("too many connections (limits.max_connections = " + std::to_string(max) + ")");
   auto per_client = shard.config().limits.max_connections_per_client;
-  const auto& from = session_.from;
+  const auto& from = session().from;
   if (per_client > 0 && !from.unix_socket && shard.clients_of(from.ip) > per_client)
     return too_many("too many connections (limits.max_connections_per_client = " +
                     std::to_string(per_client) + ")");
@@ -35,69 +35,29 @@ caf::error connection::met_limit(bool held_back) {
 }
 
 void connection::begin(int descriptor, bool held_back) {
-  self_ = caf::strong_actor_ptr{ctrl()};
-  session_.shard.joined(*this);
-  if (!session_.client.raw.open(session_.shard.loop, descriptor, &session_.wakes)) {
+  live();
+  auto& s = session();
+  s.shard.joined(*this);
+  if (!s.client.raw.open(s.shard.loop, descriptor, &s.wakes)) {
     finish(ending::aborted, closing::reset);
     return;
   }
   auto limit = met_limit(held_back);
-  flow_ = limit ? turn_away(session_, std::move(limit)) : client_flow(session_);
-  session_.holds(0);
-  flow_.start(this, &connection::flow_done);
+  start(limit ? turn_away(s, std::move(limit)) : client_flow(s));
 }
 
-connection::behavior_type connection::make_behavior() {
-  return {
-    [this](atom::judge, const snapshot_ptr&) {
-      auto was_tunnel = session_.is_tunnel();
-      if (!self_ || !session_.judge())
-        return false;
-      end_from_outside(ending::policy_changed);
-      return was_tunnel;
-    },
-    [this](atom::drain) {
-      session_.draining = true;
-      if (self_)
-        session_.wakes.fire();
-    },
-    [this](atom::abort) {
-      if (self_)
-        end_from_outside(ending::aborted);
-    },
-  };
-}
-
-void connection::flow_done(void* self) noexcept {
-  auto& ended = *static_cast<connection*>(self);
-  ended.finish(ended.session_.end, ended.flow_.take());
-}
-
-void connection::end_from_outside(ending how) {
-  // Nothing may resume the flow any more: not a timer that is due, not an answer that is on its
-  // way.
-  flow_.reset();
-  finish(how, closing::reset);
-}
-
-void connection::finish(ending how, closing by) {
-  session_.end = how;
-  if (auto* h2 = session_.in_state<state::h2_link>()) {
+void connection::leave() {
+  auto& s = session();
+  if (auto* h2 = s.in_state<state::h2_link>()) {
     h2->link->detach();
-    session_.requests += h2->link->moved.requests;
+    s.requests += h2->link->moved.requests;
   }
   log_end();
-  auto& shard = session_.shard;
-  shard.left(*this);
-  session_.close(by);
-  shard.for_admin.refill();
-  shard.for_clients.refill();
-  // The flow may be on the stack still (it is at its end), and so may a message of ours.
-  shard.loop.release_later(std::move(self_));
+  s.shard.left(*this);
 }
 
 void connection::log_end() const {
-  const auto& s = session_;
+  const auto& s = session();
   if (!s.shard.config().log.access)
     return;
   const auto* by = s.turned_down ? nullptr : s.admitted();

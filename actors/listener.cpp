@@ -1,11 +1,11 @@
 #include "actors/listener.hpp"
 
 #include <caf/send.hpp>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
+#include "actors/accepted_socket.hpp"
 #include "actors/admin_session.hpp"
 #include "actors/connection.hpp"
 #include "actors/loop/platform.hpp"
@@ -59,12 +59,14 @@ listener::behavior_type listener::make_behavior() {
   if (!watching_)
     loop().arm(*this, loop().now() + pause);
   return {
-    [this](atom::abort) {
-      stop();
-      socket_.reset();
-      quit();
-    },
+    [this](atom::abort) { quit(); },
   };
+}
+
+// However it ends: who is killed accepts nobody any more, and keeps no socket open.
+void listener::on_exit() {
+  stop();
+  socket_.reset();
 }
 
 void listener::on_timer() {
@@ -125,7 +127,8 @@ void listener::place(int descriptor, const ip_address& ip, uint16_t port) {
         least = i;
       }
     if (mine > fewest + slack + fewest / 4) {
-      caf::anon_send(shard_.peers[least], atom::adopt_v, descriptor, socket_->serves, ip, port);
+      caf::anon_send(shard_.peers[least], atom::adopt_v,
+                     std::make_shared<accepted_socket>(descriptor), socket_->serves, ip, port);
       return;
     }
   }

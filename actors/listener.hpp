@@ -33,6 +33,7 @@ public:
 
 private:
   behavior_type make_behavior() override;
+  void on_exit() override;
   void on_ready() override;
   void on_timer() override;
   void stop();

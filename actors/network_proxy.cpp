@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "actors/control/address_watch.hpp"
@@ -57,12 +58,37 @@ struct shutdown_result {
   }
 };
 
+/// Tells the owner that the proxy has failed: once, whoever finds out. Who comes second goes on
+/// when the owner knows.
+class failure_report {
+public:
+  failure_report(log_ptr log, failure_handler tell)
+    : log_(std::move(log)), tell_(std::move(tell)) {}
+
+  void operator()(const std::string& why) { std::call_once(told_, tell_, why); }
+  /// The same where nobody has logged it yet.
+  void lost(const std::string& who, const std::string& what) {
+    std::call_once(told_, [&] {
+      log_->error("msg=actor_lost actor={} error={}", quoted_text(who), quoted_text(what));
+      log_->error("msg=stopped lost={}", quoted_text(who + ": " + what));
+      (void)log_->flush();
+      tell_(who + ": " + what);
+    });
+  }
+
+private:
+  log_ptr log_;
+  failure_handler tell_;
+  std::once_flag told_;
+};
+
 } // namespace
 
 struct network_proxy::impl {
   system_config config;
   caf::actor_system system{config};
   std::shared_ptr<process_state> process;
+  std::shared_ptr<failure_report> failure;
   std::vector<worker> workers;
   supervisor_actor supervisor;
   listener_owner_actor listeners;
@@ -74,54 +100,57 @@ struct network_proxy::impl {
   std::shared_ptr<shutdown_result> over = std::make_shared<shutdown_result>();
 
   ~impl() {
+    (void)end_watch();
     caf::scoped_actor self{system};
-    // First: from here on whoever ends was told to.
-    if (supervisor) {
-      self->monitor(supervisor);
-      end(self, supervisor);
-      await_ends(self, 1);
-    }
+    await_ends(self, "supervisor", end(self, supervisor));
     if (addresses) {
       self->monitor(addresses);
       self->send(addresses, atom::abort_v);
-      await_ends(self, 1);
       addresses = nullptr;
+      await_ends(self, "address_watch", 1);
     }
     for (auto& w : workers) {
       self->monitor(w.shard);
       self->send(w.shard, atom::abort_v);
     }
-    await_ends(self, workers.size());
+    await_ends(self, "worker", workers.size());
     self->request(audit, patience, atom::flush_v).receive([](bool) {}, [](const caf::error&) {});
-    end(self, store);
-    end(self, source);
-    end(self, listeners);
-    end(self, audit);
-    end(self, ca);
+    await_ends(self, "policy_store", end(self, store));
+    await_ends(self, "policy_source", end(self, source));
+    await_ends(self, "listener_owner", end(self, listeners));
+    await_ends(self, "audit", end(self, audit));
+    await_ends(self, "ca", end(self, ca));
     for (auto& w : workers) {
       w.shard = nullptr;
       w.loop->stop();
       w.thread.join();
     }
+    if (!process)
+      return;
     // No loop is left that would ask.
-    if (process)
-      end(self, process->socket_dialer);
-    if (process)
-      process->log->flush();
+    await_ends(self, "socket_dialer", end(self, process->socket_dialer));
+    process->log->flush();
   }
 
+  /// @returns how many were told to end.
   template <class Handle>
-  static void end(caf::scoped_actor& self, Handle& whom) {
-    if (whom)
-      self->send_exit(whom, caf::exit_reason::user_shutdown);
+  static size_t end(caf::scoped_actor& self, Handle& whom) {
+    if (!whom)
+      return 0;
+    self->monitor(whom);
+    self->send_exit(whom, caf::exit_reason::user_shutdown);
     whom = nullptr;
+    return 1;
   }
 
-  /// Waits until actors that were told to end have done so.
-  static void await_ends(caf::scoped_actor& self, size_t count) {
+  /// Waits until actors that were told to end have done so. The thread of one that hangs would
+  /// never be joined, so the owner is told.
+  void await_ends(caf::scoped_actor& self, const char* who, size_t count) {
     auto late = false;
     while (count-- > 0 && !late)
       self->receive([](const caf::down_msg&) {}, caf::after(patience) >> [&] { late = true; });
+    if (late)
+      failure->lost(who, "does not end");
   }
 
   /// From now on the proxy ends when this actor ends.
@@ -131,11 +160,41 @@ struct network_proxy::impl {
                    caf::actor_cast<caf::strong_actor_ptr>(who));
   }
 
+  /// The supervisor is watched too: without it nobody would notice who else is lost.
+  void watch_supervisor(const peers_ptr& peers, const abilities& can) {
+    supervisor->attach_functor(
+      [told = failure, owner = listeners, peers, &sys = system](const caf::error& why) {
+        if (was_told_to_end(why))
+          return;
+        close_all(owner, peers);
+        told->lost("supervisor", sys.render(why));
+      });
+    if (can.watched)
+      can.watched("supervisor", caf::actor_cast<caf::strong_actor_ptr>(supervisor));
+  }
+
+  /// From now on whoever ends was told to.
+  /// @returns false where somebody was lost before; by then the owner has been told.
+  [[nodiscard]] bool end_watch() {
+    auto all_well = true;
+    caf::scoped_actor self{system};
+    if (supervisor)
+      self->request(supervisor, patience, atom::close_v)
+        .receive([&](bool well) { all_well = well; },
+                 [&](const caf::error& why) { // it is lost itself, or hangs
+                   failure->lost("supervisor", system.render(why));
+                   all_well = false;
+                 });
+    return all_well;
+  }
+
   /// Those who are asked by workers, and who watches over all.
-  void spawn_helpers(const listener_set& bound, failure_handler failed, const abilities& can) {
+  void spawn_helpers(const listener_set& bound, const abilities& can) {
     listeners = system.spawn<caf::hidden>(listener_owner, bound);
     supervisor = system.spawn<caf::hidden + caf::detached>(
-      proxy::supervisor, supervisor_start{process->log, listeners, std::move(failed), can.watched});
+      proxy::supervisor,
+      supervisor_start{process->log, listeners,
+                       [told = failure](const std::string& why) { (*told)(why); }, can.watched});
     watch("listener_owner", listeners);
     audit = system.spawn<caf::hidden>(proxy::audit, audit_queue_of(process), process->log);
     watch("audit", audit);
@@ -150,12 +209,13 @@ struct network_proxy::impl {
 
   void start_workers(size_t count) {
     for (size_t i = 0; i < count; ++i) {
-      auto& w = workers.emplace_back();
+      worker w;
       w.loop = std::make_unique<event_loop>(system);
       w.shard = spawn_pinned(*w.loop, shard,
                              shard_start{i, process, closed_snapshot(), audit, ca, supervisor});
       watch(worker_name(i), w.shard);
       w.thread = std::thread{[loop = w.loop.get()] { loop->run(); }};
+      workers.push_back(std::move(w));
     }
   }
 
@@ -169,6 +229,13 @@ struct network_proxy::impl {
     watch("policy_store", store);
   }
 
+  [[nodiscard]] peers_ptr peers() const {
+    auto out = std::make_shared<peer_handles>();
+    out->store = store;
+    out->shards = shards();
+    return out;
+  }
+
   [[nodiscard]] std::vector<shard_actor> shards() const {
     std::vector<shard_actor> out;
     for (const auto& w : workers)
@@ -177,19 +244,22 @@ struct network_proxy::impl {
   }
 
   /// Puts the first generation in force everywhere. @returns false when a worker does not take it.
-  [[nodiscard]] bool install(const prepared& first) {
+  [[nodiscard]] bool install(const prepared& first, const peers_ptr& peers) {
     caf::scoped_actor self{system};
-    auto peers = std::make_shared<peer_handles>();
-    peers->store = store;
-    peers->shards = shards();
-    self->send(supervisor, atom::listen_v, peers_ptr{peers});
+    self->send(supervisor, atom::listen_v, peers);
     self->request(audit, patience, atom::configure_v, first.next->config)
       .receive([](bool) {}, [](const caf::error&) {}); // what it lacks, it logs
     auto served = true;
-    for (auto& w : workers) {
-      self->send(w.shard, atom::listen_v, peers_ptr{peers});
-      self->request(w.shard, acknowledgement_patience, atom::install_v, first.next, first.listeners)
-        .receive([](uint64_t) {}, [&](const caf::error&) { served = false; });
+    for (size_t i = 0; i < workers.size(); ++i) {
+      const auto& shard = workers[i].shard;
+      self->send(shard, atom::listen_v, peers);
+      self->request(shard, acknowledgement_patience, atom::install_v, first.next, first.listeners)
+        .receive([](uint64_t) {},
+                 [&](const caf::error& why) {
+                   served = false;
+                   self->send(supervisor, atom::lost_v, worker_name(i),
+                              "did not take the policy (" + system.render(why) + ')');
+                 });
     }
     return served;
   }
@@ -242,6 +312,7 @@ network_proxy::start(config::sources from, failure_handler failed, abilities can
   auto made = std::make_unique<impl>();
   made->process = std::make_shared<process_state>(cores);
   made->process->log = make_logger(config.log);
+  made->failure = std::make_shared<failure_report>(made->process->log, std::move(failed));
   if (auto context = tls::server_context::make())
     made->process->tls_server = std::move(*context);
   else
@@ -255,12 +326,20 @@ network_proxy::start(config::sources from, failure_handler failed, abilities can
     log.warn(
       "msg=config_warning detail=\"allow_unix_sockets: unix sockets are served on macOS only; "
       "requests with x-unix-socket are refused here\"");
-  made->spawn_helpers(first.listeners, std::move(failed), can);
-  made->start_workers(cores);
-  made->start_control(std::move(from), first);
-  if (!made->install(first))
-    return start_failure{start_failure::kind::system,
-                         {problem_of("", "a worker does not take the policy")}};
+  auto cannot = [](std::string why) {
+    return start_failure{start_failure::kind::system, {problem_of("", std::move(why))}};
+  };
+  try {
+    made->spawn_helpers(first.listeners, can);
+    made->start_workers(cores);
+    made->start_control(std::move(from), first);
+  } catch (const std::exception& e) { // no thread, or no descriptor, is left for a worker
+    return cannot(e.what());
+  }
+  auto peers = made->peers();
+  made->watch_supervisor(peers, can);
+  if (!made->install(first, peers))
+    return cannot("a worker does not take the policy");
   made->watch_addresses();
   for (const auto& l : first.listeners)
     log.info("msg=listening listener={} address={}", to_string(l->serves), l->address());
@@ -301,6 +380,8 @@ config_ptr network_proxy::config() const {
 
 reload_outcome network_proxy::reload() { return impl_->change(atom::reload_v); }
 
+void network_proxy::begin_reload() { caf::anon_send(impl_->store, atom::reload_v); }
+
 reload_outcome network_proxy::set_mode(policy::mode mode) {
   return impl_->change(atom::set_mode_v, mode);
 }
@@ -329,21 +410,29 @@ bool network_proxy::shutdown(std::chrono::milliseconds grace) {
   auto over = impl_->over;
   caf::anon_send(impl_->store, atom::drain_v);
   impl_->system.spawn<caf::hidden>(
-    [grace](caf::event_based_actor* self, const std::shared_ptr<shutdown_result>& result,
-            const std::vector<shard_actor>& shards) {
+    [grace, watching = impl_->supervisor](caf::event_based_actor* self,
+                                          const std::shared_ptr<shutdown_result>& result,
+                                          const std::vector<shard_actor>& shards) {
       auto waiting = std::make_shared<size_t>(shards.size());
-      for (const auto& shard : shards)
-        self->request(shard, grace, atom::drain_v)
+      for (size_t i = 0; i < shards.size(); ++i)
+        self->request(shards[i], grace, atom::drain_v)
           .then(
             [result, waiting](bool) {
               if (--*waiting == 0)
                 result->settle(true);
             },
-            [result](const caf::error&) { result->settle(false); });
+            [self, result, watching, i](const caf::error& why) {
+              if (why != caf::sec::request_timeout) // before the supervisor is told to look away
+                caf::anon_send(watching, atom::lost_v, worker_name(i),
+                               "has ended (" + self->system().render(why) + ')');
+              result->settle(false);
+            });
     },
     over, impl_->shards());
   auto done = over->result.get_future();
   auto drained = done.wait_for(grace) == std::future_status::ready && done.get();
+  // Whose loss closed them has not drained.
+  drained = impl_->end_watch() && drained;
   impl_->process->log->info("msg=stopped drained={}", drained);
   return drained;
 }

@@ -31,8 +31,10 @@ public:
   /// Loads the configuration, binds, starts the workers, and returns once every worker serves.
   /// With `enabled = false` nothing is bound, and it waits for a reload.
   /// Warnings of the configuration are logged.
-  /// @param failed  Called once, from a thread of the proxy, when it has lost what it cannot do
-  ///                without; by then it serves nobody any more. Gets what the log says.
+  /// @param failed  Called once, when the proxy has lost what it cannot do without; by then it
+  ///                serves nobody any more. Gets what the log says. From a thread of the proxy,
+  ///                which may be before this returns, or from the destructor, when a part does not
+  ///                end: where it returns then, the destructor waits for that part.
   /// @param can     What it serves; else what is usual for the system.
   [[nodiscard]] static std::variant<network_proxy, start_failure>
   start(config::sources from, failure_handler failed, abilities can = {});
@@ -48,6 +50,8 @@ public:
   [[nodiscard]] config_ptr config() const;
 
   [[nodiscard]] reload_outcome reload();
+  /// The same without waiting: the log tells what becomes of it.
+  void begin_reload();
   /// Switches the mode until it is switched again or lifted: reloads keep it.
   [[nodiscard]] reload_outcome set_mode(policy::mode mode);
   /// Goes back to the mode that the configuration says.
@@ -58,7 +62,9 @@ public:
   void reopen_files();
 
   /// Stops accepting and waits for what is under way, at most `grace`; then ends the rest.
-  /// @returns false when something had to be cut off.
+  /// @returns false when something had to be cut off. Where something was lost instead, `failed`
+  /// has
+  ///          been called by then.
   bool shutdown(std::chrono::milliseconds grace);
   /// Cuts a `shutdown` that runs in another thread short.
   void end_now();

@@ -1,10 +1,10 @@
 #include "actors/shard_behavior.hpp"
 
 #include <caf/send.hpp>
-#include <unistd.h>
 
 #include <algorithm>
 
+#include "actors/accepted_socket.hpp"
 #include "actors/admin_session.hpp"
 #include "actors/connection.hpp"
 #include "actors/cores.hpp"
@@ -47,7 +47,7 @@ void set_listeners(shard_pointer self, const listener_set& wanted) {
       caf::actor_config cfg{&s.core->loop};
       s.listeners.emplace_back(
         socket, self->system().spawn_impl<listener, caf::hidden>(cfg, *s.core, socket));
-      watch(s, "listener", s.listeners.back().second);
+      watch(s, std::string{to_string(socket->serves)} + " listener", s.listeners.back().second);
     }
   }
 }
@@ -168,11 +168,10 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       self->state.core->peers = peers->shards;
       self->state.core->store = peers->store;
     },
-    [self](atom::adopt, int descriptor, endpoint serves, const ip_address& ip, uint16_t port) {
-      if (self->state.core->draining)
-        ::close(descriptor);
-      else
-        spawn_session(*self->state.core, descriptor, serves, ip, port);
+    [self](atom::adopt, const accepted_socket_ptr& socket, endpoint serves, const ip_address& ip,
+           uint16_t port) {
+      if (!self->state.core->draining)
+        spawn_session(*self->state.core, socket->take(), serves, ip, port);
     },
     [self](atom::describe) {
       std::vector<connection_info> out;

@@ -11,6 +11,9 @@ namespace proxy {
 struct peer_handles;
 using peers_ptr = std::shared_ptr<const peer_handles>;
 
+class accepted_socket;
+using accepted_socket_ptr = std::shared_ptr<accepted_socket>;
+
 /// What one core owns: its listeners, connections, resolver and upstream pool. Pinned to its loop;
 /// one per worker, owned by `network_proxy`.
 using shard_actor = caf::typed_actor<
@@ -20,8 +23,8 @@ using shard_actor = caf::typed_actor<
   // The handles of all shards, this one too, and of the policy store: for balance and the admin
   // API.
   caf::reacts_to<atom::listen, peers_ptr>,
-  // Take over an accepted connection from a busier shard: descriptor, front end, client address.
-  caf::reacts_to<atom::adopt, int, endpoint, ip_address, uint16_t>,
+  // Take over an accepted connection from a busier shard: front end and client address too.
+  caf::reacts_to<atom::adopt, accepted_socket_ptr, endpoint, ip_address, uint16_t>,
   // Live connections.
   caf::replies_to<atom::describe>::with<std::vector<connection_info>>,
   caf::replies_to<atom::count>::with<shard_counters>,
@@ -38,3 +41,4 @@ using shard_actor = caf::typed_actor<
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::ip_address)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::peers_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::accepted_socket_ptr)

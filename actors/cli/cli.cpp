@@ -16,7 +16,8 @@ namespace proxy::cli {
 namespace {
 
 constexpr const char* footer =
-  "Exit codes: 0 fine, 1 refused or failed, 2 usage, 69 cannot bind, 78 bad configuration.\n"
+  "Exit codes: 0 fine, 1 refused or failed, 2 usage, 69 cannot bind, 70 a part of the\n"
+  "proxy was lost, 78 bad configuration.\n"
   "`codex-network-proxy check --help` lists the configuration keys.";
 
 void add_globals(CLI::App& app, config::sources& sources) {

@@ -44,7 +44,7 @@ int serve(const config::sources& sources, abilities can) {
   auto& proxy = std::get<network_proxy>(started);
   for (;;) {
     switch (wait_for_signal(signals).number) {
-      case SIGHUP: (void)proxy.reload(); break; // the outcome is logged by the proxy
+      case SIGHUP: proxy.begin_reload(); break; // the next signal may be to end
       case SIGUSR1: proxy.reopen_files(); break;
       case SIGTERM:
       case SIGINT: return stop(proxy);

@@ -34,12 +34,13 @@ address_watch::behavior_type address_watch::make_behavior() {
   // What came between the reading of the first policy and now.
   send(store_, atom::addresses_v);
   return {
-    [this](atom::abort) {
-      stop();
-      store_ = nullptr;
-      quit();
-    },
+    [this](atom::abort) { quit(); },
   };
+}
+
+void address_watch::on_exit() {
+  stop();
+  store_ = nullptr;
 }
 
 void address_watch::on_ready() {

@@ -51,10 +51,12 @@ caf::error bind_ip(bound_listener& l) {
   return caf::none;
 }
 
-/// Whether somebody answers on a unix socket file.
+/// Whether somebody listens on a unix socket file. Does not wait: one whose queue is full listens
+/// too, and may never accept.
 bool answers(const sockaddr_un& name) {
-  auto fd = platform::open_blocking_socket(AF_UNIX, SOCK_STREAM);
-  auto up = fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
+  auto fd = platform::open_socket(AF_UNIX, SOCK_STREAM);
+  auto up = fd >= 0 && (::connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 ||
+                        errno == EAGAIN || errno == EINPROGRESS);
   if (fd >= 0)
     ::close(fd);
   return up;

@@ -54,6 +54,7 @@ listener_owner_actor::behavior_type listener_owner(owner_pointer self, listener_
       if (!s.closed)
         s.in_force = s.ending ? admin_only(now) : now;
     },
+    [self](atom::abort) { self->state.proposed.clear(); },
     [self](atom::listen) { return self->state.in_force; },
     [self](atom::drain) {
       auto& s = self->state;

@@ -28,6 +28,8 @@ using listener_owner_actor = caf::typed_actor<
   caf::replies_to<atom::bind, config_ptr>::with<bound_listeners>,
   // These are in force now: lets go of all others.
   caf::reacts_to<atom::install, listener_set>,
+  // What was bound and is not in force comes too late: lets go of it.
+  caf::reacts_to<atom::abort>,
   // The sockets in force.
   caf::replies_to<atom::listen>::with<listener_set>,
   // The proxy ends: lets go of all but the admin API's, by which one watches it. Binds no more.

@@ -46,12 +46,6 @@ void run_in_turn(store_pointer self, std::function<void()> run) {
     run();
 }
 
-void refuse(outcome_promise& done, std::string why) {
-  reload_outcome outcome;
-  outcome.problems.push_back(problem_of("", std::move(why)));
-  done.deliver(std::move(outcome));
-}
-
 /// Why no change may go on; "" when it may.
 std::string_view ending(const policy_store_state& s) {
   return s.failed     ? "a worker is lost: the proxy ends"
@@ -65,6 +59,14 @@ void tell_problems(store_pointer self, const std::vector<config::problem>& probl
       log_of(self).warn("msg=config_warning detail={}", quoted_text(p.str()));
     else
       log_of(self).error("msg=reload_refused detail={}", quoted_text(p.str()));
+}
+
+/// A change that does not even wait.
+void refuse(store_pointer self, outcome_promise& done, std::string why) {
+  reload_outcome outcome;
+  outcome.problems.push_back(problem_of("", std::move(why)));
+  tell_problems(self, outcome.problems);
+  done.deliver(std::move(outcome));
 }
 
 /// The change under way comes to nothing, and the policy in force stays.
@@ -225,6 +227,8 @@ void take_document(store_pointer self, policy_delivery& delivery) {
           put_in_force(self, std::move(*held), bound);
       },
       [self, change](const caf::error& why) {
+        // They may be bound after all: clients that connect to them would wait for nobody.
+        caf::anon_send(self->state.now.listeners, atom::abort_v);
         if (is_under_way(self, change))
           give_up_because(self, "listeners could not be bound: " + self->system().render(why));
       });
@@ -310,7 +314,7 @@ void begin_addresses(store_pointer self) {
 outcome_promise enqueue(store_pointer self, mode_change mode) {
   auto done = self->make_response_promise<reload_outcome>();
   if (self->state.waiting.size() >= max_waiting_changes) {
-    refuse(done, "too many changes are waiting");
+    refuse(self, done, "too many changes are waiting");
     return done;
   }
   run_in_turn(self, [self, mode, done] { begin(self, mode, done); });

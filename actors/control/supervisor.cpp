@@ -10,29 +10,41 @@ namespace {
 
 using supervisor_pointer = supervisor_actor::stateful_pointer<supervisor_state>;
 
-bool was_told_to_end(const caf::error& reason) {
-  return !reason || reason == caf::exit_reason::user_shutdown;
-}
-
-/// Nobody is served from here on: not by workers, and not by the sockets that wait for them.
-void close_all(supervisor_state& s) {
-  caf::anon_send(s.start.listeners, atom::close_v);
-  if (s.workers)
-    for (const auto& worker : s.workers->shards)
-      caf::anon_send(worker, atom::close_v);
-}
-
 void fail(supervisor_pointer self, const std::string& who, const std::string& what) {
   auto& s = self->state;
+  if (s.closed || !s.lost.insert(who).second)
+    return;
   s.start.log->error("msg=actor_lost actor={} error={}", quoted_text(who), quoted_text(what));
   if (!s.failure.empty())
     return; // one that fell with the first
   s.failure = who + ": " + what;
-  close_all(s);
+  close_all(s.start.listeners, s.workers);
   self->delayed_send(self, last_answers, atom::abort_v);
 }
 
+/// The answers under way had their time.
+void tell_owner(supervisor_state& s) {
+  s.start.log->error("msg=stopped lost={}", quoted_text(s.failure));
+  (void)s.start.log->flush(); // as far as it is possible: the owner may end at once
+  s.told = true;
+  s.start.failed(s.failure);
+  for (auto& each : s.closing)
+    each.deliver(false);
+  s.closing.clear();
+}
+
 } // namespace
+
+void close_all(const listener_owner_actor& listeners, const peers_ptr& workers) {
+  caf::anon_send(listeners, atom::close_v);
+  if (workers)
+    for (const auto& worker : workers->shards)
+      caf::anon_send(worker, atom::close_v);
+}
+
+bool was_told_to_end(const caf::error& reason) {
+  return !reason || reason == caf::exit_reason::user_shutdown;
+}
 
 supervisor_actor::behavior_type supervisor(supervisor_pointer self, supervisor_start start) {
   self->state.start = std::move(start);
@@ -53,15 +65,20 @@ supervisor_actor::behavior_type supervisor(supervisor_pointer self, supervisor_s
       auto& s = self->state;
       s.workers = workers;
       if (!s.failure.empty())
-        close_all(s);
+        close_all(s.start.listeners, workers);
     },
     [self](atom::lost, const std::string& who, const std::string& what) { fail(self, who, what); },
-    [self](atom::abort) {
+    [self](atom::close) {
       auto& s = self->state;
-      (void)s.start.log->flush(); // as far as it is possible: the owner may end at once
-      if (auto tell = std::exchange(s.start.failed, nullptr))
-        tell(s.failure);
+      s.closed = true;
+      auto done = self->make_response_promise<bool>();
+      if (s.failure.empty() || s.told)
+        done.deliver(s.failure.empty());
+      else
+        s.closing.push_back(done);
+      return done;
     },
+    [self](atom::abort) { tell_owner(self->state); },
   };
 }
 

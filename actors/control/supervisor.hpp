@@ -4,11 +4,14 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
 #include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "actors/control/listener_owner.hpp"
 #include "actors/observe/log.hpp"
@@ -20,7 +23,7 @@ namespace proxy {
 /// says that it cannot do its part, the proxy fails closed: every worker stops serving at once, the
 /// log names who is lost, and the owner is told once the answers under way have had their time.
 /// Has a thread of its own, so that it waits for nobody; one per proxy, owned by `network_proxy`,
-/// which ends it before it ends the others.
+/// which watches it in turn, and ends it before it ends the others.
 using supervisor_actor = caf::typed_actor<
   // From now on the actor of this name has to live. True: it may be told to end (it does so without
   // a reason, or with user_shutdown), as workers do with what is theirs.
@@ -29,6 +32,9 @@ using supervisor_actor = caf::typed_actor<
   caf::reacts_to<atom::listen, peers_ptr>,
   // Somebody lives but does not do his part: name, and what happened.
   caf::reacts_to<atom::lost, std::string, std::string>,
+  // The proxy ends in order: whoever ends from now on was told to. True; false where somebody was
+  // lost before, once the owner has been told.
+  caf::replies_to<atom::close>::with<bool>,
   // Its own: the last answers had their time.
   caf::reacts_to<atom::abort>>;
 
@@ -44,7 +50,7 @@ inline constexpr std::chrono::milliseconds last_answers{500};
 struct supervisor_start {
   log_ptr log; ///< Never null.
   listener_owner_actor listeners;
-  /// Called once, on the supervisor's thread, with what the log says.
+  /// Called once, on the supervisor's thread, with what the log says. Never null.
   std::function<void(const std::string& why)> failed;
   /// Hears of each that is watched; tests find whom to end.
   std::function<void(const std::string& name, const caf::strong_actor_ptr& who)> watched;
@@ -61,9 +67,20 @@ struct supervisor_state {
 
   supervisor_start start;
   std::map<caf::actor_addr, entry> watched;
-  peers_ptr workers;   ///< Null until they are all there.
-  std::string failure; ///< What was lost first; "" while all is well.
+  peers_ptr workers;          ///< Null until they are all there.
+  std::set<std::string> lost; ///< Their names: one is told once, whoever notices.
+  std::string failure;        ///< What was lost first; "" while all is well.
+  bool told = false;          ///< The owner knows of it.
+  bool closed = false;        ///< The proxy ends in order.
+  std::vector<caf::typed_response_promise<bool>> closing; ///< Wait until the owner knows.
 };
+
+/// Nobody is served from here on: not by workers, and not by the sockets that wait for them.
+/// @param workers  Null while there are none.
+void close_all(const listener_owner_actor& listeners, const peers_ptr& workers);
+
+/// Whether whoever ended so was told to.
+[[nodiscard]] bool was_told_to_end(const caf::error& reason);
 
 supervisor_actor::behavior_type
 supervisor(supervisor_actor::stateful_pointer<supervisor_state> self, supervisor_start start);

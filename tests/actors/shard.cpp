@@ -1,6 +1,7 @@
 #define CAF_SUITE actors.shard
 #include "actors/shard_behavior.hpp" // unit under test
 
+#include "actors/accepted_socket.hpp"
 #include "tests/actors/shard_fixture.hpp"
 
 using namespace proxy;
@@ -30,6 +31,12 @@ struct fixture : shard_fixture {
     near.send("CONNECT " + to.authority() + " HTTP/1.1\r\nHost: " + to.authority() + "\r\n\r\n");
     CAF_REQUIRE(hears(near, "200 Connection established\r\n\r\n"));
     return {std::move(near), to.accept()};
+  }
+
+  /// Gives a shard a connection that another one has accepted.
+  static void hand_over(const shard_actor& to, endpoint_fd& accepted) {
+    caf::anon_send(to, atom::adopt_v, std::make_shared<accepted_socket>(accepted.release()),
+                   endpoint::http, *ip_address::parse("192.0.2.7"), uint16_t{4711});
   }
 
   bool relays(std::pair<far_end, far_end>& tunnel) {
@@ -158,8 +165,7 @@ CAF_TEST(a connection that another shard accepted is served) {
   (void)install(allowing({&one}));
   auto [near, handed_over] = tcp_pair();
   far_end c{std::move(near)};
-  caf::anon_send(shard, atom::adopt_v, handed_over.release(), endpoint::http,
-                 *ip_address::parse("192.0.2.7"), uint16_t{4711});
+  hand_over(shard, handed_over);
   c.send(get("http://refused.example/"));
   CAF_CHECK(hears(c, "403 Blocked by policy: "));
   auto refused = answer<blocked_page>(atom::blocked_v);
@@ -172,8 +178,17 @@ CAF_TEST(a connection that is handed over in a drain is closed) {
   CAF_CHECK(answer<bool>(atom::drain_v));
   auto [near, handed_over] = tcp_pair();
   far_end c{std::move(near)};
-  caf::anon_send(shard, atom::adopt_v, handed_over.release(), endpoint::http,
-                 *ip_address::parse("192.0.2.7"), uint16_t{4711});
+  hand_over(shard, handed_over);
+  CAF_CHECK(ends(c, "end"));
+}
+
+CAF_TEST(a connection that is handed over to a shard that is gone is closed) {
+  (void)install(allowing({}));
+  caf::anon_send_exit(shard, caf::exit_reason::kill);
+  settle();
+  auto [near, handed_over] = tcp_pair();
+  far_end c{std::move(near)};
+  hand_over(shard, handed_over);
   CAF_CHECK(ends(c, "end"));
 }
 

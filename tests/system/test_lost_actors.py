@@ -1,15 +1,32 @@
 """Whoever the proxy cannot do without ends it: nobody is served any more, the log says who is lost, exit code 70."""
+import http.client
 import os
+import re
 import signal
+import socket
 import tempfile
+import threading
 
 from origins import Origin
 from support import BIN, Proxy, SystemTest, until
 
 LOSING_BIN = os.environ.get("PROXY_LOSING_BIN") or os.path.join(os.path.dirname(BIN), "tests/system/proxy_that_loses_actors")
 
-ACTORS = ("policy_store", "policy_source", "listener_owner", "audit", "ca", "socket_dialer", "address_watch", "worker 0",
-          "worker 1", "resolver of worker 1", "listener of worker 0")
+ACTORS = ("supervisor", "policy_store", "policy_source", "listener_owner", "audit", "ca", "socket_dialer", "address_watch", "worker 0",
+          "worker 1", "resolver of worker 1", "http listener of worker 0", "admin listener of worker 1")
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """To the admin API at a unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=30)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 class LostActorTest(SystemTest):
@@ -17,41 +34,122 @@ class LostActorTest(SystemTest):
         super().setUp()
         self.origin = self.own(Origin())
 
-    def begin(self):
+    def prepare_losing(self, **env):
         folder = tempfile.mkdtemp(dir=self.tmp)
-        fifo = os.path.join(folder, "fifo")
+        self.admin = os.path.join(folder, "admin.sock")
+        return self.own(Proxy(folder, binary=LOSING_BIN, allow=["127.0.0.1"], env=env,
+                              daemon={"workers": 2, "admin_url": f"unix://{self.admin}", "shutdown_grace": "10m"}))
+
+    def begin(self):
+        """A daemon that serves, and what kills its actors by name."""
+        fifo = os.path.join(tempfile.mkdtemp(dir=self.tmp), "fifo")
         os.mkfifo(fifo)
-        admin = os.path.join(folder, "admin.sock")
-        proxy = self.own(Proxy(folder, binary=LOSING_BIN, allow=["127.0.0.1"], env={"LOSES_FROM": fifo},
-                               daemon={"workers": 2, "admin_url": f"unix://{admin}"})).start()
-        lose = self.own(open(fifo, "w", buffering=1))
-        return proxy, admin, lambda name: print(name, file=lose)
+        proxy = self.prepare_losing(LOSES_FROM=fifo).start()
+        names = self.own(open(fifo, "w", buffering=1))
+        return proxy, lambda *lost: names.write("".join(name + "\n" for name in lost))
+
+    def open_tunnel(self, proxy):
+        client, answer = proxy.connect(self.origin.authority)
+        self.addCleanup(client.close)
+        self.assertEqual(answer.status, 200)
+        return client
+
+    def assertLost(self, proxy, name, tunnel=None):
+        """Nobody is served any more, and the log names who is lost, last of all."""
+        if tunnel is not None:
+            self.assertTrue(tunnel.closed(), "nobody is served any more")
+        self.assertEqual(proxy.wait(), 70, proxy.log())
+        self.assertRegex(proxy.log(), rf'msg=actor_lost actor="?{name}"? error=')
+        self.assertRegex(proxy.log(), rf'msg=stopped lost="?{name}: ')
+        self.assertNotIn("drained=", proxy.log())
 
     def test_each_loss_ends_the_daemon(self):
         for name in ACTORS:
             with self.subTest(name):
-                proxy, admin, lose = self.begin()
-                open_tunnel, answer = proxy.connect(self.origin.authority)
-                self.assertEqual(answer.status, 200)
-                self.assertTrue(os.path.exists(admin))
+                proxy, lose = self.begin()
+                tunnel = self.open_tunnel(proxy)
+                self.assertTrue(os.path.exists(self.admin))
                 lose(name)
-                self.assertTrue(open_tunnel.closed(), "nobody is served any more")
-                self.assertEqual(proxy.wait(), 70, proxy.log())
-                self.assertRegex(proxy.log(), rf'msg=actor_lost actor="?{name}"? error=')
-                self.assertFalse(os.path.exists(admin), "the socket file goes with the listener")
+                self.assertLost(proxy, name, tunnel)
+                if name != "supervisor":  # without it nobody waits for the sockets to close
+                    self.assertFalse(os.path.exists(self.admin), "the socket file goes with the listener")
+
+    def test_each_loss_at_the_start_ends_the_daemon(self):
+        for name in ACTORS:
+            with self.subTest(name):
+                self.assertLost(self.prepare_losing(LOSES_AT_ONCE=name).launch(), name)
 
     def test_a_loss_while_the_proxy_drains_is_told_too(self):
-        proxy, _, lose = self.begin()
-        open_tunnel, answer = proxy.connect(self.origin.authority)
-        self.assertEqual(answer.status, 200)
-        proxy.signal(signal.SIGTERM)
-        proxy.wait_for_line("msg=draining")
-        lose("audit")
-        self.assertTrue(open_tunnel.closed())
+        for name in ("supervisor", "audit", "policy_store", "worker 0", "worker 1"):
+            with self.subTest(name):
+                proxy, lose = self.begin()
+                tunnel = self.open_tunnel(proxy)
+                proxy.signal(signal.SIGTERM)
+                proxy.wait_for_line("msg=draining")
+                lose(name)
+                self.assertLost(proxy, name, tunnel)
+
+    def test_a_signal_to_end_after_a_loss_does_not_hide_it(self):
+        for signals in (1, 2):
+            with self.subTest(signals):
+                proxy, lose = self.begin()
+                tunnel = self.open_tunnel(proxy)
+                lose("ca")
+                proxy.wait_for_line("msg=actor_lost")
+                for _ in range(signals):
+                    proxy.signal(signal.SIGTERM)
+                self.assertTrue(tunnel.closed())
+                self.assertEqual(proxy.wait(), 70, proxy.log())
+                self.assertRegex(proxy.log(), "msg=stopped lost=.*ca: ")
+
+    def test_two_losses_are_both_told_and_end_it_once(self):
+        proxy, lose = self.begin()
+        tunnel = self.open_tunnel(proxy)
+        lose("audit", "worker 1")
+        self.assertTrue(tunnel.closed())
         self.assertEqual(proxy.wait(), 70, proxy.log())
+        self.assertEqual(sorted(re.findall(r'msg=actor_lost actor="?([a-z]+(?: \d)?)', proxy.log())), ["audit", "worker 1"])
+        self.assertEqual(proxy.log().count("msg=stopped"), 1)
+
+    def test_who_asked_for_a_reload_is_told_of_a_loss(self):
+        for name in ("policy_store", "listener_owner", "worker 0", "worker 1"):
+            with self.subTest(name):
+                proxy, lose = self.begin()
+                os.mkfifo(proxy.config_file + ".fifo")
+                os.replace(proxy.config_file + ".fifo", proxy.config_file)
+                answers = []
+                def reload():
+                    admin = UnixConnection(self.admin)
+                    try:
+                        admin.request("POST", "/reload")
+                        answers.append(admin.getresponse().status)
+                    except (OSError, http.client.HTTPException) as error:  # the worker that served the admin API is the one that is lost
+                        answers.append(error)
+                    finally:
+                        admin.close()
+                asking = threading.Thread(target=reload)
+                asking.start()
+                # The source waits for whoever writes the file, and does no more for the moment.
+                with open(proxy.config_file, "w"):
+                    lose(name)
+                    proxy.wait_for_line("msg=actor_lost")
+                asking.join(30)
+                self.assertFalse(asking.is_alive())
+                self.assertEqual(len(answers), 1)
+                self.assertNotEqual(answers[0], 200)
+                self.assertLost(proxy, name)
+
+    def test_a_part_that_does_not_end_is_lost(self):
+        proxy, _ = self.begin()
+        os.mkfifo(proxy.config_file + ".fifo")
+        os.replace(proxy.config_file + ".fifo", proxy.config_file)
+        proxy.signal(signal.SIGHUP)  # the source waits for whoever writes the file: nobody
+        proxy.signal(signal.SIGTERM)
+        self.assertEqual(proxy.wait(40), 70, proxy.log())
+        self.assertRegex(proxy.log(), "msg=actor_lost actor=\"?policy_source\"? error=")
 
     def test_a_name_of_nobody_changes_nothing(self):
-        proxy, _, lose = self.begin()
+        proxy, lose = self.begin()
         lose("nobody")
         self.assertEqual(proxy.get(self.origin.url).status, 200)
         proxy.signal(signal.SIGTERM)

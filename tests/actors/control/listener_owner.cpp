@@ -3,8 +3,14 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
+
+#include "actors/loop/platform.hpp"
+#include "tests/config/support.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -16,7 +22,7 @@ bool connects(uint16_t port) {
   to.sin_family = AF_INET;
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   to.sin_port = htons(port);
-  auto fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  auto fd = platform::open_blocking_socket(AF_INET, SOCK_STREAM);
   auto up = ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
   ::close(fd);
   return up;
@@ -112,6 +118,42 @@ CAF_TEST(what was bound for nothing closes with the next question) {
   CAF_CHECK(other.problems.empty());
   CAF_REQUIRE_EQUAL(other.all.size(), 2u);
   CAF_CHECK_EQUAL(other.all[0]->port, port);
+}
+
+CAF_TEST(what was bound too late closes when it is said so) {
+  auto first = bind(asking_for(0));
+  tell(atom::install_v, first.all);
+  auto config = std::make_shared<config::proxy_config>(*asking_for(0));
+  config->http.ip = "127.0.0.2";
+  auto late = bind(config);
+  std::weak_ptr<const bound_listener> unwanted = late.added.at(0);
+  late = {};
+  CAF_CHECK(!unwanted.expired());
+  tell(atom::abort_v);
+  CAF_CHECK(unwanted.expired());
+  CAF_CHECK(in_force() == first.all);
+  CAF_CHECK(connects(first.all[0]->port));
+}
+
+CAF_TEST(a unix socket whose owner does not accept is in use) {
+  config::test::folder home;
+  auto path = home.at("hung.sock");
+  auto hung = platform::open_socket(AF_UNIX, SOCK_STREAM);
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::ranges::copy(path, name.sun_path);
+  CAF_REQUIRE_EQUAL(::bind(hung, reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+  CAF_REQUIRE_EQUAL(::listen(hung, 0), 0);
+  std::vector<int> queued;
+  do
+    queued.push_back(platform::open_socket(AF_UNIX, SOCK_STREAM));
+  while (::connect(queued.back(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0);
+  auto bound = bind_listener(endpoint::admin, {.ip = {}, .port = 0, .path = path});
+  CAF_CHECK(!bound);
+  CAF_CHECK(std::filesystem::exists(path));
+  for (auto each : queued)
+    ::close(each);
+  ::close(hung);
 }
 
 CAF_TEST(a drain leaves the admin API and a close leaves nothing) {

@@ -32,9 +32,16 @@ struct script {
 };
 
 /// Delivers when the test says so.
-policy_source_actor::behavior_type scripted_source(policy_source_actor::pointer self,
-                                                   std::shared_ptr<script> into) {
+using scripted_source_actor = policy_source_actor::extend<caf::reacts_to<policy_delivery>>;
+
+scripted_source_actor::behavior_type scripted_source(scripted_source_actor::pointer self,
+                                                     std::shared_ptr<script> into) {
   return {
+    [=](const policy_delivery& what) {
+      CAF_REQUIRE(!into->owed.empty());
+      into->owed.front().deliver(what);
+      into->owed.pop_front();
+    },
     [=](atom::load, const policy_wish& wish) {
       into->wishes.push_back(wish);
       into->owed.push_back(self->make_response_promise<policy_delivery>());
@@ -48,7 +55,8 @@ struct scripted_fixture : policy_store_fixture {
   scripted_fixture() {
     caf::anon_send_exit(store, caf::exit_reason::kill);
     run();
-    source = sys.spawn(scripted_source, asked_of_source);
+    scripted = sys.spawn(scripted_source, asked_of_source);
+    source = scripted;
     start_store();
     run();
   }
@@ -57,9 +65,7 @@ struct scripted_fixture : policy_store_fixture {
   }
 
   void deliver(policy_delivery what) {
-    CAF_REQUIRE(!asked_of_source->owed.empty());
-    asked_of_source->owed.front().deliver(std::move(what));
-    asked_of_source->owed.pop_front();
+    self->send(scripted, std::move(what));
     run();
   }
   /// What the files say by now.
@@ -74,6 +80,7 @@ struct scripted_fixture : policy_store_fixture {
   }
 
   std::shared_ptr<script> asked_of_source = std::make_shared<script>();
+  scripted_source_actor scripted;
 };
 
 } // namespace
@@ -329,8 +336,7 @@ CAF_TEST(a worker that does not follow ends the proxy and who asked is told) {
           "worker 1 has ended ("},
          {"answers with an error",
           [](auto& f) {
-            f.shards[1]->owed.front().deliver(caf::make_error(errc::system, std::string{"no"}));
-            f.shards[1]->owed.pop_front();
+            f.self->send(f.handles[1], std::string{"no"});
             f.run();
           },
           "worker 1 did not take the policy ("},
@@ -496,6 +502,86 @@ CAF_TEST(a worker that dies while the source is asked gives the change up) {
   CAF_CHECK(problem_of(done).find("worker 0 has ended") == 0);
   deliver(); // to nobody
   CAF_CHECK(shards[1]->snapshots.empty());
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
+
+namespace {
+
+/// What an owner of listeners was asked, and the answers that it owes.
+struct late_binding {
+  std::deque<caf::typed_response_promise<bound_listeners>> owed;
+  bool let_go = false;
+};
+
+/// Binds when the test says so.
+using late_owner_actor = listener_owner_actor::extend<caf::reacts_to<bound_listeners>>;
+
+late_owner_actor::behavior_type late_owner(late_owner_actor::pointer self,
+                                           std::shared_ptr<late_binding> into) {
+  return {
+    [=](const bound_listeners& bound) {
+      CAF_REQUIRE(!into->owed.empty());
+      into->owed.front().deliver(bound);
+      into->owed.pop_front();
+    },
+    [=](atom::bind, const config_ptr&) {
+      into->owed.push_back(self->make_response_promise<bound_listeners>());
+      return into->owed.back();
+    },
+    [](atom::install, const listener_set&) {},
+    [=](atom::abort) { into->let_go = true; },
+    [](atom::listen) { return listener_set{}; },
+    [](atom::drain) {},
+    [](atom::close) {},
+  };
+}
+
+struct late_binding_fixture : policy_store_fixture {
+  late_binding_fixture() {
+    caf::anon_send_exit(store, caf::exit_reason::kill);
+    run();
+    late = sys.spawn(late_owner, asked_of_owner);
+    owner = late;
+    start_store();
+    run();
+  }
+  ~late_binding_fixture() override {
+    asked_of_owner->owed.clear(); // they hold who made them
+  }
+
+  void bind() {
+    self->send(late, bound_listeners{});
+    run();
+  }
+
+  std::shared_ptr<late_binding> asked_of_owner = std::make_shared<late_binding>();
+  late_owner_actor late;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(late_binding_tests, late_binding_fixture)
+
+CAF_TEST(listeners that are not bound in time refuse a change and are let go of) {
+  auto done = reload();
+  CAF_CHECK(!done->has_value());
+  pass(binding_patience);
+  CAF_CHECK_EQUAL(problem_of(done).find("listeners could not be bound: "), 0u);
+  CAF_CHECK(asked_of_owner->let_go);
+  bind(); // for nobody
+  CAF_CHECK(shards[0]->snapshots.empty());
+  CAF_CHECK(current() == first.next);
+  CAF_CHECK(failures.empty());
+}
+
+CAF_TEST(a drain that comes while listeners are bound refuses the change) {
+  auto done = reload();
+  self->send(store, atom::drain_v);
+  run();
+  bind();
+  CAF_CHECK_EQUAL(problem_of(done), "the proxy is shutting down");
+  CAF_CHECK(shards[0]->snapshots.empty());
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -3,6 +3,8 @@
 
 #include <caf/send.hpp>
 
+#include <optional>
+
 #include "actors/shard_core.hpp"
 #include "tests/support/test.hpp"
 
@@ -26,7 +28,7 @@ shard_actor::behavior_type mock_worker(shard_actor::pointer self, std::shared_pt
   return {
     [](atom::install, const snapshot_ptr&, const listener_set&) { return uint64_t{0}; },
     [](atom::listen, const peers_ptr&) {},
-    [](atom::adopt, int, endpoint, const ip_address&, uint16_t) {},
+    [](atom::adopt, const accepted_socket_ptr&, endpoint, const ip_address&, uint16_t) {},
     [](atom::describe) { return std::vector<connection_info>{}; },
     [](atom::count) { return shard_counters{}; },
     [](atom::blocked) { return blocked_page{}; },
@@ -64,6 +66,21 @@ struct fixture : test_coordinator_fixture<> {
                    caf::actor_cast<caf::strong_actor_ptr>(who));
     consume_messages();
     return who;
+  }
+
+  /// Whether all was well is there once it is answered.
+  std::shared_ptr<std::optional<bool>> end_in_order() {
+    auto into = std::make_shared<std::optional<bool>>();
+    sys.spawn(
+      [to = watcher](caf::event_based_actor* asker,
+                     const std::shared_ptr<std::optional<bool>>& answer) {
+        asker->request(to, std::chrono::minutes{60}, atom::close_v).then([answer](bool well) {
+          *answer = well;
+        });
+      },
+      into);
+    consume_messages();
+    return into;
   }
 
   bool listens() {
@@ -172,6 +189,45 @@ CAF_TEST(one that lives but does not do its part is lost) {
   pass(last_answers);
   CAF_REQUIRE_EQUAL(told.size(), 1u);
   CAF_CHECK_EQUAL(told[0], "worker 0: hangs");
+}
+
+CAF_TEST(the log ends with what was lost first) {
+  auto one = watched("one", false);
+  auto two = watched("two", false);
+  for (auto& who : {one, two})
+    caf::anon_send_exit(who, caf::exit_reason::kill);
+  consume_messages();
+  CAF_CHECK(log().find("msg=stopped") == std::string::npos);
+  pass(last_answers);
+  auto all = log();
+  auto last = all.substr(all.rfind('\n', all.size() - 2) + 1);
+  CAF_CHECK(last.find("msg=stopped lost=\"one: ") != std::string::npos);
+}
+
+CAF_TEST(whoever ends once the proxy ends in order is no loss) {
+  auto who = watched("somebody", false);
+  auto well = end_in_order();
+  CAF_CHECK(well->has_value() && **well);
+  caf::anon_send_exit(who, caf::exit_reason::kill);
+  caf::anon_send(watcher, atom::lost_v, std::string{"worker 0"}, std::string{"hangs"});
+  consume_messages();
+  pass(last_answers);
+  CAF_CHECK(told.empty());
+  CAF_CHECK(!*closed);
+  CAF_CHECK(log().empty());
+}
+
+CAF_TEST(an end in order waits until the owner knows of a loss before it) {
+  caf::anon_send_exit(watched("somebody", false), caf::exit_reason::kill);
+  consume_messages();
+  auto well = end_in_order();
+  CAF_CHECK(!well->has_value());
+  pass(last_answers);
+  CAF_CHECK_EQUAL(told.size(), 1u);
+  CAF_REQUIRE(well->has_value());
+  CAF_CHECK(!**well);
+  auto again = end_in_order();
+  CAF_CHECK(again->has_value() && !**again);
 }
 
 CAF_TEST(workers that come after a loss are closed at once) {

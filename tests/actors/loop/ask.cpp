@@ -2,33 +2,14 @@
 #include "actors/loop/ask.hpp" // unit under test
 
 #include <caf/stateful_actor.hpp>
-#include <caf/typed_actor.hpp>
 
-#include "actors/loop/pinned_actor.hpp"
-#include "tests/support/loop_fixture.hpp"
+#include "tests/actors/loop/oracle.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
 
 namespace {
-
-using number_actor = caf::typed_actor<caf::replies_to<int>::with<int>>;
-
-/// Answers when the test says so.
-struct oracle_state {
-  explicit oracle_state(number_actor::pointer) {}
-  std::vector<caf::typed_response_promise<int>> waiting;
-};
-using oracle_self = caf::stateful_actor<oracle_state, pinned_actor<number_actor>>;
-
-number_actor::behavior_type oracle(oracle_self* self, oracle_self** handle) {
-  *handle = self;
-  return {[self](int) {
-    self->state.waiting.push_back(self->make_response_promise<int>());
-    return self->state.waiting.back();
-  }};
-}
 
 /// Runs one flow that asks; any message starts it.
 struct asker_state {
@@ -61,19 +42,14 @@ number_actor::behavior_type asker(asker_self* self, number_actor other,
   return {[](int x) { return x; }};
 }
 
-struct fixture : loop_fixture {
-  fixture() : wise(spawn_pinned(loop, oracle, &oracle_ptr)) { settle(); }
-
+struct fixture : oracle_fixture {
   void start(std::chrono::milliseconds patience) {
     curious = spawn_pinned(loop, asker, wise, patience, &log, &asker_ptr);
     settle();
   }
-  auto& promise() { return oracle_ptr->state.waiting.at(0); }
 
-  oracle_self* oracle_ptr = nullptr;
   asker_self* asker_ptr = nullptr;
   outcome_log log;
-  number_actor wise;
   number_actor curious;
 };
 

@@ -1,36 +1,15 @@
 #define CAF_SUITE actors.loop.request
 #include "actors/loop/request.hpp" // unit under test
 
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_actor.hpp>
-
 #include <vector>
 
-#include "actors/loop/pinned_actor.hpp"
-#include "tests/support/loop_fixture.hpp"
+#include "tests/actors/loop/oracle.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
 
 namespace {
-
-using number_actor = caf::typed_actor<caf::replies_to<int>::with<int>>;
-
-/// Answers when the test says so.
-struct oracle_state {
-  explicit oracle_state(number_actor::pointer) {}
-  std::vector<caf::typed_response_promise<int>> waiting;
-};
-using oracle_self = caf::stateful_actor<oracle_state, pinned_actor<number_actor>>;
-
-number_actor::behavior_type oracle(oracle_self* self, oracle_self** handle) {
-  *handle = self;
-  return {[self](int) {
-    self->state.waiting.push_back(self->make_response_promise<int>());
-    return self->state.waiting.back();
-  }};
-}
 
 using outcomes = std::vector<caf::expected<int>>;
 
@@ -41,18 +20,13 @@ number_actor::behavior_type asker(pinned_actor<number_actor>* self, number_actor
   return {[](int x) { return x; }};
 }
 
-struct fixture : loop_fixture {
-  fixture() : wise(spawn_pinned(loop, oracle, &oracle_ptr)) { settle(); }
-
+struct fixture : oracle_fixture {
   void start(std::chrono::milliseconds patience) {
     curious = spawn_pinned(loop, asker, wise, patience, &got);
     settle();
   }
-  auto& promise() { return oracle_ptr->state.waiting.at(0); }
 
-  oracle_self* oracle_ptr = nullptr;
   outcomes got;
-  number_actor wise;
   number_actor curious;
 };
 
