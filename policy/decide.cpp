@@ -33,7 +33,7 @@ public:
   }
 
   std::optional<denial> judge() {
-    if (q_.request)
+    if (q_.request && in_force_.table->looks_at_requests())
       look_at(*q_.request);
     if (!q_.granted) {
       if (auto no = judge_names())
@@ -223,8 +223,8 @@ std::optional<denial> why_not(const rules& in_force, const query& q, trace* why)
 
 std::optional<denial> why_no_association(const rules& in_force, trace* why) {
   notes note{why};
-  if (auto no = judge_state(in_force, protocol::socks5_udp, note))
-    return no;
+  if (!is_offered(in_force, protocol::socks5_udp, note))
+    return not_offered();
   return judge_way_in(in_force, protocol::socks5_udp, note);
 }
 

@@ -228,7 +228,7 @@ bool must_be_read(const rules& in_force, const target& tunnel) noexcept {
          in_force.table->find_reading(tunnel.host, tunnel.port);
 }
 
-std::optional<denial> judge_state(const rules& in_force, protocol by, const notes& note) {
+bool is_offered(const rules& in_force, protocol by, const notes& note) {
   auto udp = by == protocol::socks5_udp;
   const char* missing = nullptr;
   if (!in_force.enabled)
@@ -238,16 +238,18 @@ std::optional<denial> judge_state(const rules& in_force, protocol by, const note
   else if (udp && !in_force.socks5_udp)
     missing = "no UDP over SOCKS5";
   note.add("enabled", [&] { return std::string{missing ? missing : "yes"}; });
-  if (!missing)
-    return std::nullopt;
-  return denial{reason::proxy_disabled, source::proxy_state, decision::deny, nullptr, {}, false};
+  return !missing;
+}
+
+denial not_offered() {
+  return {reason::proxy_disabled, source::proxy_state, decision::deny, nullptr, {}, false};
 }
 
 std::optional<denial> judge_host(const rules& in_force, const target& what, const rule_facts& facts,
                                  const notes& note, rule_match& by) {
   note.add("host", [&] { return what.host.in_url() + ':' + std::to_string(what.port); });
-  if (auto no = judge_state(in_force, what.protocol, note))
-    return no;
+  if (!is_offered(in_force, what.protocol, note))
+    return not_offered();
   auto& table = *in_force.table;
   auto denied = denied_host(table, what, facts);
   note.add("denied_domains", [&] { return matches_or_not(denied); });

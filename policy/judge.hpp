@@ -73,8 +73,9 @@ public:
 [[nodiscard]] rule_facts facts_of(const rules& in_force, const target& what) noexcept;
 
 /// Step 2: whether there is a proxy, and this way in.
-[[nodiscard]] std::optional<denial> judge_state(const rules& in_force, protocol by,
-                                                const notes& note);
+[[nodiscard]] bool is_offered(const rules& in_force, protocol by, const notes& note);
+/// The denial where not.
+[[nodiscard]] denial not_offered();
 
 /// Steps 2 to 6. Sets `by` to the rule that allows it when it returns no denial.
 [[nodiscard]] std::optional<denial> judge_host(const rules& in_force, const target& what,

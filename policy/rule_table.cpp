@@ -123,6 +123,7 @@ bool rule_table::add_hosts(std::vector<problem>& problems) {
     p.patterns = pattern_set::compile(std::move(patterns), bad);
     for (auto& one : bad)
       problems.push_back({rules_[p.owners[one.number]].id, std::move(one.where), one.reason});
+    p.empty = p.owners.empty() && p.anywhere.empty();
   }
   return problems.size() == before;
 }
@@ -197,6 +198,8 @@ template <class LookUp>
 rule_match rule_table::search(action act, uint16_t port, const rule_facts& facts, bool anywhere,
                               LookUp look_up) const noexcept {
   auto& p = part_of(act);
+  if (p.empty)
+    return {};
   if (p.plain && p.anywhere.empty() && !facts.visits)
     return match_of(p, look_up(*p.patterns, nullptr));
   for (auto least : {fit::yes, fit::for_reading}) {

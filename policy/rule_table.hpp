@@ -84,6 +84,8 @@ public:
   [[nodiscard]] bool has(action act) const noexcept { return has_[static_cast<size_t>(act)]; }
   /// Whether no rule asks for more than its host.
   [[nodiscard]] bool is_plain() const noexcept { return plain_; }
+  /// Whether any rule or hook looks at requests.
+  [[nodiscard]] bool looks_at_requests() const noexcept { return hooks_ || has_reading_; }
   /// Whether any rule ends, looks at the fields of requests, or has tunnels read.
   [[nodiscard]] bool has_ends() const noexcept { return has_ends_; }
   [[nodiscard]] bool has_headers() const noexcept { return has_headers_; }
@@ -110,6 +112,7 @@ private:
     std::vector<uint32_t> owners; ///< The rule of each pattern.
     std::vector<anywhere_rule> anywhere;
     bool plain = true; ///< No rule of it asks for more than its host.
+    bool empty = true; ///< There is no pattern.
   };
   /// Which patterns count for a look-up.
   class fitting;

@@ -61,8 +61,8 @@ bool lists_socket(std::span<const std::string> paths, std::string_view normal) {
 std::variant<socket_permit, denial> decide(const rules& in_force, const socket_query& q,
                                            trace* why) {
   judging::notes note{why};
-  if (auto no = judging::judge_state(in_force, q.request.protocol, note))
-    return std::move(*no);
+  if (!judging::is_offered(in_force, q.request.protocol, note))
+    return judging::not_offered();
   if (auto no = judging::judge_method(in_force, q.request.method, q.request.upgrade, note))
     return std::move(*no);
   auto refused = [&](denial no, std::string_view words) {

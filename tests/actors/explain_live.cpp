@@ -53,7 +53,7 @@ struct fixture : rules_fixture {
     q.method = asked.method == "CONNECT" ? "GET" : asked.method;
     q.address = asked.target;
     if (asked.target.starts_with("https://"))
-      q.protocol = protocol::https;
+      q.protocol = protocol::http; // in absolute form
     auto what = unbox(parse_question(q));
     auto e = explain(*in_force, what, dns_answer{});
     if (e.goes_through())
@@ -77,7 +77,7 @@ policy::rule limited_to(policy::rule of, std::vector<std::string> methods,
 CAF_TEST_FIXTURE_SCOPE(explain_live_tests, fixture)
 
 CAF_TEST(what explain says is what becomes of the request) {
-  auto to = [this](action act) { return rule_for(act, "127.0.0.1"); };
+  auto to = [this](action act) { return rule_for(act, "localhost"); };
   auto elsewhere = rule_for(action::deny, "127.0.0.66");
   auto for_http = to(action::allow);
   for_http.protocols = {protocol::http};
@@ -87,7 +87,8 @@ CAF_TEST(what explain says is what becomes of the request) {
   ended.until = std::chrono::system_clock::now() - std::chrono::hours{1};
   auto other_port = to(action::allow);
   other_port.ports = {1};
-  const std::string listed = "allowed_domains = [\"127.0.0.1\", \"0.0.0.0/0\"]\n";
+  auto hook = policy::rules_from({.hooks = {policy::test::hook_of({.host = "localhost"})}}).back();
+  const std::string listed = "allowed_domains = [\"localhost\", \"127.0.0.1\", \"0.0.0.0/0\"]\n";
   struct policy_row {
     std::string_view words;
     std::string lines;
@@ -109,6 +110,9 @@ CAF_TEST(what explain says is what becomes of the request) {
     {"a rule about requests", "", {limited_to(to(action::allow), {"GET"}, {"/v1/"})}},
     {"a denied path beside a list", listed, {limited_to(to(action::deny), {}, {"/v2/"})}},
     {"a denied path that is read", listed, {limited_to(to(action::deny), {}, {"/v2/"})}, true},
+    {"a hook", listed, {hook}, true},
+    {"a hook whose requests nobody reads", listed, {hook}},
+    {"a hook and the mode", listed + "mode = \"limited\"\n", {hook}, true},
     {"a rule that asks", "allow_local_binding = true\n", {to(action::ask)}},
     {"a rule that asks about requests",
      "allow_local_binding = true\n",
@@ -117,7 +121,7 @@ CAF_TEST(what explain says is what becomes of the request) {
   };
   for (auto& [words, lines, rules, mitm] : policies) {
     (void)install_rules(lines, rules, [mitm = mitm](policy::rules& r) { r.mitm = mitm; });
-    auto here = origin.authority();
+    auto here = "localhost:" + std::to_string(origin.port());
     for (auto& asked : std::initializer_list<request>{
            {"GET", "http://" + here + "/v1/a"},
            {"GET", "http://" + here + "/v2/a"},

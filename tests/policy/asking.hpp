@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "policy/decide.hpp"
-#include "policy/judge.hpp"
 #include "tests/policy/rules.hpp"
 
 /// Questions to `decide` as tests put them.
