@@ -22,10 +22,10 @@ struct fixture : rules_fixture {
   uint64_t install_for_users(std::vector<policy::rule> more) {
     auto base = compiled("enabled = true\n");
     auto next = std::make_shared<snapshot>(*with_rules(base, std::move(more)));
-    auto config = std::make_shared<config::proxy_config>(*next->config);
-    config->socks_users = {{"alice", "env:A", "password-of-alice"},
-                           {"bob", "env:B", "password-of-bob"}};
-    next->config = std::move(config);
+    auto with_users = std::make_shared<config::proxy_config>(*next->config);
+    with_users->socks_users = {{"alice", "env:A", "password-of-alice"},
+                               {"bob", "env:B", "password-of-bob"}};
+    next->config = std::move(with_users);
     return answer<uint64_t>(atom::install_v, snapshot_ptr{std::move(next)}, base.listeners);
   }
 };

@@ -15,8 +15,8 @@ using policy::protocol;
 /// What becomes of a request, in the same words by either way.
 struct fate {
   bool through = false;
-  std::string refusal; ///< Reason, source, decision.
-  std::string rule;
+  std::string refusal{}; ///< Reason, source, decision.
+  std::string rule{};
   friend bool operator==(const fate&, const fate&) = default;
 };
 

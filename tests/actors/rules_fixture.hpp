@@ -44,7 +44,7 @@ struct rules_fixture : shard_fixture {
   /// What becomes of a request: `far` is set when it goes to the origin.
   /// @returns "through", or the first line of the answer.
   std::string outcome_of(far_end& c, const std::string& head) {
-    far = {};
+    far = far_end{};
     c.send(head);
     CAF_REQUIRE(run_until([&] { return (far = origin.accept()).fd >= 0 || c.hears("\r\n"); }));
     return far.fd >= 0 ? "through" : c.text.substr(0, c.text.find("\r\n"));

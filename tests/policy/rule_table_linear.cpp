@@ -417,8 +417,8 @@ asked random_question(dice& d) {
 } // namespace
 
 CAF_TEST(the index says what going through all rules says) {
-  constexpr size_t policies = 400;
-  constexpr size_t questions = 100;
+  constexpr size_t policies = 250;
+  constexpr size_t questions = 60;
   size_t verdicts[3]{};
   for (uint32_t seed = 1; seed <= policies; ++seed) {
     dice d{seed};
