@@ -83,7 +83,7 @@ struct shard_fixture : loop_fixture, config::test::folder {
   }
 
   shard_actor start(size_t index) {
-    return spawn_pinned(loop, proxy::shard, shard_start{index, process, closed_snapshot(), {}});
+    return spawn_pinned(loop, proxy::shard, shard_start{index, process, closed_snapshot(), {}, {}});
   }
 
   template <class T, class... Ts>
