@@ -206,9 +206,9 @@ bool judge_inside(explanation& e, const snapshot& in_force, const policy::target
 
 /// Judges a request for a unix socket, by names alone: nothing is looked up.
 void explain_socket(explanation& e, const snapshot& in_force, const policy::target& what) {
-  auto judged =
-    policy::decide(*in_force.rules,
-                   policy::socket_query{.request = what, .served = abilities{}.unix_sockets}, &e.steps);
+  auto judged = policy::decide(
+    *in_force.rules, policy::socket_query{.request = what, .served = abilities{}.unix_sockets},
+    &e.steps);
   auto* denial = std::get_if<policy::denial>(&judged);
   auto listed = !denial && std::get<policy::socket_permit>(judged).by_name();
   if (!listed)

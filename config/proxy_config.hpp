@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "policy/mitm_hook.hpp"
-#include "policy/reason.hpp"
 #include "policy/placed_text.hpp"
+#include "policy/reason.hpp"
 #include "policy/text_places.hpp"
 
 namespace proxy::config {
@@ -126,13 +126,14 @@ struct socks_user {
 /// A certificate for upstreams that ask who we are (mTLS), and which ones it is for.
 struct client_certificate {
   std::vector<policy::placed_text> hosts; ///< Patterns, each with an optional port.
-  std::string cert;                ///< PEM: its own first, then those that lead to its root.
-  std::string key;                 ///< PEM, readable by us alone.
+  std::string cert;                       ///< PEM: its own first, then those that lead to its root.
+  std::string key;                        ///< PEM, readable by us alone.
   policy::placed_text where;              ///< For messages; no part of the value.
 
   friend bool operator==(const client_certificate& a, const client_certificate& b) {
     return a.cert == b.cert && a.key == b.key &&
-           std::ranges::equal(a.hosts, b.hosts, {}, &policy::placed_text::text, &policy::placed_text::text);
+           std::ranges::equal(a.hosts, b.hosts, {}, &policy::placed_text::text,
+                              &policy::placed_text::text);
   }
 };
 

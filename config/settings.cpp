@@ -126,7 +126,8 @@ private:
       auto name = name_ + "[" + std::to_string(index++) + "]";
       auto where = from_.at(element.source());
       if (const auto* text = element.as_string())
-        use(text->get(), policy::placed_text{text->get(), where.file, where.line, where.column}, name);
+        use(text->get(), policy::placed_text{text->get(), where.file, where.line, where.column},
+            name);
       else
         out_.error(where, name, "expected a string, got " + kind_of(element));
     }
@@ -134,11 +135,12 @@ private:
 
   std::vector<policy::placed_text> read_patterns(const toml::node& node) {
     std::vector<policy::placed_text> result;
-    each_string(node, [&](const std::string& text, policy::placed_text rule, const std::string& name) {
-      rule.text = std::string{trim(text)};
-      if (check_pattern(rule, name))
-        result.push_back(std::move(rule));
-    });
+    each_string(node,
+                [&](const std::string& text, policy::placed_text rule, const std::string& name) {
+                  rule.text = std::string{trim(text)};
+                  if (check_pattern(rule, name))
+                    result.push_back(std::move(rule));
+                });
     return result;
   }
 
@@ -146,18 +148,18 @@ private:
     std::vector<std::string> result;
     if (k.as == form::sockets)
       into_.socket_list.clear();
-    each_string(node,
-                [&](const std::string& text, const policy::placed_text& rule, const std::string& name) {
-                  if (k.as == form::sockets && !is_socket_path(text))
-                    return out_.error(at(rule), name,
-                                      "expected a NUL-free absolute path, got " + excerpt(text));
-                  if (k.as == form::servers && !is_server(text))
-                    return out_.error(at(rule), name,
-                                      "expected ip, ip:port or [ip6]:port, got " + excerpt(text));
-                  if (k.as == form::sockets)
-                    into_.socket_list.push_back(rule);
-                  result.push_back(text);
-                });
+    each_string(
+      node, [&](const std::string& text, const policy::placed_text& rule, const std::string& name) {
+        if (k.as == form::sockets && !is_socket_path(text))
+          return out_.error(at(rule), name,
+                            "expected a NUL-free absolute path, got " + excerpt(text));
+        if (k.as == form::servers && !is_server(text))
+          return out_.error(at(rule), name,
+                            "expected ip, ip:port or [ip6]:port, got " + excerpt(text));
+        if (k.as == form::sockets)
+          into_.socket_list.push_back(rule);
+        result.push_back(text);
+      });
     return result;
   }
 
@@ -199,7 +201,8 @@ private:
     return std::nullopt;
   }
 
-  std::optional<std::string> normal_pattern(const policy::placed_text& rule, const std::string& name) {
+  std::optional<std::string> normal_pattern(const policy::placed_text& rule,
+                                            const std::string& name) {
     auto pattern = policy::domain_pattern::parse(rule.text);
     if (pattern)
       return pattern->str();

@@ -33,7 +33,7 @@ struct settings {
   entry_map domains;
   entry_map unix_sockets;
   std::vector<policy::placed_text> socket_list; ///< `allow_unix_sockets` with positions.
-  size_t layers = 0;                     ///< Read so far.
+  size_t layers = 0;                            ///< Read so far.
 
   [[nodiscard]] bool has(std::string_view key) const { return set_at.contains(key); }
   /// Where a key was set; nowhere when it is at its default.

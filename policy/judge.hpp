@@ -6,8 +6,8 @@
 
 #include "policy/rules.hpp"
 
-/// The steps that `decide` is made of. For it alone: whoever asks whether something is allowed asks
-/// `decide`.
+/// The steps that `decide` is made of. Whoever asks whether something is allowed asks `decide`;
+/// what tells people of its answers (`remedy`) looks up single facts here.
 namespace proxy::policy::judging {
 
 /// Notes the steps of an evaluation; costs a test of a null pointer when nobody asked for them.

@@ -41,8 +41,8 @@ inline verdict answered(const rules& in_force, const target& what, const answer&
 
 /// The addresses of what has been let through.
 inline std::string vetting(const rules& in_force, const target& what,
-                          const std::vector<ip_address>& addresses, const host* found_as = nullptr,
-                          trace* why = nullptr) {
+                           const std::vector<ip_address>& addresses, const host* found_as = nullptr,
+                           trace* why = nullptr) {
   return said(why_not(in_force,
                       {.to = what,
                        .leads_to = destination{.addresses = addresses, .found_as = found_as},

@@ -305,6 +305,42 @@ CAF_TEST(limited mode is judged after the host) {
   }
 }
 
+CAF_TEST(datagrams are relayed where SOCKS5 and UDP are offered and the mode is full) {
+  struct row {
+    bool enabled, socks5, udp, limited;
+    std::string_view answer, last_step;
+  };
+  for (auto& [enabled, socks5, udp, limited, answer, last_step] : std::initializer_list<row>{
+         {true, true, true, false, "allow", "method: full: any method"},
+         {true, true, true, true, "method_not_allowed", "method: limited: no SOCKS5"},
+         {true, true, false, true, "proxy_disabled", "enabled: no UDP over SOCKS5"},
+         {true, false, true, true, "proxy_disabled", "enabled: no SOCKS5"},
+         {false, true, true, true, "proxy_disabled", "enabled: no"},
+       }) {
+    CAF_MESSAGE(last_step);
+    auto in_force = allowing({"a.test"});
+    in_force.enabled = enabled;
+    in_force.socks5 = socks5;
+    in_force.socks5_udp = udp;
+    set_mode(in_force, limited ? mode::limited : mode::full);
+    trace why;
+    auto no = why_no_association(in_force, &why);
+    CAF_CHECK_EQUAL(said(no), answer);
+    CAF_CHECK_EQUAL(std::string{why.back().name} + ": " + why.back().outcome, last_step);
+    if (no)
+      CAF_CHECK(!no->domain_scope);
+    // A datagram is told the same.
+    auto what = get("a.test");
+    what.protocol = protocol::socks5_udp;
+    CAF_CHECK_EQUAL(judge(in_force, what), answer);
+    // The other ways in do not ask for UDP.
+    what.protocol = protocol::socks5_tcp;
+    CAF_CHECK_EQUAL(judge(in_force, what) == "proxy_disabled", !enabled || !socks5);
+    what.protocol = protocol::http;
+    CAF_CHECK_EQUAL(judge(in_force, what) == "proxy_disabled", !enabled);
+  }
+}
+
 CAF_TEST(limited mode knows three methods in exactly one spelling) {
   auto full = allowing({"a.test"});
   auto limited = full;

@@ -173,3 +173,34 @@ CAF_TEST(what is under way goes on while its name or that of its file is listed)
   f.in_force.enabled = false;
   CAF_CHECK(refused("/run/b.sock"));
 }
+
+CAF_TEST(the steps to a socket are those of every request and then its own) {
+  fixture f;
+  auto& sockets = f.in_force.sockets;
+  sockets.allowed = {"/run/a.sock"};
+  sockets.denied = {"/run/no.sock"};
+  auto steps = [&](const question& q, std::string_view file = {}) {
+    trace why;
+    auto what = fixture::asked(q);
+    std::ignore =
+      decide(f.in_force, socket_query{.request = what, .served = q.served, .file = file}, &why);
+    std::string out;
+    for (auto& s : why)
+      out += (out.empty() ? "" : ", ") + std::string{s.name} + ": " + s.outcome;
+    return out;
+  };
+  const std::string before = "enabled: yes, method: full: any method, unix_socket: ";
+  CAF_CHECK_EQUAL(steps({}), before + "listed");
+  CAF_CHECK_EQUAL(steps({"/run/b.sock"}), before + "not listed; passes as a link to one that is");
+  CAF_CHECK_EQUAL(steps({"/run/no.sock"}), before + "denied");
+  CAF_CHECK_EQUAL(steps({"b.sock"}), before + "not an absolute path");
+  CAF_CHECK_EQUAL(steps({.served = false}), before + "none is served here");
+  CAF_CHECK_EQUAL(steps({"/run/b.sock"}, "/run/c.sock"), before + "not listed any more");
+  sockets.allowed.clear();
+  CAF_CHECK_EQUAL(steps({}), before + "none is listed");
+  policy::test::set_mode(f.in_force, mode::limited);
+  CAF_CHECK_EQUAL(steps({.method = "POST"}),
+                  "enabled: yes, method: limited: only GET, HEAD, OPTIONS");
+  f.in_force.enabled = false;
+  CAF_CHECK_EQUAL(steps({}), "enabled: no");
+}

@@ -157,7 +157,8 @@ CAF_TEST(hooks and what is intercepted reach the rules and secrets are read agai
               source + "}]}\n");
   };
   auto injected = [](const snapshot& s) {
-    return std::string{s.rules->table->hooks()->hooks().at(0).inject_request_headers.at(0).value.reveal()};
+    return std::string{
+      s.rules->table->hooks()->hooks().at(0).inject_request_headers.at(0).value.reveal()};
   };
   with("secret_file = \"" + write("token", "first\n") + '"');
   auto first = prepare(from(), 1, {});
