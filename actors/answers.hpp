@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "actors/answer_form.hpp"
-#include "policy/evaluate.hpp"
+#include "policy/rules.hpp"
 #include "protocols/error.hpp"
 
 namespace proxy {

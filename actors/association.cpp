@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "actors/asker.hpp"
 #include "actors/loop/local_address.hpp"
 #include "actors/loop/platform.hpp"
 #include "actors/loop/request.hpp"
@@ -57,23 +58,6 @@ ip_address unmapped(const ip_address& address) {
 }
 
 } // namespace
-
-std::optional<policy::denial> judge_association(const snapshot& in_force) {
-  policy::denial why;
-  why.domain_scope = false;
-  if (!in_force.rules->enabled || !in_force.config->enable_socks5 ||
-      !in_force.config->enable_socks5_udp) {
-    why.reason = policy::reason::proxy_disabled;
-    why.source = policy::source::proxy_state;
-    return why;
-  }
-  if (in_force.rules->mode == policy::mode::limited) {
-    why.reason = policy::reason::method_not_allowed;
-    why.source = policy::source::mode_guard;
-    return why;
-  }
-  return std::nullopt;
-}
 
 association::association(client_session& c) : c_(c) {
   c.shard.process->udp_associations.fetch_add(1, std::memory_order_relaxed);
@@ -290,7 +274,7 @@ void association::begin(udp_target& t) {
 }
 
 bool association::judge(udp_target& t) {
-  auto judged = policy::decide(*c_.shard.policy->rules, {.to = t.to});
+  auto judged = policy::decide(*c_.shard.policy->rules, {.to = t.to, .by = asker_of(c_)});
   auto* denial = std::get_if<policy::denial>(&judged);
   if (auto* question = std::get_if<policy::question>(&judged))
     refuse(t, question->unanswered()); // datagrams wait for nobody's word
@@ -324,7 +308,7 @@ void association::resolved(const std::string& name, caf::expected<dns_answer> an
   for (auto& t : targets_.all()) {
     if (t.is != udp_target::state::resolving || question_for(t.to.host) != name)
       continue;
-    auto renewed = t.granted->renew(c_.shard.policy);
+    auto renewed = t.granted->renew(c_.shard.policy, asker_of(c_));
     if (auto* denial = std::get_if<policy::denial>(&renewed)) {
       refuse(t, *denial);
       continue;
@@ -344,7 +328,8 @@ void association::resolved(const std::string& name, caf::expected<dns_answer> an
 }
 
 void association::settle(udp_target& t, const fresh_pass& by, dns_answer found) {
-  auto judged = policy::vet(by, std::move(found.addresses), std::move(found.found_as));
+  auto judged =
+    policy::vet(by, asker_of(c_), std::move(found.addresses), std::move(found.found_as));
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return refuse(t, *denial);
   auto waiting = std::move(t.waiting);
@@ -388,13 +373,13 @@ bool association::is_news(const udp_target& t, policy::reason verdict) {
 }
 
 void association::renew(udp_target& t) {
-  auto renewed = t.granted->renew(c_.shard.policy);
+  auto renewed = t.granted->renew(c_.shard.policy, asker_of(c_));
   if (auto* denial = std::get_if<policy::denial>(&renewed))
     return refuse(t, *denial);
   // Not the chosen one alone: it may move on to another.
   auto addresses = t.leads->addresses();
-  auto vetted = policy::vet(std::get<fresh_pass>(renewed), {addresses.begin(), addresses.end()},
-                            t.leads->found_as());
+  auto vetted = policy::vet(std::get<fresh_pass>(renewed), asker_of(c_),
+                            {addresses.begin(), addresses.end()}, t.leads->found_as());
   if (auto* denial = std::get_if<policy::denial>(&vetted))
     refuse(t, *denial);
 }

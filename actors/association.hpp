@@ -107,7 +107,4 @@ private:
   std::shared_ptr<association*> alive_ = std::make_shared<association*>(this);
 };
 
-/// Whether associations may be under these: nullopt, or the denial.
-[[nodiscard]] std::optional<policy::denial> judge_association(const snapshot& in_force);
-
 } // namespace proxy

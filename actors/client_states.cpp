@@ -1,8 +1,8 @@
 #include "actors/client_states.hpp"
 
+#include "actors/asker.hpp"
 #include "actors/association.hpp"
 #include "actors/flows.hpp"
-#include "actors/socket_dialer.hpp"
 
 namespace proxy {
 
@@ -40,20 +40,20 @@ const policy::target* exchanging::subject() const noexcept {
 
 std::optional<policy::denial> exchanging::judge(client_session& c) {
   // Its pass stays what it is: what was made of it is on its way.
-  auto by_decider = request->granted && request->granted->by_decider();
-  if (auto why = judge_under_way(c, request->received(), by_decider))
+  const auto* said = request->granted ? answer_of(request->granted->granted()) : nullptr;
+  if (auto why = judge_under_way(c, request->received(), said))
     return why;
   const auto& now = *c.shard.policy;
   if (request->to_socket)
-    return policy::judge_socket_again(*now.rules, socket_lists_of(*now.config), request->target,
-                                      server->key.host);
+    return denial_in(policy::decide(
+      *now.rules, policy::socket_query{.request = request->target, .file = server->key.host}));
   if (!server->key.via.empty())
     return std::nullopt;
   policy::destination leads_to{.addresses = std::span{&server->address, 1}};
   if (!server->found_as.text().empty())
     leads_to.found_as = &server->found_as;
-  return policy::why_not(*now.rules,
-                         {.to = request->target, .leads_to = leads_to, .granted = true});
+  return policy::why_not(
+    *now.rules, {.to = request->target, .by = asker_of(c), .leads_to = leads_to, .granted = true});
 }
 
 void exchanging::describe(connection_info& out) const {
@@ -117,7 +117,7 @@ association& association::operator=(association&&) noexcept = default;
 association::~association() = default;
 
 std::optional<policy::denial> association::judge(client_session& c) {
-  if (auto why = judge_association(*c.shard.policy))
+  if (auto why = policy::why_no_association(*c.shard.policy->rules))
     return why;
   relay->judge_again();
   return std::nullopt;

@@ -4,11 +4,11 @@
 
 #include "actors/abilities.hpp"
 #include "actors/answers.hpp"
+#include "actors/asker.hpp"
 #include "actors/search_domains.hpp"
-#include "actors/socket_dialer.hpp"
 #include "actors/told_inside.hpp"
 #include "actors/upstream_name.hpp"
-#include "policy/inner.hpp"
+#include "policy/decide.hpp"
 #include "policy/remedy.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/rewrite.hpp"
@@ -87,29 +87,33 @@ bool may_stay_unresolved(explanation& e, const caf::error& why, bool goes_via_pr
   return false;
 }
 
-/// Judges where a permitted target leads to. @returns whether it may be dialled; else `e` says why
-/// not.
-bool judge_addresses(explanation& e, const snapshot& in_force, const policy::permit& permit,
+/// Judges where a target leads to that was let through. @returns whether it may be dialled; else
+/// `e` says why not.
+bool judge_addresses(explanation& e, const snapshot& in_force, const policy::target& to,
                      const caf::expected<dns_answer>& found) {
-  const auto* via = in_force.upstreams.choose(permit.to());
+  const auto* via = in_force.upstreams.choose(to);
   if (via)
     e.steps.push_back({"upstream_proxy", "via " + name_of(via)});
-  host found_as;
-  e.addresses = policy::known_addresses(permit.to().host);
+  policy::destination leads_to;
+  e.addresses = policy::known_addresses(to.host);
   if (e.addresses.empty()) {
     if (!found)
       return may_stay_unresolved(e, found.error(), via != nullptr);
     e.addresses = found->addresses;
-    found_as = found->found_as;
-    if (!found_as.text().empty())
-      e.steps.push_back({"resolve", "as " + found_as.text() + ", by a search domain"});
+    if (!found->found_as.text().empty()) {
+      leads_to.found_as = &found->found_as;
+      e.steps.push_back({"resolve", "as " + found->found_as.text() + ", by a search domain"});
+    }
   }
-  auto vetted = policy::vet(*in_force.rules, permit, e.addresses, &e.steps, found_as);
-  auto* denial = std::get_if<policy::denial>(&vetted);
+  leads_to.addresses = e.addresses;
+  auto denial = policy::why_not(
+    *in_force.rules,
+    {.to = to, .by = {.now = moment_for(in_force)}, .leads_to = leads_to, .granted = true},
+    &e.steps);
   if (!denial)
     return true;
   e.rule.reset();
-  set_first_denial(e, in_force, permit.to(), *denial);
+  set_first_denial(e, in_force, to, *denial);
   return false;
 }
 
@@ -126,73 +130,87 @@ std::string actions_of(const policy::mitm_hook& hook) {
   return out.empty() ? "none" : out;
 }
 
-/// Decodes the head of a request that is read and compares what it calls its host.
-caf::error read_head(const std::string& head, const policy::target& to, http1::request& req,
-                     http1::request_target& target) {
-  if (auto err = http1::decode_request(head, {}, req))
-    return err;
-  auto named = req.find("host");
-  if (auto err = policy::check_authority(to.host, named.value_or("")))
-    return err;
-  return http1::parse_target(req, target);
+/// A request that cannot be what it says.
+void set_broken(explanation& e, const caf::error& why) {
+  e.decision = policy::decision::deny;
+  e.rule.reset();
+  set_fault(e, why);
 }
 
-/// Judges a request that the proxy reads, by the function that the flows use. @returns whether it
-/// may pass; else `e` says why not.
-/// @param to  Where it goes: the target of the request, or of its tunnel.
-bool judge_read(explanation& e, const policy::rules& in_force, const policy::permit& to,
-                const std::string& head) {
+/// Puts a query to the function that the flows ask. @returns what it grants; else `e` says why not.
+std::optional<policy::permit> ask(explanation& e, const snapshot& in_force,
+                                  const policy::query& q) {
+  auto judged = policy::decide(*in_force.rules, q, &e.steps);
+  if (auto* permit = std::get_if<policy::permit>(&judged))
+    return std::move(*permit);
+  auto* asked = std::get_if<policy::question>(&judged);
+  const auto& denial = asked ? asked->unanswered() : std::get<policy::denial>(judged);
+  e.rule.reset();
+  if (auto err = policy::fault_in(denial))
+    set_broken(e, err);
+  else
+    set_first_denial(e, in_force, q.to, denial);
+  return std::nullopt;
+}
+
+/// The same for a request with a head.
+/// @param to       Where it goes; takes what the head says of that.
+/// @param through  The tunnel that it comes in; nullptr for none.
+std::optional<policy::permit> ask_in_full(explanation& e, const snapshot& in_force,
+                                          policy::target& to, const policy::target* through,
+                                          const std::string& head) {
   http1::request req;
   http1::request_target target;
-  if (auto err = read_head(head, to.to(), req, target)) {
+  auto err = http1::decode_request(head, {}, req);
+  if (!err)
+    err = http1::parse_target(req, target);
+  if (err) {
     e.steps.push_back({"request", context_of(err)});
-    e.decision = policy::decision::deny;
-    e.rule.reset();
-    set_fault(e, err);
-    return false;
+    set_broken(e, err);
+    return std::nullopt;
   }
-  auto upgrade = to.to().upgrade || !req.upgrade.empty();
-  auto permit = policy::inside(to, std::string{req.method}, upgrade);
-  e.method = req.method;
+  to.host = target.host;
+  to.method = req.method;
+  to.upgrade = to.upgrade || !req.upgrade.empty();
   std::vector<http1::field> fields;
   http1::list_forwarded(req, fields);
   http1::request_path path;
-  auto judged = policy::judge_inner(in_force, permit.to(),
-                                    {req.method, target.path, fields, upgrade}, path, &e.steps);
-  if (auto* denial = std::get_if<policy::denial>(&judged)) {
-    e.rule.reset();
-    set_denial(e, in_force, permit.to(), *denial);
-    return false;
+  auto permit = ask(e, in_force,
+                    {.to = to,
+                     .by = {.now = moment_for(in_force)},
+                     .request = policy::request_facts{target.path, fields, &path},
+                     .through = through});
+  if (permit || !e.source.empty()) // else it is at fault itself
+    e.method = to.method;
+  if (permit && permit->hook()) {
+    e.hook = permit->hook_index();
+    e.steps.push_back({"hook_actions", actions_of(*permit->hook())});
   }
-  const auto& granted = std::get<policy::forward>(judged);
-  if (granted.hook) {
-    e.hook = granted.index;
-    e.steps.push_back({"hook_actions", actions_of(*granted.hook)});
-  }
-  return true;
+  return permit;
 }
 
 /// Judges the request inside a tunnel that would be intercepted, as far as the question names one.
-bool judge_inside(explanation& e, const policy::rules& in_force, const policy::permit& tunnel,
+bool judge_inside(explanation& e, const snapshot& in_force, const policy::target& tunnel,
                   const std::string& head) {
   if (head.empty()) {
     e.steps.push_back({"intercept", "each request inside is judged by itself"});
     return true;
   }
   e.steps.push_back({"intercept", "the request inside is judged as well"});
-  return judge_read(e, in_force, tunnel, head);
+  policy::target to;
+  to.protocol = protocol::https;
+  to.port = tunnel.port;
+  to.inside = true;
+  return ask_in_full(e, in_force, to, &tunnel, head).has_value();
 }
 
 /// Judges a request for a unix socket, by names alone: nothing is looked up.
 void explain_socket(explanation& e, const snapshot& in_force, const policy::target& what) {
-  auto judged = policy::judge_socket(*in_force.rules, socket_lists_of(*in_force.config),
-                                     abilities{}.unix_sockets, what);
+  auto judged = policy::decide(
+    *in_force.rules, policy::socket_query{.request = what, .served = abilities{}.unix_sockets},
+    &e.steps);
   auto* denial = std::get_if<policy::denial>(&judged);
   auto listed = !denial && std::get<policy::socket_permit>(judged).by_name();
-  e.steps.push_back(
-    {"unix_socket", denial   ? std::string{policy::to_string(denial->reason)}
-                    : listed ? std::string{"listed"}
-                             : std::string{"not listed; passes as a link to one that is"}});
   if (!listed)
     return set_denial(e, *in_force.rules, what, denial ? *denial : policy::socket_not_allowed());
   e.decision = policy::decision::allow;
@@ -201,47 +219,40 @@ void explain_socket(explanation& e, const snapshot& in_force, const policy::targ
   set_passed(e);
 }
 
+/// All that is judged before anything is looked up. @returns whether it passes.
+bool judge_names(explanation& e, const snapshot& in_force, const asked& what) {
+  const auto& rules = *in_force.rules;
+  auto to = what.target;
+  auto is_request = to.protocol == protocol::http || to.protocol == protocol::https;
+  auto permit = is_request ? ask_in_full(e, in_force, to, nullptr, what.head)
+                           : ask(e, in_force, {.to = to, .by = {.now = moment_for(in_force)}});
+  if (!permit)
+    return false;
+  e.decision = policy::decision::allow;
+  e.source = policy::to_string(permit->source());
+  if (permit->rule())
+    e.rule = *permit->rule();
+  e.mitm = !is_request && policy::is_read(rules, to);
+  return !e.mitm || judge_inside(e, in_force, to, what.head);
+}
+
 } // namespace
 
-std::string name_to_resolve(const policy::rules& in_force, const policy::target& what) {
-  if (what.unix_socket)
+std::string name_to_resolve(const snapshot& in_force, const asked& what) {
+  if (what.target.unix_socket || !policy::known_addresses(what.target.host).empty())
     return {};
-  auto judged = policy::evaluate(in_force, what);
-  if (!std::holds_alternative<policy::permit>(judged) ||
-      !policy::known_addresses(what.host).empty())
-    return {};
-  return question_for(what.host);
+  explanation unseen;
+  return judge_names(unseen, in_force, what) ? question_for(what.target.host) : std::string{};
 }
 
 explanation explain(const snapshot& in_force, const asked& what,
                     const caf::expected<dns_answer>& found) {
-  const auto& rules = *in_force.rules;
-  auto e = start(rules, nullptr, &what.target);
+  auto e = start(*in_force.rules, nullptr, &what.target);
   e.words = what.words;
-  if (what.target.unix_socket) {
+  if (what.target.unix_socket)
     explain_socket(e, in_force, what.target);
-    return e;
-  }
-  auto judged = policy::evaluate(rules, what.target, &e.steps);
-  if (auto* denial = std::get_if<policy::denial>(&judged)) {
-    set_first_denial(e, in_force, what.target, *denial);
-    return e;
-  }
-  const auto& permit = std::get<policy::permit>(judged);
-  e.decision = policy::decision::allow;
-  e.source = policy::to_string(permit.source());
-  if (permit.rule())
-    e.rule = *permit.rule();
-  auto read = policy::is_read(rules, what.target);
-  e.mitm = read && what.target.protocol != protocol::https;
-  // In absolute form the request is judged before its host is looked up, inside a tunnel after.
-  if (read && !e.mitm && !judge_read(e, rules, permit, what.head))
-    return e;
-  if (!judge_addresses(e, in_force, permit, found))
-    return e;
-  if (e.mitm && !judge_inside(e, rules, permit, what.head))
-    return e;
-  set_passed(e);
+  else if (judge_names(e, in_force, what) && judge_addresses(e, in_force, what.target, found))
+    set_passed(e);
   return e;
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "actors/messages.hpp"
-#include "policy/evaluate.hpp"
+#include "policy/rules.hpp"
 #include "protocols/error.hpp"
 
 /// What the proxy would do with a request, by the functions that the live path uses.
@@ -56,11 +56,11 @@ struct explanation {
   std::string protocol;
   std::string method; ///< Of the request inside where that was judged; "" for SOCKS.
   std::string mode;
-  bool mitm = false;                 ///< The tunnel would be intercepted.
-  std::optional<size_t> hook;        ///< The hook that matched, in configured order from 0.
-  std::vector<ip_address> addresses; ///< What the name resolved to.
-  std::optional<policy::rule> rule;  ///< The rule that decided.
-  std::string remedy;                ///< What can be done about a refusal; "" for none.
+  bool mitm = false;                       ///< The tunnel would be intercepted.
+  std::optional<size_t> hook;              ///< The hook that matched, in configured order from 0.
+  std::vector<ip_address> addresses;       ///< What the name resolved to.
+  std::optional<policy::placed_text> rule; ///< The rule that decided.
+  std::string remedy;                      ///< What can be done about a refusal; "" for none.
   bool told_inside = false; ///< CONNECT gets 200, and the request in its tunnel the refusal.
   std::vector<policy::step> steps;
   std::string
@@ -72,8 +72,7 @@ struct explanation {
 
 /// The name that must be looked up before a target can be explained: "" when the verdict does not
 /// depend on it, or its addresses are known without asking.
-[[nodiscard]] std::string name_to_resolve(const policy::rules& in_force,
-                                          const policy::target& what);
+[[nodiscard]] std::string name_to_resolve(const snapshot& in_force, const asked& what);
 
 /// @param found  What `name_to_resolve` resolved to; not looked at when that was "". A name that
 /// does

@@ -10,13 +10,13 @@ using json = nlohmann::ordered_json;
 
 json or_null(const std::string& text) { return text.empty() ? json{} : json(text); }
 
-std::string place_of(const policy::rule& rule) {
+std::string place_of(const policy::placed_text& rule) {
   if (rule.file.empty())
     return "";
   return rule.file + (rule.line == 0 ? "" : ':' + std::to_string(rule.line));
 }
 
-json rule_json(const std::optional<policy::rule>& rule) {
+json rule_json(const std::optional<policy::placed_text>& rule) {
   if (!rule)
     return {};
   return {{"text", rule->text},

@@ -123,9 +123,10 @@ task<verdict> decide(client_session& c, exchange& x, policy::question asked);
 [[nodiscard]] socket_pass::renewed renew_to_socket(client_session& c, exchange& x);
 
 /// Whether the policy of this moment would let a request pass that is under way, by its head.
+/// @param said  The word that it was granted by; nullptr where it had a rule.
 /// @returns the denial when not.
-[[nodiscard]] std::optional<policy::denial> judge_under_way(client_session& c,
-                                                            std::string_view head, bool by_decider);
+[[nodiscard]] std::optional<policy::denial>
+judge_under_way(client_session& c, std::string_view head, const policy::answer* said);
 
 /// Forwards a request that was let through, and its response (RFC 9110 §7.6).
 task<after> forward(client_session& c, exchange& x);

@@ -1,3 +1,4 @@
+#include "actors/asker.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
 #include "actors/intercept.hpp"
@@ -48,7 +49,7 @@ std::optional<policy::denial> open_switched(client_session& c, exchange& x,
     return std::move(*no);
   const auto& fresh = std::get<fresh_pass>(renewed);
   if (!x.via)
-    if (auto no = denial_in(policy::vet(fresh, {server->address}, server->found_as)))
+    if (auto no = denial_in(policy::vet(fresh, asker_of(c), {server->address}, server->found_as)))
       return no;
   admit_tunnel(c, x, fresh, std::move(server), true);
   return std::nullopt;

@@ -1,11 +1,12 @@
 #include "actors/intercept.hpp"
 
+#include "actors/asker.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/opening.hpp"
 #include "actors/setting_text.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
-#include "policy/inner.hpp" // check_server_name
+#include "policy/server_name.hpp"
 
 namespace proxy {
 
@@ -72,8 +73,9 @@ words pass_words(client_session& c, state::intercepted& in, opening& out) {
 std::optional<policy::denial> judge_unread(client_session& c, state::intercepted& in,
                                            bool hides = false) {
   policy::query q{.to = in.what->tunnel.to(),
+                  .by = asker_of(c),
                   .reading = hides ? policy::reading::hidden : policy::reading::none,
-                  .answer = answer_of(in.what->tunnel)};
+                  .answer = answer_of(in.what->tunnel.granted())};
   if (auto why = policy::why_not(rules_of(c), q))
     return why;
   return denial_in(renew(c, *in.by));

@@ -14,7 +14,7 @@
 #include "actors/observe/blocked_ring.hpp"
 #include "config/load.hpp"
 #include "config/proxy_config.hpp"
-#include "policy/evaluate.hpp"
+#include "policy/rules.hpp"
 #include "policy/upstream_proxy.hpp"
 #include "protocols/error.hpp"
 #include "protocols/ip_address.hpp"

@@ -32,15 +32,6 @@ denial_in(std::variant<Granted, policy::denial>&& judged) {
   return no ? std::optional{std::move(*no)} : std::nullopt;
 }
 
-/// Somebody's word that something was granted by, which holds; nullptr when it has a rule.
-[[nodiscard]] inline const policy::answer* answer_of(bool by_decider) noexcept {
-  static constexpr policy::answer yes{};
-  return by_decider ? &yes : nullptr;
-}
-[[nodiscard]] inline const policy::answer* answer_of(const pass& granted) noexcept {
-  return answer_of(granted.by_decider());
-}
-
 namespace detail {
 
 /// Types whose values are true for the moment only.

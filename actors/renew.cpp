@@ -1,3 +1,4 @@
+#include "actors/asker.hpp"
 #include "actors/flows.hpp"
 #include "actors/judgement.hpp"
 #include "actors/users.hpp"
@@ -26,7 +27,7 @@ judge_anew(client_session& c, exchange& x,
            std::optional<policy::pass<snapshot, Grant>> exchange::*held) {
   if (auto denial = judge_user(*c.shard.policy, c))
     return std::move(*denial);
-  const auto* said = x.granted ? answer_of(*x.granted) : nullptr;
+  const auto* said = x.granted ? answer_of(x.granted->granted()) : nullptr;
   exchange now;
   now.target = x.target;
   auto judged =
@@ -58,9 +59,9 @@ socket_pass::renewed renew_to_socket(client_session& c, exchange& x) {
 }
 
 std::optional<policy::denial> judge_under_way(client_session& c, std::string_view head,
-                                              bool by_decider) {
+                                              const policy::answer* said) {
   exchange now;
-  auto judged = judge_head(c, head, now, answer_of(by_decider));
+  auto judged = judge_head(c, head, now, said);
   if (std::holds_alternative<policy::permit>(judged) ||
       std::holds_alternative<policy::socket_permit>(judged))
     return std::nullopt;
@@ -77,10 +78,10 @@ std::optional<policy::denial> judge_under_way(client_session& c, std::string_vie
 pass::renewed renew(client_session& c, admission& of) {
   auto& tunnel = *of.by();
   return tunnel.renew_by(c.shard.policy, [&](const snapshot_ptr& now) {
-    auto judged = policy::judge_again(*now->rules, tunnel.granted(), of.where);
+    auto judged = policy::judge_again(*now->rules, tunnel.granted(), asker_of(c), of.where);
     // One that began as a request is judged as that, too.
     if (std::holds_alternative<policy::permit>(judged) && !tunnel.head().empty())
-      if (auto why = judge_under_way(c, tunnel.head(), tunnel.by_decider()))
+      if (auto why = judge_under_way(c, tunnel.head(), answer_of(tunnel.granted())))
         judged = std::move(*why);
     return judged;
   });
@@ -95,7 +96,7 @@ std::string_view admission::rule_text() const noexcept {
 }
 
 pass::renewed client_session::renew_inside() {
-  return inside()->tunnel.renew(shard.policy, {.reading = policy::reading::done});
+  return inside()->tunnel.renew(shard.policy, asker_of(*this), {.reading = policy::reading::done});
 }
 
 } // namespace proxy

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "actors/answers.hpp"
+#include "actors/asker.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
 #include "actors/judgement.hpp"
@@ -143,10 +144,11 @@ judgement judge_in_full(client_session& c, const http1::request& req,
     http1::list_forwarded(req, fields);
   return ask_policy(c, x,
                     {.to = x.target,
+                     .by = asker_of(c),
                      .request = policy::request_facts{target.path, fields, &c.shard.path},
                      .through = tunnel ? &tunnel->to() : nullptr,
                      .answer = said     ? said
-                               : tunnel ? answer_of(*tunnel)
+                               : tunnel ? answer_inside(tunnel->granted())
                                         : nullptr});
 }
 
@@ -207,7 +209,7 @@ judgement judge_inside(client_session& c, http1::request& req, exchange& x,
 } // namespace
 
 judgement judge_target(client_session& c, exchange& x, const policy::answer* said) {
-  return ask_policy(c, x, {.to = x.target, .answer = said});
+  return ask_policy(c, x, {.to = x.target, .by = asker_of(c), .answer = said});
 }
 
 std::string_view pseudonym_of(const client_end& c) noexcept {
@@ -296,7 +298,7 @@ std::optional<policy::denial> refuse_visit(client_session& c, const http1::reque
   auto to = x.target;
   to.host = target.host;
   to.port = target.port;
-  auto denial = policy::why_not(rules, {.to = to});
+  auto denial = policy::why_not(rules, {.to = to, .by = asker_of(c)});
   if (!denial)
     return std::nullopt; // another host with a port of that number
   x.target = std::move(to);

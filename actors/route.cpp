@@ -1,3 +1,4 @@
+#include "actors/asker.hpp"
 #include "actors/dial.hpp"
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
@@ -70,8 +71,8 @@ std::optional<policy::vetted> vet_answer(client_session& c, exchange& x,
   }
   if (!answer)
     return std::nullopt;
-  auto judged = policy::vet(std::get<fresh_pass>(renewed), std::move(answer->addresses),
-                            std::move(answer->found_as));
+  auto judged = policy::vet(std::get<fresh_pass>(renewed), asker_of(c),
+                            std::move(answer->addresses), std::move(answer->found_as));
   if (auto* no = std::get_if<policy::denial>(&judged)) {
     denial = std::move(*no);
     return std::nullopt;

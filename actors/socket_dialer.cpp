@@ -111,11 +111,6 @@ open_descriptor::~open_descriptor() {
 
 int open_descriptor::release() noexcept { return std::exchange(fd_, -1); }
 
-policy::socket_lists socket_lists_of(const config::proxy_config& config) noexcept {
-  return {config.allow_unix_sockets, config.denied_unix_sockets,
-          config.dangerously_allow_all_unix_sockets};
-}
-
 socket_dialled dial_unix_socket(const policy::socket_permit& to,
                                 const config::proxy_config& config) {
   int error = 0;

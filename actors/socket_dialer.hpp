@@ -53,9 +53,6 @@ socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer se
 [[nodiscard]] socket_dialled dial_unix_socket(const policy::socket_permit& to,
                                               const config::proxy_config& config);
 
-/// The lists of a configuration, which outlives them.
-[[nodiscard]] policy::socket_lists socket_lists_of(const config::proxy_config& config) noexcept;
-
 } // namespace proxy
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::policy::socket_permit)

@@ -131,8 +131,9 @@ judgement judge_socket_request(client_session& c, http1::request& req, exchange&
     return err;
   x.target.upgrade = x.upgrade;
   const auto& now = *c.shard.policy;
-  auto judged = policy::judge_socket(*now.rules, socket_lists_of(*now.config),
-                                     static_cast<bool>(c.shard.process->socket_dialer), x.target);
+  auto judged = policy::decide(
+    *now.rules, policy::socket_query{.request = x.target,
+                                     .served = static_cast<bool>(c.shard.process->socket_dialer)});
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   // What it would switch to is nobody's business here: it goes on as a plain request.

@@ -166,7 +166,7 @@ task<after> open_socks_tunnel(client_session& c, exchange& x) {
 
 /// Opens a UDP association (RFC 1928 §7).
 task<after> open_association(client_session& c, exchange& x, const socks5::endpoint& wanted) {
-  if (auto denial = judge_association(*c.shard.policy)) {
+  if (auto denial = policy::why_no_association(*c.shard.policy->rules)) {
     if (c.shard.config().enable_socks5_udp)
       co_return co_await refuse(c, x, *denial);
     (void)c.shard.refused(*denial, x.target, c);

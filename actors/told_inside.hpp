@@ -1,8 +1,8 @@
 #pragma once
 
 #include "config/proxy_config.hpp"
-#include "policy/evaluate.hpp"
 #include "policy/reason.hpp"
+#include "policy/rules.hpp"
 
 namespace proxy {
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "actors/answers.hpp"
-#include "policy/evaluate.hpp"
 #include "policy/remedy.hpp"
+#include "policy/rules.hpp"
 
 namespace proxy {
 

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "actors/answers.hpp"
+#include "actors/asker.hpp"
 #include "actors/flows.hpp"
 #include "actors/intercept.hpp"
 #include "actors/pump.hpp"
@@ -144,9 +145,11 @@ task<std::optional<after>> hear_answer(client_session& c, state::tunnel& through
       }
     }
     if (begun.size() == enough) {
-      auto why = policy::why_not(*c.shard.policy->rules, {.to = through.by->to(),
-                                                          .reading = policy::reading::hidden,
-                                                          .answer = answer_of(*through.by->by())});
+      auto why =
+        policy::why_not(*c.shard.policy->rules, {.to = through.by->to(),
+                                                 .by = asker_of(c),
+                                                 .reading = policy::reading::hidden,
+                                                 .answer = answer_of(through.by->by()->granted())});
       if (!why) { // the policy of now reads no such tunnel
         down.bytes.put_first(begun);
         co_return std::nullopt;

@@ -30,7 +30,7 @@ ordered_json texts_of(const std::vector<policy::value_matcher>& matchers) {
   return result;
 }
 
-ordered_json constraints_json(const std::vector<policy::hook_constraint>& constraints) {
+ordered_json constraints_json(const std::vector<policy::constraint>& constraints) {
   auto result = ordered_json::object();
   for (const auto& constraint : constraints)
     result[constraint.name] = texts_of(constraint.values);
@@ -90,7 +90,7 @@ struct json_writer {
       result.push_back({{"hosts", (*this)(&one.hosts)}, {"cert", one.cert}, {"key", one.key}});
     return result;
   }
-  ordered_json operator()(const std::vector<policy::rule>* value) const {
+  ordered_json operator()(const std::vector<policy::placed_text>* value) const {
     auto result = ordered_json::array();
     for (const auto& rule : *value)
       result.push_back(rule.text);
@@ -106,8 +106,8 @@ struct same_value {
       return false; // One key has one type.
     else if constexpr (std::is_same_v<A, std::monostate>)
       return true; // Merged into another key.
-    else if constexpr (std::is_same_v<A, std::vector<policy::rule>*>)
-      return std::ranges::equal(*a, *b, {}, &policy::rule::text, &policy::rule::text);
+    else if constexpr (std::is_same_v<A, std::vector<policy::placed_text>*>)
+      return std::ranges::equal(*a, *b, {}, &policy::placed_text::text, &policy::placed_text::text);
     else
       return *a == *b;
   }

@@ -184,7 +184,7 @@ private:
 
   /// Reads the values of one query key or header.
   void read_values(const toml::node& node, std::string_view part, const std::string& context,
-                   policy::hook_constraint& into) {
+                   policy::constraint& into) {
     each_string(node, part, [&](const std::string& text, const place& where) {
       if (auto matcher = parse(text, value_matcher::use::value, where, part, context))
         into.values.push_back(std::move(*matcher));
@@ -203,7 +203,7 @@ private:
         invalid(from_.at(key.source()), part, "query keys must not be empty");
       if (values.is_array() && values.as_array()->empty())
         invalid(at(values), part, shown + " must list at least one allowed value");
-      auto& into = hook_.query.emplace_back(policy::hook_constraint{std::string{key.str()}, {}});
+      auto& into = hook_.query.emplace_back(policy::constraint{std::string{key.str()}, {}});
       read_values(values, part, "invalid matcher for " + shown + ": ", into);
     }
   }
@@ -216,7 +216,7 @@ private:
       return;
     for (auto&& [key, values] : *table) {
       check_name(key.str(), from_.at(key.source()), part, false);
-      auto& into = hook_.headers.emplace_back(policy::hook_constraint{std::string{key.str()}, {}});
+      auto& into = hook_.headers.emplace_back(policy::constraint{std::string{key.str()}, {}});
       read_values(values, part, "invalid matcher for header " + excerpt(key.str()) + ": ", into);
     }
   }

@@ -39,9 +39,9 @@ enum class form : uint8_t {
 /// key's.
 using value_ref =
   std::variant<std::monostate, bool*, uint64_t*, milliseconds*, std::string*, policy::mode*,
-               std::vector<std::string>*, std::vector<policy::rule>*, std::vector<socks_user>*,
-               std::vector<policy::mitm_hook>*, std::vector<client_certificate>*, listen_address*,
-               std::optional<listen_address>*>;
+               std::vector<std::string>*, std::vector<policy::placed_text>*,
+               std::vector<socks_user>*, std::vector<policy::mitm_hook>*,
+               std::vector<client_certificate>*, listen_address*, std::optional<listen_address>*>;
 
 /// One key. The loader, unknown-key hints, `--help`, GET /config, `changed` and proxy.toml follow
 /// from it.

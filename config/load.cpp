@@ -309,15 +309,9 @@ private:
 
   void check_hooks() {
     const auto& config = effective_.config;
-    std::vector<policy::pattern_set::problem> none; // every pattern has been read before
-    policy::rules rules;
-    rules.allow_local_binding = config.allow_local_binding;
-    rules.mitm = config.mitm.enabled;
-    rules.allowed = policy::pattern_set::compile(config.allowed_domains, none);
-    rules.denied = policy::pattern_set::compile(config.denied_domains, none);
-    if (!rules.allowed || !rules.denied)
-      return;
-    for (const auto& [rule, message] : policy::lint_hooks(config.mitm_hooks, std::move(rules)))
+    policy::plain_lists lists{.allowed = config.allowed_domains, .denied = config.denied_domains};
+    for (const auto& [rule, message] :
+         policy::lint_hooks(config.mitm_hooks, std::move(lists), config.allow_local_binding))
       out_.warning({rule.file, rule.line, rule.column},
                    full_name(key_named("mitm_hooks"), profile_),
                    in_quotes(rule.text) + ": " + message);

@@ -18,7 +18,7 @@ void refuse(const place& where, const std::string& key, const std::string& candi
 }
 
 /// The first few rules as a list.
-std::string listing(const std::vector<policy::rule>& rules) {
+std::string listing(const std::vector<policy::placed_text>& rules) {
   constexpr size_t most = 8;
   std::string result = "[";
   for (size_t i = 0; i < std::min(rules.size(), most); ++i)

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "policy/mitm_hook.hpp"
+#include "policy/placed_text.hpp"
 #include "policy/reason.hpp"
-#include "policy/rule.hpp"
 #include "policy/text_places.hpp"
 
 namespace proxy::config {
@@ -125,14 +125,15 @@ struct socks_user {
 
 /// A certificate for upstreams that ask who we are (mTLS), and which ones it is for.
 struct client_certificate {
-  std::vector<policy::rule> hosts; ///< Patterns, each with an optional port.
-  std::string cert;                ///< PEM: its own first, then those that lead to its root.
-  std::string key;                 ///< PEM, readable by us alone.
-  policy::rule where;              ///< For messages; no part of the value.
+  std::vector<policy::placed_text> hosts; ///< Patterns, each with an optional port.
+  std::string cert;                       ///< PEM: its own first, then those that lead to its root.
+  std::string key;                        ///< PEM, readable by us alone.
+  policy::placed_text where;              ///< For messages; no part of the value.
 
   friend bool operator==(const client_certificate& a, const client_certificate& b) {
     return a.cert == b.cert && a.key == b.key &&
-           std::ranges::equal(a.hosts, b.hosts, {}, &policy::rule::text, &policy::rule::text);
+           std::ranges::equal(a.hosts, b.hosts, {}, &policy::placed_text::text,
+                              &policy::placed_text::text);
   }
 };
 
@@ -148,8 +149,8 @@ struct proxy_config {
   bool dangerously_allow_non_loopback_proxy = false;
   bool dangerously_allow_non_loopback_admin = false;
   bool dangerously_allow_all_unix_sockets = false;
-  std::vector<policy::rule> allowed_domains;
-  std::vector<policy::rule> denied_domains;
+  std::vector<policy::placed_text> allowed_domains;
+  std::vector<policy::placed_text> denied_domains;
   std::vector<std::string> allow_unix_sockets;
   std::vector<std::string> denied_unix_sockets; ///< Take away what `all` allows.
   std::vector<policy::mitm_hook> mitm_hooks;    ///< With their secrets, which print as redacted.

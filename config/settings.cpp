@@ -108,7 +108,7 @@ private:
       return out_.error(from_.at(node.source()), name_, failure);
     into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
     auto ref = k.at(into_.config);
-    if (auto* rules = std::get_if<std::vector<policy::rule>*>(&ref))
+    if (auto* rules = std::get_if<std::vector<policy::placed_text>*>(&ref))
       **rules = read_patterns(node);
     else if (auto* strings = std::get_if<std::vector<std::string>*>(&ref))
       **strings = read_strings(k, node);
@@ -126,19 +126,21 @@ private:
       auto name = name_ + "[" + std::to_string(index++) + "]";
       auto where = from_.at(element.source());
       if (const auto* text = element.as_string())
-        use(text->get(), policy::rule{text->get(), where.file, where.line, where.column}, name);
+        use(text->get(), policy::placed_text{text->get(), where.file, where.line, where.column},
+            name);
       else
         out_.error(where, name, "expected a string, got " + kind_of(element));
     }
   }
 
-  std::vector<policy::rule> read_patterns(const toml::node& node) {
-    std::vector<policy::rule> result;
-    each_string(node, [&](const std::string& text, policy::rule rule, const std::string& name) {
-      rule.text = std::string{trim(text)};
-      if (check_pattern(rule, name))
-        result.push_back(std::move(rule));
-    });
+  std::vector<policy::placed_text> read_patterns(const toml::node& node) {
+    std::vector<policy::placed_text> result;
+    each_string(node,
+                [&](const std::string& text, policy::placed_text rule, const std::string& name) {
+                  rule.text = std::string{trim(text)};
+                  if (check_pattern(rule, name))
+                    result.push_back(std::move(rule));
+                });
     return result;
   }
 
@@ -146,18 +148,18 @@ private:
     std::vector<std::string> result;
     if (k.as == form::sockets)
       into_.socket_list.clear();
-    each_string(node,
-                [&](const std::string& text, const policy::rule& rule, const std::string& name) {
-                  if (k.as == form::sockets && !is_socket_path(text))
-                    return out_.error(at(rule), name,
-                                      "expected a NUL-free absolute path, got " + excerpt(text));
-                  if (k.as == form::servers && !is_server(text))
-                    return out_.error(at(rule), name,
-                                      "expected ip, ip:port or [ip6]:port, got " + excerpt(text));
-                  if (k.as == form::sockets)
-                    into_.socket_list.push_back(rule);
-                  result.push_back(text);
-                });
+    each_string(
+      node, [&](const std::string& text, const policy::placed_text& rule, const std::string& name) {
+        if (k.as == form::sockets && !is_socket_path(text))
+          return out_.error(at(rule), name,
+                            "expected a NUL-free absolute path, got " + excerpt(text));
+        if (k.as == form::servers && !is_server(text))
+          return out_.error(at(rule), name,
+                            "expected ip, ip:port or [ip6]:port, got " + excerpt(text));
+        if (k.as == form::sockets)
+          into_.socket_list.push_back(rule);
+        result.push_back(text);
+      });
     return result;
   }
 
@@ -175,7 +177,7 @@ private:
         continue;
       }
       auto text = domains ? trim(entry.str()) : entry.str();
-      policy::rule rule{std::string{text}, where.file, where.line, where.column};
+      policy::placed_text rule{std::string{text}, where.file, where.line, where.column};
       if (auto normal = domains ? normal_pattern(rule, name) : normal_socket(rule, name, *says))
         put(into, std::move(*normal), {std::move(rule), *says, into_.layers});
     }
@@ -199,7 +201,8 @@ private:
     return std::nullopt;
   }
 
-  std::optional<std::string> normal_pattern(const policy::rule& rule, const std::string& name) {
+  std::optional<std::string> normal_pattern(const policy::placed_text& rule,
+                                            const std::string& name) {
     auto pattern = policy::domain_pattern::parse(rule.text);
     if (pattern)
       return pattern->str();
@@ -207,12 +210,12 @@ private:
     return std::nullopt;
   }
 
-  bool check_pattern(const policy::rule& rule, const std::string& name) {
+  bool check_pattern(const policy::placed_text& rule, const std::string& name) {
     return normal_pattern(rule, name).has_value();
   }
 
   /// Entries that only take away are kept whatever they name.
-  std::optional<std::string> normal_socket(const policy::rule& rule, const std::string& name,
+  std::optional<std::string> normal_socket(const policy::placed_text& rule, const std::string& name,
                                            permission says) {
     if (says != permission::allow || is_socket_path(rule.text))
       return normal_path(rule.text);
@@ -282,7 +285,7 @@ private:
 
   [[nodiscard]] std::string shown(const std::string& name) const { return here_ + "." + name; }
 
-  static place at(const policy::rule& rule) { return {rule.file, rule.line, rule.column}; }
+  static place at(const policy::placed_text& rule) { return {rule.file, rule.line, rule.column}; }
 
   const layer& from_;
   table_kind table_;
@@ -320,7 +323,7 @@ void merge_maps(settings& into) {
     else if (entry.says == permission::deny)
       into.config.denied_domains.push_back(entry.where);
   }
-  std::erase_if(into.socket_list, [&](const policy::rule& r) {
+  std::erase_if(into.socket_list, [&](const policy::placed_text& r) {
     auto found = into.unix_sockets.find(normal_path(r.text));
     return found != into.unix_sockets.end() && found->second.says == permission::deny;
   });

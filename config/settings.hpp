@@ -19,7 +19,7 @@ enum class permission : uint8_t {
 
 /// An entry of `domains` or `unix_sockets`.
 struct map_entry {
-  policy::rule where; ///< The key as written.
+  policy::placed_text where; ///< The key as written.
   permission says = permission::none;
   size_t layer = 0;
 };
@@ -32,8 +32,8 @@ struct settings {
     set_at; ///< Newer-layout names of the keys that were set, and where.
   entry_map domains;
   entry_map unix_sockets;
-  std::vector<policy::rule> socket_list; ///< `allow_unix_sockets` with positions.
-  size_t layers = 0;                     ///< Read so far.
+  std::vector<policy::placed_text> socket_list; ///< `allow_unix_sockets` with positions.
+  size_t layers = 0;                            ///< Read so far.
 
   [[nodiscard]] bool has(std::string_view key) const { return set_at.contains(key); }
   /// Where a key was set; nowhere when it is at its default.

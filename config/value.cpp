@@ -164,7 +164,7 @@ struct value_reader {
 
   // Lists and maps: their elements are read one by one, each with its own position.
   std::string operator()(std::vector<std::string>*) const { return {}; }
-  std::string operator()(std::vector<policy::rule>*) const { return {}; }
+  std::string operator()(std::vector<policy::placed_text>*) const { return {}; }
   std::string operator()(std::vector<socks_user>*) const { return {}; }
   std::string operator()(std::vector<policy::mitm_hook>*) const { return {}; }
   std::string operator()(std::vector<client_certificate>*) const { return {}; }
@@ -232,8 +232,8 @@ std::string value_text(const key& k, proxy_config& from) {
       return in_quotes(*value ? url_of(**value) : std::string{});
     else if constexpr (std::is_same_v<type, std::vector<socks_user>*>)
       return map_text(*value);
-    else if constexpr (std::is_same_v<type, std::vector<policy::rule>*>)
-      return list_text(*value, [](const policy::rule& r) { return r.text; });
+    else if constexpr (std::is_same_v<type, std::vector<policy::placed_text>*>)
+      return list_text(*value, [](const policy::placed_text& r) { return r.text; });
     else if constexpr (std::is_same_v<type, std::vector<policy::mitm_hook>*> ||
                        std::is_same_v<type, std::vector<client_certificate>*>)
       return "[]"; // asked for defaults alone: tables do not go on one line
@@ -261,7 +261,7 @@ std::string type_text(const key& k) {
     else if constexpr (std::is_same_v<type, listen_address*> ||
                        std::is_same_v<type, std::optional<listen_address>*>)
       return "address";
-    else if constexpr (std::is_same_v<type, std::vector<policy::rule>*>)
+    else if constexpr (std::is_same_v<type, std::vector<policy::placed_text>*>)
       return "list of patterns";
     else if constexpr (std::is_same_v<type, std::vector<policy::mitm_hook>*> ||
                        std::is_same_v<type, std::vector<client_certificate>*>)

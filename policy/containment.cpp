@@ -2,7 +2,7 @@
 
 namespace proxy::policy {
 
-containment::containment(const std::vector<rule>& outer) {
+containment::containment(const std::vector<placed_text>& outer) {
   for (auto& where : outer) {
     auto pattern = domain_pattern::parse(where.text);
     if (!pattern)
@@ -15,7 +15,7 @@ containment::containment(const std::vector<rule>& outer) {
   }
 }
 
-const rule* containment::find(const domain_pattern& inner) const {
+const placed_text* containment::find(const domain_pattern& inner) const {
   auto best = entries_.size();
   auto consider = [&](size_t at) {
     if (at < best && inner.inside(entries_[at].pattern))

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "policy/domain_pattern.hpp"
-#include "policy/rule.hpp"
+#include "policy/placed_text.hpp"
 
 namespace proxy::policy {
 
@@ -15,15 +15,15 @@ namespace proxy::policy {
 class containment {
 public:
   /// Rules that do not parse are left out: compiling the list reports them.
-  explicit containment(const std::vector<rule>& outer);
+  explicit containment(const std::vector<placed_text>& outer);
 
   /// The first rule that contains a pattern; nullptr when none does. Lives as long as this.
-  [[nodiscard]] const rule* find(const domain_pattern& inner) const;
+  [[nodiscard]] const placed_text* find(const domain_pattern& inner) const;
 
 private:
   struct entry {
     domain_pattern pattern;
-    rule where;
+    placed_text where;
   };
   std::vector<entry> entries_;
   std::unordered_multimap<std::string, size_t> by_name_;

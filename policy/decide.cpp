@@ -1,6 +1,5 @@
 #include "policy/decide.hpp"
 
-#include "policy/inner.hpp"
 #include "policy/judge.hpp"
 #include "protocols/error.hpp"
 
@@ -12,19 +11,30 @@ namespace {
 
 /// What the steps find on their way to a permit.
 struct finding {
-  const rule* by = nullptr;
+  rule_match by{};
   source from = source::baseline_policy;
   const mitm_hook* hook = nullptr;
   size_t hook_index = 0;
+  bool path_judged = false;
+  bool word_on_tunnel = false;     ///< The word that lets it through was.
   std::optional<denial> missing{}; ///< What somebody's word would lift.
 };
 
+/// One query on its way through the steps.
 class judgement {
 public:
   judgement(const rules& in_force, const query& q, trace* why)
-    : in_force_(in_force), q_(q), note_(why) {}
+    : in_force_(in_force), q_(q), note_(why), facts_(facts_of(in_force, q.to)) {
+    facts_.client = q.by.client.name;
+    facts_.now = q.by.now;
+    facts_.visits = q.visits;
+    if (q.reading == reading::none || q.reading == reading::hidden)
+      facts_.read = false;
+  }
 
   std::optional<denial> judge() {
+    if (q_.request && in_force_.table->looks_at_requests())
+      look_at(*q_.request);
     if (!q_.granted) {
       if (auto no = judge_names())
         return no;
@@ -37,6 +47,18 @@ public:
   finding found;
 
 private:
+  /// Only where a rule or hook of the host looks at requests is the path brought into the form that
+  /// is judged and sent.
+  void look_at(const request_facts& request) {
+    is_hooked_ = is_read(in_force_, q_.to) && is_hooked(in_force_, q_.to.host);
+    if (!is_hooked_ && !in_force_.table->find_reading(q_.to.host, q_.to.port))
+      return;
+    no_path_ = http1::canonicalise(request.path, *request.canonical);
+    found.path_judged = !no_path_;
+    request_ = {q_.to.method, no_path_ ? nullptr : request.canonical, request.fields};
+    facts_.request = &request_;
+  }
+
   /// A request inside a tunnel goes where the tunnel leads, and says so (RFC 9110 §7.4).
   std::optional<denial> judge_names() const {
     if (!q_.through || q_.to.host == q_.through->host)
@@ -50,39 +72,67 @@ private:
 
   /// The host, what somebody says of it, and then what is asked of it.
   std::optional<denial> judge_target() {
-    if (auto no = judge_host(in_force_, q_.to, note_, found.by)) {
-      if (no->reason != reason::not_allowed || (!q_.answer && !in_force_.asks_unlisted))
+    auto refused = judge_host(in_force_, q_.to, facts_, note_, found.by);
+    if (!refused && found.by.for_reading && !may_be_read()) {
+      found.by = {};
+      refused = refuse(reason::not_allowed);
+    }
+    if (refused && refused->reason != reason::not_allowed)
+      return refused;
+    if (refused) {
+      if (auto no = ask(std::move(*refused)))
         return no;
-      found.missing = std::move(no);
-      if (q_.answer)
-        if (auto refused = take_answer())
-          return refused;
     }
     auto no = judge_asked();
     if (!no)
       return std::nullopt;
-    if (found.missing) // nobody is asked in vain
+    // Nobody is asked in vain. What would have been asked refuses nothing by itself.
+    if (found.missing && found.missing->reason == reason::not_allowed)
       return std::move(found.missing);
+    found.missing.reset();
     if (is_first_judged() && no->reason != reason::mitm_hook_denied)
-      no->passed = found.by;
+      no->passed = found.by.place;
     return no;
   }
 
-  std::optional<denial> take_answer() {
+  /// Whether what was let through only to be read comes to that: a tunnel, or what stands and is
+  /// judged by its head besides.
+  [[nodiscard]] bool may_be_read() const noexcept {
+    return is_tunnel() || q_.reading == reading::done;
+  }
+
+  /// Nothing allows it: somebody's word may.
+  /// @returns the denial when nobody's does, or when they refuse.
+  std::optional<denial> ask(denial not_allowed) {
+    auto& table = *in_force_.table;
+    auto by = rule_match{};
+    if (table.has(action::ask)) {
+      by = table.find(action::ask, q_.to.host, q_.to.port, facts_);
+      note_.add("ask", [&] { return by ? matches(*by.place) : "no match"; });
+    }
+    auto counts = q_.answer && !(q_.answer->of_tunnel && by && by.by->request);
+    if (!counts && !by && !in_force_.asks_unlisted)
+      return not_allowed;
+    if (!counts) {
+      found.missing =
+        by
+          ? denial{.reason = reason::approval_required, .decision = decision::ask, .rule = by.place}
+          : std::move(not_allowed);
+      return std::nullopt;
+    }
     if (q_.answer->decision != decision::allow)
-      return uphold(*found.missing, q_.answer->decision, std::string{q_.answer->words});
+      return refusal_by(*q_.answer);
     note_.add("decider", [] { return std::string{"allowed"}; });
     found.from = source::decider;
-    found.missing.reset();
+    found.word_on_tunnel = q_.answer->of_tunnel;
     return std::nullopt;
   }
 
   /// Hooks, then the mode, then whether what must be read is.
   std::optional<denial> judge_asked() {
-    if (q_.request && is_read(in_force_, q_.to)) {
-      forward how;
-      inner_request asked{q_.to.method, q_.request->path, q_.request->fields, q_.to.upgrade};
-      if (auto no = judge_hooks(in_force_, q_.to, asked, *q_.request->canonical, note_, how))
+    if (q_.request && is_hooked_) {
+      hook_match how;
+      if (auto no = judge_hooks(in_force_, q_.to, request_, no_path_, note_, how))
         return no;
       found.hook = how.hook;
       found.hook_index = how.index;
@@ -96,9 +146,11 @@ private:
 
   /// Whether it goes through a tunnel unread that has to be read.
   [[nodiscard]] bool stays_unread() const noexcept {
-    if (q_.reading == reading::possible || q_.reading == reading::done || !is_tunnel())
+    if (!is_tunnel() || q_.reading == reading::done)
       return false;
-    return must_be_read(in_force_, q_.to) ||
+    if (q_.reading == reading::possible)
+      return found.by.for_reading && !is_read(in_force_, q_.to);
+    return found.by.for_reading || must_be_read(in_force_, q_.to) ||
            (q_.reading == reading::hidden && is_read(in_force_, q_.to));
   }
 
@@ -109,7 +161,7 @@ private:
   std::optional<denial> judge_destination() const {
     auto& where = *q_.leads_to;
     if (where.found_as)
-      if (auto no = judge_found_name(in_force_, q_.to, *where.found_as, note_))
+      if (auto no = judge_found_name(in_force_, q_.to, *where.found_as, facts_, note_))
         return no;
     if (!where.addresses)
       return std::nullopt;
@@ -117,7 +169,7 @@ private:
     if (where.addresses->empty())
       return refuse(reason::not_allowed_local);
     for (auto& address : *where.addresses)
-      if (auto no = judge_address(in_force_, q_.to, address, note_))
+      if (auto no = judge_address(in_force_, q_.to, address, facts_, note_))
         return no;
     return std::nullopt;
   }
@@ -127,9 +179,23 @@ private:
     return !q_.to.inside && q_.reading == reading::possible && is_judged_apart(in_force_, q_.to);
   }
 
+  static denial refusal_by(const answer& a) {
+    denial out{
+      reason::policy_denied, source::decider, a.decision, nullptr, std::string{a.words}, true};
+    if (auto named = reason_named(out.words)) {
+      out.reason = *named;
+      out.words.clear();
+    }
+    return out;
+  }
+
   const rules& in_force_;
   const query& q_;
   notes note_;
+  rule_facts facts_;
+  judged_request request_{};
+  bool is_hooked_ = false;        ///< And read, so that its hooks are asked.
+  const char* no_path_ = nullptr; ///< Why the path has no canonical form.
 };
 
 } // namespace
@@ -140,9 +206,11 @@ verdict decide(const rules& in_force, const query& q, trace* why) {
     return std::move(*no);
   if (j.found.missing)
     return question{q.to, std::move(*j.found.missing)};
-  auto out = grants::make(q.to, j.found.by, j.found.from);
-  if (j.found.hook)
+  auto out = grants::make(q.to, j.found.by.place, j.found.from);
+  if (j.found.path_judged)
     grants::set_hook(out, j.found.hook, j.found.hook_index);
+  if (j.found.word_on_tunnel)
+    grants::set_word_on_tunnel(out);
   return out;
 }
 
@@ -153,8 +221,16 @@ std::optional<denial> why_not(const rules& in_force, const query& q, trace* why)
   return std::move(j.found.missing);
 }
 
+std::optional<denial> why_no_association(const rules& in_force, trace* why) {
+  notes note{why};
+  if (!is_offered(in_force, protocol::socks5_udp, note))
+    return not_offered();
+  return judge_way_in(in_force, protocol::socks5_udp, note);
+}
+
 bool reads_fields(const rules& in_force, const target& what) noexcept {
-  return in_force.hooks && is_read(in_force, what);
+  return in_force.table->has_headers() &&
+         (in_force.table->has_reading() || is_read(in_force, what));
 }
 
 caf::error fault_in(const denial& d) {

@@ -6,7 +6,8 @@
 #include <string_view>
 #include <variant>
 
-#include "policy/evaluate.hpp"
+#include "policy/rules.hpp"
+#include "policy/unix_socket.hpp"
 #include "protocols/http1/message.hpp"
 #include "protocols/http1/path.hpp"
 
@@ -19,6 +20,13 @@ namespace proxy::policy {
 /// Who asks. Views live as long as the call.
 struct client_ref {
   std::string_view name; ///< "" for nobody.
+};
+
+/// Who asks, and when. Views live as long as the call.
+struct asker {
+  client_ref client{};
+  /// Rules that end are judged by it. Not set: those that allow have ended, those that refuse hold.
+  std::optional<std::chrono::system_clock::time_point> now{};
 };
 
 /// What is read of a request: inside a tunnel, in absolute form. Views live as long as the call.
@@ -53,13 +61,15 @@ struct answer {
   /// Of a refusal. One of the names of `reason` counts as that reason, none as policy_denied, any
   /// other travels in `denial::words`.
   std::string_view words{};
+  /// It was about the tunnel that this came through: rules that ask about requests ask again.
+  bool of_tunnel = false;
 };
 
 /// What is asked. Views and pointers live as long as the call.
 struct query {
   /// For a request inside a tunnel: the host that it names itself, the port of the tunnel.
   const target& to;
-  client_ref client{};
+  asker by{};
   /// What the request asks for beyond its target; not set while it is unknown, as with CONNECT.
   std::optional<request_facts> request{};
   /// The tunnel that it came through: the names of both must agree.
@@ -70,8 +80,7 @@ struct query {
   std::optional<destination> leads_to{};
   /// The same rules have granted it by name: only where it leads is looked at.
   bool granted = false;
-  /// Rules that end are judged by it. Not set: those that allow have ended, those that refuse hold.
-  std::optional<std::chrono::system_clock::time_point> now{};
+  size_t* visits = nullptr; ///< When given, counts the rules that were looked at.
 };
 
 /// Nothing but somebody's word is missing.
@@ -89,10 +98,12 @@ private:
 
 using verdict = std::variant<permit, denial, question>;
 
-/// Judges: the names agree; state, denied, own listeners, local protection, allowed; hooks; mode;
-/// then the addresses. The first step that refuses is told. Where only `not_allowed` stands in the
-/// way and somebody may be asked, it is a question; where more does, nobody is asked. Pure;
-/// allocates nothing but the target of a permit when `why` is null.
+/// Judges: the names agree; state, denied, own listeners, local protection, allowed, rules that
+/// ask; hooks; mode; then the addresses. The first step that refuses is told. Where only
+/// `not_allowed` or a rule that asks stands in the way it is a question, provided that somebody may
+/// be asked; where more does, nobody is asked. What an allow rule says of requests lets a tunnel
+/// through to be read and no further. Pure; allocates nothing but the target of a permit when `why`
+/// is null.
 /// @param why  When given, every step passed is appended.
 [[nodiscard]] verdict decide(const rules& in_force, const query& q, trace* why = nullptr);
 
@@ -101,8 +112,23 @@ using verdict = std::variant<permit, denial, question>;
 [[nodiscard]] std::optional<denial> why_not(const rules& in_force, const query& q,
                                             trace* why = nullptr);
 
+/// Judges a request for a unix socket: state, mode, whether there are any here, and its path. What
+/// file a path leads to takes a look at files, which is for whoever dials.
+/// @pre q.request.unix_socket
+[[nodiscard]] std::variant<socket_permit, denial>
+decide(const rules& in_force, const socket_query& q, trace* why = nullptr);
+
+/// Whether datagrams may be relayed at all, before the first of them names a target: state and
+/// mode.
+[[nodiscard]] std::optional<denial> why_no_association(const rules& in_force, trace* why = nullptr);
+
 /// Whether requests to a target have to bring their fields to be judged.
 [[nodiscard]] bool reads_fields(const rules& in_force, const target& what) noexcept;
+
+/// Whether the answer may depend on `asker::now`.
+[[nodiscard]] inline bool reads_time(const rules& in_force) noexcept {
+  return in_force.table->has_ends();
+}
 
 /// What a denial that is an error of the request says (`reason::misdirected`); none for all others.
 [[nodiscard]] caf::error fault_in(const denial& d);

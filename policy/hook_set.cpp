@@ -48,7 +48,7 @@ const hook_set::numbers* hook_set::find(const host& h) const noexcept {
 
 bool leads_to_same(const host& a, const host& b) { return key_of(a) == key_of(b); }
 
-hook_match hook_set::match(const host& h, const hook_request& request) const noexcept {
+hook_match hook_set::match(const host& h, const judged_request& request) const noexcept {
   auto found = find(h);
   if (!found)
     return {};

@@ -33,7 +33,7 @@ public:
   [[nodiscard]] bool has_hooks(const host& h) const noexcept { return find(h) != nullptr; }
 
   /// The first hook of the host, in configured order, that admits the request. Allocates nothing.
-  [[nodiscard]] hook_match match(const host& h, const hook_request& request) const noexcept;
+  [[nodiscard]] hook_match match(const host& h, const judged_request& request) const noexcept;
 
   /// In configured order.
   [[nodiscard]] const std::vector<mitm_hook>& hooks() const noexcept { return hooks_; }

@@ -37,23 +37,26 @@ bool is_own_address(const rules& in_force, const ip_address& to, uint16_t port) 
   return false;
 }
 
-std::string matches_or_not(const rule* by) { return by ? matches(*by) : "no match"; }
+std::string matches_or_not(const rule_match& by) { return by ? matches(*by.place) : "no match"; }
 
-const rule* denied_host(const pattern_set& denied, const host& h, uint16_t port) {
-  if (auto by = denied.match(h, port))
+rule_match denied_host(const rule_table& table, const target& what, const rule_facts& facts) {
+  auto& h = what.host;
+  if (auto by = table.find(action::deny, h, what.port, facts))
     return by;
-  return h.ip() ? denied_address(denied, *h.ip(), port) : nullptr;
+  return h.ip() ? table.find_denied_address(*h.ip(), what.port, facts) : rule_match{};
 }
 
 /// Step 5 for a literal or localhost name.
-bool local_is_refused(const rules& in_force, const target& what, const notes& note) {
+bool local_is_refused(const rules& in_force, const target& what, const rule_facts& facts,
+                      const notes& note) {
   auto& h = what.host;
   if (h.ip() && is_metadata(*h.ip())) {
-    auto by = in_force.allowed->match_literal(*h.ip(), what.port);
+    auto by = in_force.table->find_literal(*h.ip(), what.port, facts);
     note.add("local", [&] {
-      return by ? "metadata address, " + matches(*by) : "metadata address, not listed as a literal";
+      return by ? "metadata address, " + matches(*by.place)
+                : "metadata address, not listed as a literal";
     });
-    return by == nullptr;
+    return !by;
   }
   bool local = h.is_localhost() || (h.ip() && is_non_public(*h.ip()));
   if (!local || in_force.allow_local_binding) {
@@ -62,46 +65,54 @@ bool local_is_refused(const rules& in_force, const target& what, const notes& no
     });
     return false;
   }
-  auto by = in_force.allowed->match_explicit(h, what.port);
-  note.add("local", [&] { return by ? "local, " + matches(*by) : "local, not listed explicitly"; });
-  return by == nullptr;
+  auto by = in_force.table->find_explicit(h, what.port, facts);
+  note.add("local",
+           [&] { return by ? "local, " + matches(*by.place) : "local, not listed explicitly"; });
+  return !by;
 }
 
-bool is_socks(const target& what) {
-  return what.protocol == protocol::socks5_tcp || what.protocol == protocol::socks5_udp;
+bool is_tunnel(const target& what) {
+  return what.protocol == protocol::https_connect || what.protocol == protocol::socks5_tcp;
 }
 
-/// What is read of a request under a mode, whatever it came by.
-std::pair<reason, std::string_view> mode_verdict(mode in_force, std::string_view method,
+constexpr std::string_view any_method = "full: any method";
+constexpr std::string_view no_socks5 = "limited: no SOCKS5";
+
+/// What the mode says of a request, whatever it came by.
+std::pair<reason, std::string_view> mode_verdict(const rule* limit, std::string_view method,
                                                  bool upgrade) {
-  if (in_force == mode::full)
-    return {reason::allow, "full: any method"};
+  if (!limit)
+    return {reason::allow, any_method};
   if (upgrade)
     return {reason::method_not_allowed, "limited: no protocol upgrade"};
-  if (!allows_method(in_force, method))
+  if (std::ranges::find(limit->request->methods, method) == limit->request->methods.end())
     return {reason::method_not_allowed, "limited: only GET, HEAD, OPTIONS"};
   return {reason::allow, "limited: method allowed"};
 }
 
 std::pair<reason, std::string_view> mode_verdict(const rules& in_force, const target& what) {
-  if (in_force.mode == mode::limited) {
-    if (is_socks(what))
-      return {reason::method_not_allowed, "limited: no SOCKS5"};
-    if (what.protocol == protocol::https_connect)
-      return in_force.mitm
-               ? std::pair{reason::allow, "limited: CONNECT is intercepted"}
-               : std::pair{reason::mitm_required, "limited: CONNECT without interception"};
-  }
-  return mode_verdict(in_force.mode, what.method, what.upgrade);
+  auto limit = in_force.table->limit();
+  if (limit && !limit->protocols.fits(what.protocol))
+    return {reason::method_not_allowed, no_socks5};
+  if (limit && what.protocol == protocol::https_connect)
+    return in_force.mitm
+             ? std::pair{reason::allow, "limited: CONNECT is intercepted"}
+             : std::pair{reason::mitm_required, "limited: CONNECT without interception"};
+  return mode_verdict(limit, what.method, what.upgrade);
 }
 
-/// The hook of a host, if what it says about requests could be got around by this way in.
-const mitm_hook* hidden_from(const rules& in_force, const target& what) {
-  if (!is_hooked(in_force, what.host))
+/// What the requests to a host have to be read for, if this way in hides them: its hooks, or a
+/// rule that looks at requests.
+const placed_text* hidden_from(const rules& in_force, const target& what) {
+  auto tunnel = is_tunnel(what);
+  if (is_hooked(in_force, what.host)) {
+    bool read =
+      what.protocol == protocol::https_connect ? in_force.mitm : what.protocol == protocol::https;
+    return read ? nullptr : &in_force.table->hooks()->match(what.host, {}).hook->where;
+  }
+  if (!tunnel || in_force.mitm)
     return nullptr;
-  bool read =
-    what.protocol == protocol::https_connect ? in_force.mitm : what.protocol == protocol::https;
-  return read ? nullptr : in_force.hooks->match(what.host, {}).hook;
+  return in_force.table->find_reading(what.host, what.port, true).place;
 }
 
 std::optional<denial> note_mode(std::pair<reason, std::string_view> verdict, const notes& note) {
@@ -119,18 +130,18 @@ bool stands_for(const host& h, const ip_address& address) {
 
 } // namespace
 
-std::string matches(const rule& by) {
+std::string matches(const placed_text& by) {
   auto out = "matches " + by.text;
   if (!by.file.empty())
     out += " (" + by.file + (by.line != 0 ? ':' + std::to_string(by.line) : "") + ')';
   return out;
 }
 
-denial refuse(reason why, const rule* by) {
+denial refuse(reason why, const placed_text* by) {
   return {why, source::baseline_policy, decision::deny, by, {}, true};
 }
 
-denial refuse_by_mode(reason why, const rule* by) {
+denial refuse_by_mode(reason why, const placed_text* by) {
   return {why, source::mode_guard, decision::deny, by, {}, false};
 }
 
@@ -148,18 +159,16 @@ bool reaches_own_listener(const rules& in_force, const ip_address& to, uint16_t 
          (carried && is_own_address(in_force, *carried, port));
 }
 
-const rule* denied_address(const pattern_set& denied, const ip_address& address, uint16_t port) {
-  if (!denied.has_networks())
-    return nullptr;
-  if (auto by = denied.match_address(address, port))
-    return by;
-  auto carried = embedded_v4(address);
-  return carried ? denied.match_address(*carried, port) : nullptr;
+rule_facts facts_of(const rules& in_force, const target& what) noexcept {
+  rule_facts out{.protocol = what.protocol};
+  out.read = !in_force.table->is_plain() && is_read(in_force, what);
+  return out;
 }
 
 std::optional<denial> judge_address(const rules& in_force, const target& what,
-                                    const ip_address& address, const notes& note) {
-  auto refused = [&](reason why, const rule* by, std::string_view words) {
+                                    const ip_address& address, const rule_facts& facts,
+                                    const notes& note) {
+  auto refused = [&](reason why, const placed_text* by, std::string_view words) {
     note.add("addresses", [&] {
       return address.str() + ": " + std::string{words} + (by ? ", " + matches(*by) : "");
     });
@@ -169,28 +178,36 @@ std::optional<denial> judge_address(const rules& in_force, const target& what,
   };
   if (reaches_own_listener(in_force, address, what.port))
     return refused(reason::not_allowed_local, nullptr, "the proxy's own listener");
-  if (auto by = denied_address(*in_force.denied, address, what.port))
-    return refused(reason::denied, by, "denied");
+  if (auto by = in_force.table->find_denied_address(address, what.port, facts))
+    return refused(reason::denied, by.place, "denied");
   auto kind = classify(address);
-  bool listed =
-    stands_for(what.host, address) && in_force.allowed->match_explicit(what.host, what.port);
-  if (kind != ip_class::global && !in_force.allow_local_binding && !listed)
+  auto is_listed = [&] {
+    return stands_for(what.host, address) &&
+           in_force.table->find_explicit(what.host, what.port, facts);
+  };
+  if (kind != ip_class::global && !in_force.allow_local_binding && !is_listed())
     return refused(reason::not_allowed_local, nullptr, to_string(kind));
-  if (kind == ip_class::metadata && !in_force.allowed->match_literal(address, what.port))
+  if (kind == ip_class::metadata && !in_force.table->find_literal(address, what.port, facts))
     return refused(reason::not_allowed_local, nullptr, to_string(kind));
   note.add("addresses", [&] { return address.str() + ": " + std::string{to_string(kind)}; });
   return std::nullopt;
 }
 
 std::optional<denial> judge_found_name(const rules& in_force, const target& what,
-                                       const host& found_as, const notes& note) {
+                                       const host& found_as, const rule_facts& facts,
+                                       const notes& note) {
   if (found_as.text().empty())
     return std::nullopt;
-  if (auto by = in_force.denied->match(found_as, what.port)) {
-    note.add("search", [&] { return found_as.text() + ": denied, " + matches(*by); });
-    return refuse(reason::denied, by);
+  if (auto by = in_force.table->find(action::deny, found_as, what.port, facts)) {
+    note.add("search", [&] { return found_as.text() + ": denied, " + matches(*by.place); });
+    return refuse(reason::denied, by.place);
   }
-  // A short name must not lead round the hooks of the long one.
+  // A short name must not lead round the hooks of the long one, nor round what reads requests.
+  auto reads = in_force.table->find_reading(found_as, what.port);
+  if (reads && reads.by != in_force.table->find_reading(what.host, what.port).by) {
+    note.add("search", [&] { return found_as.text() + ": is read, to be asked by that name"; });
+    return refuse_by_mode(reason::mitm_required, reads.place);
+  }
   if (!is_hooked(in_force, what.host) && is_hooked(in_force, found_as)) {
     note.add("search", [&] { return found_as.text() + ": has hooks, to be asked by that name"; });
     return refuse_by_mode(reason::mitm_required);
@@ -200,30 +217,44 @@ std::optional<denial> judge_found_name(const rules& in_force, const target& what
 
 bool is_judged_apart(const rules& in_force, const target& what) noexcept {
   switch (what.protocol) {
-    case protocol::socks5_tcp: return in_force.mode == mode::full;
+    case protocol::socks5_tcp: return !in_force.table->limit();
     case protocol::socks5_udp: return false;
     default: return true;
   }
 }
 
 bool must_be_read(const rules& in_force, const target& tunnel) noexcept {
-  return in_force.mode == mode::limited || is_hooked(in_force, tunnel.host);
+  return in_force.table->limit() || is_hooked(in_force, tunnel.host) ||
+         in_force.table->find_reading(tunnel.host, tunnel.port);
 }
 
-std::optional<denial> judge_host(const rules& in_force, const target& what, const notes& note,
-                                 const rule*& by) {
-  note.add("host", [&] { return what.host.in_url() + ':' + std::to_string(what.port); });
-  bool offered = what.protocol != protocol::socks5_tcp || in_force.socks5;
-  note.add("enabled", [&] {
-    return std::string{!in_force.enabled ? "no" : offered ? "yes" : "no SOCKS5"};
-  });
-  if (!in_force.enabled || !offered)
-    return denial{reason::proxy_disabled, source::proxy_state, decision::deny, nullptr, {}, false};
+bool is_offered(const rules& in_force, protocol by, const notes& note) {
+  auto udp = by == protocol::socks5_udp;
+  const char* missing = nullptr;
+  if (!in_force.enabled)
+    missing = "no";
+  else if ((udp || by == protocol::socks5_tcp) && !in_force.socks5)
+    missing = "no SOCKS5";
+  else if (udp && !in_force.socks5_udp)
+    missing = "no UDP over SOCKS5";
+  note.add("enabled", [&] { return std::string{missing ? missing : "yes"}; });
+  return !missing;
+}
 
-  auto denied = denied_host(*in_force.denied, what.host, what.port);
+denial not_offered() {
+  return {reason::proxy_disabled, source::proxy_state, decision::deny, nullptr, {}, false};
+}
+
+std::optional<denial> judge_host(const rules& in_force, const target& what, const rule_facts& facts,
+                                 const notes& note, rule_match& by) {
+  note.add("host", [&] { return what.host.in_url() + ':' + std::to_string(what.port); });
+  if (!is_offered(in_force, what.protocol, note))
+    return not_offered();
+  auto& table = *in_force.table;
+  auto denied = denied_host(table, what, facts);
   note.add("denied_domains", [&] { return matches_or_not(denied); });
   if (denied)
-    return refuse(reason::denied, denied);
+    return refuse(reason::denied, denied.place);
 
   bool own = is_own_listener(in_force, what.host, what.port);
   note.add("own_listeners",
@@ -231,10 +262,10 @@ std::optional<denial> judge_host(const rules& in_force, const target& what, cons
   if (own)
     return refuse(reason::not_allowed_local);
 
-  if (local_is_refused(in_force, what, note))
+  if (local_is_refused(in_force, what, facts, note))
     return refuse(reason::not_allowed_local);
 
-  by = in_force.allowed->match(what.host, what.port);
+  by = table.find(action::allow, what.host, what.port, facts);
   note.add("allowed_domains", [&] { return matches_or_not(by); });
   if (!by)
     return refuse(reason::not_allowed);
@@ -242,20 +273,54 @@ std::optional<denial> judge_host(const rules& in_force, const target& what, cons
 }
 
 std::optional<denial> judge_mode(const rules& in_force, const target& what, const notes& note) {
-  if (auto hook = hidden_from(in_force, what)) {
-    note.add("hooks", [&] { return matches(hook->where) + ", whose requests must be read"; });
-    return refuse_by_mode(reason::mitm_required, &hook->where);
+  if (auto by = hidden_from(in_force, what)) {
+    note.add("hooks", [&] { return matches(*by) + ", whose requests must be read"; });
+    return refuse_by_mode(reason::mitm_required, by);
   }
   return note_mode(mode_verdict(in_force, what), note);
 }
 
+std::optional<denial> judge_hooks(const rules& in_force, const target& to,
+                                  const judged_request& request, const char* why_not,
+                                  const notes& note, hook_match& out) {
+  if (!is_hooked(in_force, to.host))
+    return std::nullopt;
+  if (to.protocol == protocol::http) {
+    // What a hook adds must not travel in the clear.
+    auto hook = in_force.table->hooks()->match(to.host, {}).hook;
+    note.add("hooks", [&] { return matches(hook->where) + ", and this is plain HTTP"; });
+    return refuse_by_mode(reason::mitm_required, &hook->where);
+  }
+  auto match = in_force.table->hooks()->match(to.host, request);
+  if (match.outcome == hook_match::kind::none) {
+    note.add("hooks", [&] {
+      return why_not ? std::string{"no match: "} + why_not
+                     : "no hook of " + match.hook->where.text + " matches";
+    });
+    return refuse(reason::mitm_hook_denied, &match.hook->where);
+  }
+  note.add("hooks", [&] {
+    return "hook " + std::to_string(match.index) + ' ' + matches(match.hook->where);
+  });
+  out = match;
+  return std::nullopt;
+}
+
 std::optional<denial> judge_method(const rules& in_force, std::string_view method, bool upgrade,
                                    const notes& note) {
-  return note_mode(mode_verdict(in_force.mode, method, upgrade), note);
+  return note_mode(mode_verdict(in_force.table->limit(), method, upgrade), note);
+}
+
+std::optional<denial> judge_way_in(const rules& in_force, protocol by, const notes& note) {
+  auto limit = in_force.table->limit();
+  if (limit && !limit->protocols.fits(by))
+    return note_mode({reason::method_not_allowed, no_socks5}, note);
+  return note_mode({reason::allow, limit ? "limited: requests are judged" : any_method}, note);
 }
 
 bool is_hooked(const rules& in_force, const host& h) noexcept {
-  return in_force.hooks && in_force.hooks->has_hooks(h);
+  auto hooks = in_force.table->hooks();
+  return hooks && hooks->has_hooks(h);
 }
 
 } // namespace judging

@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
-#include "policy/inner.hpp"
+#include "policy/rules.hpp"
 
-/// The steps that `evaluate`, `vet`, `judge_again` and `judge_inner` are made of. For these alone:
-/// whoever asks whether something is allowed asks one of them.
+/// The steps that `decide` is made of. Whoever asks whether something is allowed asks `decide`;
+/// what tells people of its answers (`remedy`) looks up single facts here.
 namespace proxy::policy::judging {
 
 /// Notes the steps of an evaluation; costs a test of a null pointer when nobody asked for them.
@@ -28,7 +28,7 @@ private:
 /// Makes permits, for `decide` alone.
 class grants {
 public:
-  [[nodiscard]] static permit make(target to, const rule* by, source from) {
+  [[nodiscard]] static permit make(target to, const placed_text* by, source from) {
     return {std::move(to), by, from};
   }
   static void set_hook(permit& of, const mitm_hook* hook, size_t index) {
@@ -36,13 +36,14 @@ public:
     of.hook_index_ = index;
     of.path_judged_ = true;
   }
+  static void set_word_on_tunnel(permit& of) { of.by_word_on_tunnel_ = true; }
 };
 
 /// "matches PATTERN (FILE:LINE)"
-[[nodiscard]] std::string matches(const rule& by);
+[[nodiscard]] std::string matches(const placed_text& by);
 
-[[nodiscard]] denial refuse(reason why, const rule* by = nullptr);
-[[nodiscard]] denial refuse_by_mode(reason why, const rule* by = nullptr);
+[[nodiscard]] denial refuse(reason why, const placed_text* by = nullptr);
+[[nodiscard]] denial refuse_by_mode(reason why, const placed_text* by = nullptr);
 
 [[nodiscard]] ip_address loopback_v4();
 [[nodiscard]] ip_address loopback_v6();
@@ -51,17 +52,15 @@ public:
 /// address it carries.
 [[nodiscard]] bool reaches_own_listener(const rules& in_force, const ip_address& to, uint16_t port);
 
-/// The denied pattern for an address, by itself or by the v4 address it carries.
-[[nodiscard]] const rule* denied_address(const pattern_set& denied, const ip_address& address,
-                                         uint16_t port);
-
 /// Steps 4, 3 and 7 for one address.
 [[nodiscard]] std::optional<denial> judge_address(const rules& in_force, const target& what,
-                                                  const ip_address& address, const notes& note);
+                                                  const ip_address& address,
+                                                  const rule_facts& facts, const notes& note);
 
 /// Step 3 for the name that a search domain made of the one that was let through.
 [[nodiscard]] std::optional<denial> judge_found_name(const rules& in_force, const target& what,
-                                                     const host& found_as, const notes& note);
+                                                     const host& found_as, const rule_facts& facts,
+                                                     const notes& note);
 
 /// Whether the host and the mode are decisions of their own: where limited mode takes nothing of a
 /// way in at all, the host is no matter, and a datagram's target is one thing.
@@ -70,25 +69,38 @@ public:
 /// Whether what goes through a tunnel has to be seen for the policy to hold.
 [[nodiscard]] bool must_be_read(const rules& in_force, const target& tunnel) noexcept;
 
-/// Steps 2 to 6. Sets `by` to the allowed pattern when it returns no denial.
+/// What is known of a target to rules, where nothing is known of its request or client.
+[[nodiscard]] rule_facts facts_of(const rules& in_force, const target& what) noexcept;
+
+/// Step 2: whether there is a proxy, and this way in.
+[[nodiscard]] bool is_offered(const rules& in_force, protocol by, const notes& note);
+/// The denial where not.
+[[nodiscard]] denial not_offered();
+
+/// Steps 2 to 6. Sets `by` to the rule that allows it when it returns no denial.
 [[nodiscard]] std::optional<denial> judge_host(const rules& in_force, const target& what,
-                                               const notes& note, const rule*& by);
+                                               const rule_facts& facts, const notes& note,
+                                               rule_match& by);
 
 /// What guards the way in, once the host has been let through: a hooked host is reached only where
 /// its requests can be read (`hooks`), then the mode (`method`).
 [[nodiscard]] std::optional<denial> judge_mode(const rules& in_force, const target& what,
                                                const notes& note);
 
-/// What the hooks of a host say of a request that is read. Sets what to forward when it returns no
-/// denial.
+/// What the hooks of a host say of a request that is read. Sets the one that lets it pass, if the
+/// host has any, when it returns no denial.
+/// @param why_not  Why the path has no canonical form; nullptr when it has.
 [[nodiscard]] std::optional<denial> judge_hooks(const rules& in_force, const target& to,
-                                                const inner_request& request,
-                                                http1::request_path& path, const notes& note,
-                                                forward& out);
+                                                const judged_request& request, const char* why_not,
+                                                const notes& note, hook_match& out);
 
-/// The mode alone, for a request inside a tunnel.
+/// The mode alone: for a request inside a tunnel, and for one to a unix socket.
 [[nodiscard]] std::optional<denial> judge_method(const rules& in_force, std::string_view method,
                                                  bool upgrade, const notes& note);
+
+/// The mode alone, for a way in before it names a target.
+[[nodiscard]] std::optional<denial> judge_way_in(const rules& in_force, protocol by,
+                                                 const notes& note);
 
 [[nodiscard]] bool is_hooked(const rules& in_force, const host& h) noexcept;
 

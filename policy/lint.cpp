@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "policy/containment.hpp"
+#include "policy/decide.hpp"
 #include "policy/ip_class.hpp"
 
 namespace proxy::policy {
@@ -13,7 +14,7 @@ namespace {
 
 using shape = domain_pattern::kind;
 
-std::string place(const rule& r) {
+std::string place(const placed_text& r) {
   if (r.file.empty())
     return "";
   return " (" + r.file + (r.line != 0 ? ':' + std::to_string(r.line) : "") + ')';
@@ -100,10 +101,10 @@ std::string metadata(const domain_pattern& pattern) {
 }
 
 /// Warnings for one list. `denied` is null for the denied list itself.
-void look_over(const std::vector<rule>& rules, const containment* denied,
+void look_over(const std::vector<placed_text>& rules, const containment* denied,
                std::vector<lint_warning>& out) {
   containment list{rules};
-  std::unordered_map<std::string, const rule*> seen;
+  std::unordered_map<std::string, const placed_text*> seen;
   for (auto& r : rules) {
     auto pattern = domain_pattern::parse(r.text);
     if (!pattern)
@@ -131,7 +132,7 @@ void look_over(const std::vector<rule>& rules, const containment* denied,
 }
 
 /// The ports that a host may be allowed on: that of HTTPS, and those that patterns name.
-std::vector<uint16_t> ports_to_try(const std::vector<rule>& allowed) {
+std::vector<uint16_t> ports_to_try(const std::vector<placed_text>& allowed) {
   std::vector<uint16_t> out{443};
   for (const auto& r : allowed)
     if (auto pattern = domain_pattern::parse(r.text); pattern && pattern->port())
@@ -151,8 +152,7 @@ std::string never_reached(const rules& in_force, const host& h,
     what.host = h;
     what.port = port;
     what.method = "CONNECT";
-    auto judged = evaluate(in_force, what);
-    const auto* no = std::get_if<denial>(&judged);
+    auto no = why_not(in_force, {.to = what});
     if (!no)
       return "";
     if (!why.empty())
@@ -169,22 +169,29 @@ std::string never_reached(const rules& in_force, const host& h,
 
 } // namespace
 
-std::vector<lint_warning> lint_hooks(const std::vector<mitm_hook>& hooks, rules in_force) {
+std::vector<lint_warning> lint_hooks(const std::vector<mitm_hook>& hooks, plain_lists lists,
+                                     bool allow_local_binding) {
   // Only whether the host is let through is asked here.
+  lists.hooks.clear();
+  lists.mode = mode::full;
+  auto ports = ports_to_try(lists.allowed);
+  rules in_force;
   in_force.enabled = true;
-  in_force.mode = mode::full;
-  in_force.hooks = nullptr;
-  auto ports = ports_to_try(in_force.allowed->rules());
+  in_force.allow_local_binding = allow_local_binding;
+  std::vector<rule_table::problem> told_elsewhere;
+  in_force.table = rule_table::compile(rules_from(std::move(lists)), told_elsewhere);
   std::vector<lint_warning> out;
+  if (!in_force.table)
+    return out;
   for (const auto& hook : hooks)
     if (auto why = never_reached(in_force, hook.host, ports); !why.empty())
       out.push_back({hook.where, "no request ever reaches the hooks of this host: " + why});
   return out;
 }
 
-std::vector<lint_warning> lint_hosts(const std::vector<rule>& hosts,
-                                     const std::vector<rule>& allowed,
-                                     const std::vector<rule>& denied) {
+std::vector<lint_warning> lint_hosts(const std::vector<placed_text>& hosts,
+                                     const std::vector<placed_text>& allowed,
+                                     const std::vector<placed_text>& denied) {
   containment lets_through{allowed}, refuses{denied};
   std::vector<lint_warning> out;
   for (const auto& r : hosts) {
@@ -192,7 +199,7 @@ std::vector<lint_warning> lint_hosts(const std::vector<rule>& hosts,
     if (!pattern)
       continue;
     // Two patterns with wildcards inside labels may meet in ways that are not worked out here.
-    auto meets = [&, only = containment{std::vector<rule>{r}}](const rule& other) {
+    auto meets = [&, only = containment{std::vector<placed_text>{r}}](const placed_text& other) {
       auto one = domain_pattern::parse(other.text);
       return one && (one->shape() == shape::glob || only.find(*one));
     };
@@ -205,7 +212,8 @@ std::vector<lint_warning> lint_hosts(const std::vector<rule>& hosts,
   return out;
 }
 
-std::vector<lint_warning> lint(const std::vector<rule>& allowed, const std::vector<rule>& denied) {
+std::vector<lint_warning> lint(const std::vector<placed_text>& allowed,
+                               const std::vector<placed_text>& denied) {
   std::vector<lint_warning> out;
   containment refused{denied};
   look_over(allowed, &refused, out);

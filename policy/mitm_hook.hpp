@@ -1,29 +1,19 @@
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "policy/rule.hpp"
+#include "policy/placed_text.hpp"
+#include "policy/request_limits.hpp"
 #include "policy/secret.hpp"
-#include "policy/value_matcher.hpp"
 #include "protocols/host.hpp"
-#include "protocols/http1/message.hpp"
-#include "protocols/http1/path.hpp"
 
 namespace proxy::policy {
 
-/// A query parameter or header a hook asks for.
-struct hook_constraint {
-  std::string name;
-  std::vector<value_matcher> values; ///< One of them must match; headers: none means any value.
-  friend bool operator==(const hook_constraint&, const hook_constraint&) = default;
-};
-
 /// A header a hook sets.
 struct hook_injection {
-  rule where; ///< Its name, and where it stands.
+  placed_text where; ///< Its name, and where it stands.
   std::string name;
   std::string prefix;         ///< Stands in front of the secret.
   std::string secret_env_var; ///< Where the secret comes from: this,
@@ -38,32 +28,19 @@ struct hook_injection {
 };
 
 /// One rule for requests to a host that are read in the clear: which ones may pass, and what is
-/// done to them.
-struct mitm_hook {
-  rule where; ///< The host as written, and where it stands.
+/// done to them. It names methods and paths, always.
+struct mitm_hook : request_limits {
+  placed_text where; ///< The host as written, and where it stands.
   proxy::host host;
-  std::vector<std::string> methods;         ///< Upper case; never empty.
-  std::vector<value_matcher> path_prefixes; ///< Never empty.
-  std::vector<hook_constraint> query;
-  std::vector<hook_constraint> headers;
   std::vector<std::string> strip_request_headers;
   std::vector<hook_injection> inject_request_headers;
 
   /// Whether two hooks say the same, wherever they stand.
   friend bool operator==(const mitm_hook& a, const mitm_hook& b) {
-    return a.host == b.host && a.methods == b.methods && a.path_prefixes == b.path_prefixes &&
-           a.query == b.query && a.headers == b.headers &&
-           a.strip_request_headers == b.strip_request_headers &&
+    const request_limits& limits = a;
+    return a.host == b.host && limits == b && a.strip_request_headers == b.strip_request_headers &&
            a.inject_request_headers == b.inject_request_headers;
   }
-};
-
-/// What hooks look at in a request. Views live as long as it.
-struct hook_request {
-  std::string_view method;
-  const http1::request_path* path = nullptr; ///< nullptr: it has no canonical form.
-  /// Those that will be forwarded: a field that a Connection line takes away is not there.
-  std::span<const http1::field> fields;
 };
 
 /// Parses the host of a hook.
@@ -77,11 +54,6 @@ struct hook_request {
 /// and
 ///          is the proxy's own to set.
 [[nodiscard]] std::string_view judge_field_name(std::string_view name, bool changed) noexcept;
-
-/// Whether a hook lets a request to its host pass: method, path, query and headers all fit. A
-/// request without a canonical path never passes. Where a parameter or header stands more than
-/// once, in whatever spelling a server may take for the same, every one has to fit.
-[[nodiscard]] bool admits(const mitm_hook& hook, const hook_request& request) noexcept;
 
 /// Whether a hook takes a field off the request, however it is spelled (`http1::same_variable`):
 /// stripped, or replaced by an injected one.

@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "policy/pattern_set.hpp"
+
 namespace proxy::policy {
 
 namespace {
@@ -84,20 +86,21 @@ void name_index::add(const domain_pattern& pattern, uint32_t rule) {
 
 /// Looks through the entries of one suffix of the host. `whole`: the suffix is the host itself.
 void name_index::consider(const chain& entries, bool whole, std::string_view host, uint16_t port,
-                          best& found) const noexcept {
+                          const pattern_filter* only, best& found) const noexcept {
   uint32_t exact = none;
   uint32_t suffix = none;
+  auto counts = [&](uint32_t rule) { return !only || only->counts(rule); };
   for (auto at = entries.first; at != none; at = entries_[at].next) {
     auto& e = entries_[at];
     if (!port_fits(e.port, port))
       continue;
     if (e.shape == shape::exact) {
-      if (whole && exact == none)
+      if (whole && exact == none && counts(e.rule))
         exact = e.rule;
     } else if (e.shape == shape::glob) {
-      if (e.rule < found.glob && glob_matches(globs_[e.glob], host))
+      if (e.rule < found.glob && glob_matches(globs_[e.glob], host) && counts(e.rule))
         found.glob = e.rule;
-    } else if (suffix == none && (!whole || e.shape == shape::apex_and_below)) {
+    } else if (suffix == none && (!whole || e.shape == shape::apex_and_below) && counts(e.rule)) {
       suffix = e.rule;
     }
   }
@@ -106,7 +109,8 @@ void name_index::consider(const chain& entries, bool whole, std::string_view hos
     found.named = rule;
 }
 
-uint32_t name_index::find(std::string_view host, uint16_t port) const noexcept {
+uint32_t name_index::find(std::string_view host, uint16_t port,
+                          const pattern_filter* only) const noexcept {
   best found;
   auto hash = hash_start;
   for (size_t i = host.size(); i > 0; --i) {
@@ -114,16 +118,18 @@ uint32_t name_index::find(std::string_view host, uint16_t port) const noexcept {
     if (i > 1 && host[i - 2] != '.')
       continue;
     auto& s = slots_[place_of(host.substr(i - 1), hash)];
-    consider(s.entries, i == 1, host, port, found);
+    consider(s.entries, i == 1, host, port, only, found);
   }
-  consider(loose_, false, host, port, found);
+  consider(loose_, false, host, port, only, found);
   return found.named != none ? found.named : found.glob;
 }
 
-uint32_t name_index::find_exact(std::string_view host, uint16_t port) const noexcept {
+uint32_t name_index::find_exact(std::string_view host, uint16_t port,
+                                const pattern_filter* only) const noexcept {
   auto& s = slots_[place_of(host, hash_of(host))];
   for (auto at = s.entries.first; at != none; at = entries_[at].next)
-    if (entries_[at].shape == shape::exact && port_fits(entries_[at].port, port))
+    if (entries_[at].shape == shape::exact && port_fits(entries_[at].port, port) &&
+        (!only || only->counts(entries_[at].rule)))
       return entries_[at].rule;
   return none;
 }

@@ -9,6 +9,8 @@
 
 namespace proxy::policy {
 
+class pattern_filter;
+
 /// Patterns about names, filed in one open-addressing table under their name: x for `x`, `*.x` and
 /// `**.x`, and what stands behind the last label with a wildcard for a glob. A look-up walks the
 /// labels of the host from the right and hashes as it goes, so it costs one pass over the host and
@@ -25,10 +27,13 @@ public:
   void add(const domain_pattern& pattern, uint32_t rule);
 
   /// The number of the rule that matches best: exact, then the longest suffix, then the first glob.
-  [[nodiscard]] uint32_t find(std::string_view host, uint16_t port) const noexcept;
+  /// @param only  nullptr: all of them count.
+  [[nodiscard]] uint32_t find(std::string_view host, uint16_t port,
+                              const pattern_filter* only) const noexcept;
 
   /// The number of the rule that names the host exactly.
-  [[nodiscard]] uint32_t find_exact(std::string_view host, uint16_t port) const noexcept;
+  [[nodiscard]] uint32_t find_exact(std::string_view host, uint16_t port,
+                                    const pattern_filter* only) const noexcept;
 
 private:
   /// One pattern. Entries of one name are chained in the order of the rules.
@@ -58,7 +63,7 @@ private:
   [[nodiscard]] size_t place_of(std::string_view name, uint64_t hash) const noexcept;
   void append(chain& to, const entry& e);
   void consider(const chain& entries, bool whole, std::string_view host, uint16_t port,
-                best& found) const noexcept;
+                const pattern_filter* only, best& found) const noexcept;
 
   std::string arena_; ///< All names, one behind the other.
   std::vector<slot> slots_;

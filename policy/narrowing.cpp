@@ -8,9 +8,10 @@ namespace {
 
 /// The rules of `inner` that no rule of `outer` contains. What does not parse is contained in
 /// nothing.
-std::vector<rule> outside(const std::vector<rule>& inner, const std::vector<rule>& outer) {
+std::vector<placed_text> outside(const std::vector<placed_text>& inner,
+                                 const std::vector<placed_text>& outer) {
   containment index{outer};
-  std::vector<rule> out;
+  std::vector<placed_text> out;
   for (auto& r : inner) {
     auto pattern = domain_pattern::parse(r.text);
     if (!pattern || !index.find(*pattern))
@@ -21,11 +22,13 @@ std::vector<rule> outside(const std::vector<rule>& inner, const std::vector<rule
 
 } // namespace
 
-std::vector<rule> widened_allows(const std::vector<rule>& managed, const std::vector<rule>& user) {
+std::vector<placed_text> widened_allows(const std::vector<placed_text>& managed,
+                                        const std::vector<placed_text>& user) {
   return outside(user, managed);
 }
 
-std::vector<rule> missing_denies(const std::vector<rule>& managed, const std::vector<rule>& user) {
+std::vector<placed_text> missing_denies(const std::vector<placed_text>& managed,
+                                        const std::vector<placed_text>& user) {
   return outside(managed, user);
 }
 

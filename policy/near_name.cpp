@@ -87,7 +87,7 @@ size_t slips_between(std::string_view a, std::string_view b, size_t most) {
   return std::min(last[b.size()], most + 1);
 }
 
-near_names::near_names(const std::vector<rule>& rules) {
+near_names::near_names(const std::vector<placed_text>& rules) {
   using shape = domain_pattern::kind;
   for (const auto& r : rules) {
     if (entries_.size() == most)

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/rule.hpp"
+#include "policy/placed_text.hpp"
 #include "protocols/host.hpp"
 
 namespace proxy::policy {
@@ -21,7 +21,7 @@ struct near_name {
   };
   kind how = kind::none;
   std::string meant; ///< For `typo`.
-  rule by;
+  placed_text by;
 };
 
 /// The names of a list, to find those that a misspelt or half covered name comes close to.
@@ -30,7 +30,7 @@ public:
   /// More of them are not compared: a refusal must not cost what a list costs.
   static constexpr size_t most = 4096;
 
-  explicit near_names(const std::vector<rule>& rules);
+  explicit near_names(const std::vector<placed_text>& rules);
 
   /// The nearest of the list to a name that nothing in it matches. Costs a few instructions for
   /// each entry and a comparison for the few that are alike.
@@ -47,7 +47,7 @@ private:
     bool below;  ///< Covers what lies below x.
   };
   std::vector<entry> entries_;
-  std::vector<rule> rules_; ///< Of the entries.
+  std::vector<placed_text> rules_; ///< Of the entries.
 };
 
 /// Slips between two short words: letters left out, added, replaced, or two neighbours swapped.

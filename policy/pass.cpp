@@ -2,18 +2,35 @@
 
 namespace proxy::policy {
 
-std::variant<permit, denial> judge_again(const rules& now, const permit& was,
+namespace {
+
+const answer* word(bool of_tunnel) noexcept {
+  static constexpr answer on_itself{}, on_its_tunnel{.of_tunnel = true};
+  return of_tunnel ? &on_its_tunnel : &on_itself;
+}
+
+} // namespace
+
+const answer* answer_of(const permit& was) noexcept {
+  return was.source() == source::decider ? word(was.by_word_on_tunnel()) : nullptr;
+}
+
+const answer* answer_inside(const permit& tunnel) noexcept {
+  return tunnel.source() == source::decider ? word(true) : nullptr;
+}
+
+std::variant<permit, denial> judge_again(const rules& now, const permit& was, const asker& by,
                                          const standing& where) {
-  static constexpr answer yes{};
   destination leads_to;
   if (where.connected)
     leads_to.addresses = std::span{&*where.connected, 1};
   if (!where.found_as.text().empty())
     leads_to.found_as = &where.found_as;
-  query q{.to = was.to(), .reading = where.reading, .leads_to = leads_to};
-  if (was.source() == source::decider)
-    q.answer = &yes;
-  auto judged = decide(now, q);
+  auto judged = decide(now, {.to = was.to(),
+                             .by = by,
+                             .reading = where.reading,
+                             .answer = answer_of(was),
+                             .leads_to = leads_to});
   if (auto* again = std::get_if<permit>(&judged))
     return std::move(*again);
   if (auto* asked = std::get_if<question>(&judged))
@@ -22,11 +39,13 @@ std::variant<permit, denial> judge_again(const rules& now, const permit& was,
 }
 
 std::variant<vetted, denial> vetted::by(const rules& in_force, const target& granted,
-                                        std::vector<ip_address> addresses, host found_as) {
+                                        const asker& who, std::vector<ip_address> addresses,
+                                        host found_as) {
   destination leads_to{.addresses = addresses};
   if (!found_as.text().empty())
     leads_to.found_as = &found_as;
-  if (auto no = why_not(in_force, {.to = granted, .leads_to = leads_to, .granted = true}))
+  if (auto no =
+        why_not(in_force, {.to = granted, .by = who, .leads_to = leads_to, .granted = true}))
     return std::move(*no);
   return vetted{std::move(addresses), std::move(found_as)};
 }

@@ -23,7 +23,13 @@ struct standing {
 /// What other rules make of something that was granted. What a decider granted needs no rule of its
 /// own (it has been asked already), only that nothing else refuses it now.
 [[nodiscard]] std::variant<permit, denial> judge_again(const rules& now, const permit& was,
-                                                       const standing& where = {});
+                                                       const asker& by, const standing& where = {});
+
+/// The word that something was granted by, which holds under other rules; nullptr when it has a
+/// rule.
+[[nodiscard]] const answer* answer_of(const permit& was) noexcept;
+/// The same for what comes through a tunnel.
+[[nodiscard]] const answer* answer_inside(const permit& tunnel) noexcept;
 
 template <class Snapshot, class Grant = permit>
 class pass;
@@ -82,7 +88,7 @@ public:
 
   [[nodiscard]] const Grant& granted() const noexcept { return grant_; }
   [[nodiscard]] const target& to() const noexcept { return grant_.to(); }
-  [[nodiscard]] const policy::rule* rule() const noexcept { return grant_.rule(); }
+  [[nodiscard]] const policy::placed_text* rule() const noexcept { return grant_.rule(); }
   [[nodiscard]] bool by_decider() const noexcept { return grant_.source() == source::decider; }
   [[nodiscard]] const snapshot_ptr& under() const noexcept { return under_; }
   [[nodiscard]] const std::string& head() const noexcept { return head_; }
@@ -102,11 +108,13 @@ public:
   /// Judges it again if it is stale, by its target and where it leads: all that there is of what
   /// has no head.
   /// @returns a fresh pass, or why it may not go on; it then stays stale.
-  [[nodiscard]] renewed renew(const snapshot_ptr& in_force, const standing& where = {}) {
-    return renew_by(
-      in_force, [&](const snapshot_ptr& now) { return judge_again(*now->rules, grant_, where); });
+  [[nodiscard]] renewed renew(const snapshot_ptr& in_force, const asker& by,
+                              const standing& where = {}) {
+    return renew_by(in_force, [&](const snapshot_ptr& now) {
+      return judge_again(*now->rules, grant_, by, where);
+    });
   }
-  renewed renew(snapshot_ptr&&, const standing& = {}) = delete;
+  renewed renew(snapshot_ptr&&, const asker&, const standing& = {}) = delete;
 
   /// The same for whoever knows more of it than its target.
   /// @param judge  Judges by its argument, a policy, what this was granted for: what is
@@ -145,11 +153,12 @@ private:
   vetted(std::vector<ip_address> addresses, host found_as)
     : addresses_(std::move(addresses)), found_as_(std::move(found_as)) {}
   [[nodiscard]] static std::variant<vetted, denial> by(const rules& in_force, const target& granted,
+                                                       const asker& who,
                                                        std::vector<ip_address> addresses,
                                                        host found_as);
   template <class Snapshot>
-  friend std::variant<vetted, denial> vet(const fresh_pass<Snapshot>&, std::vector<ip_address>,
-                                          host);
+  friend std::variant<vetted, denial> vet(const fresh_pass<Snapshot>&, const asker&,
+                                          std::vector<ip_address>, host);
   std::vector<ip_address> addresses_;
   host found_as_;
 };
@@ -157,14 +166,14 @@ private:
 /// Judges the addresses of a name that was granted.
 /// @param found_as  The name that has them, where a search domain was added; else empty.
 template <class Snapshot>
-[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by,
+[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by, const asker& who,
                                                std::vector<ip_address> addresses, host found_as) {
-  return vetted::by(*by.under().rules, by.to(), std::move(addresses), std::move(found_as));
+  return vetted::by(*by.under().rules, by.to(), who, std::move(addresses), std::move(found_as));
 }
 template <class Snapshot>
-[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by,
+[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by, const asker& who,
                                                std::vector<ip_address> addresses) {
-  return vet(by, std::move(addresses), host{});
+  return vet(by, who, std::move(addresses), host{});
 }
 
 } // namespace proxy::policy

@@ -19,13 +19,17 @@ bool in_scope(const entry& e, const host& h) {
   return !e.is_carried && (e.scope.empty() || e.scope == h.scope());
 }
 
+bool is_asked_for(const entry& e, const pattern_filter* only) {
+  return !only || only->counts(e.rule);
+}
+
 } // namespace
 
 pattern_set::pattern_set() : index_(std::make_unique<index>()) {}
 
 pattern_set::~pattern_set() = default;
 
-std::shared_ptr<const pattern_set> pattern_set::compile(std::vector<rule> rules,
+std::shared_ptr<const pattern_set> pattern_set::compile(std::vector<placed_text> rules,
                                                         std::vector<problem>& problems) {
   auto out = std::shared_ptr<pattern_set>(new pattern_set);
   auto before = problems.size();
@@ -33,7 +37,7 @@ std::shared_ptr<const pattern_set> pattern_set::compile(std::vector<rule> rules,
   for (size_t i = 0; i < rules.size(); ++i) {
     auto pattern = domain_pattern::parse(rules[i].text);
     if (!pattern) {
-      problems.push_back({rules[i], context_of(pattern.error())});
+      problems.push_back({rules[i], context_of(pattern.error()), static_cast<uint32_t>(i)});
       continue;
     }
     if (pattern->network())
@@ -49,41 +53,46 @@ std::shared_ptr<const pattern_set> pattern_set::compile(std::vector<rule> rules,
   return out;
 }
 
-const rule* pattern_set::rule_of(uint32_t number) const noexcept {
+const placed_text* pattern_set::rule_of(uint32_t number) const noexcept {
   return number != name_index::none ? &rules_[number] : nullptr;
 }
 
-const rule* pattern_set::match(const host& h, uint16_t port) const noexcept {
+const placed_text* pattern_set::match(const host& h, uint16_t port,
+                                      const pattern_filter* only) const noexcept {
   if (!h.ip())
-    return rule_of(index_->names.find(h.text(), port));
-  auto found =
-    index_->addresses.find(*h.ip(), port, [&](const entry& e) { return in_scope(e, h); });
+    return rule_of(index_->names.find(h.text(), port, only));
+  auto found = index_->addresses.find(
+    *h.ip(), port, [&](const entry& e) { return in_scope(e, h) && is_asked_for(e, only); });
   return found ? &rules_[found->rule] : nullptr;
 }
 
-const rule* pattern_set::match_address(const ip_address& address, uint16_t port) const noexcept {
+const placed_text* pattern_set::match_address(const ip_address& address, uint16_t port,
+                                              const pattern_filter* only) const noexcept {
   // A resolved address has no zone, so a pattern with one is about something else.
-  auto found =
-    index_->addresses.find(address, port, [](const entry& e) { return e.scope.empty(); });
+  auto found = index_->addresses.find(
+    address, port, [&](const entry& e) { return e.scope.empty() && is_asked_for(e, only); });
   return found ? &rules_[found->rule] : nullptr;
 }
 
-const rule* pattern_set::match_explicit(const host& h, uint16_t port) const noexcept {
+const placed_text* pattern_set::match_explicit(const host& h, uint16_t port,
+                                               const pattern_filter* only) const noexcept {
   if (h.ip()) {
     auto found = index_->addresses.find(*h.ip(), port, [&](const entry& e) {
-      return (e.is_literal || e.is_local) && in_scope(e, h);
+      return (e.is_literal || e.is_local) && in_scope(e, h) && is_asked_for(e, only);
     });
     return found ? &rules_[found->rule] : nullptr;
   }
-  auto found = index_->names.find_exact(h.text(), port);
+  auto found = index_->names.find_exact(h.text(), port, only);
   if (found == name_index::none && h.is_localhost())
-    found = index_->names.find_exact("localhost", port);
+    found = index_->names.find_exact("localhost", port, only);
   return rule_of(found);
 }
 
-const rule* pattern_set::match_literal(const ip_address& address, uint16_t port) const noexcept {
-  auto found = index_->addresses.find(
-    address, port, [](const entry& e) { return e.is_literal && !e.is_carried && e.scope.empty(); });
+const placed_text* pattern_set::match_literal(const ip_address& address, uint16_t port,
+                                              const pattern_filter* only) const noexcept {
+  auto found = index_->addresses.find(address, port, [&](const entry& e) {
+    return e.is_literal && !e.is_carried && e.scope.empty() && is_asked_for(e, only);
+  });
   return found ? &rules_[found->rule] : nullptr;
 }
 

@@ -47,8 +47,4 @@ std::string_view to_string(protocol p) noexcept {
 
 std::string_view to_string(mode m) noexcept { return m == mode::limited ? "limited" : "full"; }
 
-bool allows_method(mode m, std::string_view method) noexcept {
-  return m == mode::full || method == "GET" || method == "HEAD" || method == "OPTIONS";
-}
-
 } // namespace proxy::policy

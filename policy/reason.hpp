@@ -103,9 +103,6 @@ enum class protocol : uint8_t {
 enum class mode : uint8_t { limited, full };
 [[nodiscard]] std::string_view to_string(mode m) noexcept;
 
-/// `full` allows any method; `limited` only GET, HEAD and OPTIONS in exactly this spelling.
-[[nodiscard]] bool allows_method(mode m, std::string_view method) noexcept;
-
 } // namespace proxy::policy
 
 template <>

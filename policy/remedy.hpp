@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "policy/evaluate.hpp"
 #include "policy/near_name.hpp"
+#include "policy/rules.hpp"
 #include "policy/text_places.hpp"
 
 /// What somebody who is refused can do about it: the line to add and the file it belongs in, a name
@@ -15,7 +15,7 @@ namespace proxy::policy {
 /// A configuration's text, ready to be asked for remedies. Immutable; shared between threads.
 class remedies {
 public:
-  remedies(text_places places, const std::vector<rule>& allowed);
+  remedies(text_places places, const std::vector<placed_text>& allowed);
 
   [[nodiscard]] const text_places& places() const noexcept { return places_; }
   [[nodiscard]] const near_names& listed() const noexcept { return listed_; }
@@ -23,7 +23,8 @@ public:
   [[nodiscard]] bool may_list(const host& name, uint16_t port) const noexcept;
   /// Whether a host stays denied whatever a user's lists say.
   /// @param by  The rule that denied it, perhaps because of an address.
-  [[nodiscard]] bool must_deny(const host& name, uint16_t port, const rule& by) const noexcept;
+  [[nodiscard]] bool must_deny(const host& name, uint16_t port,
+                               const placed_text& by) const noexcept;
 
 private:
   text_places places_;

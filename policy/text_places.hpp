@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/rule.hpp"
+#include "policy/placed_text.hpp"
 
 namespace proxy::policy {
 
@@ -26,8 +26,8 @@ struct text_places {
   std::map<std::string, setting_place, std::less<>> settings; ///< By newer-layout name.
   std::string managed_file; ///< "" when there is no managed layer.
   /// The managed allow list that no user's may leave; nullopt: there is none.
-  std::optional<std::vector<rule>> ceiling;
-  std::vector<rule> demanded; ///< What the managed layer denies, whoever's list says it too.
+  std::optional<std::vector<placed_text>> ceiling;
+  std::vector<placed_text> demanded; ///< What the managed layer denies, whoever's list says it too.
 };
 
 } // namespace proxy::policy

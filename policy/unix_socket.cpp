@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/decide.hpp"
+#include "policy/judge.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/error.hpp"
 
@@ -9,10 +11,10 @@ namespace proxy::policy {
 
 namespace {
 
-denial refuse(reason why, source by = source::proxy_state) {
+denial refuse(reason why) {
   denial out;
   out.reason = why;
-  out.source = by;
+  out.source = source::proxy_state;
   out.domain_scope = false;
   return out;
 }
@@ -56,31 +58,37 @@ bool lists_socket(std::span<const std::string> paths, std::string_view normal) {
                              [&](const auto& path) { return normal_socket_path(path) == normal; });
 }
 
-std::variant<socket_permit, denial> judge_socket(const rules& in_force, const socket_lists& lists,
-                                                 bool served, const target& what) {
-  if (!in_force.enabled)
-    return refuse(reason::proxy_disabled);
-  if (!allows_method(in_force.mode, what.method) ||
-      (what.upgrade && in_force.mode == mode::limited))
-    return refuse(reason::method_not_allowed, source::mode_guard);
-  if (!served)
-    return refuse(reason::unix_socket_unsupported);
-  auto path = normal_socket_path(*what.unix_socket);
-  if (!path || lists_socket(lists.denied, *path) || (!lists.all && lists.allowed.empty()))
-    return socket_not_allowed();
-  auto by_name = lists.all || lists_socket(lists.allowed, *path);
-  return socket_permit{std::move(*path), by_name};
-}
-
-std::optional<denial> judge_socket_again(const rules& in_force, const socket_lists& lists,
-                                         const target& what, std::string_view real) {
-  auto judged = judge_socket(in_force, lists, true, what);
-  if (auto* no = std::get_if<denial>(&judged))
+std::variant<socket_permit, denial> decide(const rules& in_force, const socket_query& q,
+                                           trace* why) {
+  judging::notes note{why};
+  if (!judging::is_offered(in_force, q.request.protocol, note))
+    return judging::not_offered();
+  if (auto no = judging::judge_method(in_force, q.request.method, q.request.upgrade, note))
     return std::move(*no);
-  auto listed = std::get<socket_permit>(judged).by_name() || lists_socket(lists.allowed, real);
-  if (!listed || lists_socket(lists.denied, real))
-    return socket_not_allowed();
-  return std::nullopt;
+  auto refused = [&](denial no, std::string_view words) {
+    note.add("unix_socket", [&] { return std::string{words}; });
+    return no;
+  };
+  if (!q.served)
+    return refused(refuse(reason::unix_socket_unsupported), "none is served here");
+  auto& lists = in_force.sockets;
+  auto path = normal_socket_path(*q.request.unix_socket);
+  if (!path)
+    return refused(socket_not_allowed(), "not an absolute path");
+  auto is_file = [&](const std::vector<std::string>& list) {
+    return !q.file.empty() && lists_socket(list, q.file);
+  };
+  if (lists_socket(lists.denied, *path) || is_file(lists.denied))
+    return refused(socket_not_allowed(), "denied");
+  if (!lists.all && lists.allowed.empty())
+    return refused(socket_not_allowed(), "none is listed");
+  auto by_name = lists.all || lists_socket(lists.allowed, *path);
+  if (!q.file.empty() && !by_name && !is_file(lists.allowed))
+    return refused(socket_not_allowed(), "not listed any more");
+  note.add("unix_socket", [&] {
+    return std::string{by_name ? "listed" : "not listed; passes as a link to one that is"};
+  });
+  return socket_permit{std::move(*path), by_name};
 }
 
 denial socket_not_allowed() { return refuse(reason::not_allowed); }

@@ -7,20 +7,13 @@
 #include <string_view>
 #include <variant>
 
-#include "policy/evaluate.hpp"
+#include "policy/rules.hpp"
 #include "protocols/http1/message.hpp"
 
 /// Requests that name a unix socket instead of a host (`x-unix-socket`). No host is judged for
-/// them: state, mode and path decide.
+/// them: state, mode and path decide (`decide`).
 
 namespace proxy::policy {
-
-/// What the configuration says of unix sockets. Views live as long as it does.
-struct socket_lists {
-  std::span<const std::string> allowed;
-  std::span<const std::string> denied; ///< Entries may be anything: what is no path denies nothing.
-  bool all = false;                    ///< Every one but those denied.
-};
 
 /// Fills in what a request with `x-unix-socket` asks for: its path, and, as no host is involved,
 /// the name that answers and records show instead.
@@ -36,8 +29,17 @@ struct socket_lists {
 /// @param normal  As `normal_socket_path` returns it.
 [[nodiscard]] bool lists_socket(std::span<const std::string> paths, std::string_view normal);
 
+/// A request for a unix socket. Views live as long as the call.
+struct socket_query {
+  const target& request; ///< With `unix_socket`.
+  /// This proxy dials unix sockets at all; else unix_socket_unsupported.
+  bool served = true;
+  /// Something that is under way: the path of its file. "" for none.
+  std::string_view file{};
+};
+
 /// Proof that a request may go to a unix socket, as far as that can be told without looking at
-/// files. Only `judge_socket` makes one.
+/// files. Only `decide` makes one.
 class socket_permit {
 public:
   [[nodiscard]] const std::string& path() const noexcept { return path_; } ///< Normal.
@@ -47,24 +49,10 @@ public:
 
 private:
   socket_permit(std::string path, bool by_name) : path_(std::move(path)), by_name_(by_name) {}
-  friend std::variant<socket_permit, denial> judge_socket(const rules&, const socket_lists&, bool,
-                                                          const target&);
+  friend std::variant<socket_permit, denial> decide(const rules&, const socket_query&, trace*);
   std::string path_;
   bool by_name_;
 };
-
-/// Judges a request for a unix socket: disabled, then the mode, then whether there are any here,
-/// then the path.
-/// @param served  Whether this proxy dials unix sockets at all; else unix_socket_unsupported.
-/// @pre what.unix_socket
-[[nodiscard]] std::variant<socket_permit, denial>
-judge_socket(const rules& in_force, const socket_lists& lists, bool served, const target& what);
-
-/// Judges one that is under way by a new policy, by names alone.
-/// @param real  The path of its file.
-[[nodiscard]] std::optional<denial> judge_socket_again(const rules& in_force,
-                                                       const socket_lists& lists,
-                                                       const target& what, std::string_view real);
 
 /// The denial of a path that is not on the list, and that of a socket of the proxy's own.
 [[nodiscard]] denial socket_not_allowed();

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/evaluate.hpp"
+#include "policy/rules.hpp"
 #include "protocols/host.hpp"
 #include "protocols/ip_address.hpp"
 

@@ -22,7 +22,7 @@ std::string text_of(const json& value) {
 
 json or_null(const std::string& text) { return text.empty() ? json{} : json(text); }
 
-json patterns_of(const std::vector<policy::rule>& rules) {
+json patterns_of(const std::vector<policy::placed_text>& rules) {
   auto out = json::array();
   for (auto& rule : rules)
     out.push_back(rule.text);

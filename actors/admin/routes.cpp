@@ -156,7 +156,7 @@ task<reply> show_explanation(admin_session& c, const request& req, const std::st
   if (!what)
     co_return ok(to_json(explain_fault(*c.shard.policy->rules, q, what.error())));
   caf::expected<dns_answer> found{dns_answer{}};
-  auto name = name_to_resolve(*c.shard.policy->rules, what->target);
+  auto name = name_to_resolve(*c.shard.policy, *what);
   if (!name.empty()) {
     auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
     auto answer =

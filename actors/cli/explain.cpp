@@ -57,7 +57,7 @@ explanation answer(const snapshot& policy, const question& q, const canned_answe
   if (!what)
     return explain_fault(*policy.rules, q, what.error());
   caf::expected<dns_answer> found{dns_answer{}};
-  if (auto name = name_to_resolve(*policy.rules, what->target); !name.empty())
+  if (auto name = name_to_resolve(policy, *what); !name.empty())
     found = canned.empty() ? look_up(*policy.config, name) : canned.find(name, *policy.config);
   return explain(policy, *what, found);
 }

@@ -6,20 +6,39 @@ namespace proxy {
 
 namespace {
 
+config::problem problem_at(const policy::placed_text& where, const std::string& key,
+                           const std::string& reason) {
+  auto p = problem_of(key, "\"" + where.text + "\": " + reason);
+  p.file = where.file;
+  p.line = where.line;
+  p.column = where.column;
+  return p;
+}
+
 /// The set compiled from `patterns`, or null with a problem for each bad one.
-policy::pattern_set_ptr compile_patterns(const std::vector<policy::rule>& patterns,
+policy::pattern_set_ptr compile_patterns(const std::vector<policy::placed_text>& patterns,
                                          const std::string& key,
                                          std::vector<config::problem>& problems) {
   std::vector<policy::pattern_set::problem> bad;
   auto set = policy::pattern_set::compile(patterns, bad);
-  for (auto& b : bad) {
-    auto p = problem_of(key, "\"" + b.where.text + "\": " + b.reason);
-    p.file = b.where.file;
-    p.line = b.where.line;
-    p.column = b.where.column;
-    problems.push_back(std::move(p));
-  }
-  return bad.empty() ? set : nullptr;
+  for (auto& b : bad)
+    problems.push_back(problem_at(b.where, key, b.reason));
+  return set;
+}
+
+/// All that the configuration allows, denies and asks for as one table, or null with a problem for
+/// each rule that does not compile.
+policy::rule_table_ptr compile_rules(const config::proxy_config& config,
+                                     std::vector<config::problem>& problems) {
+  std::vector<policy::rule_table::problem> bad;
+  auto table = policy::rule_table::compile(policy::rules_from({.allowed = config.allowed_domains,
+                                                               .denied = config.denied_domains,
+                                                               .hooks = config.mitm_hooks,
+                                                               .mode = config.mode}),
+                                           bad);
+  for (auto& b : bad)
+    problems.push_back(problem_at(b.where, b.id, b.reason));
+  return table;
 }
 
 /// Which upstreams are shown which certificate.
@@ -63,12 +82,12 @@ std::optional<draft> compile(policy_document document, uint64_t generation,
   rules.mode = config.mode;
   rules.allow_local_binding = config.allow_local_binding;
   rules.socks5 = config.enable_socks5;
+  rules.socks5_udp = config.enable_socks5_udp;
   rules.mitm = config.mitm.enabled;
   rules.inspect = config.mitm.inspect;
-  if (!config.mitm_hooks.empty())
-    rules.hooks = policy::hook_set::make(config.mitm_hooks);
-  rules.allowed = compile_patterns(config.allowed_domains, "allowed_domains", problems);
-  rules.denied = compile_patterns(config.denied_domains, "denied_domains", problems);
+  rules.table = compile_rules(config, problems);
+  rules.sockets = {config.allow_unix_sockets, config.denied_unix_sockets,
+                   config.dangerously_allow_all_unix_sockets};
   rules.origin = std::make_shared<const policy::remedies>(config.places, config.allowed_domains);
   rules.local_addresses = document.around.addresses;
   out.identities = pair_identities(config, document.around.identities, problems);

@@ -37,7 +37,7 @@ bool has(const std::string& text, std::string_view part) {
 } // namespace
 
 CAF_TEST(a refused request is told why in json) {
-  policy::rule rule{"*.example", "c.toml", 3, 1};
+  policy::placed_text rule{"*.example", "c.toml", 3, 1};
   policy::denial why;
   why.reason = policy::reason::denied;
   why.rule = &rule;
@@ -164,7 +164,7 @@ CAF_TEST(grpc is answered in fields alone) {
 }
 
 CAF_TEST(a page shows texts and runs nothing) {
-  policy::rule rule{"<script>alert('1')</script>&\"", "c.toml", 1, 1};
+  policy::placed_text rule{"<script>alert('1')</script>&\"", "c.toml", 1, 1};
   policy::denial why;
   why.reason = policy::reason::policy_denied;
   why.rule = &rule;

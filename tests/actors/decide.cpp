@@ -3,7 +3,7 @@
 
 #include <deque>
 
-#include "tests/actors/shard_fixture.hpp"
+#include "tests/actors/rules_fixture.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -26,7 +26,7 @@ decider_actor::behavior_type scripted_decider(pinned_actor<decider_actor>* self,
   }};
 }
 
-struct fixture : shard_fixture {
+struct fixture : rules_fixture {
   fixture() {
     process->decider = spawn_pinned(loop, scripted_decider, questions);
     ask_about_all("");
@@ -66,16 +66,6 @@ struct fixture : shard_fixture {
   }
   static decider_word yes() { return {policy::decision::allow, {}}; }
 
-  /// What the last refusal says of itself; "" when there was none.
-  std::string refusal() {
-    auto page = answer<blocked_page>(atom::blocked_v);
-    if (page.entries.empty())
-      return {};
-    const auto& last = *page.entries.back();
-    return std::string{last.reason_text()} + ", " + std::string{policy::to_string(last.source)} +
-           ", " + std::string{policy::to_string(last.decision)};
-  }
-
   bool reaches_origin() {
     return run_until([&] { return (far = origin.accept()).fd >= 0; });
   }
@@ -85,9 +75,13 @@ struct fixture : shard_fixture {
   }
 
   asked_list questions = std::make_shared<std::deque<asked>>();
-  scripted_origin origin;
-  far_end far;
 };
+
+void request_limits_of_post(policy::rule& of) {
+  policy::request_limits limits;
+  limits.methods = {"POST"};
+  of.request = std::make_shared<const policy::request_limits>(std::move(limits));
+}
 
 } // namespace
 
@@ -191,6 +185,37 @@ CAF_TEST(a word that comes after a reload counts under the new policy) {
     CAF_REQUIRE(reaches_origin()); // the word stands, as with what a decider admitted before
     ask_about_all("");
   }
+}
+
+CAF_TEST(a word on a tunnel holds for the requests inside until a rule asks about them) {
+  auto asks = rule_for(policy::action::ask, "127.0.0.1");
+  request_limits_of_post(asks);
+  auto ask_about_requests = [&](policy::rules& rules) {
+    rules.asks_unlisted = true;
+    rules.mitm = true; // plain HTTP inside needs no CA
+  };
+  (void)install_rules("allow_local_binding = true\n", {asks}, ask_about_requests);
+  auto c = requesting("CONNECT");
+  CAF_REQUIRE(run_until([&] { return questions->size() == 1; }));
+  CAF_CHECK_EQUAL(questions->front().what.to.method, "CONNECT");
+  say(yes());
+  CAF_REQUIRE(hears(c, "200 Connection established\r\n\r\n"));
+  auto inside = [&](std::string_view method) {
+    c.send(std::string{method} + " /y HTTP/1.1\r\nHost: " + origin.authority() +
+           "\r\nContent-Length: 0\r\n\r\n");
+  };
+  inside("GET");
+  CAF_REQUIRE(reaches_origin());
+  CAF_CHECK(hears(far, "GET /y HTTP/1.1\r\n"));
+  CAF_CHECK(questions->empty());
+  far.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  CAF_REQUIRE(hears(c, "\r\n\r\nok"));
+  inside("POST");
+  CAF_REQUIRE(run_until([&] { return questions->size() == 1; }));
+  CAF_CHECK_EQUAL(questions->front().what.to.method, "POST");
+  say({policy::decision::deny, "not that"});
+  CAF_CHECK(hears(c, " 403 "));
+  CAF_CHECK_EQUAL(refusal(), "not that, decider, deny");
 }
 
 CAF_TEST(a client that leaves takes its question along) {

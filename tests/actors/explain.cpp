@@ -1,9 +1,11 @@
 #define CAF_SUITE actors.explain
 #include "actors/explain.hpp" // unit under test
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tests/policy/hooks.hpp"
+#include "tests/policy/rules.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -12,21 +14,10 @@ using json = nlohmann::json;
 
 namespace {
 
-policy::rules rules_of(std::vector<std::string> allowed, std::vector<std::string> denied = {}) {
-  auto compile = [](const std::vector<std::string>& patterns) {
-    std::vector<policy::rule> rules;
-    uint32_t line = 1;
-    for (auto& text : patterns)
-      rules.push_back({text, "config.toml", line++, 1});
-    std::vector<policy::pattern_set::problem> problems;
-    auto set = policy::pattern_set::compile(rules, problems);
-    CAF_REQUIRE(problems.empty());
-    return set;
-  };
-  policy::rules out;
-  out.enabled = true;
-  out.allowed = compile(allowed);
-  out.denied = compile(denied);
+policy::rules rules_of(const std::vector<std::string>& allowed,
+                       const std::vector<std::string>& denied = {}) {
+  auto out = policy::test::allowing(allowed, denied);
+  CAF_REQUIRE(out.table);
   return out;
 }
 
@@ -135,7 +126,7 @@ CAF_TEST(a request for a unix socket is judged by that and not by its host) {
     q.headers = {header};
     auto what = parse_question(q);
     CAF_REQUIRE(what);
-    CAF_CHECK_EQUAL(name_to_resolve(*in_force.rules, what->target), "");
+    CAF_CHECK_EQUAL(name_to_resolve(in_force, *what), "");
     auto e = explain(in_force, *what, dns_answer{});
     CAF_CHECK_EQUAL(e.host, "unix-socket");
     CAF_CHECK_EQUAL(e.port, 0);
@@ -175,19 +166,27 @@ CAF_TEST(what no request could ask is malformed) {
 
 CAF_TEST(a name is looked up only when the verdict depends on it) {
   auto rules = rules_of({"good.example", "127.0.0.1", "localhost"}, {"bad.example"});
+  rules.mitm = true;
+  policy::test::set_mode(rules, policy::mode::limited);
+  auto in_force = snapshot_of(rules);
   struct row {
     std::string_view address, name;
+    std::string_view method = "GET";
   };
-  for (auto& [address, name] : std::initializer_list<row>{
+  for (auto& [address, name, method] : std::initializer_list<row>{
          {"http://good.example/", "good.example"},
+         {"https://good.example/", "good.example"},
+         // The mode is judged first, inside a tunnel too.
+         {"http://good.example/", "", "POST"},
+         {"https://good.example/", "", "POST"},
          {"http://bad.example/", ""},
          {"http://other.example/", ""},
          {"http://127.0.0.1/", ""},
          {"http://localhost/", ""},
        }) {
     CAF_MESSAGE(address);
-    CAF_CHECK_EQUAL(
-      name_to_resolve(rules, unbox(parse_question(asking(std::string{address}))).target), name);
+    auto what = unbox(parse_question(asking(std::string{address}, std::string{method})));
+    CAF_CHECK_EQUAL(name_to_resolve(in_force, what), name);
   }
 }
 
@@ -213,7 +212,7 @@ CAF_TEST(the json of an allowed request is complete) {
 CAF_TEST(a refusal names its reason and what a client would get) {
   auto rules = rules_of({"good.example", "*.wide.example"}, {"bad.wide.example", "192.0.2.0/24"});
   auto limited = rules;
-  limited.mode = policy::mode::limited;
+  policy::test::set_mode(limited, policy::mode::limited);
   struct row {
     const policy::rules& rules;
     question q;
@@ -275,16 +274,17 @@ CAF_TEST(the request inside a tunnel that is intercepted is judged by hooks and 
   constexpr auto absolute = policy::protocol::http;
   auto rules = rules_of({"**.test"});
   rules.mitm = true;
-  rules.hooks = policy::test::hooks_of(
-    {{.host = "other.test"},
-     {.host = "api.test", .paths = {"/v1/"}, .headers = {{"x-team", {"blue"}}}},
-     {.host = "api.test",
-      .methods = {"POST"},
-      .paths = {"/v2/"},
-      .strip = {"cookie"},
-      .inject = {{"authorization", "s3cret"}}}});
+  policy::test::set_hooks(
+    rules, policy::test::hooks_of(
+             {{.host = "other.test"},
+              {.host = "api.test", .paths = {"/v1/"}, .headers = {{"x-team", {"blue"}}}},
+              {.host = "api.test",
+               .methods = {"POST"},
+               .paths = {"/v2/"},
+               .strip = {"cookie"},
+               .inject = {{"authorization", "s3cret"}}}}));
   auto limited = rules;
-  limited.mode = policy::mode::limited;
+  policy::test::set_mode(limited, policy::mode::limited);
   auto unread = rules;
   unread.mitm = false;
   auto with = [](question q, std::string header) {
@@ -432,7 +432,7 @@ CAF_TEST(the request inside a tunnel that is intercepted is judged by hooks and 
 CAF_TEST(a refused request inside names the step and what its client would get) {
   auto rules = rules_of({"api.test"});
   rules.mitm = true;
-  rules.hooks = policy::test::hooks_of({{.paths = {"/v1/"}}});
+  policy::test::set_hooks(rules, policy::test::hooks_of({{.paths = {"/v1/"}}}));
   auto e = explained(rules, asking("https://api.test/v2/"), addresses("93.184.216.34"));
   CAF_CHECK(!e.goes_through());
   CAF_REQUIRE(e.rule);
@@ -445,12 +445,18 @@ CAF_TEST(a refused request inside names the step and what its client would get) 
     e.response.starts_with("HTTP/1.1 403 Blocked by policy: mitm_hook_denied api.test\r\n"));
   CAF_CHECK(e.response.find("x-proxy-error: blocked-by-mitm-hook\r\n") != std::string::npos);
   CAF_CHECK(e.response.find("{\"status\":\"blocked\"") != std::string::npos);
-  rules.hooks =
-    policy::test::hooks_of({{.strip = {"cookie"}, .inject = {{"authorization", "s3cret"}}}});
+  // Its addresses are judged last.
+  auto named = [](const policy::step& s) { return s.name == "hooks" || s.name == "addresses"; };
+  CAF_CHECK_EQUAL(std::ranges::count_if(e.steps, named), 1);
+  policy::test::set_hooks(
+    rules,
+    policy::test::hooks_of({{.strip = {"cookie"}, .inject = {{"authorization", "s3cret"}}}}));
   auto passed = explained(rules, asking("https://api.test/v2/"), addresses("93.184.216.34"));
-  CAF_REQUIRE(!passed.steps.empty());
-  CAF_CHECK_EQUAL(passed.steps.back().name, "hook_actions");
-  CAF_CHECK_EQUAL(passed.steps.back().outcome, "removes cookie, sets authorization");
+  CAF_REQUIRE(passed.steps.size() > 2);
+  CAF_CHECK_EQUAL(passed.steps.back().name, "addresses");
+  auto& actions = passed.steps[passed.steps.size() - 2];
+  CAF_CHECK_EQUAL(actions.name, "hook_actions");
+  CAF_CHECK_EQUAL(actions.outcome, "removes cookie, sets authorization");
 }
 
 CAF_TEST(a tunnel of SOCKS is read where inspection asks for it) {
@@ -468,7 +474,7 @@ CAF_TEST(a tunnel of SOCKS is read where inspection asks for it) {
 CAF_TEST(behind an upstream proxy the request inside is judged as well) {
   auto rules = rules_of({"api.test"});
   rules.mitm = true;
-  rules.hooks = policy::test::hooks_of({{.paths = {"/v1/"}}});
+  policy::test::set_hooks(rules, policy::test::hooks_of({{.paths = {"/v1/"}}}));
   auto none = caf::make_error(errc::dns_error, std::string{"no name"});
   auto in_force = behind_proxies(rules);
   auto denied = explained(in_force, asking("https://api.test/v2/"), none);

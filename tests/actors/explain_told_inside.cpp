@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/policy/rules.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -12,11 +13,7 @@ CAF_TEST(a refusal that is told inside a tunnel is shown as it is told there) {
   auto config = std::make_shared<config::proxy_config>();
   config->mitm.enabled = true;
   config->refusals = "inside";
-  policy::rules rules;
-  rules.enabled = true;
-  std::vector<policy::pattern_set::problem> problems;
-  rules.allowed = policy::pattern_set::compile({{"good.test", "config.toml", 1, 1}}, problems);
-  rules.denied = policy::pattern_set::compile({}, problems);
+  auto rules = policy::test::allowing({"good.test"});
   snapshot in_force;
   in_force.rules = std::make_shared<policy::rules>(rules);
   in_force.config = config;

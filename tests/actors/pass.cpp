@@ -73,7 +73,7 @@ concept moves_a_udp_target = requires(udp_targets& among, udp_target& t, By& by)
 };
 template <class By>
 concept vets = requires(By& by, std::vector<ip_address> to) {
-  policy::vet(by, to);
+  policy::vet(by, policy::asker{}, to);
 };
 
 template <class By>
@@ -115,7 +115,7 @@ CAF_TEST(a pass holds its whole snapshot) {
   CAF_CHECK(!now.fresh());
   CAF_REQUIRE(!then.expired());
   CAF_CHECK_EQUAL(now.granted->rule()->text, "*.example");
-  auto renewed = now.granted->renew(now.in_force);
+  auto renewed = now.granted->renew(now.in_force, {});
   CAF_REQUIRE(std::holds_alternative<fresh_pass>(renewed));
   CAF_CHECK_EQUAL(std::get<fresh_pass>(renewed).under().generation, 1u);
   CAF_CHECK(then.expired());

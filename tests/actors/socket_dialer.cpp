@@ -14,6 +14,8 @@
 
 #include "actors/control/bound_listener.hpp"
 #include "actors/own_socket_file.hpp"
+#include "policy/decide.hpp"
+#include "tests/policy/rules.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -54,13 +56,13 @@ struct fixture {
   [[nodiscard]] std::string at(const std::string& name) const { return folder + name; }
 
   socket_dialled dial(const std::string& path) const {
-    policy::rules in_force;
-    in_force.enabled = true;
-    in_force.mode = policy::mode::full;
+    auto in_force = policy::test::allowing({});
+    in_force.sockets = {config.allow_unix_sockets, config.denied_unix_sockets,
+                        config.dangerously_allow_all_unix_sockets};
     policy::target what;
     what.method = "GET";
     what.unix_socket = path;
-    auto judged = policy::judge_socket(in_force, socket_lists_of(config), true, what);
+    auto judged = policy::decide(in_force, policy::socket_query{.request = what});
     auto* permit = std::get_if<policy::socket_permit>(&judged);
     CAF_REQUIRE(permit != nullptr);
     return dial_unix_socket(*permit, config);

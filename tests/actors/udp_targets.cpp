@@ -30,7 +30,7 @@ struct fixture {
     t.to.port = port;
     auto judged = policy::decide(*now.in_force->rules, {.to = t.to});
     t.granted.emplace(std::get<policy::permit>(std::move(judged)), now.in_force);
-    auto vetted = policy::vet(*fresh(t), std::move(to));
+    auto vetted = policy::vet(*fresh(t), {}, std::move(to));
     t.leads.emplace(std::get<policy::vetted>(std::move(vetted)));
     targets.open(t, *fresh(t));
     return t;

@@ -89,7 +89,7 @@ inline proxy_config config_of(loaded result) {
   return std::move(*result.config);
 }
 
-inline std::vector<std::string> texts(const std::vector<policy::rule>& rules) {
+inline std::vector<std::string> texts(const std::vector<policy::placed_text>& rules) {
   std::vector<std::string> result;
   for (const auto& r : rules)
     result.push_back(r.text);

@@ -21,7 +21,7 @@ void check_pattern(const domain_pattern& p) {
 /// The index must answer as the patterns do one by one.
 void check_set(std::string_view text, const domain_pattern& p, const host& h, uint16_t port) {
   std::vector<pattern_set::problem> problems;
-  auto set = pattern_set::compile({policy::rule{std::string{text}, "", 0, 0}}, problems);
+  auto set = pattern_set::compile({policy::placed_text{std::string{text}, "", 0, 0}}, problems);
   require(set && problems.empty(), "what parses compiles");
   require((set->match(h, port) != nullptr) == p.matches(h, port), "a set matches like its pattern");
 }

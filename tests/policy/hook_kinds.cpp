@@ -1,7 +1,8 @@
 #include "tests/policy/hook_kinds.hpp"
 
-#include "policy/inner.hpp"
+#include "policy/server_name.hpp"
 #include "protocols/http1/rewrite.hpp"
+#include "tests/policy/asking.hpp"
 #include "tests/policy/hooks.hpp"
 #include "tests/policy/rules.hpp"
 
@@ -116,9 +117,9 @@ json hook_actions(const json& v) {
 
 rules rules_in(const json& v) {
   auto out = allowing(v.value("allowed", words{"**.com"}));
-  out.mode = v["mode"] == "limited" ? mode::limited : mode::full;
+  set_mode(out, v["mode"] == "limited" ? mode::limited : mode::full);
   out.mitm = true;
-  out.hooks = hooks_in(v);
+  set_hooks(out, hooks_in(v));
   return out;
 }
 
@@ -126,9 +127,7 @@ json hooked(const json& v) {
   auto what = get(v["host"].get<std::string>());
   what.method = v["method"];
   what.protocol = v["tls"] ? protocol::https : protocol::http;
-  auto verdict = evaluate(rules_in(v), what);
-  auto no = std::get_if<denial>(&verdict);
-  return no ? to_string(no->reason) : "allow";
+  return said(decided(rules_in(v), what));
 }
 
 /// A request inside an intercepted tunnel, as a flow takes it.
@@ -143,13 +142,23 @@ json inner(const json& v) {
   auto path = path_in(request);
   if (!path)
     return {{"status", outcome_of(errc::malformed).http_status}};
+  auto what = request_inside(v["connect"].get<std::string>(), std::string{request.method});
   for (auto name : {"host", ":authority"})
-    if (auto named = request.find(name))
-      if (auto err = check_authority(to.host, *named))
-        return {{"status", outcome_of(code_of(err)).http_status}};
+    if (auto named = request.find(name); named && !named->empty()) { // else it names none
+      auto parsed = authority::parse(*named);
+      if (!parsed)
+        return {{"status", refusal_of(reason::misdirected).status}};
+      what.host = parsed->host;
+    }
+  auto in_force = rules_in(v);
+  // A tunnel that no list lets through is there by somebody's word.
+  static constexpr answer let_through{.of_tunnel = true};
+  auto listed = said(decided(in_force, to)) != "not_allowed";
   http1::request_path scratch;
-  auto verdict =
-    judge_inner(rules_in(v), to, {request.method, *path, request.fields, false}, scratch);
+  auto verdict = decide(in_force, {.to = what,
+                                   .request = request_facts{*path, request.fields, &scratch},
+                                   .through = &to,
+                                   .answer = listed ? nullptr : &let_through});
   auto no = std::get_if<denial>(&verdict);
   if (!no)
     return {{"forward", true}};

@@ -29,8 +29,8 @@ inline std::vector<value_matcher> matchers(const words& texts, value_matcher::us
   return out;
 }
 
-inline std::vector<hook_constraint> constraints_of(const constraints& all) {
-  std::vector<hook_constraint> out;
+inline std::vector<constraint> constraints_of(const constraints& all) {
+  std::vector<constraint> out;
   for (auto& [name, values] : all)
     out.push_back({name, matchers(values, value_matcher::use::value)});
   return out;

@@ -132,14 +132,12 @@ CAF_TEST(hooks that no request reaches are pointed out) {
          {{"10.0.0.1"}, {}, "10.0.0.1", ""},
        }) {
     CAF_MESSAGE(name << " among " << caf::deep_to_string(allowed));
-    auto in_force = allowing(allowed, denied);
-    in_force.enabled = false; // what is switched off may still be dead
-    in_force.mode = mode::limited;
-    in_force.allow_local_binding = local;
+    plain_lists lists{
+      .allowed = rules_of(allowed), .denied = rules_of(denied), .mode = mode::limited};
     mitm_hook hook;
     hook.where = {name, "config.toml", 7, 1};
     hook.host = unbox(proxy::host::parse(name));
-    auto found = lint_hooks({hook}, in_force);
+    auto found = lint_hooks({hook}, lists, local);
     CAF_REQUIRE_EQUAL(found.size(), why.empty() ? 0u : 1u);
     if (!why.empty()) {
       CAF_CHECK_EQUAL(found[0].where.line, 7u);

@@ -12,7 +12,7 @@ namespace {
 
 using texts = std::vector<std::string>;
 
-std::string names(const std::vector<rule>& rules) {
+std::string names(const std::vector<placed_text>& rules) {
   std::string out;
   for (auto& r : rules)
     out += r.text + ' ';

@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "tests/policy/asking.hpp"
 #include "tests/policy/rules.hpp"
 #include "tests/support/test.hpp"
 
@@ -31,7 +32,7 @@ concept looks_at_a_temporary = requires(T pass) {
 };
 template <class T>
 concept renews_by_a_temporary = requires(T pass) {
-  pass.renew(snapshot_ptr{});
+  pass.renew(snapshot_ptr{}, asker{});
 };
 static_assert(!looks_at_a_temporary<ticket> && !renews_by_a_temporary<ticket>);
 
@@ -44,21 +45,28 @@ snapshot_ptr permitting(const std::vector<std::string>& allowed,
   return policy_of(allowing(allowed, denied));
 }
 
+std::variant<permit, denial> judged_by(const snapshot& then, const target& what) {
+  auto judged = decided(*then.rules, what);
+  if (auto* no = std::get_if<denial>(&judged))
+    return std::move(*no);
+  return std::get<permit>(std::move(judged));
+}
+
 ticket granted(const snapshot_ptr& by, const target& what) {
-  auto judged = evaluate(*by->rules, what);
+  auto judged = decided(*by->rules, what);
   CAF_REQUIRE(std::holds_alternative<permit>(judged));
   return ticket{std::get<permit>(std::move(judged)), by};
 }
 
 ticket granted_by_decider(const snapshot_ptr& by, const target& what) {
-  auto judged = overrule(*by->rules, denial{}, what);
+  auto judged = answered(*by->rules, what);
   CAF_REQUIRE(std::holds_alternative<permit>(judged));
   return ticket{std::get<permit>(std::move(judged)), by};
 }
 
 /// "" when it is renewed, else the reason.
 std::string renewed(ticket& t, const snapshot_ptr& now, const standing& where = {}) {
-  auto again = t.renew(now, where);
+  auto again = t.renew(now, {}, where);
   auto* no = std::get_if<denial>(&again);
   return no ? std::string{reason_text(*no)} : std::string{};
 }
@@ -114,7 +122,7 @@ CAF_TEST(what the new policy refuses stays stale) {
   auto t = granted(now, get("a.test"));
   auto then = now;
   now = permitting({"*.test"}, {"a.test"});
-  auto again = t.renew(now);
+  auto again = t.renew(now, {});
   auto* no = std::get_if<denial>(&again);
   CAF_REQUIRE(no != nullptr);
   CAF_CHECK_EQUAL(std::string{to_string(no->reason)}, "denied");
@@ -167,7 +175,7 @@ CAF_TEST(a tunnel that is not read ends where it would have to be) {
     auto now = permitting({"a.test"});
     auto t = granted(now, tunnel);
     auto limited = allowing({"a.test"});
-    limited.mode = mode::limited;
+    set_mode(limited, mode::limited);
     limited.mitm = true;
     now = policy_of(std::move(limited));
     CAF_CHECK_EQUAL(renewed(t, now, {.reading = read ? reading::done : reading::none}),
@@ -180,7 +188,7 @@ CAF_TEST(whoever knows more of a request judges by that) {
   auto t = granted(now, get("a.test"));
   now = permitting({"*.test"});
   auto by = [&](const std::string& name) {
-    return [&, name](const snapshot_ptr& then) { return evaluate(*then->rules, get(name)); };
+    return [&, name](const snapshot_ptr& then) { return judged_by(*then, get(name)); };
   };
   auto refused = t.renew_by(now, by("a.example"));
   CAF_REQUIRE(std::holds_alternative<denial>(refused));
@@ -193,12 +201,11 @@ CAF_TEST(a refusal tells no event of the rule that let the host pass) {
   auto now = permitting({"a.test"});
   auto t = granted(now, get("a.test"));
   auto limited = allowing({"a.test"});
-  limited.mode = mode::limited;
+  set_mode(limited, mode::limited);
   now = policy_of(std::move(limited));
   target post = get("a.test");
   post.method = "POST";
-  auto refused =
-    t.renew_by(now, [&](const snapshot_ptr& then) { return evaluate(*then->rules, post); });
+  auto refused = t.renew_by(now, [&](const snapshot_ptr& then) { return judged_by(*then, post); });
   CAF_REQUIRE(std::holds_alternative<denial>(refused));
   CAF_CHECK(std::get<denial>(refused).passed == nullptr);
 }
@@ -216,7 +223,7 @@ CAF_TEST(a fresh pass knows when it has been kept for too long) {
 CAF_TEST(addresses are vetted by the policy of a fresh pass) {
   auto now = permitting({"a.test"}, {"9.9.9.0/24"});
   auto t = granted(now, get("a.test"));
-  auto vetted_as = [&](std::vector<ip_address> to) { return vet(*t.look(now), std::move(to)); };
+  auto vetted_as = [&](std::vector<ip_address> to) { return vet(*t.look(now), {}, std::move(to)); };
   auto fine = vetted_as({ip("1.1.1.1"), ip("8.8.8.8")});
   CAF_REQUIRE(std::holds_alternative<vetted>(fine));
   CAF_CHECK_EQUAL(std::get<vetted>(fine).addresses().size(), 2u);
@@ -227,7 +234,7 @@ CAF_TEST(addresses are vetted by the policy of a fresh pass) {
 
 CAF_TEST(the head of a request is kept and given back) {
   auto now = permitting({"a.test"});
-  auto judged = evaluate(*now->rules, get("a.test"));
+  auto judged = decided(*now->rules, get("a.test"));
   ticket t{std::get<permit>(std::move(judged)), now, "GET / HTTP/1.1\r\n\r\n"};
   CAF_CHECK_EQUAL(t.head(), "GET / HTTP/1.1\r\n\r\n");
   CAF_CHECK_EQUAL(t.take_head(), "GET / HTTP/1.1\r\n\r\n");

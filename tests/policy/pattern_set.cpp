@@ -10,7 +10,7 @@ using namespace proxy::policy::test;
 
 namespace {
 
-std::string text_of(const rule* r) { return r ? r->text : "none"; }
+std::string text_of(const placed_text* r) { return r ? r->text : "none"; }
 
 std::string match(const pattern_set_ptr& set, std::string_view name, uint16_t port = 443) {
   return text_of(set->match(unbox(host::parse(name)), port));

@@ -55,17 +55,6 @@ CAF_TEST(only the reasons of a 403 are found by name) {
     CAF_CHECK(!reason_named(name));
 }
 
-CAF_TEST(limited mode knows three methods in exactly one spelling) {
-  for (auto method : {"GET", "HEAD", "OPTIONS"})
-    CAF_CHECK(allows_method(mode::limited, method));
-  for (auto method :
-       {"get", "Get", "GET ", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "QUERY", ""}) {
-    CAF_MESSAGE(method);
-    CAF_CHECK(!allows_method(mode::limited, method));
-    CAF_CHECK(allows_method(mode::full, method));
-  }
-}
-
 CAF_TEST(names are those of audit and configuration) {
   CAF_CHECK_EQUAL(to_string(source::baseline_policy), "baseline_policy");
   CAF_CHECK_EQUAL(to_string(source::mode_guard), "mode_guard");

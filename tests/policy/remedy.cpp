@@ -1,7 +1,7 @@
 #define CAF_SUITE policy.remedy
 #include "policy/remedy.hpp" // unit under test
 
-#include "policy/decide.hpp"
+#include "tests/policy/asking.hpp"
 #include "tests/policy/hooks.hpp"
 #include "tests/policy/rules.hpp"
 #include "tests/support/test.hpp"
@@ -34,14 +34,15 @@ text_places all_set() {
 }
 
 rules with(rules in_force, text_places places) {
-  in_force.origin = std::make_shared<const remedies>(std::move(places), in_force.allowed->rules());
+  in_force.origin =
+    std::make_shared<const remedies>(std::move(places), in_force.table->patterns(action::allow));
   return in_force;
 }
 
 /// The remedy that a client would read.
 std::string remedy(const rules& in_force, const target& what,
                    path_style paths = path_style::whole) {
-  auto judged = evaluate(in_force, what);
+  auto judged = decided(in_force, what);
   auto* no = std::get_if<denial>(&judged);
   CAF_REQUIRE(no);
   return remedy_for(in_force, *no, what, paths);
@@ -99,15 +100,15 @@ CAF_TEST(what the managed layer keeps is for whoever manages it) {
   CAF_CHECK_EQUAL(remedy(in_force, get("unknown.test")),
                   "ask whoever manages /etc/codex/config.toml, which bounds allowed_domains");
   CAF_CHECK(remedy(in_force, get("b.corp.example")).starts_with("add \"b.corp.example\" to "));
-  in_force.mode = mode::limited;
+  set_mode(in_force, mode::limited);
   auto post = get("a.corp.example");
   post.method = "POST";
   CAF_CHECK(has(remedy(in_force, post), "ask whoever manages /etc/codex/config.toml, which sets "
                                         "mode"));
   in_force = with(allowing({}, {"bad.test"}), places);
-  auto judged = evaluate(in_force, get("bad.test"));
+  auto judged = decided(in_force, get("bad.test"));
   auto why = std::get<denial>(judged);
-  rule managed{"bad.test", "/etc/codex/config.toml", 4, 1};
+  placed_text managed{"bad.test", "/etc/codex/config.toml", 4, 1};
   why.rule = &managed;
   CAF_CHECK_EQUAL(remedy_for(in_force, why, get("bad.test")),
                   "ask whoever manages /etc/codex/config.toml, which denies \"bad.test\"");
@@ -125,7 +126,7 @@ CAF_TEST(what the managed layer denies is for whoever manages it wherever a user
   CAF_CHECK(remedy(in_force, get("worse.test")).starts_with("take \"worse.test\" off "));
   denial by_address;
   by_address.reason = reason::denied;
-  rule network{"192.0.2.0/24", "/home/me/.codex/config.toml", 5, 1};
+  placed_text network{"192.0.2.0/24", "/home/me/.codex/config.toml", 5, 1};
   by_address.rule = &network;
   CAF_CHECK(remedy_for(in_force, by_address, get("good.test")).starts_with(manager));
 }
@@ -151,7 +152,7 @@ CAF_TEST(each reason has a remedy of its own) {
   CAF_CHECK(has(remedy(own, get("127.0.0.1", 3128)), "the proxy itself"));
 
   auto limited = full;
-  limited.mode = mode::limited;
+  set_mode(limited, mode::limited);
   auto post = get("good.test");
   post.method = "POST";
   CAF_CHECK(has(remedy(limited, post), "set mode = \"full\" in /home/me/.codex/config.toml (line "
@@ -163,11 +164,11 @@ CAF_TEST(each reason has a remedy of its own) {
 
   auto hooked = full;
   hooked.mitm = true;
-  hooked.hooks = hooks_of({{.host = "good.test", .paths = {"/v1/"}}});
+  set_hooks(hooked, hooks_of({{.host = "good.test", .paths = {"/v1/"}}}));
   CAF_CHECK(has(remedy(hooked, get("good.test")), "ask for https://good.test over the HTTP proxy"));
   denial missed;
   missed.reason = reason::mitm_hook_denied;
-  missed.rule = &hooked.hooks->hooks()[0].where;
+  missed.rule = &hooked.table->hooks()->hooks()[0].where;
   CAF_CHECK(has(remedy_for(hooked, missed, get("good.test")),
                 "add to mitm_hooks one for \"good.test\" that lets this GET pass"));
 }
@@ -203,7 +204,7 @@ CAF_TEST(a mode that was switched at run time stands in no file) {
   places.settings["mode"].file.clear();
   places.settings["mode"].line = 0;
   auto in_force = with(allowing({"good.test"}), places);
-  in_force.mode = mode::limited;
+  set_mode(in_force, mode::limited);
   auto post = get("good.test");
   post.method = "POST";
   CAF_CHECK(has(remedy(in_force, post),

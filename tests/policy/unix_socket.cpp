@@ -1,6 +1,8 @@
 #define CAF_SUITE policy.unix_socket
 #include "policy/unix_socket.hpp" // unit under test
 
+#include "policy/decide.hpp"
+#include "tests/policy/rules.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -19,14 +21,10 @@ struct question {
 };
 
 struct fixture {
-  fixture() {
-    in_force.enabled = true;
-    in_force.mode = mode::full;
-  }
-
-  [[nodiscard]] socket_lists lists() const { return {allowed, denied, all}; }
-  [[nodiscard]] std::variant<socket_permit, denial> judge(const question& q) const {
-    return judge_socket(in_force, lists(), q.served, asked(q));
+  [[nodiscard]] std::variant<socket_permit, denial> judge(const question& q,
+                                                          std::string_view file = {}) const {
+    auto what = asked(q);
+    return decide(in_force, socket_query{.request = what, .served = q.served, .file = file});
   }
   static target asked(const question& q) {
     target what;
@@ -47,9 +45,7 @@ struct fixture {
     return std::get<socket_permit>(judged).by_name() ? "allow" : "look";
   }
 
-  rules in_force;
-  strings allowed, denied;
-  bool all = false;
+  rules in_force = policy::test::allowing({});
 };
 
 } // namespace
@@ -117,7 +113,7 @@ CAF_TEST(a socket is named once and in printable ASCII) {
 CAF_TEST(a path is allowed under the name that is listed and for files to decide under others) {
   fixture f;
   CAF_CHECK_EQUAL(f.verdict({}), "not_allowed"); // an empty list allows nothing, and looks nowhere
-  f.allowed = {"/run/x/../a.sock", "/run/b.sock/"};
+  f.in_force.sockets.allowed = {"/run/x/../a.sock", "/run/b.sock/"};
   for (auto path : {"/run/a.sock", "/run//a.sock", "/run/y/../a.sock", "/run/b.sock"})
     CAF_CHECK_EQUAL(f.verdict({path}), "allow");
   for (auto path : {"/run/A.sock", "/run/a.sock2", "/run", "/run/a.sock/c", "/x/run/a.sock"})
@@ -128,21 +124,21 @@ CAF_TEST(a path is allowed under the name that is listed and for files to decide
 
 CAF_TEST(what is denied is denied however it is spelled and whatever else is allowed) {
   fixture f;
-  f.all = true;
-  f.denied = {"/run/no.sock", "no/path"};
+  f.in_force.sockets.all = true;
+  f.in_force.sockets.denied = {"/run/no.sock", "no/path"};
   CAF_CHECK_EQUAL(f.verdict({"/anything"}), "allow");
   CAF_CHECK_EQUAL(f.verdict({"relative"}), "not_allowed");
   CAF_CHECK_EQUAL(f.verdict({"/run/no.sock"}), "not_allowed");
   CAF_CHECK_EQUAL(f.verdict({"/run/./no.sock/"}), "not_allowed");
-  f.all = false;
-  f.allowed = {"/run/no.sock"};
+  f.in_force.sockets.all = false;
+  f.in_force.sockets.allowed = {"/run/no.sock"};
   CAF_CHECK_EQUAL(f.verdict({"/run/no.sock"}), "not_allowed");
 }
 
 CAF_TEST(state comes before mode and mode before the platform and that before the path) {
   fixture f;
-  f.allowed = {"/run/a.sock"};
-  f.in_force.mode = mode::limited;
+  f.in_force.sockets.allowed = {"/run/a.sock"};
+  policy::test::set_mode(f.in_force, mode::limited);
   question post{.path = "/not/listed", .method = "POST", .served = false};
   f.in_force.enabled = false;
   CAF_CHECK_EQUAL(f.verdict(post), "proxy_disabled");
@@ -157,23 +153,54 @@ CAF_TEST(state comes before mode and mode before the platform and that before th
   for (auto method : {"get", "PUT", "DELETE", "TRACE", "PATCH"})
     CAF_CHECK_EQUAL(f.verdict({.method = method}), "method_not_allowed");
   CAF_CHECK_EQUAL(f.verdict({.upgrade = true}), "method_not_allowed");
-  f.in_force.mode = mode::full;
+  policy::test::set_mode(f.in_force, mode::full);
   CAF_CHECK_EQUAL(f.verdict({.method = "DELETE", .upgrade = true}), "allow");
 }
 
 CAF_TEST(what is under way goes on while its name or that of its file is listed) {
   fixture f;
   auto refused = [&](std::string_view real) {
-    return judge_socket_again(f.in_force, f.lists(), fixture::asked({}), real).has_value();
+    return std::holds_alternative<denial>(f.judge({}, real));
   };
-  f.allowed = {"/run/a.sock"};
+  f.in_force.sockets.allowed = {"/run/a.sock"};
   CAF_CHECK(!refused("/elsewhere/a.sock")); // listed is what was asked for
-  f.allowed = {"/run/b.sock"};
+  f.in_force.sockets.allowed = {"/run/b.sock"};
   CAF_CHECK(!refused("/run/b.sock")); // listed is what the asked for is a link to
   CAF_CHECK(refused("/run/c.sock"));
-  f.denied = {"/run/b.sock"};
+  f.in_force.sockets.denied = {"/run/b.sock"};
   CAF_CHECK(refused("/run/b.sock"));
-  f.denied.clear();
+  f.in_force.sockets.denied.clear();
   f.in_force.enabled = false;
   CAF_CHECK(refused("/run/b.sock"));
+}
+
+CAF_TEST(the steps to a socket are those of every request and then its own) {
+  fixture f;
+  auto& sockets = f.in_force.sockets;
+  sockets.allowed = {"/run/a.sock"};
+  sockets.denied = {"/run/no.sock"};
+  auto steps = [&](const question& q, std::string_view file = {}) {
+    trace why;
+    auto what = fixture::asked(q);
+    std::ignore =
+      decide(f.in_force, socket_query{.request = what, .served = q.served, .file = file}, &why);
+    std::string out;
+    for (auto& s : why)
+      out += (out.empty() ? "" : ", ") + std::string{s.name} + ": " + s.outcome;
+    return out;
+  };
+  const std::string before = "enabled: yes, method: full: any method, unix_socket: ";
+  CAF_CHECK_EQUAL(steps({}), before + "listed");
+  CAF_CHECK_EQUAL(steps({"/run/b.sock"}), before + "not listed; passes as a link to one that is");
+  CAF_CHECK_EQUAL(steps({"/run/no.sock"}), before + "denied");
+  CAF_CHECK_EQUAL(steps({"b.sock"}), before + "not an absolute path");
+  CAF_CHECK_EQUAL(steps({.served = false}), before + "none is served here");
+  CAF_CHECK_EQUAL(steps({"/run/b.sock"}, "/run/c.sock"), before + "not listed any more");
+  sockets.allowed.clear();
+  CAF_CHECK_EQUAL(steps({}), before + "none is listed");
+  policy::test::set_mode(f.in_force, mode::limited);
+  CAF_CHECK_EQUAL(steps({.method = "POST"}),
+                  "enabled: yes, method: limited: only GET, HEAD, OPTIONS");
+  f.in_force.enabled = false;
+  CAF_CHECK_EQUAL(steps({}), "enabled: no");
 }

@@ -1,5 +1,5 @@
 #define CAF_SUITE policy.vectors
-#include "policy/evaluate.hpp" // unit under test
+#include "policy/decide.hpp" // unit under test
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -8,6 +8,7 @@
 #include "policy/lint.hpp"
 #include "policy/narrowing.hpp"
 #include "policy/upstream_proxy.hpp"
+#include "tests/policy/asking.hpp"
 #include "tests/policy/hook_kinds.hpp"
 #include "tests/policy/rules.hpp"
 #include "tests/support/test.hpp"
@@ -75,32 +76,47 @@ json embedded(const json& v) {
 }
 
 json method(const json& v) {
-  return allows_method(v["mode"] == "limited" ? mode::limited : mode::full,
-                       v["method"].get<std::string>());
+  auto in_force = allowing({"a.test"});
+  set_mode(in_force, v["mode"] == "limited" ? mode::limited : mode::full);
+  auto what = get("a.test");
+  what.method = v["method"].get<std::string>();
+  return said(decided(in_force, what)) == "allow";
 }
 
-json verdict(const denial& d) {
+json told(const denial& d) {
   return {{"decision", to_string(d.decision)},
           {"reason", reason_text(d)},
           {"source", to_string(d.source)}};
 }
 
-/// What a decider makes of a refusal; counts how often it is asked.
-std::variant<permit, denial> ask(const rules& in_force, const denial& d, const target& what,
-                                 const json& decider, int& calls) {
-  if (decider.is_null() || d.reason != reason::not_allowed)
-    return d;
-  ++calls;
+/// What a decider of a case says.
+std::optional<answer> word_of(const json& decider) {
+  if (decider.is_null())
+    return std::nullopt;
   if (decider == "allow")
-    return overrule(in_force, d, what);
+    return answer{};
   auto how = decider.contains("ask") ? decision::ask : decision::deny;
-  return uphold(d, how, decider[to_string(how)].get<std::string>());
+  return answer{how, decider[to_string(how)].get_ref<const std::string&>()};
 }
 
-json decide(const json& v) {
+/// What is answered where a decider is asked, and how often it is.
+verdict ask(const rules& in_force, const query& q, const json& decider, int& calls) {
+  auto judged = decide(in_force, q);
+  auto word = word_of(decider);
+  if (!word || !std::holds_alternative<question>(judged))
+    return judged;
+  ++calls;
+  auto again = q;
+  again.answer = &*word;
+  return decide(in_force, again);
+}
+
+json decide_case(const json& v) {
   auto in_force = allowing(v.value("allowed", texts{}), v.value("denied", texts{}));
-  if (!in_force.allowed || !in_force.denied)
+  if (!in_force.table)
     return {{"decision", "invalid_config"}};
+  auto decider = v.value("decider", json{});
+  in_force.asks_unlisted = !decider.is_null();
   in_force.allow_local_binding = v.value("allow_local_binding", false);
   for (auto& text : v.value("listeners", texts{})) {
     auto where = unbox(authority::parse(text));
@@ -112,41 +128,48 @@ json decide(const json& v) {
   if (!name)
     return {{"decision", "invalid_host"}};
   target what{protocol::http, *name, port_of(v), v.value("method", "GET"), false};
+  auto addresses = v.contains("dns") ? ips(v["dns"].get<texts>()) : known_addresses(*name);
+  query q{.to = what};
+  if (!addresses.empty() || v.contains("dns"))
+    q.leads_to = destination{.addresses = addresses};
 
   int calls = 0;
-  auto judged = evaluate(in_force, what);
-  if (auto no = std::get_if<denial>(&judged)) {
-    auto answered = ask(in_force, *no, what, v.value("decider", json{}), calls);
-    judged = std::move(answered);
-  }
+  auto judged = ask(in_force, q, decider, calls);
   if (v.contains("decider_calls") && v["decider_calls"] != calls)
     return {{"decider_calls", calls}};
   if (auto no = std::get_if<denial>(&judged))
-    return verdict(*no);
-  auto addresses = known_addresses(*name);
-  if (addresses.empty() && !v.contains("dns"))
-    return {{"decision", "allow"}};
-  if (v.contains("dns")) {
-    addresses.clear();
-    for (auto& text : v["dns"])
-      addresses.push_back(ip(text.get<std::string>()));
-  }
-  auto vetted = vet(in_force, std::get<permit>(judged), addresses);
-  if (auto no = std::get_if<denial>(&vetted))
-    return verdict(*no);
+    return told(*no);
   return {{"decision", "allow"}};
 }
 
+/// Whether a decider's word lifts a refusal for this reason.
 json overruled(const json& v) {
   auto refused = reason_named(v["baseline"].get<std::string>());
   if (!refused)
     return "unknown reason";
-  auto answer = overrule(allowing({}), denial{.reason = *refused}, get("example.com"));
-  return std::holds_alternative<permit>(answer) ? "allow" : "deny";
+  auto in_force = allowing({}, {"denied.test"});
+  auto what = get("example.com");
+  switch (*refused) {
+    case reason::not_allowed: break;
+    case reason::not_allowed_local: what = get("127.0.0.1"); break;
+    case reason::denied: what = get("denied.test"); break;
+    case reason::method_not_allowed:
+      set_mode(in_force, mode::limited);
+      what.method = "POST";
+      break;
+    case reason::mitm_required:
+      set_mode(in_force, mode::limited);
+      what.protocol = protocol::https_connect;
+      break;
+    default: return "not made by rules";
+  }
+  return said(answered(in_force, what)) == "allow" ? "allow" : "deny";
 }
 
 json refused(const json& v) {
-  auto d = uphold(denial{}, decision::deny, v["reason"]);
+  auto words = v["reason"].get<std::string>();
+  answer word{decision::deny, words};
+  auto d = std::get<denial>(answered(allowing({}), get("a.test"), word));
   auto& row = refusal_of(d.reason);
   return {{"status", row.status}, {"x_proxy_error", row.x_proxy_error}, {"text", row.text}};
 }
@@ -190,7 +213,7 @@ const kind_map host_kinds{
   {"non_public", [](const json& v) { return is_non_public(ip(v["ip"].get<std::string>())); }},
   {"embedded_v4", embedded},
   {"method", method},
-  {"decision", decide},
+  {"decision", decide_case},
   {"overrule", overruled},
   {"refusal", refused},
   {"narrowing", narrowing},

@@ -2,6 +2,7 @@
 #include "actors/control/compile.hpp" // unit under test
 
 #include "actors/control/generation.hpp"
+#include "policy/decide.hpp"
 #include "tests/config/support.hpp"
 #include "tests/support/test.hpp"
 
@@ -45,8 +46,7 @@ bool judged_alike(const policy::rules& one, const policy::rules& other, std::str
   to.port = static_cast<uint16_t>(std::stoi(std::string{address.substr(address.rfind(':') + 1)}));
   to.method = "GET";
   auto reason_of = [&](const policy::rules& rules) {
-    auto judged = policy::evaluate(rules, to);
-    auto* denial = std::get_if<policy::denial>(&judged);
+    auto denial = policy::why_not(rules, {.to = to});
     return denial ? denial->reason : policy::reason::allow;
   };
   return reason_of(one) == reason_of(other);
@@ -157,11 +157,12 @@ CAF_TEST(hooks and what is intercepted reach the rules and secrets are read agai
               source + "}]}\n");
   };
   auto injected = [](const snapshot& s) {
-    return std::string{s.rules->hooks->hooks().at(0).inject_request_headers.at(0).value.reveal()};
+    return std::string{
+      s.rules->table->hooks()->hooks().at(0).inject_request_headers.at(0).value.reveal()};
   };
   with("secret_file = \"" + write("token", "first\n") + '"');
   auto first = prepare(from(), 1, {});
-  CAF_REQUIRE(first.next && first.next->rules->hooks);
+  CAF_REQUIRE(first.next && first.next->rules->table->hooks());
   CAF_CHECK(first.next->rules->mitm && first.next->rules->inspect && first.next->ca);
   CAF_CHECK_EQUAL(injected(*first.next), "half-first");
   write("token", "second\n");

@@ -2,6 +2,7 @@
 // the compiler to refuse it and to name `fresh_pass`. FRESH is the control: the same with a fresh
 // pass.
 
+#include "actors/asker.hpp"
 #include "actors/dial.hpp"
 
 using namespace proxy;
@@ -22,7 +23,7 @@ int dial_after_a_look(client_session& c, const pass& granted, upstream& to) {
 }
 
 int dial_after_judging(client_session& c, pass& granted, upstream& to) {
-  auto renewed = granted.renew(c.shard.policy);
+  auto renewed = granted.renew(c.shard.policy, asker_of(c));
   auto* fresh = std::get_if<fresh_pass>(&renewed);
   return fresh ? dial_fresh(c, *fresh, to) : -1;
 }
