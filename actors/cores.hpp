@@ -9,6 +9,11 @@ namespace proxy {
 /// quota (rounded up); at least 1.
 [[nodiscard]] size_t usable_cores();
 
+/// How many workers that number in the configuration means: 0 is one for each usable core.
+[[nodiscard]] inline size_t worker_count(uint64_t configured) {
+  return configured > 0 ? static_cast<size_t>(configured) : usable_cores();
+}
+
 /// How many bytes of memory this process may use: the machine's, bounded by its cgroup's limit.
 [[nodiscard]] uint64_t usable_memory();
 

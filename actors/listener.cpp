@@ -2,6 +2,8 @@
 
 #include <caf/send.hpp>
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -29,6 +31,10 @@ constexpr uint64_t slack = 64;
 
 void spawn_session(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
                    uint16_t port, bool held_back) {
+  if (!on.admits(serves)) {
+    ::close(descriptor);
+    return;
+  }
   client_address from{ip, port, ip == ip_address{} && port == 0};
   if (serves == endpoint::admin) {
     auto made = spawn_on<admin_session>(on.loop, on, from);
@@ -53,27 +59,29 @@ void listener::stop() {
   unlink();
 }
 
-listener::behavior_type listener::make_behavior() {
-  // May run after the shard is gone, as `stop` does: it may have ended before our first turn.
+void listener::close() {
+  stop();
+  socket_.reset();
+}
+
+void listener::begin() {
   watching_ = loop().watch_shared(*this);
   if (!watching_)
     loop().arm(*this, loop().now() + pause);
+}
+
+listener::behavior_type listener::make_behavior() {
+  if (socket_) // else it was closed before its first turn; the shard may be gone by now
+    begin();
   return {
     [this](atom::abort) { quit(); },
   };
 }
 
 // However it ends: who is killed accepts nobody any more, and keeps no socket open.
-void listener::on_exit() {
-  stop();
-  socket_.reset();
-}
+void listener::on_exit() { close(); }
 
-void listener::on_timer() {
-  watching_ = shard_.loop.watch_shared(*this);
-  if (!watching_)
-    shard_.loop.arm(*this, shard_.loop.now() + pause);
-}
+void listener::on_timer() { begin(); }
 
 void listener::on_ready() {
   for (int i = 0; i < batch; ++i) {

@@ -17,7 +17,7 @@ using listener_actor = caf::typed_actor<
   caf::reacts_to<atom::abort>>;
 
 /// Spawns who serves an accepted descriptor on the shard's own loop: a `connection`, or an
-/// `admin_session`.
+/// `admin_session`. Closes one whom the shard takes in no more.
 /// @param held_back  It is one of those that are, so that clients can be turned away.
 void spawn_session(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
                    uint16_t port, bool held_back = false);
@@ -31,11 +31,16 @@ public:
 
   const char* name() const override { return "listener"; }
 
+  /// Accepts nobody any more and lets go of the socket. On its loop, and at once: what waits in the
+  /// socket's queue would be accepted before any message is heard.
+  void close();
+
 private:
   behavior_type make_behavior() override;
   void on_exit() override;
   void on_ready() override;
   void on_timer() override;
+  void begin();
   void stop();
   /// Accepts on a descriptor that was held back, when there are no others. @returns false, with
   /// errno set, when nobody was accepted.
@@ -44,7 +49,7 @@ private:
   void place(int descriptor, const ip_address& ip, uint16_t port);
 
   shard_core& shard_;
-  bound_listener_ptr socket_;
+  bound_listener_ptr socket_; ///< Null once it is closed.
   bool watching_ = false;
 };
 

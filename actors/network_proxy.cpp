@@ -2,14 +2,15 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
-#include <caf/after.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <future>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "actors/control/address_watch.hpp"
@@ -35,8 +36,8 @@ struct system_config : caf::actor_system_config {
 
 /// How long an actor may take to answer a question.
 constexpr std::chrono::seconds patience{10};
-/// How long a change may take, those before it included: every worker judges every open tunnel.
-constexpr std::chrono::seconds change_patience{120};
+/// How long all parts together may take to end.
+constexpr std::chrono::seconds end_patience{10};
 
 /// Certificates of intercepted hosts that are kept, beside those that each worker keeps.
 constexpr size_t max_leaves = 1000;
@@ -56,6 +57,53 @@ struct shutdown_result {
     if (!settled.exchange(true))
       result.set_value(drained);
   }
+};
+
+/// Parts that were told to end, and until when they are waited for, all together.
+class departures {
+public:
+  void begin(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
+
+  /// From now on one more of that name is waited for.
+  template <class Handle>
+  static void add(const std::shared_ptr<departures>& all, const std::string& name,
+                  const Handle& who) {
+    {
+      std::lock_guard guard{all->lock_};
+      all->there_.insert(name);
+    }
+    who->attach_functor([all, name](const caf::error&) {
+      std::lock_guard guard{all->lock_};
+      all->there_.erase(all->there_.find(name));
+      all->changed_.notify_all();
+    });
+  }
+
+  /// Waits until all of that name have gone. @returns false when that takes too long.
+  [[nodiscard]] bool await(const std::string& name) {
+    std::unique_lock guard{lock_};
+    return changed_.wait_until(guard, deadline_, [&] { return there_.count(name) == 0; });
+  }
+  /// The same, but not once somebody is in a hurry.
+  [[nodiscard]] bool await_unhurried(const std::string& name) {
+    std::unique_lock guard{lock_};
+    (void)changed_.wait_until(guard, deadline_,
+                              [&] { return hurried_ || there_.count(name) == 0; });
+    return there_.count(name) == 0;
+  }
+
+  void hurry() {
+    std::lock_guard guard{lock_};
+    hurried_ = true;
+    changed_.notify_all();
+  }
+
+private:
+  std::mutex lock_;
+  std::condition_variable changed_;
+  std::multiset<std::string> there_;
+  bool hurried_ = false;
+  std::chrono::steady_clock::time_point deadline_; ///< Of the thread that waits.
 };
 
 /// Tells the owner that the proxy has failed: once, whoever finds out. Who comes second goes on
@@ -98,59 +146,80 @@ struct network_proxy::impl {
   policy_store_actor store;
   address_watch_actor addresses;
   std::shared_ptr<shutdown_result> over = std::make_shared<shutdown_result>();
+  std::shared_ptr<departures> leaving = std::make_shared<departures>();
+  std::optional<bool> ended; ///< What `end` returned.
 
-  ~impl() {
+  ~impl() { (void)end(); }
+
+  /// Ends everybody, in the order in which they need each other. A source that still reads is no
+  /// loss: it holds nothing that would have to be in order, only its thread would be waited for.
+  /// @returns false when it does.
+  bool end() {
+    if (ended)
+      return *ended;
+    auto deadline = std::chrono::steady_clock::now() + end_patience;
+    leaving->begin(deadline);
     (void)end_watch();
-    caf::scoped_actor self{system};
-    await_ends(self, "supervisor", end(self, supervisor));
-    if (addresses) {
-      self->monitor(addresses);
-      self->send(addresses, atom::abort_v);
-      addresses = nullptr;
-      await_ends(self, "address_watch", 1);
-    }
+    tell_to_end("policy_source", source); // waited for last: it may take its time
+    tell_to_end("supervisor", supervisor);
+    await_end("supervisor");
+    abort("address_watch", addresses);
+    await_end("address_watch");
+    for (auto& w : workers)
+      abort("worker", w.shard);
+    await_end("worker");
+    flush_audit(deadline);
+    tell_to_end("policy_store", store);
+    tell_to_end("listener_owner", listeners);
+    tell_to_end("audit", audit);
+    tell_to_end("ca", ca);
+    for (auto who : {"policy_store", "listener_owner", "audit", "ca"})
+      await_end(who);
     for (auto& w : workers) {
-      self->monitor(w.shard);
-      self->send(w.shard, atom::abort_v);
-    }
-    await_ends(self, "worker", workers.size());
-    self->request(audit, patience, atom::flush_v).receive([](bool) {}, [](const caf::error&) {});
-    await_ends(self, "policy_store", end(self, store));
-    await_ends(self, "policy_source", end(self, source));
-    await_ends(self, "listener_owner", end(self, listeners));
-    await_ends(self, "audit", end(self, audit));
-    await_ends(self, "ca", end(self, ca));
-    for (auto& w : workers) {
-      w.shard = nullptr;
       w.loop->stop();
       w.thread.join();
     }
-    if (!process)
-      return;
-    // No loop is left that would ask.
-    await_ends(self, "socket_dialer", end(self, process->socket_dialer));
-    process->log->flush();
+    if (process) {
+      // No loop is left that would ask.
+      tell_to_end("socket_dialer", process->socket_dialer);
+      await_end("socket_dialer");
+      process->log->flush();
+    }
+    ended = leaving->await_unhurried("policy_source");
+    return *ended;
   }
 
-  /// @returns how many were told to end.
   template <class Handle>
-  static size_t end(caf::scoped_actor& self, Handle& whom) {
+  void tell_to_end(const std::string& name, Handle& whom) {
     if (!whom)
-      return 0;
-    self->monitor(whom);
-    self->send_exit(whom, caf::exit_reason::user_shutdown);
+      return;
+    departures::add(leaving, name, whom);
+    caf::anon_send_exit(whom, caf::exit_reason::user_shutdown);
     whom = nullptr;
-    return 1;
   }
 
-  /// Waits until actors that were told to end have done so. The thread of one that hangs would
-  /// never be joined, so the owner is told.
-  void await_ends(caf::scoped_actor& self, const char* who, size_t count) {
-    auto late = false;
-    while (count-- > 0 && !late)
-      self->receive([](const caf::down_msg&) {}, caf::after(patience) >> [&] { late = true; });
-    if (late)
-      failure->lost(who, "does not end");
+  template <class Handle>
+  void abort(const std::string& name, Handle& whom) {
+    if (!whom)
+      return;
+    departures::add(leaving, name, whom);
+    caf::anon_send(whom, atom::abort_v);
+    whom = nullptr;
+  }
+
+  /// The thread of one that hangs would never be joined, so the owner is told.
+  void await_end(const std::string& name) {
+    if (!leaving->await(name))
+      failure->lost(name, "does not end");
+  }
+
+  void flush_audit(std::chrono::steady_clock::time_point deadline) {
+    if (!audit)
+      return;
+    caf::scoped_actor self{system};
+    auto left = std::max(deadline - std::chrono::steady_clock::now(), std::chrono::nanoseconds{1});
+    self->request(audit, caf::timespan{left}, atom::flush_v)
+      .receive([](bool) {}, [](const caf::error&) {}); // its end tells
   }
 
   /// From now on the proxy ends when this actor ends.
@@ -277,7 +346,7 @@ struct network_proxy::impl {
 
   template <class... Ts>
   [[nodiscard]] reload_outcome change(Ts... xs) {
-    if (auto out = ask_within<reload_outcome>(change_patience, store, xs...))
+    if (auto out = ask_within<reload_outcome>(change_answer_patience, store, xs...))
       return std::move(*out);
     reload_outcome unanswered;
     unanswered.problems.push_back(problem_of("", "the proxy is busy or ending"));
@@ -308,7 +377,7 @@ network_proxy::start(config::sources from, failure_handler failed, abilities can
                                            : start_failure::kind::config,
                          std::move(first.problems)};
   const auto& config = *first.next->config;
-  auto cores = config.workers > 0 ? static_cast<size_t>(config.workers) : usable_cores();
+  auto cores = worker_count(config.workers);
   auto made = std::make_unique<impl>();
   made->process = std::make_shared<process_state>(cores);
   made->process->log = make_logger(config.log);
@@ -408,25 +477,28 @@ void network_proxy::reopen_files() { caf::anon_send(impl_->audit, atom::reopen_v
 bool network_proxy::shutdown(std::chrono::milliseconds grace) {
   impl_->process->log->info("msg=draining grace_ms={}", grace.count());
   auto over = impl_->over;
-  caf::anon_send(impl_->store, atom::drain_v);
   impl_->system.spawn<caf::hidden>(
-    [grace, watching = impl_->supervisor](caf::event_based_actor* self,
-                                          const std::shared_ptr<shutdown_result>& result,
-                                          const std::vector<shard_actor>& shards) {
-      auto waiting = std::make_shared<size_t>(shards.size());
-      for (size_t i = 0; i < shards.size(); ++i)
-        self->request(shards[i], grace, atom::drain_v)
+    [grace, watching = impl_->supervisor, store = impl_->store](
+      caf::event_based_actor* self, const std::shared_ptr<shutdown_result>& result,
+      const std::vector<shard_actor>& shards) {
+      auto waiting = std::make_shared<size_t>(1 + shards.size());
+      auto drain = [=](const auto& whom, const std::string& name) {
+        self->request(whom, grace, atom::drain_v)
           .then(
             [result, waiting](bool) {
               if (--*waiting == 0)
                 result->settle(true);
             },
-            [self, result, watching, i](const caf::error& why) {
+            [self, result, watching, name](const caf::error& why) {
               if (why != caf::sec::request_timeout) // before the supervisor is told to look away
-                caf::anon_send(watching, atom::lost_v, worker_name(i),
+                caf::anon_send(watching, atom::lost_v, name,
                                "has ended (" + self->system().render(why) + ')');
               result->settle(false);
             });
+      };
+      drain(store, "policy_store");
+      for (size_t i = 0; i < shards.size(); ++i)
+        drain(shards[i], worker_name(i));
     },
     over, impl_->shards());
   auto done = over->result.get_future();
@@ -437,6 +509,11 @@ bool network_proxy::shutdown(std::chrono::milliseconds grace) {
   return drained;
 }
 
-void network_proxy::end_now() { impl_->over->settle(false); }
+bool network_proxy::end() { return impl_->end(); }
+
+void network_proxy::end_now() {
+  impl_->over->settle(false);
+  impl_->leaving->hurry();
+}
 
 } // namespace proxy

@@ -33,8 +33,8 @@ public:
   /// Warnings of the configuration are logged.
   /// @param failed  Called once, when the proxy has lost what it cannot do without; by then it
   ///                serves nobody any more. Gets what the log says. From a thread of the proxy,
-  ///                which may be before this returns, or from the destructor, when a part does not
-  ///                end: where it returns then, the destructor waits for that part.
+  ///                which may be before this returns, or from `end`, when a part does not end:
+  ///                where it returns then, the destructor waits for that part.
   /// @param can     What it serves; else what is usual for the system.
   [[nodiscard]] static std::variant<network_proxy, start_failure>
   start(config::sources from, failure_handler failed, abilities can = {});
@@ -66,7 +66,11 @@ public:
   /// has
   ///          been called by then.
   bool shutdown(std::chrono::milliseconds grace);
-  /// Cuts a `shutdown` that runs in another thread short.
+  /// Ends all parts, within a limit. Nothing but destruction may follow.
+  /// @returns false when one still reads the configuration: destruction waits for that, which may
+  ///          take for ever; all the rest is in order, so that the process may exit instead.
+  [[nodiscard]] bool end();
+  /// Cuts a `shutdown`, or an `end`, that runs in another thread short.
   void end_now();
 
 private:

@@ -32,12 +32,14 @@ own_socket_file::own_socket_file(std::string path) : path_(std::move(path)) {
   struct stat info {};
   if (::lstat(path_.c_str(), &info) != 0)
     info = {}; // it has gone already: its name remains
+  file_ = {info.st_dev, info.st_ino};
   std::lock_guard guard{all().lock};
-  all().entries.push_back({path_, {info.st_dev, info.st_ino}});
+  all().entries.push_back({path_, file_});
 }
 
 own_socket_file& own_socket_file::operator=(own_socket_file&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(file_, other.file_);
   return *this;
 }
 
@@ -48,6 +50,12 @@ own_socket_file::~own_socket_file() {
   auto& entries = all().entries;
   if (auto at = std::ranges::find(entries, path_, &entry::path); at != entries.end())
     entries.erase(at);
+}
+
+bool own_socket_file::is_in_place() const {
+  struct stat info {};
+  return !path_.empty() && ::lstat(path_.c_str(), &info) == 0 &&
+         file_ == file_id{info.st_dev, info.st_ino};
 }
 
 bool is_own_socket(const file_id& file) {

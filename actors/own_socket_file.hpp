@@ -26,8 +26,12 @@ public:
   own_socket_file& operator=(own_socket_file&& other) noexcept;
   ~own_socket_file();
 
+  /// Whether it is this file that has the name still. (Another may have come to stand there.)
+  [[nodiscard]] bool is_in_place() const;
+
 private:
   std::string path_; ///< "": none.
+  file_id file_;
 };
 
 /// Whether this process listens there.

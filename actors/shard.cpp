@@ -33,17 +33,35 @@ void watch(shard_state& s, const std::string& what, const Handle& who) {
                  caf::actor_cast<caf::strong_actor_ptr>(who));
 }
 
-void set_listeners(shard_pointer self, const listener_set& wanted) {
-  auto& s = self->state;
+/// Closes the listeners whose sockets do not pass.
+template <class F>
+void keep_listeners(shard_state& s, F passes) {
   std::erase_if(s.listeners, [&](const auto& entry) {
-    if (std::find(wanted.begin(), wanted.end(), entry.first) != wanted.end())
+    if (passes(entry.first))
       return false;
+    local<listener>(entry.second).close();
     caf::anon_send(entry.second, atom::abort_v);
     return true;
   });
+}
+
+/// Takes in only these from now on: listeners for others are closed by the time this returns.
+void take_in_only(shard_state& s, intake whom) {
+  auto& core = *s.core;
+  core.takes_in = std::max(core.takes_in, whom);
+  keep_listeners(s, [&](const auto& socket) { return core.admits(socket->serves); });
+}
+
+/// Listens on the wanted sockets, so far as the shard takes in who comes there.
+void set_listeners(shard_pointer self, const listener_set& wanted) {
+  auto& s = self->state;
+  keep_listeners(s, [&](const auto& socket) {
+    return std::find(wanted.begin(), wanted.end(), socket) != wanted.end();
+  });
   for (const auto& socket : wanted) {
     auto same = [&](const auto& entry) { return entry.first == socket; };
-    if (std::none_of(s.listeners.begin(), s.listeners.end(), same)) {
+    if (s.core->admits(socket->serves) &&
+        std::none_of(s.listeners.begin(), s.listeners.end(), same)) {
       caf::actor_config cfg{&s.core->loop};
       s.listeners.emplace_back(
         socket, self->system().spawn_impl<listener, caf::hidden>(cfg, *s.core, socket));
@@ -110,8 +128,7 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
   core.process->max_connections.store(clients > 0 ? clients : clients_for(usable_descriptors()),
                                       std::memory_order_relaxed);
   core.pool.begin_generation(next->generation, next->config->limits, next->config->timeouts);
-  // A drain that overtook this change has closed them already.
-  set_listeners(self, core.draining ? admin_only(listeners) : listeners);
+  set_listeners(self, listeners);
   if (!next->rules->enabled)
     for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
 }
@@ -129,11 +146,9 @@ void tell_all(shard_pointer self, What what) {
 shard_state::~shard_state() {
   if (!core || ended)
     return;
-  core->draining = true;
+  take_in_only(*this, intake::nobody);
   core->peers.clear();
   core->store = nullptr;
-  for (const auto& [socket, handle] : listeners)
-    caf::anon_send(handle, atom::abort_v);
   for_each_session(*core, [](client_session& c) { caf::anon_send(handle_of(c), atom::abort_v); });
   for (auto* c : core->admin_sessions())
     caf::anon_send(caf::actor_cast<admin_session_actor>(c), atom::abort_v);
@@ -169,10 +184,7 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       self->state.core->store = peers->store;
     },
     [self](atom::adopt, const accepted_socket_ptr& socket, endpoint serves, const ip_address& ip,
-           uint16_t port) {
-      if (!self->state.core->draining)
-        spawn_session(*self->state.core, socket->take(), serves, ip, port);
-    },
+           uint16_t port) { spawn_session(*self->state.core, socket->take(), serves, ip, port); },
     [self](atom::describe) {
       std::vector<connection_info> out;
       for_each_session(*self->state.core,
@@ -191,12 +203,8 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
     [self](atom::blocked) { return self->state.core->events.blocked(); },
     [self](atom::drain) {
       auto& st = self->state;
-      st.core->draining = true;
       auto drained = self->make_response_promise<bool>();
-      listener_set open;
-      for (const auto& [socket, handle] : st.listeners)
-        open.push_back(socket);
-      set_listeners(self, admin_only(std::move(open)));
+      take_in_only(st, intake::admin_only);
       st.core->pool.clear();
       tell_all(self, atom::drain_v);
       st.core->answer_drain(drained);
@@ -204,22 +212,20 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
     },
     [self](atom::close) {
       auto& core = *self->state.core;
-      core.draining = true;
-      set_listeners(self, {});
+      take_in_only(self->state, intake::nobody);
       core.pool.clear();
       for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
     },
     [self](atom::abort) {
-      set_listeners(self, {});
+      take_in_only(self->state, intake::nobody);
       auto& core = *self->state.core;
-      core.draining = true;
       core.pool.clear();
       core.peers.clear();
       core.store = nullptr;
       tell_all(self, atom::abort_v);
       // Its unanswered promises hold the resolver itself: only being told ends it.
       caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
-      // Not in the first pass: the listeners have yet to hear that they are to stop.
+      // Not in the first pass: the listeners have yet to hear that they are to end.
       if (std::exchange(self->state.ending, true) && core.connections().empty() &&
           core.streams().empty() && core.admin_sessions().empty()) {
         self->state.ended = true;

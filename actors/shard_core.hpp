@@ -37,6 +37,9 @@ class connection;
 class stream_session;
 class admin_session;
 
+/// Whom a shard takes in. It only ever takes in fewer.
+enum class intake : uint8_t { everybody, admin_only, nobody };
+
 struct peer_handles {
   policy_store_actor store;
   std::vector<shard_actor> shards;
@@ -108,7 +111,7 @@ public:
   descriptor_reserve for_clients;  ///< To turn clients away when no other descriptor is left.
   descriptor_reserve for_admin;    ///< To serve the admin API then.
   shard_counters counters;
-  bool draining = false;
+  intake takes_in = intake::everybody;
 
   http1::request request;           ///< Scratch, valid until the next suspension.
   http1::response response;         ///< Scratch, valid until the next suspension.
@@ -149,6 +152,10 @@ public:
 
   // -- connections --
 
+  [[nodiscard]] bool admits(endpoint to) const noexcept {
+    return takes_in == intake::everybody ||
+           (takes_in == intake::admin_only && to == endpoint::admin);
+  }
   void joined(connection& c);
   void left(connection& c);
   void joined(stream_session& c);

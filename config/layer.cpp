@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <poll.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -22,6 +23,18 @@ std::string directory_of(const std::string& path) {
   if (slash == std::string::npos)
     return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Waits until there is something to read, or nobody writes any more. Files always are.
+bool is_readable_by(std::chrono::steady_clock::time_point deadline, int fd) {
+  for (;;) {
+    auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd wanted{fd, POLLIN, 0};
+    auto found = ::poll(&wanted, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
+    if (found >= 0 || errno != EINTR)
+      return found > 0;
+  }
 }
 
 /// Reads one file into a layer; nothing when it is missing and may be.
@@ -89,17 +102,23 @@ place layer::at(const toml::source_region& region) const {
   return {file, region.begin.line, region.begin.column};
 }
 
-file_text read_file(const std::string& path, size_t most) {
-  auto fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+file_text read_file(const std::string& path, size_t most, std::chrono::milliseconds patience) {
+  auto deadline = std::chrono::steady_clock::now() + patience;
+  // Not blocking: a FIFO that nobody writes would hold us for good.
+  auto fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0)
     return {{}, errno_text(errno), errno == ENOENT};
   file_text result;
   constexpr size_t chunk = 64 * 1024;
   for (;;) {
+    if (!is_readable_by(deadline, fd)) {
+      result.failure = "nobody writes it to its end";
+      break;
+    }
     auto size = result.text.size();
     result.text.resize(size + chunk);
     auto got = ::read(fd, result.text.data() + size, chunk);
-    if (got < 0 && errno == EINTR) {
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) {
       result.text.resize(size);
       continue;
     }

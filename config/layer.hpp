@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,9 @@ struct file_text {
 };
 
 /// Reads a whole file of at most `most` bytes.
-[[nodiscard]] file_text read_file(const std::string& path, size_t most);
+/// @param patience  How long whoever writes it may take, where it is a pipe.
+[[nodiscard]] file_text read_file(const std::string& path, size_t most,
+                                  std::chrono::milliseconds patience = std::chrono::seconds{30});
 
 /// Reads and parses the files and `--set` flags, lowest layer first. Only the user's and the
 /// managed file may be missing. Relative `--set` keys stay relative until `place_sets`.

@@ -11,8 +11,6 @@ namespace {
 
 /// How long a shard may take to answer.
 constexpr std::chrono::seconds patience{10};
-/// How long a change may take: every shard judges every open tunnel again.
-constexpr std::chrono::seconds change_patience{120};
 
 constexpr uint64_t most_listed = 100'000;
 
@@ -106,8 +104,8 @@ task<reply> show_metrics(admin_session& c, const request&, const std::string&) {
 }
 
 task<reply> reload(admin_session& c, const request&, const std::string&) {
-  auto outcome =
-    co_await ask<reload_outcome>(&c, c.wakes, c.in(change_patience), c.shard.store, atom::reload_v);
+  auto outcome = co_await ask<reload_outcome>(&c, c.wakes, c.in(change_answer_patience),
+                                              c.shard.store, atom::reload_v);
   if (!outcome)
     co_return no_answer();
   auto out =
@@ -122,7 +120,7 @@ task<reply> set_mode(admin_session& c, const request&, const std::string& body) 
   auto mode = parse_mode(body);
   if (!mode)
     co_return error_reply(400, context_of(mode.error()));
-  auto deadline = c.in(change_patience);
+  auto deadline = c.in(change_answer_patience);
   caf::expected<reload_outcome> outcome{reload_outcome{}};
   if (auto to = *mode)
     outcome =

@@ -21,10 +21,12 @@ int exit_code_of(start_failure::kind what) {
 /// Nothing is taken down in order any more: what would have to help with that may be what is lost.
 void end_at_once(const std::string&) { std::_Exit(exit_internal); }
 
-/// Drains, unless a second signal says not to wait.
+/// Drains and ends, unless a second signal says not to wait.
 int stop(network_proxy& proxy) {
   signal_watch impatient{signal_set({SIGTERM, SIGINT}), [&](received_signal) { proxy.end_now(); }};
   (void)proxy.shutdown(proxy.config()->shutdown_grace); // what was cut off had its time
+  if (!proxy.end())
+    std::_Exit(exit_ok); // its thread reads what may never come
   return exit_ok;
 }
 

@@ -100,10 +100,12 @@ caf::error bind_path(bound_listener& l) {
 } // namespace
 
 bound_listener::~bound_listener() {
+  // While it answers nobody else binds there: what has the name is not replaced between the look
+  // and the end.
+  if (listed.is_in_place())
+    ::unlink(path.c_str());
   if (fd >= 0)
     ::close(fd);
-  if (!path.empty())
-    ::unlink(path.c_str());
 }
 
 std::string bound_listener::address() const {

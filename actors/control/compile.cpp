@@ -69,6 +69,17 @@ policy::upstream_proxies find_upstreams(const policy::proxy_environment& proxies
   return out;
 }
 
+/// Whether a listener stands on every address of the machine, one of which the proxy has to know
+/// by then.
+bool stands_on_all(const config::proxy_config& config) {
+  auto wide = [](const config::listen_address& at) {
+    auto ip = ip_address::parse(at.ip);
+    return at.path.empty() && ip && (*ip == ip_address{} || *ip == ip_address::v4(0));
+  };
+  return wide(config.http) || (config.enable_socks5 && wide(config.socks)) ||
+         (config.admin && wide(*config.admin));
+}
+
 } // namespace
 
 std::optional<draft> compile(policy_document document, uint64_t generation,
@@ -89,7 +100,11 @@ std::optional<draft> compile(policy_document document, uint64_t generation,
   rules.sockets = {config.allow_unix_sockets, config.denied_unix_sockets,
                    config.dangerously_allow_all_unix_sockets};
   rules.origin = std::make_shared<const policy::remedies>(config.places, config.allowed_domains);
-  rules.local_addresses = document.around.addresses;
+  if (document.around.addresses)
+    rules.local_addresses = std::move(*document.around.addresses);
+  else if (stands_on_all(config))
+    problems.push_back(problem_of("", "the addresses of this machine cannot be read: a listener on "
+                                      "all of them would not be told from others"));
   out.identities = pair_identities(config, document.around.identities, problems);
   if (has_error(problems))
     return std::nullopt;

@@ -103,10 +103,23 @@ std::vector<tls::client_identity_ptr> load_identities(const config::proxy_config
   return out;
 }
 
+/// @returns 0 when a file could be appended to, made where there is none; else errno.
+int cannot_append(const std::string& path) {
+  // Not blocking: a FIFO without a reader must not hold whoever asks up.
+  auto fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd >= 0)
+    return ::close(fd);
+  if (errno != ENOENT)
+    return errno;
+  // (Also a link that leads nowhere: opening tells, once the policy is in force.)
+  auto slash = path.rfind('/');
+  auto folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return ::access(folder.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
+}
+
 surroundings look_around(const config::proxy_config& config, const config::sources& from,
                          missing_ca missing, std::vector<config::problem>& problems) {
   surroundings out;
-  out.addresses = machine_addresses().value_or(std::vector<ip_address>{});
   if (config.allow_upstream_proxy)
     out.proxies = proxy_variables(from);
   auto has_key = config.mitm.enabled && missing != missing_ca::unread;
@@ -129,13 +142,15 @@ surroundings look_around(const config::proxy_config& config, const config::sourc
 
 std::optional<policy_document> load_document(const config::sources& from, bool check_patterns,
                                              missing_ca missing,
-                                             std::vector<config::problem>& problems) {
+                                             std::vector<config::problem>& problems,
+                                             machine_addresses_read addresses) {
   auto loaded = config::load(from, check_patterns);
   std::move(loaded.problems.begin(), loaded.problems.end(), std::back_inserter(problems));
   if (!loaded.config)
     return std::nullopt;
   policy_document out{std::move(*loaded.config), {}};
   out.around = look_around(out.config, from, missing, problems);
+  out.around.addresses = std::move(addresses);
   if (has_error(problems))
     return std::nullopt;
   return out;
@@ -150,12 +165,9 @@ void check_audit(const config::proxy_config& config, std::vector<config::problem
     problems.push_back(problem_of("network_proxy.audit.output", context_of(err)));
     return;
   }
-  auto fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-  if (fd < 0)
+  if (auto error = cannot_append(path); error != 0)
     problems.push_back(problem_of("network_proxy.audit.output",
-                                  "cannot open " + path + ": " + std::strerror(errno)));
-  else
-    ::close(fd);
+                                  "cannot open " + path + ": " + std::strerror(error)));
 }
 
 machine_addresses_read machine_addresses() {
@@ -181,12 +193,12 @@ machine_addresses_read machine_addresses() {
 policy_source_actor::behavior_type file_source(policy_source_actor::pointer,
                                                file_source_start start) {
   return {
-    [from = start.from](atom::load, const policy_wish& wish) {
+    [from = start.from, read = start.addresses](atom::load, const policy_wish& wish) {
       auto sources = from;
       sources.mode = wish.mode;
       sources.mode_as = wish.mode_as;
       policy_delivery out;
-      auto document = load_document(sources, false, missing_ca::make, out.problems);
+      auto document = load_document(sources, false, missing_ca::make, out.problems, read());
       if (document)
         check_audit(document->config, out.problems);
       if (document && !has_error(out.problems))

@@ -10,6 +10,14 @@ namespace {
 
 using owner_pointer = listener_owner_actor::stateful_pointer<listener_owner_state>;
 
+/// Whether a listener keeps another address from being bound.
+bool overlaps(const bound_listener& held, const config::listen_address& wanted) {
+  auto ip = ip_address::parse(wanted.ip);
+  auto wide = [](const ip_address& at) { return at == ip_address{} || at == ip_address::v4(0); };
+  return held.path.empty() && wanted.path.empty() && held.port == wanted.port && ip &&
+         (held.ip == *ip || wide(held.ip) || wide(*ip));
+}
+
 void add_listener(bound_listeners& out, endpoint serves, const config::listen_address& wanted,
                   const std::string& key, const listener_set& in_use) {
   auto same = [&](const bound_listener_ptr& l) {
@@ -21,7 +29,12 @@ void add_listener(bound_listeners& out, endpoint serves, const config::listen_ad
   }
   auto made = bind_listener(serves, wanted);
   if (!made) {
-    out.problems.push_back(problem_of(key, context_of(made.error())));
+    auto& problem = out.problems.emplace_back(problem_of(key, context_of(made.error())));
+    auto ours = std::ranges::find_if(in_use, [&](const auto& l) { return overlaps(*l, wanted); });
+    if (ours != in_use.end())
+      problem.hint = "this proxy's own " + std::string{to_string((*ours)->serves)} +
+                     " listener holds " + (*ours)->address() +
+                     " until a change is in force: move that one first, or restart";
     return;
   }
   out.added.push_back(*made);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,8 @@ namespace proxy {
 /// What the machine and the environment add to a configuration, read when it was.
 struct surroundings {
   policy::proxy_environment proxies;
-  std::vector<ip_address> addresses; ///< Of the machine's interfaces, sorted.
+  /// Of the machine's interfaces, sorted; unset when they cannot be read.
+  std::optional<std::vector<ip_address>> addresses;
   /// Whom upstreams are verified against; never null.
   std::shared_ptr<const tls::client_context> trust;
   tls::authority_ptr ca; ///< Null without `mitm`, and where none is wanted.

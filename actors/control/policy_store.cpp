@@ -5,6 +5,7 @@
 #include "actors/control/generation.hpp"
 #include "actors/control/policy_store_behavior.hpp"
 #include "actors/control/trust_files.hpp"
+#include "actors/cores.hpp"
 #include "actors/observe/log.hpp"
 
 namespace proxy {
@@ -31,8 +32,11 @@ logger& log_of(store_pointer self) { return *self->state.now.process->log; }
 void next_change(store_pointer self) {
   auto& s = self->state;
   s.change = nullptr;
-  if (s.waiting.empty())
+  if (s.waiting.empty()) {
+    if (s.drained.pending())
+      s.drained.deliver(true);
     return;
+  }
   auto run = std::move(s.waiting.front());
   s.waiting.pop_front();
   run();
@@ -69,12 +73,13 @@ void refuse(store_pointer self, outcome_promise& done, std::string why) {
   done.deliver(std::move(outcome));
 }
 
-/// The change under way comes to nothing, and the policy in force stays.
+/// The change under way comes to nothing, and the policy in force stays. One that nobody asked for
+/// is no refusal that anybody should read of.
 void give_up(store_pointer self, std::vector<config::problem> problems = {}) {
   auto& c = *self->state.change;
   std::move(problems.begin(), problems.end(), std::back_inserter(c.problems));
-  tell_problems(self, c.problems);
   if (c.done) {
+    tell_problems(self, c.problems);
     reload_outcome outcome;
     outcome.problems = std::move(c.problems);
     c.done->deliver(std::move(outcome));
@@ -84,6 +89,16 @@ void give_up(store_pointer self, std::vector<config::problem> problems = {}) {
 
 void give_up_because(store_pointer self, std::string why) {
   give_up(self, std::vector{problem_of("", std::move(why))});
+}
+
+/// Why the change under way may not go on; "" when it may.
+std::string_view obstacle(store_pointer self) {
+  auto& s = self->state;
+  if (auto why = ending(s); !why.empty())
+    return why;
+  // Who asked for it takes it for failed by the time it would be made.
+  auto late = s.change->done && self->clock().now() > s.change->asked + change_patience;
+  return late ? "the changes before it took too long" : "";
 }
 
 /// Whether an answer is for the change under way: one that was given up may still get some.
@@ -196,17 +211,29 @@ void put_in_force(store_pointer self, draft compiled, const bound_listeners& bou
 
 // -- the steps before it --
 
+/// What cannot be read of this machine stays what it was.
+void keep_addresses(store_pointer self, policy_document& document) {
+  const auto& known = self->state.now.current->rules->local_addresses;
+  if (document.around.addresses || known.empty())
+    return;
+  log_of(self).warn("msg=addresses_unread detail=\"those of before stay\"");
+  document.around.addresses = known;
+}
+
 /// The document is here: compiles it and has its listeners bound.
 void take_document(store_pointer self, policy_delivery& delivery) {
   auto& s = self->state;
   auto& c = *s.change;
   c.problems = std::move(delivery.problems);
-  if (auto why = ending(s); !why.empty())
+  if (auto why = obstacle(self); !why.empty())
     return give_up_because(self, std::string{why});
   if (!delivery.document)
     return give_up(self);
   const auto& running = *s.now.current->config;
   auto document = std::move(*delivery.document);
+  keep_addresses(self, document);
+  if (worker_count(document.config.workers) == s.now.shards.size())
+    document.config.workers = running.workers; // the same, whichever way it is said
   c.needs_restart = config::keep_until_restart(running, document.config);
   auto compiled = compile(std::move(document), s.now.current->generation + 1, c.problems);
   if (!compiled)
@@ -219,9 +246,10 @@ void take_document(store_pointer self, policy_delivery& delivery) {
       [self, change, held](bound_listeners& bound) {
         if (!is_under_way(self, change))
           return;
-        if (auto why = ending(self->state); !why.empty())
+        if (auto why = obstacle(self); !why.empty()) {
+          caf::anon_send(self->state.now.listeners, atom::abort_v);
           give_up_because(self, std::string{why});
-        else if (!bound.problems.empty())
+        } else if (!bound.problems.empty())
           give_up(self, std::move(bound.problems));
         else
           put_in_force(self, std::move(*held), bound);
@@ -235,11 +263,13 @@ void take_document(store_pointer self, policy_delivery& delivery) {
 }
 
 /// Asks the source, or reports why not; the old policy stays in force then.
-void begin(store_pointer self, const mode_change& mode, outcome_promise done) {
+void begin(store_pointer self, const mode_change& mode, outcome_promise done,
+           caf::actor_clock::time_point asked) {
   auto& s = self->state;
   s.change = std::make_shared<change_under_way>();
   s.change->done = std::move(done);
-  if (auto why = ending(s); !why.empty()) // it may have begun while this one waited
+  s.change->asked = asked;
+  if (auto why = obstacle(self); !why.empty()) // it may have come up while this one waited
     return give_up_because(self, std::string{why});
   policy_wish wish{s.now.current->config->mode_override, config::mode_override::may_yield};
   if (!mode.keep)
@@ -266,35 +296,47 @@ bool stands_on_all(const policy::rules& rules) {
   });
 }
 
-/// Puts the machine's addresses of now in force, if that makes a difference. What cannot be read
-/// stays as it was: the next change, or reload, reads again.
+/// What could not be read, or put in force, stays as it was, until it is tried again.
+void retry_addresses(store_pointer self, const std::string& why) {
+  auto& s = self->state;
+  log_of(self).warn("msg=addresses_unread detail={}", quoted_text(why));
+  if (!std::exchange(s.addresses_failed, true))
+    self->delayed_send(self, addresses_pause, atom::addresses_v);
+  next_change(self);
+}
+
+/// Puts the machine's addresses of now in force, if that makes a difference.
 void take_addresses(store_pointer self, machine_addresses_read& found) {
   auto& s = self->state;
   auto& now = s.now;
-  if (!ending(s).empty() || !found || *found == now.current->rules->local_addresses)
+  if (!ending(s).empty())
+    return next_change(self);
+  if (!found)
+    return retry_addresses(self, "the system does not tell them");
+  if (*found == now.current->rules->local_addresses)
     return next_change(self);
   auto change = s.change;
   self->request(now.listeners, binding_patience, atom::listen_v)
     .then(
       [self, change, found = std::move(*found)](const listener_set& listeners) {
-        auto& now = self->state.now;
         if (!is_under_way(self, change))
           return;
         if (!ending(self->state).empty())
           return next_change(self);
-        now.current = move_to(*now.current, found, now.proxies, self->state.change->problems);
+        auto& at = self->state.now;
+        at.current = move_to(*at.current, found, at.proxies, self->state.change->problems);
         tell_problems(self, self->state.change->problems);
         push(self, listeners);
       },
-      [self, change](const caf::error&) {
+      [self, change](const caf::error& why) {
         if (is_under_way(self, change))
-          next_change(self);
+          retry_addresses(self, "listeners: " + self->system().render(why));
       });
 }
 
 void begin_addresses(store_pointer self) {
   auto& s = self->state;
-  s.addresses_waiting = false;
+  s.addresses_waiting = s.addresses_failed = false;
   s.change = std::make_shared<change_under_way>();
   if (!ending(s).empty() || !stands_on_all(*s.now.current->rules))
     return next_change(self);
@@ -305,9 +347,9 @@ void begin_addresses(store_pointer self) {
         if (is_under_way(self, change))
           take_addresses(self, found);
       },
-      [self, change](const caf::error&) {
+      [self, change](const caf::error& why) {
         if (is_under_way(self, change))
-          next_change(self);
+          retry_addresses(self, "policy source: " + self->system().render(why));
       });
 }
 
@@ -317,7 +359,8 @@ outcome_promise enqueue(store_pointer self, mode_change mode) {
     refuse(self, done, "too many changes are waiting");
     return done;
   }
-  run_in_turn(self, [self, mode, done] { begin(self, mode, done); });
+  auto now = self->clock().now();
+  run_in_turn(self, [self, mode, done, now] { begin(self, mode, done, now); });
   return done;
 }
 
@@ -333,8 +376,15 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
         run_in_turn(self, [self] { begin_addresses(self); });
     },
     [self](atom::drain) {
-      self->state.draining = true;
-      caf::anon_send(self->state.now.listeners, atom::drain_v);
+      auto& s = self->state;
+      s.draining = true;
+      caf::anon_send(s.now.listeners, atom::drain_v);
+      s.drained = self->make_response_promise<bool>();
+      if (!s.change)
+        s.drained.deliver(true);
+      else if (!s.change->is_pushed())
+        give_up_because(self, std::string{ending(s)}); // those that wait follow it
+      return s.drained;
     },
     [self](atom::reload) { return enqueue(self, {}); },
     [self](atom::set_mode, policy::mode mode) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 #include <chrono>
@@ -32,6 +33,10 @@ inline constexpr std::chrono::seconds binding_patience{10};
 /// How long a worker may take to serve a new policy: its tunnels judge themselves meanwhile. One
 /// that takes longer serves nobody knows what.
 inline constexpr std::chrono::seconds acknowledgement_patience{30};
+static_assert(change_patience >= delivery_patience + binding_patience);
+static_assert(change_answer_patience > change_patience + acknowledgement_patience);
+/// How long after it failed the machine's addresses are read again.
+inline constexpr std::chrono::seconds addresses_pause{10};
 
 /// What the policy store is born with: the first generation, installed by `network_proxy`.
 struct store_start {
@@ -48,11 +53,14 @@ struct store_start {
 /// A change between its beginning and its answer.
 struct change_under_way {
   std::optional<caf::typed_response_promise<reload_outcome>> done; ///< Unset: it came by itself.
-  std::vector<config::problem> problems;                           ///< Warnings so far.
+  caf::actor_clock::time_point asked{};  ///< When; it is not begun, or pushed, too long after.
+  std::vector<config::problem> problems; ///< Warnings so far.
   std::vector<std::string> changed;
   std::vector<std::string> needs_restart;
   uint64_t closed_tunnels = 0;
-  std::set<size_t> waits_for; ///< Workers that have not acknowledged it.
+  std::set<size_t> waits_for; ///< Workers that were told and have not acknowledged it.
+
+  [[nodiscard]] bool is_pushed() const noexcept { return !waits_for.empty(); }
 };
 
 struct policy_store_state {
@@ -64,8 +72,10 @@ struct policy_store_state {
   /// Changes that wait for the one under way, at most `max_waiting_changes`.
   std::deque<std::function<void()>> waiting;
   bool draining = false;
-  bool failed = false;            ///< A worker is lost: the proxy is about to end.
-  bool addresses_waiting = false; ///< Among `waiting`, where one such change is enough.
+  caf::typed_response_promise<bool> drained; ///< Pending while a drain waits for a change.
+  bool failed = false;                       ///< A worker is lost: the proxy is about to end.
+  bool addresses_waiting = false;            ///< Among `waiting`, where one such change is enough.
+  bool addresses_failed = false;             ///< They will be read again after a pause.
 };
 
 policy_store_actor::behavior_type

@@ -161,6 +161,46 @@ CAF_TEST(a change that a drain overtook opens no listener again) {
   CAF_CHECK(connect(admin_port).fd >= 0);
 }
 
+CAF_TEST(a change that comes after the close opens not even the admin API again) {
+  (void)install(allowing({}));
+  auto late = compiled(allowing({&one}) + "mode = \"limited\"\n");
+  bound.clear();
+  auto admin_port = late.listeners[1]->port;
+  caf::anon_send(shard, atom::close_v);
+  caf::anon_send(shard, atom::drain_v);
+  (void)answer<uint64_t>(atom::install_v, late.next, late.listeners);
+  late = {};
+  CAF_CHECK(run_until([&] { return connect(admin_port).fd < 0; }, 2s));
+}
+
+CAF_TEST(who comes in the turn after the last word is not served) {
+  for (std::string how : {"drain", "close", "abort", "loss"}) {
+    CAF_MESSAGE(how);
+    auto ends = start(1);
+    auto next = compiled(allowing({&one}));
+    auto installed = ask<uint64_t>(ends, atom::install_v, next.next, next.listeners);
+    CAF_REQUIRE(run_until([&] { return installed->has_value(); }));
+    if (how == "drain")
+      caf::anon_send(ends, atom::drain_v);
+    else if (how == "close")
+      caf::anon_send(ends, atom::close_v);
+    else if (how == "abort")
+      caf::anon_send(ends, atom::abort_v);
+    else
+      caf::anon_send_exit(ends, caf::exit_reason::kill);
+    loop.turn(0ms);
+    // The socket is open still, for others; what this shard was told shuts it for this one.
+    std::vector<far_end> late;
+    for (auto i = 0; i < 8; ++i)
+      late.push_back(client());
+    settle();
+    CAF_CHECK_EQUAL(process->connections[1].load(), 0u);
+    caf::anon_send(ends, atom::abort_v);
+    ends = nullptr;
+    settle();
+  }
+}
+
 CAF_TEST(a connection that another shard accepted is served) {
   (void)install(allowing({&one}));
   auto [near, handed_over] = tcp_pair();

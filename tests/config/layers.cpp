@@ -4,6 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <thread>
+
+#include "config/layer.hpp"
 #include "tests/config/support.hpp"
 
 using namespace proxy;
@@ -21,6 +25,25 @@ load_sets(const strings& sets,
 }
 
 } // namespace
+
+CAF_TEST(a pipe is read to its end but not waited for for ever) {
+  folder home;
+  auto path = home.at("fifo");
+  CAF_REQUIRE_EQUAL(::mkfifo(path.c_str(), 0600), 0);
+  CAF_CHECK(!read_file(path, 100, std::chrono::milliseconds{1}).failure.empty());
+  {
+    std::ofstream holds{path, std::ios::in | std::ios::out}; // and writes nothing
+    CAF_CHECK(!read_file(path, 100, std::chrono::milliseconds{1}).failure.empty());
+  }
+  std::thread writer{[&] {
+    std::ofstream out{path};
+    out << "one " << std::flush << "two";
+  }};
+  auto read = read_file(path, 100);
+  writer.join();
+  CAF_CHECK_EQUAL(read.failure, "");
+  CAF_CHECK_EQUAL(read.text, "one two");
+}
 
 CAF_TEST(the user lies over the managed layer and files replace the user) {
   folder home;

@@ -111,42 +111,74 @@ class LostActorTest(SystemTest):
         self.assertEqual(sorted(re.findall(r'msg=actor_lost actor="?([a-z]+(?: \d)?)', proxy.log())), ["audit", "worker 1"])
         self.assertEqual(proxy.log().count("msg=stopped"), 1)
 
-    def test_who_asked_for_a_reload_is_told_of_a_loss(self):
-        for name in ("policy_store", "listener_owner", "worker 0", "worker 1"):
-            with self.subTest(name):
-                proxy, lose = self.begin()
-                os.mkfifo(proxy.config_file + ".fifo")
-                os.replace(proxy.config_file + ".fifo", proxy.config_file)
-                answers = []
-                def reload():
-                    admin = UnixConnection(self.admin)
-                    try:
-                        admin.request("POST", "/reload")
-                        answers.append(admin.getresponse().status)
-                    except (OSError, http.client.HTTPException) as error:  # the worker that served the admin API is the one that is lost
-                        answers.append(error)
-                    finally:
-                        admin.close()
-                asking = threading.Thread(target=reload)
-                asking.start()
-                # The source waits for whoever writes the file, and does no more for the moment.
-                with open(proxy.config_file, "w"):
-                    lose(name)
-                    proxy.wait_for_line("msg=actor_lost")
-                asking.join(30)
-                self.assertFalse(asking.is_alive())
-                self.assertEqual(len(answers), 1)
-                self.assertNotEqual(answers[0], 200)
-                self.assertLost(proxy, name)
-
-    def test_a_part_that_does_not_end_is_lost(self):
-        proxy, _ = self.begin()
+    def lose_in_a_reload(self, name, askers):
+        """What those get who ask for a reload in which an actor is lost: (status, text), or the error."""
+        proxy, lose = self.begin()
+        with open(proxy.config_file) as file:
+            text = file.read()
         os.mkfifo(proxy.config_file + ".fifo")
         os.replace(proxy.config_file + ".fifo", proxy.config_file)
-        proxy.signal(signal.SIGHUP)  # the source waits for whoever writes the file: nobody
-        proxy.signal(signal.SIGTERM)
-        self.assertEqual(proxy.wait(40), 70, proxy.log())
-        self.assertRegex(proxy.log(), "msg=actor_lost actor=\"?policy_source\"? error=")
+        answers = []
+
+        def reload():
+            admin = UnixConnection(self.admin)
+            try:
+                admin.request("POST", "/reload")
+                answer = admin.getresponse()
+                answers.append((answer.status, answer.read().decode()))
+            except (OSError, http.client.HTTPException) as error:
+                answers.append(error)
+            finally:
+                admin.close()
+        asking = [threading.Thread(target=reload) for _ in range(askers)]
+        for each in asking:
+            each.start()
+        # The source waits for whoever writes the file, and does no more for the moment.
+        with open(proxy.config_file, "w") as fifo:
+            lose(name)
+            proxy.wait_for_line("msg=actor_lost")
+            fifo.write(text)
+        for each in asking:
+            each.join(30)
+            self.assertFalse(each.is_alive())
+        self.assertEqual(len(answers), askers)
+        self.assertLost(proxy, name)
+        return answers
+
+    def test_who_asked_for_a_reload_is_told_of_a_loss(self):
+        (status, text), = self.lose_in_a_reload("listener_owner", 1)
+        self.assertEqual(status, 422)
+        self.assertIn("listeners could not be bound", text)
+
+    def test_who_asked_for_a_reload_is_told_of_the_loss_of_another_worker(self):
+        for name in ("worker 0", "worker 1") * 10:  # until it is one that does not serve all who ask
+            answers = [answer for answer in self.lose_in_a_reload(name, 4) if not isinstance(answer, Exception)]
+            for status, text in answers:
+                self.assertEqual(status, 422)
+                self.assertRegex(text, f"{name} has ended|a worker is lost")  # under way, or waiting behind it
+            if answers:
+                return
+        self.fail("nobody was answered")
+
+    def test_who_asked_for_a_reload_gets_none_from_a_store_that_is_lost(self):
+        answer, = self.lose_in_a_reload("policy_store", 1)
+        self.assertIsInstance(answer, (OSError, http.client.HTTPException))
+
+    def test_a_source_that_still_reads_is_no_loss_and_is_not_waited_for_long(self):
+        for signals, seconds in ((1, 20), (2, 9)):
+            with self.subTest(signals):
+                proxy, _ = self.begin()
+                os.mkfifo(proxy.config_file + ".fifo")
+                os.replace(proxy.config_file + ".fifo", proxy.config_file)
+                proxy.signal(signal.SIGHUP)
+                with open(proxy.config_file, "w"):  # it is being read, and nothing comes
+                    proxy.signal(signal.SIGTERM)
+                    proxy.wait_for_line("msg=stopped")
+                    if signals > 1:
+                        proxy.signal(signal.SIGTERM)
+                    self.assertEqual(proxy.wait(seconds), 0, proxy.log())
+                self.assertIn("msg=stopped drained=true", proxy.log())
+                self.assertNotIn("lost", proxy.log())
 
     def test_a_name_of_nobody_changes_nothing(self):
         proxy, lose = self.begin()

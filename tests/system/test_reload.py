@@ -1,6 +1,8 @@
 """Change without restart: what SIGHUP, POST /reload and POST /mode promise."""
+import os
 import signal
 import socket
+import threading
 
 from name_server import NameServer
 from origins import Origin
@@ -16,7 +18,7 @@ class ReloadTest(SystemTest):
     def setUp(self):
         super().setUp()
         self.origin = self.own(Origin())
-        self.proxy = self.start(allow=["127.0.0.1"])
+        self.proxy = self.start(allow=["127.0.0.1"], daemon={"workers": 2})
 
     def status(self, **kw):
         return self.proxy.get(self.origin.url, **kw).status
@@ -49,6 +51,29 @@ class ReloadTest(SystemTest):
         self.proxy.wait_for_line(r"level=warn.* msg=needs_restart key=network_proxy.workers", count=2)
         self.proxy.configure(daemon={"workers": running})
         self.assertEqual(self.reloaded()["needs_restart"], [])
+
+    def test_an_audit_fifo_that_nobody_reads_is_refused_at_once_and_holds_up_no_later_change(self):
+        fifo = os.path.join(self.proxy.folder, "audit.fifo")
+        os.mkfifo(fifo)
+        self.proxy.configure(daemon={"audit": {"output": "file:" + fifo}})
+        status, answer = self.proxy.reload()
+        self.assertEqual(status, 422, answer)
+        self.assertIn(fifo, str(answer))
+        self.proxy.configure(daemon={"audit": {"output": "none"}})
+        self.reloaded()
+
+    def test_who_asked_for_a_change_is_answered_when_the_proxy_ends(self):
+        os.mkfifo(self.proxy.config_file + ".fifo")
+        os.replace(self.proxy.config_file + ".fifo", self.proxy.config_file)
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(self.proxy.reload()))
+        asking.start()
+        with open(self.proxy.config_file, "w"):  # it is being read, and nothing comes
+            self.proxy.signal(signal.SIGTERM)
+            asking.join(30)
+        (status, answer), = answers
+        self.assertEqual(status, 422)
+        self.assertIn("the proxy is shutting down", str(answer))
 
     def test_sighup_reloads(self):
         self.proxy.configure(allow=["other.example"])

@@ -1,6 +1,7 @@
 #define CAF_SUITE actors.control.compile
 #include "actors/control/compile.hpp" // unit under test
 
+#include "actors/control/file_source.hpp"
 #include "actors/control/generation.hpp"
 #include "policy/decide.hpp"
 #include "tests/config/support.hpp"
@@ -119,6 +120,21 @@ CAF_TEST(what keeps the daemon from starting keeps from compiling) {
   configure("mode = \"ful\"");
   CAF_CHECK(!compiled());
   CAF_CHECK(has_error(problems));
+}
+
+CAF_TEST(a listener on all addresses wants them known) {
+  auto compiles = [&](const std::string& listeners) {
+    configure(listeners);
+    problems.clear();
+    auto document = load_document(from(), false, missing_ca::ignore, problems, std::nullopt);
+    return document && compile(std::move(*document), 1, problems);
+  };
+  auto wide = std::string{"dangerously_allow_non_loopback_proxy = true\n"};
+  CAF_CHECK(compiles(wide + "proxy_url = \"127.0.0.1:0\"\nsocks_url = \"[::1]:0\""));
+  CAF_CHECK(!compiles(wide + "proxy_url = \"0.0.0.0:0\""));
+  CAF_CHECK(told().find("addresses of this machine cannot be read") != std::string::npos);
+  CAF_CHECK(!compiles(wide + "socks_url = \"[::]:0\""));
+  CAF_CHECK(compiles(wide + "socks_url = \"[::]:0\"\nenable_socks5 = false"));
 }
 
 CAF_TEST(what is compiled unbound judges as what is served) {

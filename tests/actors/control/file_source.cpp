@@ -1,7 +1,10 @@
 #define CAF_SUITE actors.control.file_source
 #include "actors/control/file_source.hpp" // unit under test
 
+#include <sys/stat.h>
+
 #include <caf/send.hpp>
+#include <filesystem>
 
 #include "tests/config/support.hpp"
 #include "tests/support/test.hpp"
@@ -79,6 +82,21 @@ CAF_TEST(what is wrong is delivered instead of a document) {
     CAF_REQUIRE(!got.problems.empty());
     CAF_CHECK(got.problems.back().str().find(says) != std::string::npos);
   }
+}
+
+CAF_TEST(what an audit trail is written to is looked at without waiting or leaving a file) {
+  auto wanted = [&](const std::string& path) {
+    write("config.toml",
+          newer("enabled = true\n") + "[network_proxy]\naudit.output = \"file:" + path + "\"\n");
+    return load();
+  };
+  CAF_CHECK(wanted(at("audit.log")).document);
+  CAF_CHECK(!std::filesystem::exists(at("audit.log")));
+  CAF_REQUIRE_EQUAL(::mkfifo(at("fifo").c_str(), 0600), 0);
+  auto nobody_reads = wanted(at("fifo"));
+  CAF_CHECK(!nobody_reads.document);
+  CAF_REQUIRE(!nobody_reads.problems.empty());
+  CAF_CHECK(nobody_reads.problems.back().str().find("cannot open") != std::string::npos);
 }
 
 CAF_TEST(a mode that was set at run time is kept as far as the managed layer allows) {

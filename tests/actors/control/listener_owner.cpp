@@ -97,6 +97,32 @@ CAF_TEST(a port keeps its socket and one that moves closes when the new one is i
   CAF_CHECK(!connects(port));
 }
 
+CAF_TEST(an address that our own listener holds is refused and says so) {
+  auto first = bind(asking_for(0));
+  tell(atom::install_v, first.all);
+  auto config = std::make_shared<config::proxy_config>(*asking_for(first.all[0]->port));
+  config->http.ip = "0.0.0.0";
+  auto wide = bind(config);
+  CAF_REQUIRE_EQUAL(wide.problems.size(), 1u);
+  CAF_CHECK(wide.problems[0].hint.find("own http listener") != std::string::npos);
+  CAF_CHECK(wide.problems[0].hint.find(first.all[0]->address()) != std::string::npos);
+  CAF_CHECK(in_force() == first.all);
+}
+
+CAF_TEST(a unix socket that another one has replaced is left alone) {
+  config::test::folder home;
+  auto at = [&](const std::string& name) {
+    return unbox(bind_listener(endpoint::admin, {.ip = "", .port = 0, .path = home.at(name)}));
+  };
+  auto old = at("admin.sock");
+  std::filesystem::remove(home.at("admin.sock"));
+  auto successor = at("admin.sock");
+  old = nullptr;
+  CAF_CHECK(std::filesystem::exists(home.at("admin.sock")));
+  successor = nullptr;
+  CAF_CHECK(!std::filesystem::exists(home.at("admin.sock")));
+}
+
 CAF_TEST(a move that fails keeps what is in force and closes what it had bound) {
   auto first = bind(asking_for(0));
   tell(atom::install_v, first.all);

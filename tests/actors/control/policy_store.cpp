@@ -416,6 +416,57 @@ CAF_TEST(what needs a restart is told and what runs is shown) {
   CAF_CHECK((*back)->report->needs_restart.empty());
 }
 
+CAF_TEST(the number of workers that runs needs no restart whichever way it is said) {
+  configure("", "workers = 2\n");
+  auto done = reload();
+  acknowledge();
+  CAF_REQUIRE(generation_of(done) != 0);
+  CAF_CHECK((*done)->report->needs_restart.empty());
+}
+
+CAF_TEST(a drain waits for the change that the workers have been told of) {
+  auto begun = reload();
+  auto drained = std::make_shared<bool>(false);
+  sys.spawn(
+    [to = store](caf::event_based_actor* asker, const std::shared_ptr<bool>& into) {
+      asker->request(to, std::chrono::minutes{60}, atom::drain_v).then([into](bool) {
+        *into = true;
+      });
+    },
+    drained);
+  run();
+  CAF_CHECK(!*drained);
+  acknowledge();
+  CAF_CHECK(*drained);
+  CAF_CHECK_EQUAL(generation_of(begun), 2u);
+}
+
+CAF_TEST(a change that its asker has given up by then is not begun) {
+  auto begun = reload();
+  auto next = reload();
+  auto waiting = reload();
+  for (int i = 0; i < 3; ++i) {
+    pass(std::chrono::seconds{29});
+    acknowledge();
+    if (i == 0)
+      CAF_CHECK_EQUAL(generation_of(begun), 2u);
+  }
+  CAF_CHECK_EQUAL(generation_of(next), 3u);
+  CAF_CHECK_EQUAL(generation_of(waiting), 4u); // begun after 58 s
+  auto first_of_all = reload();
+  std::vector<pending> more;
+  for (int i = 0; i < 4; ++i)
+    more.push_back(reload());
+  for (int i = 0; i < 4; ++i) {
+    pass(std::chrono::seconds{28});
+    if (!shards[0]->owed.empty())
+      acknowledge();
+  }
+  CAF_CHECK_EQUAL(problem_of(more[2]), "the changes before it took too long");
+  CAF_CHECK_EQUAL(problem_of(more[3]), "the changes before it took too long");
+  CAF_CHECK(failures.empty());
+}
+
 CAF_TEST(addresses that come mean nothing to listeners that have their own) {
   move_machine(std::vector{ip_address::v4(0xCB007101)});
   CAF_CHECK(current() == first.next);
@@ -486,12 +537,14 @@ CAF_TEST(two reloads and a mode switch that interleave keep their order) {
   CAF_CHECK(current()->rules->mode == policy::mode::limited);
 }
 
-CAF_TEST(a drain that comes while the source is asked refuses the change) {
+CAF_TEST(a drain that comes while the source is asked refuses the change and those that wait) {
   auto done = reload();
+  auto waiting = reload();
   self->send(store, atom::drain_v);
   run();
-  deliver();
   CAF_CHECK_EQUAL(problem_of(done), "the proxy is shutting down");
+  CAF_CHECK_EQUAL(problem_of(waiting), "the proxy is shutting down");
+  deliver(); // to nobody
   CAF_CHECK(shards[0]->snapshots.empty());
 }
 
@@ -632,6 +685,22 @@ CAF_TEST(addresses that cannot be read stay what they were) {
   move_machine(std::nullopt);
   CAF_CHECK_EQUAL(current()->generation, 2u);
   CAF_CHECK(is_own("203.0.113.2"));
+  auto done = reload();
+  acknowledge();
+  CAF_CHECK_EQUAL(generation_of(done), 3u);
+  CAF_CHECK(is_own("203.0.113.2"));
+  CAF_CHECK(log().find("msg=addresses_unread") != std::string::npos);
+}
+
+CAF_TEST(addresses that could not be read are read again after a pause) {
+  move_machine(std::nullopt);
+  move_machine(std::nullopt);
+  addresses = two;
+  CAF_CHECK(!is_own("203.0.113.2"));
+  pass(addresses_pause);
+  CAF_CHECK(is_own("203.0.113.2"));
+  acknowledge();
+  CAF_CHECK_EQUAL(current()->generation, 2u);
 }
 
 CAF_TEST(what was set at run time and what the files say now are left alone) {
