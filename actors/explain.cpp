@@ -219,7 +219,8 @@ void explain_socket(explanation& e, const snapshot& in_force, const policy::targ
   set_passed(e);
 }
 
-/// All that is judged before anything is looked up. @returns whether it passes.
+/// All that is judged before anything is looked up: of a tunnel its CONNECT, which is dialled
+/// before its first request can be seen. @returns whether it passes.
 bool judge_names(explanation& e, const snapshot& in_force, const asked& what) {
   const auto& rules = *in_force.rules;
   auto to = what.target;
@@ -233,7 +234,7 @@ bool judge_names(explanation& e, const snapshot& in_force, const asked& what) {
   if (permit->rule())
     e.rule = *permit->rule();
   e.mitm = !is_request && policy::is_read(rules, to);
-  return !e.mitm || judge_inside(e, in_force, to, what.head);
+  return true;
 }
 
 } // namespace
@@ -251,7 +252,8 @@ explanation explain(const snapshot& in_force, const asked& what,
   e.words = what.words;
   if (what.target.unix_socket)
     explain_socket(e, in_force, what.target);
-  else if (judge_names(e, in_force, what) && judge_addresses(e, in_force, what.target, found))
+  else if (judge_names(e, in_force, what) && judge_addresses(e, in_force, what.target, found) &&
+           (!e.mitm || judge_inside(e, in_force, what.target, what.head)))
     set_passed(e);
   return e;
 }

@@ -55,7 +55,8 @@ state::tunnel& admit_tunnel(client_session& c, exchange& x, const fresh_pass&,
     x.spare = x.granted->take_head();
   state::tunnel next;
   next.by = std::make_unique<admission>(*std::exchange(x.granted, std::nullopt));
-  next.by->where.reading = policy::reading::none;
+  // What has switched was judged as a request, and is by its head when another policy comes.
+  next.by->where.reading = switched ? policy::reading::done : policy::reading::none;
   if (server->key.via.empty()) {
     next.by->where.connected = server->address;
     next.by->where.found_as = server->found_as;

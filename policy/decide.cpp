@@ -24,12 +24,15 @@ struct finding {
 class judgement {
 public:
   judgement(const rules& in_force, const query& q, trace* why)
-    : in_force_(in_force), q_(q), note_(why), facts_(facts_of(in_force, q.to)) {
+    : in_force_(in_force), q_(q), note_(why) {
+    facts_.protocol = q.to.protocol;
     facts_.client = q.by.client.name;
     facts_.now = q.by.now;
     facts_.visits = q.visits;
-    if (q.reading == reading::none || q.reading == reading::hidden)
-      facts_.read = false;
+    facts_.judged_elsewhere = is_tunnel() || q.granted || q.reading == reading::done;
+    // Rules that ask for no more than a host need not know.
+    facts_.read = !in_force.table->is_plain() && q.reading != reading::none &&
+                  q.reading != reading::hidden && is_read();
   }
 
   std::optional<denial> judge() {
@@ -50,8 +53,8 @@ private:
   /// Only where a rule or hook of the host looks at requests is the path brought into the form that
   /// is judged and sent.
   void look_at(const request_facts& request) {
-    is_hooked_ = is_read(in_force_, q_.to) && is_hooked(in_force_, q_.to.host);
-    if (!is_hooked_ && !in_force_.table->find_reading(q_.to.host, q_.to.port))
+    hooks_ = is_read() ? by().hooks : nullptr;
+    if (!hooks_ && !by().rule)
       return;
     no_path_ = http1::canonicalise(request.path, *request.canonical);
     found.path_judged = !no_path_;
@@ -73,10 +76,6 @@ private:
   /// The host, what somebody says of it, and then what is asked of it.
   std::optional<denial> judge_target() {
     auto refused = judge_host(in_force_, q_.to, facts_, note_, found.by);
-    if (!refused && found.by.for_reading && !may_be_read()) {
-      found.by = {};
-      refused = refuse(reason::not_allowed);
-    }
     if (refused && refused->reason != reason::not_allowed)
       return refused;
     if (refused) {
@@ -93,12 +92,6 @@ private:
     if (is_first_judged() && no->reason != reason::mitm_hook_denied)
       no->passed = found.by.place;
     return no;
-  }
-
-  /// Whether what was let through only to be read comes to that: a tunnel, or what stands and is
-  /// judged by its head besides.
-  [[nodiscard]] bool may_be_read() const noexcept {
-    return is_tunnel() || q_.reading == reading::done;
   }
 
   /// Nothing allows it: somebody's word may.
@@ -130,32 +123,39 @@ private:
 
   /// Hooks, then the mode, then whether what must be read is.
   std::optional<denial> judge_asked() {
-    if (q_.request && is_hooked_) {
+    if (q_.request && hooks_) {
       hook_match how;
-      if (auto no = judge_hooks(in_force_, q_.to, request_, no_path_, note_, how))
+      if (auto no = judge_hooks(in_force_, q_.to, *hooks_, request_, no_path_, note_, how))
         return no;
       found.hook = how.hook;
       found.hook_index = how.index;
       if (auto no = judge_method(in_force_, q_.to.method, q_.to.upgrade, note_))
         return no;
-    } else if (auto no = judge_mode(in_force_, q_.to, note_)) {
+    } else if (auto no = judge_mode(in_force_, q_.to, by(), note_)) {
       return no;
     }
     return stays_unread() ? std::optional{refuse_by_mode(reason::mitm_required)} : std::nullopt;
   }
 
   /// Whether it goes through a tunnel unread that has to be read.
-  [[nodiscard]] bool stays_unread() const noexcept {
+  [[nodiscard]] bool stays_unread() noexcept {
     if (!is_tunnel() || q_.reading == reading::done)
       return false;
     if (q_.reading == reading::possible)
-      return found.by.for_reading && !is_read(in_force_, q_.to);
-    return found.by.for_reading || must_be_read(in_force_, q_.to) ||
-           (q_.reading == reading::hidden && is_read(in_force_, q_.to));
+      return found.by.for_reading && !is_read();
+    return found.by.for_reading || must_be_read(in_force_, by()) ||
+           (q_.reading == reading::hidden && is_read());
   }
 
-  [[nodiscard]] bool is_tunnel() const noexcept {
-    return q_.to.protocol == protocol::https_connect || q_.to.protocol == protocol::socks5_tcp;
+  [[nodiscard]] bool is_tunnel() const noexcept { return policy::is_tunnel(q_.to.protocol); }
+
+  [[nodiscard]] bool is_read() noexcept { return judging::is_read(in_force_, q_.to, by()); }
+
+  /// Looked for once, by the first who wants to know.
+  [[nodiscard]] const onlookers& by() noexcept {
+    if (!by_)
+      by_ = onlookers_of(in_force_, q_.to);
+    return *by_;
   }
 
   std::optional<denial> judge_destination() const {
@@ -194,8 +194,9 @@ private:
   notes note_;
   rule_facts facts_;
   judged_request request_{};
-  bool is_hooked_ = false;        ///< And read, so that its hooks are asked.
-  const char* no_path_ = nullptr; ///< Why the path has no canonical form.
+  std::optional<onlookers> by_;
+  const hook_set::numbers* hooks_ = nullptr; ///< Of a request that is read: they are asked.
+  const char* no_path_ = nullptr;            ///< Why the path has no canonical form.
 };
 
 } // namespace
@@ -230,7 +231,7 @@ std::optional<denial> why_no_association(const rules& in_force, trace* why) {
 
 bool reads_fields(const rules& in_force, const target& what) noexcept {
   return in_force.table->has_headers() &&
-         (in_force.table->has_reading() || is_read(in_force, what));
+         (in_force.table->has_reading() || policy::is_read(in_force, what));
 }
 
 caf::error fault_in(const denial& d) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -32,19 +33,27 @@ public:
   /// Whether a host has hooks, which then decide over all its requests, whatever the port.
   [[nodiscard]] bool has_hooks(const host& h) const noexcept { return find(h) != nullptr; }
 
+  /// The hooks of a host, by their numbers in `hooks`: for whoever asks more than once.
+  using numbers = std::vector<uint32_t>;
+  /// @returns nullptr when it has none. Lives as long as the set. Allocates nothing.
+  [[nodiscard]] const numbers* find(const host& h) const noexcept;
+
   /// The first hook of the host, in configured order, that admits the request. Allocates nothing.
   [[nodiscard]] hook_match match(const host& h, const judged_request& request) const noexcept;
+  /// @param of_host  What `find` has found.
+  [[nodiscard]] hook_match match(const numbers& of_host,
+                                 const judged_request& request) const noexcept;
 
   /// In configured order.
   [[nodiscard]] const std::vector<mitm_hook>& hooks() const noexcept { return hooks_; }
 
 private:
   explicit hook_set(std::vector<mitm_hook> hooks);
-  using numbers = std::vector<uint32_t>;
-  [[nodiscard]] const numbers* find(const host& h) const noexcept;
 
   std::vector<mitm_hook> hooks_;
-  std::unordered_map<std::string, numbers> by_host_; ///< Numbers of the hooks in `hooks_`.
+  std::unordered_map<std::string, numbers> by_name_;
+  /// All forms that carry one v4 address lead to it.
+  std::map<ip_address, numbers> by_address_;
 };
 
 /// Whether the hooks of one host are those of the other: equal, or literals that carry one v4

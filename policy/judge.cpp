@@ -47,8 +47,9 @@ rule_match denied_host(const rule_table& table, const target& what, const rule_f
 }
 
 /// Step 5 for a literal or localhost name.
+/// @param for_reading  Set where what lists it lets it through to be read alone.
 bool local_is_refused(const rules& in_force, const target& what, const rule_facts& facts,
-                      const notes& note) {
+                      const notes& note, bool& for_reading) {
   auto& h = what.host;
   if (h.ip() && is_metadata(*h.ip())) {
     auto by = in_force.table->find_literal(*h.ip(), what.port, facts);
@@ -56,6 +57,7 @@ bool local_is_refused(const rules& in_force, const target& what, const rule_fact
       return by ? "metadata address, " + matches(*by.place)
                 : "metadata address, not listed as a literal";
     });
+    for_reading = by.for_reading;
     return !by;
   }
   bool local = h.is_localhost() || (h.ip() && is_non_public(*h.ip()));
@@ -68,11 +70,8 @@ bool local_is_refused(const rules& in_force, const target& what, const rule_fact
   auto by = in_force.table->find_explicit(h, what.port, facts);
   note.add("local",
            [&] { return by ? "local, " + matches(*by.place) : "local, not listed explicitly"; });
+  for_reading = by.for_reading;
   return !by;
-}
-
-bool is_tunnel(const target& what) {
-  return what.protocol == protocol::https_connect || what.protocol == protocol::socks5_tcp;
 }
 
 constexpr std::string_view any_method = "full: any method";
@@ -101,18 +100,19 @@ std::pair<reason, std::string_view> mode_verdict(const rules& in_force, const ta
   return mode_verdict(limit, what.method, what.upgrade);
 }
 
+const mitm_hook& first_hook(const rules& in_force, const hook_set::numbers& of_host) {
+  return in_force.table->hooks()->hooks()[of_host.front()];
+}
+
 /// What the requests to a host have to be read for, if this way in hides them: its hooks, or a
 /// rule that looks at requests.
-const placed_text* hidden_from(const rules& in_force, const target& what) {
-  auto tunnel = is_tunnel(what);
-  if (is_hooked(in_force, what.host)) {
+const placed_text* hidden_from(const rules& in_force, const target& what, const onlookers& by) {
+  if (by.hooks) {
     bool read =
       what.protocol == protocol::https_connect ? in_force.mitm : what.protocol == protocol::https;
-    return read ? nullptr : &in_force.table->hooks()->match(what.host, {}).hook->where;
+    return read ? nullptr : &first_hook(in_force, *by.hooks).where;
   }
-  if (!tunnel || in_force.mitm)
-    return nullptr;
-  return in_force.table->find_reading(what.host, what.port, true).place;
+  return is_tunnel(what.protocol) && !in_force.mitm ? by.rule.place : nullptr;
 }
 
 std::optional<denial> note_mode(std::pair<reason, std::string_view> verdict, const notes& note) {
@@ -159,12 +159,6 @@ bool reaches_own_listener(const rules& in_force, const ip_address& to, uint16_t 
          (carried && is_own_address(in_force, *carried, port));
 }
 
-rule_facts facts_of(const rules& in_force, const target& what) noexcept {
-  rule_facts out{.protocol = what.protocol};
-  out.read = !in_force.table->is_plain() && is_read(in_force, what);
-  return out;
-}
-
 std::optional<denial> judge_address(const rules& in_force, const target& what,
                                     const ip_address& address, const rule_facts& facts,
                                     const notes& note) {
@@ -187,7 +181,12 @@ std::optional<denial> judge_address(const rules& in_force, const target& what,
   };
   if (kind != ip_class::global && !in_force.allow_local_binding && !is_listed())
     return refused(reason::not_allowed_local, nullptr, to_string(kind));
-  if (kind == ip_class::metadata && !in_force.table->find_literal(address, what.port, facts))
+  auto is_listed_literal = [&] {
+    auto by = in_force.table->find_literal(address, what.port, facts);
+    // Of a name that leads there nobody reads on account of the literal.
+    return by && (!by.for_reading || stands_for(what.host, address));
+  };
+  if (kind == ip_class::metadata && !is_listed_literal())
     return refused(reason::not_allowed_local, nullptr, to_string(kind));
   note.add("addresses", [&] { return address.str() + ": " + std::string{to_string(kind)}; });
   return std::nullopt;
@@ -202,11 +201,10 @@ std::optional<denial> judge_found_name(const rules& in_force, const target& what
     note.add("search", [&] { return found_as.text() + ": denied, " + matches(*by.place); });
     return refuse(reason::denied, by.place);
   }
-  // A short name must not lead round the hooks of the long one, nor round what reads requests.
-  auto reads = in_force.table->find_reading(found_as, what.port);
-  if (reads && reads.by != in_force.table->find_reading(what.host, what.port).by) {
+  // A short name must not lead round what denies requests to the long one, nor round its hooks.
+  if (auto by = in_force.table->find_evaded(found_as, what.host, what.port, facts)) {
     note.add("search", [&] { return found_as.text() + ": is read, to be asked by that name"; });
-    return refuse_by_mode(reason::mitm_required, reads.place);
+    return refuse_by_mode(reason::mitm_required, by.place);
   }
   if (!is_hooked(in_force, what.host) && is_hooked(in_force, found_as)) {
     note.add("search", [&] { return found_as.text() + ": has hooks, to be asked by that name"; });
@@ -223,9 +221,29 @@ bool is_judged_apart(const rules& in_force, const target& what) noexcept {
   }
 }
 
-bool must_be_read(const rules& in_force, const target& tunnel) noexcept {
-  return in_force.table->limit() || is_hooked(in_force, tunnel.host) ||
-         in_force.table->find_reading(tunnel.host, tunnel.port);
+onlookers onlookers_of(const rules& in_force, const target& what) noexcept {
+  auto& table = *in_force.table;
+  onlookers out;
+  if (auto hooks = table.hooks())
+    out.hooks = hooks->find(what.host);
+  if (table.has_reading())
+    out.rule = table.find_reading(what.host, what.port, what.protocol);
+  return out;
+}
+
+bool must_be_read(const rules& in_force, const onlookers& by) noexcept {
+  return in_force.table->limit() || by.hooks || by.rule;
+}
+
+bool is_read(const rules& in_force, const target& what, const onlookers& by) noexcept {
+  if (what.protocol == protocol::https || what.inside)
+    return true;
+  if (!in_force.mitm)
+    return false;
+  if (what.protocol == protocol::socks5_tcp)
+    return in_force.inspect || by.rule;
+  return what.protocol == protocol::https_connect &&
+         (in_force.inspect || must_be_read(in_force, by));
 }
 
 bool is_offered(const rules& in_force, protocol by, const notes& note) {
@@ -262,36 +280,41 @@ std::optional<denial> judge_host(const rules& in_force, const target& what, cons
   if (own)
     return refuse(reason::not_allowed_local);
 
-  if (local_is_refused(in_force, what, facts, note))
+  bool listed_for_reading = false;
+  if (local_is_refused(in_force, what, facts, note, listed_for_reading))
     return refuse(reason::not_allowed_local);
 
   by = table.find(action::allow, what.host, what.port, facts);
+  by.for_reading = by.for_reading || listed_for_reading;
   note.add("allowed_domains", [&] { return matches_or_not(by); });
   if (!by)
     return refuse(reason::not_allowed);
   return std::nullopt;
 }
 
-std::optional<denial> judge_mode(const rules& in_force, const target& what, const notes& note) {
-  if (auto by = hidden_from(in_force, what)) {
-    note.add("hooks", [&] { return matches(*by) + ", whose requests must be read"; });
-    return refuse_by_mode(reason::mitm_required, by);
+std::optional<denial> judge_mode(const rules& in_force, const target& what, const onlookers& by,
+                                 const notes& note) {
+  if (auto from = hidden_from(in_force, what, by)) {
+    note.add("hooks", [&] { return matches(*from) + ", whose requests must be read"; });
+    auto no = refuse_by_mode(reason::mitm_required, from);
+    no.for_hooks = by.hooks != nullptr;
+    return no;
   }
   return note_mode(mode_verdict(in_force, what), note);
 }
 
 std::optional<denial> judge_hooks(const rules& in_force, const target& to,
-                                  const judged_request& request, const char* why_not,
-                                  const notes& note, hook_match& out) {
-  if (!is_hooked(in_force, to.host))
-    return std::nullopt;
+                                  const hook_set::numbers& of_host, const judged_request& request,
+                                  const char* why_not, const notes& note, hook_match& out) {
   if (to.protocol == protocol::http) {
     // What a hook adds must not travel in the clear.
-    auto hook = in_force.table->hooks()->match(to.host, {}).hook;
-    note.add("hooks", [&] { return matches(hook->where) + ", and this is plain HTTP"; });
-    return refuse_by_mode(reason::mitm_required, &hook->where);
+    auto& hook = first_hook(in_force, of_host);
+    note.add("hooks", [&] { return matches(hook.where) + ", and this is plain HTTP"; });
+    auto no = refuse_by_mode(reason::mitm_required, &hook.where);
+    no.for_hooks = true;
+    return no;
   }
-  auto match = in_force.table->hooks()->match(to.host, request);
+  auto match = in_force.table->hooks()->match(of_host, request);
   if (match.outcome == hook_match::kind::none) {
     note.add("hooks", [&] {
       return why_not ? std::string{"no match: "} + why_not

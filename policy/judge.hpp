@@ -66,18 +66,27 @@ public:
 /// way in at all, the host is no matter, and a datagram's target is one thing.
 [[nodiscard]] bool is_judged_apart(const rules& in_force, const target& what) noexcept;
 
-/// Whether what goes through a tunnel has to be seen for the policy to hold.
-[[nodiscard]] bool must_be_read(const rules& in_force, const target& tunnel) noexcept;
+/// What looks at requests to a target, found once.
+struct onlookers {
+  const hook_set::numbers* hooks = nullptr; ///< Of its host; nullptr: none.
+  rule_match rule{};
+};
+[[nodiscard]] onlookers onlookers_of(const rules& in_force, const target& what) noexcept;
 
-/// What is known of a target to rules, where nothing is known of its request or client.
-[[nodiscard]] rule_facts facts_of(const rules& in_force, const target& what) noexcept;
+/// Whether what goes through a tunnel has to be seen for the policy to hold.
+[[nodiscard]] bool must_be_read(const rules& in_force, const onlookers& by) noexcept;
+
+/// The same as `policy::is_read`.
+[[nodiscard]] bool is_read(const rules& in_force, const target& what, const onlookers& by) noexcept;
 
 /// Step 2: whether there is a proxy, and this way in.
 [[nodiscard]] bool is_offered(const rules& in_force, protocol by, const notes& note);
 /// The denial where not.
 [[nodiscard]] denial not_offered();
 
-/// Steps 2 to 6. Sets `by` to the rule that allows it when it returns no denial.
+/// Steps 2 to 6. Sets `by` to the rule that allows it when it returns no denial. That it is let
+/// through to be read and no further is set in any case: also where a listing of a local host is
+/// what says so.
 [[nodiscard]] std::optional<denial> judge_host(const rules& in_force, const target& what,
                                                const rule_facts& facts, const notes& note,
                                                rule_match& by);
@@ -85,12 +94,14 @@ public:
 /// What guards the way in, once the host has been let through: a hooked host is reached only where
 /// its requests can be read (`hooks`), then the mode (`method`).
 [[nodiscard]] std::optional<denial> judge_mode(const rules& in_force, const target& what,
-                                               const notes& note);
+                                               const onlookers& by, const notes& note);
 
-/// What the hooks of a host say of a request that is read. Sets the one that lets it pass, if the
-/// host has any, when it returns no denial.
+/// What the hooks of a host say of a request that is read. Sets the one that lets it pass when it
+/// returns no denial.
+/// @param of_host  The host's hooks.
 /// @param why_not  Why the path has no canonical form; nullptr when it has.
 [[nodiscard]] std::optional<denial> judge_hooks(const rules& in_force, const target& to,
+                                                const hook_set::numbers& of_host,
                                                 const judged_request& request, const char* why_not,
                                                 const notes& note, hook_match& out);
 

@@ -4,8 +4,11 @@ namespace proxy::policy {
 
 std::vector<rule> rules_from(plain_lists lists) {
   std::vector<rule> out;
-  out.push_back({.id = "denied_domains", .act = action::deny, .hosts = std::move(lists.denied)});
-  out.push_back({.id = "allowed_domains", .act = action::allow, .hosts = std::move(lists.allowed)});
+  if (!lists.denied.empty())
+    out.push_back({.id = "denied_domains", .act = action::deny, .hosts = std::move(lists.denied)});
+  if (!lists.allowed.empty())
+    out.push_back(
+      {.id = "allowed_domains", .act = action::allow, .hosts = std::move(lists.allowed)});
   for (auto& hook : lists.hooks) {
     auto shared = std::make_shared<const mitm_hook>(std::move(hook));
     out.push_back({.id = "mitm_hooks",

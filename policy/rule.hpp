@@ -28,9 +28,9 @@ public:
   }
   /// This one, by name.
   [[nodiscard]] constexpr bool names(protocol p) const noexcept { return (bits_ & bit(p)) != 0; }
-  /// Nothing but requests, which have to be read to be told.
-  [[nodiscard]] constexpr bool only_requests() const noexcept {
-    return bits_ != 0 && (bits_ & ~(bit(protocol::http) | bit(protocol::https))) == 0;
+  /// Requests are among them, by name or as any.
+  [[nodiscard]] constexpr bool fits_requests() const noexcept {
+    return fits(protocol::http) || fits(protocol::https);
   }
 
 private:
@@ -39,6 +39,11 @@ private:
   }
   uint8_t bits_ = 0;
 };
+
+/// What carries requests that have to be read to be told.
+[[nodiscard]] constexpr bool is_tunnel(protocol p) noexcept {
+  return p == protocol::https_connect || p == protocol::socks5_tcp;
+}
 
 /// What a rule does with what fits it.
 enum class action : uint8_t {
@@ -62,8 +67,13 @@ struct rule {
   std::optional<std::chrono::system_clock::time_point> until{}; ///< From then on it is no rule.
   std::shared_ptr<const mitm_hook> hook{};                      ///< Of `inject`: what it does.
 
-  /// Whether it speaks of requests alone, so that tunnels to its hosts are read.
-  [[nodiscard]] bool reads() const noexcept { return request || protocols.only_requests(); }
+  /// Whether it looks at what is asked for this way: at requests, and so at what comes through
+  /// tunnels that it does not speak of as such, which are read for it.
+  [[nodiscard]] bool looks_at_requests(protocol asked_by) const noexcept {
+    if (is_tunnel(asked_by))
+      return protocols.fits_requests() && (request || !protocols.fits(asked_by));
+    return asked_by != protocol::socks5_udp && request && protocols.fits(asked_by);
+  }
 };
 
 /// The lists, hooks and mode of a configuration, which come to rules.

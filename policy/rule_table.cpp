@@ -21,10 +21,6 @@ bool asks_for_host_alone(const rule& r) noexcept {
          r.protocols.fits(protocol::socks5_udp);
 }
 
-bool is_tunnel(protocol p) noexcept {
-  return p == protocol::https_connect || p == protocol::socks5_tcp;
-}
-
 /// Whether a rule holds at this moment. One that refuses holds where the moment is not known.
 bool is_in_time(const rule& r, const rule_facts& facts) noexcept {
   if (!r.until)
@@ -39,11 +35,29 @@ bool empty_or_has(const List& list, const Value& value) noexcept {
 
 /// A problem of a rule as a whole, "" for none.
 std::string_view fault_of(const rule& r) noexcept {
+  if (std::ranges::find(r.who, std::string{}) != r.who.end())
+    return "a client without a name";
+  if (std::ranges::find(r.ports, 0) != r.ports.end())
+    return "there is no port 0";
   switch (r.act) {
-    case action::inject: return r.hook ? "" : "a hook that does nothing";
+    case action::inject:
+      if (!r.hook)
+        return "a hook that does nothing";
+      return r.hook->methods.empty() || r.hook->path_prefixes.empty()
+               ? "a hook has to name methods and paths"
+               : "";
     case action::limit: return r.request ? "" : "a mode without limits";
-    default: return r.hosts.empty() && r.id.empty() ? "names no host" : "";
+    default: return r.hosts.empty() ? "names no host" : "";
   }
+}
+
+/// Whether what a name resolves to cannot be judged by a rule: it speaks of requests, which are not
+/// seen then, or not of the tunnels that they come through.
+bool looks_beyond_addresses(const rule& r) noexcept {
+  auto& p = r.protocols;
+  auto names_requests = p.names(protocol::http) || p.names(protocol::https);
+  return r.request ||
+         (names_requests && !(p.names(protocol::https_connect) && p.names(protocol::socks5_tcp)));
 }
 
 } // namespace
@@ -116,9 +130,10 @@ bool rule_table::add_hosts(std::vector<problem>& problems) {
     if (act == action::deny)
       for (size_t i = 0; i < patterns.size() && !p.plain; ++i)
         if (auto parsed = domain_pattern::parse(patterns[i].text);
-            parsed && parsed->network() && rules_[p.owners[i]].request)
+            parsed && parsed->network() && looks_beyond_addresses(rules_[p.owners[i]]))
           problems.push_back({rules_[p.owners[i]].id, patterns[i],
-                              "a rule that denies by address cannot look at requests"});
+                              "a rule that denies by address cannot look at requests, nor be for "
+                              "them without the tunnels that carry them"});
     std::vector<pattern_set::problem> bad;
     p.patterns = pattern_set::compile(std::move(patterns), bad);
     for (auto& one : bad)
@@ -151,7 +166,9 @@ void rule_table::note_features() {
     has_[static_cast<size_t>(r.act)] = true;
     has_ends_ = has_ends_ || r.until;
     has_headers_ = has_headers_ || (r.request && !r.request->headers.empty());
-    has_reading_ = has_reading_ || (is_host_action(r.act) && r.reads());
+    has_reading_ = has_reading_ || (is_host_action(r.act) &&
+                                    (r.request || r.looks_at_requests(protocol::https_connect) ||
+                                     r.looks_at_requests(protocol::socks5_tcp)));
     if (r.act == action::limit && limit_ == none)
       limit_ = i;
   }
@@ -169,14 +186,21 @@ rule_table::fit rule_table::fits(const rule& r, uint16_t port, const rule_facts&
                     facts.protocol == protocol::https_connect);
     if (itself)
       return fit::yes;
-    return lets_through && r.protocols.fits(protocol::https) ? fit::for_reading : fit::no;
+    // Somebody may as well be asked at once about all that comes through.
+    if (r.act == action::ask && !r.request && facts.read && r.protocols.fits(protocol::https))
+      return fit::yes;
+    return lets_through && facts.judged_elsewhere && r.protocols.fits(protocol::https)
+             ? fit::for_reading
+             : fit::no;
   }
   if (!r.protocols.fits(facts.protocol))
     return fit::no;
   if (!r.request)
     return fit::yes;
   if (!facts.request) // a datagram never has any
-    return lets_through && facts.protocol != protocol::socks5_udp ? fit::for_reading : fit::no;
+    return lets_through && facts.judged_elsewhere && facts.protocol != protocol::socks5_udp
+             ? fit::for_reading
+             : fit::no;
   auto within =
     lets_through ? admits(*r.request, *facts.request) : may_fit(*r.request, *facts.request);
   return within ? fit::yes : fit::no;
@@ -250,31 +274,64 @@ rule_match rule_table::find_literal(const ip_address& address, uint16_t port,
   });
 }
 
-rule_match rule_table::find_reading(const host& h, uint16_t port, bool tls_only) const noexcept {
+namespace {
+
+/// Counts the patterns of the rules that pass a test.
+template <class Test>
+struct tested final : pattern_filter {
+  tested(const std::vector<uint32_t>& owners, const Test& test) : owners_(owners), test_(test) {}
+  [[nodiscard]] bool counts(uint32_t number) const noexcept override {
+    return test_(owners_[number]);
+  }
+  const std::vector<uint32_t>& owners_;
+  const Test& test_;
+};
+
+} // namespace
+
+rule_match rule_table::find_reading(const host& h, uint16_t port,
+                                    protocol asked_by) const noexcept {
   if (!has_reading_)
     return {};
   auto reads = [&](uint32_t number) {
     auto& r = rules_[number];
-    return r.reads() && empty_or_has(r.ports, port) &&
-           (!tls_only || r.protocols.fits(protocol::https));
+    return r.looks_at_requests(asked_by) && empty_or_has(r.ports, port);
   };
-  struct reading final : pattern_filter {
-    reading(const part& of, decltype(reads)& test) : of_(of), test_(test) {}
-    [[nodiscard]] bool counts(uint32_t number) const noexcept override {
-      return test_(of_.owners[number]);
-    }
-    const part& of_;
-    decltype(reads)& test_;
-  };
-  for (auto& p : parts_) {
-    reading only{p, reads};
-    if (auto found = match_of(p, p.patterns->match(h, port, &only)))
-      return found;
+  for (auto act : host_actions) {
+    auto& p = part_of(act);
+    tested only{p.owners, reads};
+    auto found = p.patterns->match(h, port, &only);
+    if (!found && act == action::allow) // what lists `localhost` lists the names below
+      found = p.patterns->match_explicit(h, port, &only);
+    if (found)
+      return match_of(p, found);
     for (auto& one : p.anywhere)
       if (reads(one.number))
         return match_of(one.number, one.pattern);
   }
   return {};
+}
+
+bool rule_table::names(const part& of, uint32_t number, const host& h,
+                       uint16_t port) const noexcept {
+  auto is_it = [&](uint32_t other) { return other == number; };
+  tested only{of.owners, is_it};
+  return of.patterns->match(h, port, &only) != nullptr;
+}
+
+rule_match rule_table::find_evaded(const host& h, const host& asked_for, uint16_t port,
+                                   const rule_facts& facts) const noexcept {
+  if (!has_reading_)
+    return {};
+  auto& p = part_of(action::deny);
+  auto is_evaded = [&](uint32_t number) {
+    auto& r = rules_[number];
+    return r.looks_at_requests(facts.protocol) && empty_or_has(r.ports, port) &&
+           is_in_time(r, facts) && empty_or_has(r.who, facts.client) &&
+           !names(p, number, asked_for, port);
+  };
+  tested only{p.owners, is_evaded};
+  return match_of(p, p.patterns->match(h, port, &only));
 }
 
 } // namespace proxy::policy

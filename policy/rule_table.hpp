@@ -23,7 +23,10 @@ struct rule_facts {
   const judged_request* request = nullptr;
   /// Not set: rules with an end have ended if they let through, and hold if they refuse.
   std::optional<std::chrono::system_clock::time_point> now{};
-  bool read = false;        ///< Of a tunnel: what goes through it is or will be read.
+  bool read = false; ///< Of a tunnel: what goes through it is or will be read.
+  /// What an unknown request asks for is judged elsewhere: later, of a tunnel; before, of what was
+  /// granted. Else what speaks of requests lets nothing through that shows none.
+  bool judged_elsewhere = false;
   size_t* visits = nullptr; ///< When given, counts the rules that were looked at.
 };
 
@@ -69,10 +72,15 @@ public:
   [[nodiscard]] rule_match find_literal(const ip_address& address, uint16_t port,
                                         const rule_facts& facts) const noexcept;
 
-  /// The first rule that has tunnels to a host read, whatever it does with what it reads.
-  /// @param tls_only  Not those about plain HTTP alone.
+  /// The first rule that looks at requests to a host (`rule::looks_at_requests`), whatever it does
+  /// with what it sees.
   [[nodiscard]] rule_match find_reading(const host& h, uint16_t port,
-                                        bool tls_only = false) const noexcept;
+                                        protocol asked_by) const noexcept;
+
+  /// A rule that denies some requests to one host and does not speak of the other, which leads
+  /// there.
+  [[nodiscard]] rule_match find_evaded(const host& h, const host& asked_for, uint16_t port,
+                                       const rule_facts& facts) const noexcept;
 
   /// nullptr: none. Its numbers are those of `rule::hook` in order.
   [[nodiscard]] const hook_set* hooks() const noexcept { return hooks_.get(); }
@@ -131,6 +139,8 @@ private:
   [[nodiscard]] rule_match search(action act, uint16_t port, const rule_facts& facts, bool anywhere,
                                   LookUp look_up) const noexcept;
   [[nodiscard]] static fit fits(const rule& r, uint16_t port, const rule_facts& facts) noexcept;
+  [[nodiscard]] bool names(const part& of, uint32_t number, const host& h,
+                           uint16_t port) const noexcept;
 
   std::vector<rule> rules_;
   std::array<part, 3> parts_; ///< deny, allow, ask

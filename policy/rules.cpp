@@ -18,23 +18,18 @@ std::string_view reason_text(const denial& d) noexcept {
 }
 
 std::string_view refusal_text(const denial& d, const target& what) noexcept {
-  // With a rule it is a hook that has to see the requests, without one the mode.
+  // With a rule it is that, or a hook, that has to see the requests; without one the mode.
   if (d.reason != reason::mitm_required || !d.rule)
     return refusal_of(d.reason).text;
+  if (!d.for_hooks)
+    return "Rules look at the requests to this host: it is reached only where they can be read.";
   return what.protocol == protocol::http
            ? "This host has MITM hooks: it is not reached over plain HTTP, use HTTPS."
            : "This host has MITM hooks: it is reached only where its requests can be read.";
 }
 
 bool is_read(const rules& in_force, const target& what) noexcept {
-  if (what.protocol == protocol::https || what.inside)
-    return true;
-  if (!in_force.mitm)
-    return false;
-  if (what.protocol == protocol::socks5_tcp)
-    return in_force.inspect || in_force.table->find_reading(what.host, what.port);
-  return what.protocol == protocol::https_connect &&
-         (in_force.inspect || must_be_read(in_force, what));
+  return judging::is_read(in_force, what, onlookers_of(in_force, what));
 }
 
 std::vector<ip_address> known_addresses(const host& h) {

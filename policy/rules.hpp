@@ -88,6 +88,7 @@ struct denial {
   /// in the audit trail. nullptr: there is this one alone.
   const policy::placed_text* passed = nullptr;
   std::optional<ip_address> address{}; ///< The one that was refused, where a name led to it.
+  bool for_hooks = false;              ///< Of mitm_required: hooks have to see the requests.
 };
 
 /// The reason as clients and audit see it: a decider's words, else the name of the reason.

@@ -26,7 +26,7 @@ std::string to_string(const fate& f) {
 
 struct request {
   std::string method;
-  std::string target; ///< An address for CONNECT, else a URL.
+  std::string target; ///< A URL; for CONNECT also an address. Of its URL the tunnel comes first.
 };
 
 struct fixture : rules_fixture {
@@ -34,10 +34,11 @@ struct fixture : rules_fixture {
     auto before = answer<blocked_page>(atom::blocked_v).total;
     auto c = client();
     auto host = asked.target;
+    auto target = asked.target;
     if (auto scheme = host.find("://"); scheme != std::string::npos)
       host = host.substr(scheme + 3, host.find('/', scheme + 3) - scheme - 3);
     auto came_to =
-      outcome_of(c, asked.method + ' ' + asked.target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+      outcome_of(c, asked.method + ' ' + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
     auto page = answer<blocked_page>(atom::blocked_v);
     if (page.total == before)
       return {.through = came_to == "through", .refusal = came_to};
@@ -52,7 +53,7 @@ struct fixture : rules_fixture {
     question q;
     q.method = asked.method == "CONNECT" ? "GET" : asked.method;
     q.address = asked.target;
-    if (asked.target.starts_with("https://"))
+    if (asked.method != "CONNECT" && asked.target.starts_with("https://"))
       q.protocol = protocol::http; // in absolute form
     auto what = unbox(parse_question(q));
     auto e = explain(*in_force, what, dns_answer{});
@@ -132,6 +133,9 @@ CAF_TEST(what explain says is what becomes of the request) {
            {"GET", "http://10.1.1.1:1/"},
            {"GET", "http://169.254.169.254/"},
            {"GET", "https://127.0.0.66:1/"},
+           {"CONNECT", "https://10.1.1.1:1/"},
+           {"CONNECT", "https://127.0.0.66:443/v2/"},
+           {"CONNECT", "https://169.254.169.254/"},
            {"CONNECT", here},
            {"CONNECT", "127.0.0.66:443"},
          }) {

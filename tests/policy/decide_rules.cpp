@@ -396,3 +396,105 @@ CAF_TEST(the steps name the rule and the ask step stands where rules ask) {
   CAF_CHECK_EQUAL(steps("ask.test"), "denied_domains: no match\nallowed_domains: no match\n"
                                      "ask: matches the rule (rules.toml:3)\n");
 }
+
+CAF_TEST(a listing that holds for some requests opens a local host to them alone) {
+  auto reads = rule_of(action::allow, {"localhost"});
+  reads.request = methods({"GET"});
+  auto in_force = with({reads}, {"*.localhost"});
+  auto plain = get("foo.localhost");
+  CAF_CHECK_EQUAL(ask(in_force, plain), "allow");
+  plain.method = "POST";
+  CAF_CHECK_EQUAL(ask(in_force, plain), "not_allowed_local");
+  for (auto p : {protocol::https_connect, protocol::socks5_tcp}) {
+    auto tunnel = by(p, "foo.localhost", 22);
+    CAF_CHECK_EQUAL(said(decided(in_force, tunnel)), "allow"); // to be read
+    CAF_CHECK(is_read(in_force, tunnel));
+    for (auto how : {reading::none, reading::hidden})
+      CAF_CHECK_EQUAL(said(decide(in_force, {.to = tunnel, .reading = how})), "mitm_required");
+    auto blind = in_force;
+    blind.mitm = false;
+    CAF_CHECK_EQUAL(said(decided(blind, tunnel)), "mitm_required");
+  }
+  for (auto literal : {"127.0.0.1", "169.254.169.254"}) {
+    CAF_MESSAGE(literal);
+    auto for_https = rule_of(action::allow, {literal});
+    for_https.protocols = {protocol::https, protocol::socks5_tcp};
+    in_force = with({for_https}, {"0.0.0.0/0"});
+    auto tunnel = by(protocol::https_connect, literal, 22);
+    CAF_CHECK_EQUAL(said(decide(in_force, {.to = tunnel, .reading = reading::none})),
+                    "mitm_required");
+    in_force.mitm = false;
+    CAF_CHECK_EQUAL(said(decided(in_force, tunnel)), "mitm_required");
+    CAF_CHECK_EQUAL(said(decided(in_force, get(literal))), "not_allowed_local");
+    CAF_CHECK_EQUAL(said(decided(in_force, by(protocol::socks5_tcp, literal))), "allow");
+  }
+  // Nor is a name that leads to a metadata address read on account of its literal.
+  reads.hosts = hosts({"169.254.169.254"});
+  in_force = with({reads}, {"a.test"});
+  in_force.allow_local_binding = true;
+  CAF_CHECK_EQUAL(
+    vetting(in_force, by(protocol::https_connect, "a.test"), ips({"169.254.169.254"})),
+    "not_allowed_local");
+}
+
+CAF_TEST(a short name leads round nothing that denies requests to the long one) {
+  auto both = rule_of(action::deny, {"wiki.corp", "wiki"});
+  both.request = methods({"DELETE"});
+  auto long_one = rule_of(action::deny, {"wiki.corp"});
+  long_one.request = methods({"POST"});
+  auto found_as = get("wiki.corp").host;
+  auto at = ips({"1.1.1.1"});
+  auto found = [&](const rules& in_force, protocol p) {
+    return vetting(in_force, by(p, "wiki", 80), at, &found_as);
+  };
+  CAF_CHECK_EQUAL(found(with({both, long_one}, {"wiki"}), protocol::http), "mitm_required");
+  CAF_CHECK_EQUAL(found(with({both}, {"wiki"}), protocol::http), "allow");
+  // Datagrams and what the rule does not speak of are none of its business.
+  auto for_https = long_one;
+  for_https.protocols = {protocol::https};
+  auto in_force = with({for_https}, {"wiki"});
+  CAF_CHECK_EQUAL(found(in_force, protocol::socks5_udp), "allow");
+  CAF_CHECK_EQUAL(found(in_force, protocol::http), "allow");
+  for (auto p : {protocol::https, protocol::https_connect, protocol::socks5_tcp})
+    CAF_CHECK_EQUAL(found(in_force, p), "mitm_required");
+}
+
+CAF_TEST(a tunnel stays closed where nobody can read what a rule says of plain HTTP) {
+  auto r = rule_of(action::deny);
+  r.request = methods({"POST"});
+  r.protocols = {protocol::http};
+  auto in_force = with({r}, {"a.test"});
+  in_force.mitm = false;
+  auto tunnel = by(protocol::https_connect, "a.test", 80);
+  CAF_CHECK_EQUAL(said(decided(in_force, tunnel)), "mitm_required");
+  CAF_CHECK_EQUAL(judged_again(in_force, tunnel), "mitm_required");
+  auto judged = decided(in_force, tunnel);
+  auto text = refusal_text(std::get<denial>(judged), tunnel);
+  CAF_CHECK(text.find("hooks") == std::string_view::npos);
+  CAF_CHECK(text.find("Rules look at the requests") != std::string_view::npos);
+}
+
+CAF_TEST(a rule for https and more that is no CONNECT has its tunnels read) {
+  auto r = rule_of(action::allow);
+  r.protocols = {protocol::https, protocol::socks5_udp};
+  auto in_force = with({r});
+  auto tunnel = by(protocol::https_connect, "a.test");
+  CAF_CHECK_EQUAL(said(decided(in_force, tunnel)), "allow");
+  CAF_CHECK(is_read(in_force, tunnel));
+  CAF_CHECK_EQUAL(said(decided(in_force, by(protocol::socks5_udp, "a.test"))), "allow");
+}
+
+CAF_TEST(a rule that asks about all of https asks at the tunnel that would be read) {
+  auto r = rule_of(action::ask);
+  r.protocols = {protocol::https};
+  auto in_force = with({r});
+  auto tunnel = by(protocol::https_connect, "a.test");
+  CAF_CHECK_EQUAL(said(decided(in_force, tunnel)), "ask");
+  CAF_CHECK_EQUAL(said(answered(in_force, tunnel)), "allow");
+  CAF_CHECK_EQUAL(said(decide(in_force, {.to = tunnel, .reading = reading::none, .answer = &yes})),
+                  "mitm_required");
+  answer of_tunnel{.of_tunnel = true};
+  CAF_CHECK_EQUAL(ask(in_force, request_inside("a.test"), {}, &of_tunnel), "allow");
+  in_force.mitm = false;
+  CAF_CHECK_EQUAL(said(decided(in_force, tunnel)), "not_allowed");
+}

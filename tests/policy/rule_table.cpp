@@ -113,3 +113,42 @@ CAF_TEST(a rule that denies by address cannot look at requests) {
   CAF_CHECK(compile(
     {{.id = "1", .act = action::allow, .hosts = hosts({"10.0.0.0/8"}), .request = shared}}));
 }
+
+CAF_TEST(a rule that denies by address speaks of tunnels where it speaks of requests) {
+  using proxy::policy::protocol;
+  for (auto& [protocols, good] : std::initializer_list<std::pair<protocol_set, bool>>{
+         {{}, true},
+         {{protocol::https}, false},
+         {{protocol::http, protocol::https_connect}, false},
+         {{protocol::https, protocol::https_connect, protocol::socks5_tcp}, true},
+         {{protocol::socks5_udp}, true},
+         {{protocol::https_connect}, true},
+       }) {
+    rule r{.id = "1", .act = action::deny, .hosts = hosts({"8.8.8.8"}), .protocols = protocols};
+    CAF_CHECK_EQUAL(compile({r}) != nullptr, good);
+  }
+}
+
+CAF_TEST(a rule that could be taken for more or less than it says does not compile) {
+  auto hook = hook_of({.host = "a.test"});
+  auto loose = hook;
+  loose.path_prefixes.clear();
+  for (auto& [r, fault] : std::initializer_list<std::pair<rule, std::string>>{
+         {{.id = "1", .act = action::deny}, "names no host"},
+         {{.id = "1", .act = action::allow, .who = {""}, .hosts = hosts({"a.test"})},
+          "a client without a name"},
+         {{.id = "1", .act = action::allow, .hosts = hosts({"a.test"}), .ports = {0}},
+          "there is no port 0"},
+         {{.id = "1", .act = action::inject}, "a hook that does nothing"},
+         {{.id = "1",
+         .act = action::inject,
+         .hosts = hosts({"a.test"}),
+         .hook = std::make_shared<const mitm_hook>(loose)},
+          "a hook has to name methods and paths"},
+         {{.id = "1", .act = action::limit}, "a mode without limits"},
+       }) {
+    std::string why;
+    CAF_CHECK(!compile({r}, &why));
+    CAF_CHECK(why.find(fault) != std::string::npos);
+  }
+}

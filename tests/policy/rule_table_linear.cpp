@@ -108,9 +108,18 @@ rule random_rule(dice& d, size_t number) {
     out.where = {out.id, "rules.toml", static_cast<uint32_t>(number), 1};
   if (d.one_in(3))
     out.request = random_limits(d);
+  if (d.one_in(3))
+    out.protocols = d.one_of(std::vector<protocol_set>{{protocol::https},
+                                                       {protocol::http, protocol::https},
+                                                       {protocol::https_connect},
+                                                       {protocol::socks5_tcp, protocol::socks5_udp},
+                                                       {protocol::https, protocol::socks5_udp},
+                                                       {protocol::http, protocol::socks5_tcp}});
+  auto by_name_alone =
+    out.request || out.protocols.names(protocol::http) || out.protocols.names(protocol::https);
   for (auto count = 1 + d.below(4); count > 0; --count) {
     auto pattern = random_pattern(d);
-    if (out.act == action::deny && out.request && is_about_addresses(pattern))
+    if (out.act == action::deny && by_name_alone && is_about_addresses(pattern))
       continue; // no such rule compiles
     out.hosts.push_back({pattern, "rules.toml", static_cast<uint32_t>(out.hosts.size()), 7});
   }
@@ -120,12 +129,6 @@ rule random_rule(dice& d, size_t number) {
     out.ports = d.some_of(ports);
   if (d.one_in(4))
     out.who = d.some_of(clients);
-  if (d.one_in(3))
-    out.protocols = d.one_of(std::vector<protocol_set>{{protocol::https},
-                                                       {protocol::http, protocol::https},
-                                                       {protocol::https_connect},
-                                                       {protocol::socks5_tcp, protocol::socks5_udp},
-                                                       {protocol::http, protocol::socks5_tcp}});
   if (d.one_in(5))
     out.until = noon + std::chrono::seconds{static_cast<int>(d.below(3)) - 1};
   return out;
@@ -164,7 +167,7 @@ public:
     limited_ = std::ranges::any_of(all_, [](auto& r) { return r.act == action::limit; });
     for (auto& r : all_)
       hooked_ = hooked_ || (r.act == action::inject && leads_to_same(r.hook->host, to_.host));
-    reading_ = has_reading(false);
+    reading_ = has_reading();
     read_ = in_force_.mitm && (in_force_.inspect || reading_ ||
                                (to_.protocol == protocol::https_connect && (limited_ || hooked_)));
     if (q.request)
@@ -182,11 +185,13 @@ public:
     if (to_.host.ip())
       if (auto no = find(action::deny, by_address))
         return told("denied", no);
-    if (is_local() && !find(action::allow, is_metadata() ? by_literal : by_listing))
-      return "not_allowed_local";
+    if (is_local()) {
+      auto listing = find(action::allow, is_metadata() ? by_literal : by_listing);
+      if (!listing)
+        return "not_allowed_local";
+      for_reading_ = listing.for_reading;
+    }
     auto by = find(action::allow, by_host);
-    if (by.for_reading && !is_tunnel())
-      by = {};
     if (by)
       return after_lists("allow", by);
     if (auto asks = find(action::ask, by_host))
@@ -222,7 +227,7 @@ private:
       return "mitm_required";
     if (hooked_ && https && !some_hook_fits())
       return "mitm_hook_denied";
-    if (!hooked_ && is_tunnel() && !in_force_.mitm && has_reading(true))
+    if (!hooked_ && is_tunnel() && !in_force_.mitm && reading_)
       return "mitm_required";
     if (limited_) {
       auto socks = to_.protocol == protocol::socks5_tcp || to_.protocol == protocol::socks5_udp;
@@ -235,7 +240,7 @@ private:
         return "method_not_allowed";
       }
     }
-    if (by.for_reading && !read_)
+    if ((by.for_reading || for_reading_) && !read_)
       return "mitm_required";
     return told(words, by);
   }
@@ -247,15 +252,21 @@ private:
     });
   }
 
-  /// Whether a rule about requests has tunnels to the host read.
-  [[nodiscard]] bool has_reading(bool tls_only) const {
+  /// Whether a rule looks at requests: at this one, or at what comes through this tunnel.
+  [[nodiscard]] bool has_reading() const {
+    auto looks = [&](const rule& r) {
+      if (!is_tunnel())
+        return r.request && to_.protocol != protocol::socks5_udp && r.protocols.fits(to_.protocol);
+      auto requests = r.protocols.fits(protocol::http) || r.protocols.fits(protocol::https);
+      return requests && (r.request || !r.protocols.fits(to_.protocol));
+    };
     return std::ranges::any_of(all_, [&](auto& r) {
-      if (r.act == action::inject || r.act == action::limit ||
-          !(r.request || r.protocols.only_requests()) || !has_port(r) ||
-          (tls_only && !r.protocols.fits(protocol::https)))
+      if (r.act == action::inject || r.act == action::limit || !looks(r) || !has_port(r))
         return false;
-      return std::ranges::any_of(
-        r.hosts, [&](auto& h) { return h.text == "*" || rank(h.text, by_host) > 0; });
+      return std::ranges::any_of(r.hosts, [&](auto& h) {
+        return h.text == "*" || rank(h.text, by_host) > 0 ||
+               (r.act == action::allow && rank(h.text, by_listing) > 0);
+      });
     });
   }
 
@@ -280,6 +291,8 @@ private:
         to_.protocol == protocol::https_connect && r.protocols.names(protocol::https_connect);
       if (!r.request && r.protocols.fits(to_.protocol) && !(read_ && of_unread))
         return 2;
+      if (r.act == action::ask && !r.request && read_ && r.protocols.fits(protocol::https))
+        return 2;
       return allows && r.protocols.fits(protocol::https) ? 1 : 0;
     }
     if (!r.protocols.fits(to_.protocol))
@@ -287,7 +300,7 @@ private:
     if (!r.request)
       return 2;
     if (!q_.request)
-      return allows && to_.protocol != protocol::socks5_udp ? 1 : 0;
+      return 0;
     return (allows ? admits(*r.request, request_) : may_fit(*r.request, request_)) ? 2 : 0;
   }
 
@@ -365,7 +378,8 @@ private:
   bool limited_ = false;
   bool hooked_ = false;
   bool reading_ = false;
-  bool read_ = false; ///< Of a tunnel.
+  bool read_ = false;        ///< Of a tunnel.
+  bool for_reading_ = false; ///< What lists a local host lets it through to be read alone.
   bool no_path_ = false;
   http1::request_path path_;
   judged_request request_{};
