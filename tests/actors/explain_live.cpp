@@ -37,6 +37,8 @@ struct fixture : rules_fixture {
     auto target = asked.target;
     if (auto scheme = host.find("://"); scheme != std::string::npos)
       host = host.substr(scheme + 3, host.find('/', scheme + 3) - scheme - 3);
+    if (asked.method == "CONNECT")
+      target = host += host.find(':') == std::string::npos ? ":443" : "";
     auto came_to =
       outcome_of(c, asked.method + ' ' + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
     auto page = answer<blocked_page>(atom::blocked_v);
