@@ -211,13 +211,20 @@ void put_in_force(store_pointer self, draft compiled, const bound_listeners& bou
 
 // -- the steps before it --
 
-/// What cannot be read of this machine stays what it was.
+/// Has the machine's addresses read again after a pause.
+void retry_later(store_pointer self) {
+  if (!std::exchange(self->state.addresses_failed, true))
+    self->delayed_send(self, addresses_pause, atom::addresses_v);
+}
+
+/// What cannot be read of this machine stays what it was, until it can.
 void keep_addresses(store_pointer self, policy_document& document) {
   const auto& known = self->state.now.current->rules->local_addresses;
   if (document.around.addresses || known.empty())
     return;
   log_of(self).warn("msg=addresses_unread detail=\"those of before stay\"");
   document.around.addresses = known;
+  retry_later(self);
 }
 
 /// The document is here: compiles it and has its listeners bound.
@@ -298,10 +305,8 @@ bool stands_on_all(const policy::rules& rules) {
 
 /// What could not be read, or put in force, stays as it was, until it is tried again.
 void retry_addresses(store_pointer self, const std::string& why) {
-  auto& s = self->state;
   log_of(self).warn("msg=addresses_unread detail={}", quoted_text(why));
-  if (!std::exchange(s.addresses_failed, true))
-    self->delayed_send(self, addresses_pause, atom::addresses_v);
+  retry_later(self);
   next_change(self);
 }
 

@@ -690,6 +690,11 @@ CAF_TEST(addresses that cannot be read stay what they were) {
   CAF_CHECK_EQUAL(generation_of(done), 3u);
   CAF_CHECK(is_own("203.0.113.2"));
   CAF_CHECK(log().find("msg=addresses_unread") != std::string::npos);
+  addresses = one;
+  pass(addresses_pause);
+  acknowledge();
+  CAF_CHECK_EQUAL(current()->generation, 4u);
+  CAF_CHECK(!is_own("203.0.113.2"));
 }
 
 CAF_TEST(addresses that could not be read are read again after a pause) {
