@@ -132,24 +132,25 @@ association::moved association::run() {
   return out;
 }
 
-bool association::is_from_client(const ip_sockaddr& peer) {
+bool association::may_be_client(const ip_sockaddr& peer) const {
   if (client_known_)
     return peer.port() == client_at_.port() && same_address(peer, client_at_);
-  if (peer.ip() != sender_)
-    return false;
-  client_at_ = peer;
-  client_known_ = true;
-  return true;
+  return peer.ip() == sender_;
 }
 
 void association::take_from_client(const datagram_buffer::item& got) {
-  if (!is_from_client(*got.from))
+  if (!may_be_client(*got.from))
     return drop(&shard_counters::udp_dropped_foreign);
   auto datagram = socks5::decode_datagram(got.bytes);
   if (!datagram)
     return drop(&shard_counters::udp_dropped_malformed);
   if (datagram->frag != 0)
     return drop(&shard_counters::udp_dropped_fragments);
+  // Whoever else sends to this port by mistake, as a late answer to its last owner, is nobody.
+  if (!client_known_) {
+    client_at_ = *got.from;
+    client_known_ = true;
+  }
   auto* t = targets_.find(datagram->address);
   if (!t) {
     if (c_.shard.loop.memory().is_full())

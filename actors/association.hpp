@@ -55,7 +55,8 @@ private:
   [[nodiscard]] caf::error expect_from(const socks5::endpoint& declared);
   void take_from_client(const datagram_buffer::item& got);
   void take_from_upstream(const datagram_buffer::item& got);
-  [[nodiscard]] bool is_from_client(const ip_sockaddr& peer);
+  /// Whether it is the client, or may be as long as that is not known.
+  [[nodiscard]] bool may_be_client(const ip_sockaddr& peer) const;
   /// Judges a target that is new, or was closed long enough.
   void begin(udp_target& t);
   void resolve(udp_target& t);

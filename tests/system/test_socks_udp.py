@@ -227,6 +227,20 @@ class UdpTest(SystemTest):
         self.assertEqual({data for data in echo.seen}, {b"first"})
         self.proxy.wait_for_line(r'"network.transport.protocol":"socks5_udp".*"user.name":"alice"')
 
+    def test_what_is_no_datagram_of_socks_takes_no_association(self):
+        echo = self.own(Echo())
+        self.begin()
+        _, sock = self.associate()
+        stray = self.bound()
+        head = socks.address("127.0.0.1", echo.port)
+        for i, nonsense in enumerate((b"", b"\x12\x34\x81\x80 a late answer of a name server", b"\0\0\1" + head + b"a fragment")):
+            stray.sendto(nonsense, sock.getpeername())
+            until(lambda: self.dropped("malformed") + self.dropped("fragment") == i + 1, "it is dropped")
+        sock.send(b"\0\0\0" + head + b"mine")
+        self.assertEqual(sock.recv(100), b"\0\0\0" + head + b"mine")
+        stray.sendto(b"\0\0\0" + head + b"not mine", sock.getpeername())
+        until(lambda: self.dropped("foreign") == 1, "by now it is known whose it is")
+
     def test_without_users_a_declared_address_is_believed_only_where_the_client_is(self):
         echo = self.own(Echo())
         self.begin()
