@@ -171,10 +171,9 @@ CAF_TEST(outcomes of changes and errors are objects) {
     reloaded_json({4, {"mode"}, 2, {"network_proxy.workers"}}),
     "{\"status\":\"reloaded\",\"generation\":4,\"changed\":[\"mode\"],\"closed_tunnels\":2,"
     "\"needs_restart\":[\"network_proxy.workers\"]}\n");
-  CAF_CHECK_EQUAL(
-    reloaded_json({4, {}, 0}),
-    "{\"status\":\"reloaded\",\"generation\":4,\"changed\":[],\"closed_tunnels\":0,"
-    "\"needs_restart\":[]}\n");
+  CAF_CHECK_EQUAL(reloaded_json({4, {}, 0}),
+                  "{\"status\":\"reloaded\",\"generation\":4,\"changed\":[],\"closed_tunnels\":0,"
+                  "\"needs_restart\":[]}\n");
   CAF_CHECK_EQUAL(mode_json(policy::mode::limited), "{\"status\":\"ok\",\"mode\":\"limited\"}\n");
   CAF_CHECK_EQUAL(lifted_json(policy::mode::full),
                   "{\"status\":\"ok\",\"mode\":\"full\",\"mode_override\":null}\n");
