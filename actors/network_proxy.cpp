@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <future>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include "actors/control/address_watch.hpp"
+#include "actors/control/departures.hpp"
+#include "actors/control/failure_report.hpp"
 #include "actors/control/file_source.hpp"
 #include "actors/control/generation.hpp"
 #include "actors/control/policy_store_behavior.hpp"
@@ -57,77 +57,6 @@ struct shutdown_result {
     if (!settled.exchange(true))
       result.set_value(drained);
   }
-};
-
-/// Parts that were told to end, and until when they are waited for, all together.
-class departures {
-public:
-  void begin(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
-
-  /// From now on one more of that name is waited for.
-  template <class Handle>
-  static void add(const std::shared_ptr<departures>& all, const std::string& name,
-                  const Handle& who) {
-    {
-      std::lock_guard guard{all->lock_};
-      all->there_.insert(name);
-    }
-    who->attach_functor([all, name](const caf::error&) {
-      std::lock_guard guard{all->lock_};
-      all->there_.erase(all->there_.find(name));
-      all->changed_.notify_all();
-    });
-  }
-
-  /// Waits until all of that name have gone. @returns false when that takes too long.
-  [[nodiscard]] bool await(const std::string& name) {
-    std::unique_lock guard{lock_};
-    return changed_.wait_until(guard, deadline_, [&] { return there_.count(name) == 0; });
-  }
-  /// The same, but not once somebody is in a hurry.
-  [[nodiscard]] bool await_unhurried(const std::string& name) {
-    std::unique_lock guard{lock_};
-    (void)changed_.wait_until(guard, deadline_,
-                              [&] { return hurried_ || there_.count(name) == 0; });
-    return there_.count(name) == 0;
-  }
-
-  void hurry() {
-    std::lock_guard guard{lock_};
-    hurried_ = true;
-    changed_.notify_all();
-  }
-
-private:
-  std::mutex lock_;
-  std::condition_variable changed_;
-  std::multiset<std::string> there_;
-  bool hurried_ = false;
-  std::chrono::steady_clock::time_point deadline_; ///< Of the thread that waits.
-};
-
-/// Tells the owner that the proxy has failed: once, whoever finds out. Who comes second goes on
-/// when the owner knows.
-class failure_report {
-public:
-  failure_report(log_ptr log, failure_handler tell)
-    : log_(std::move(log)), tell_(std::move(tell)) {}
-
-  void operator()(const std::string& why) { std::call_once(told_, tell_, why); }
-  /// The same where nobody has logged it yet.
-  void lost(const std::string& who, const std::string& what) {
-    std::call_once(told_, [&] {
-      log_->error("msg=actor_lost actor={} error={}", quoted_text(who), quoted_text(what));
-      log_->error("msg=stopped lost={}", quoted_text(who + ": " + what));
-      (void)log_->flush();
-      tell_(who + ": " + what);
-    });
-  }
-
-private:
-  log_ptr log_;
-  failure_handler tell_;
-  std::once_flag told_;
 };
 
 } // namespace
