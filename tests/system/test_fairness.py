@@ -1,4 +1,5 @@
 """One client must not hold up the others of its loop, and a process without descriptors still says so."""
+import os
 import re
 import resource
 import signal
@@ -19,9 +20,17 @@ def refused_in_order(proxy, count):
     return re.findall(r"msg=blocked host=(\S+)", proxy.log())
 
 
+def thread_states(pid):
+    """The state of each thread, a letter as in proc(5). A signal that stops a process reaches one thread after the other."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/stat", encoding="utf-8") as stat:
+            yield stat.read().rpartition(") ")[2][0]
+
+
 def together(proxy, many, one):
     """Has both sends arrive while the daemon is stopped, so that its loop meets them in one turn."""
     proxy.signal(signal.SIGSTOP)
+    until(lambda: set(thread_states(proxy.process.pid)) == {"T"}, "every thread has stopped")
     many()
     one()
     proxy.signal(signal.SIGCONT)

@@ -72,6 +72,22 @@ inline audit_actor::behavior_type mock_audit(audit_actor::pointer,
 
 using pending = std::shared_ptr<std::optional<reload_outcome>>;
 
+inline uint64_t generation_of(const pending& change) {
+  return change->has_value() && (*change)->report ? (*change)->report->generation : 0;
+}
+
+/// The keys that a change changed.
+inline std::string changed_by(const pending& change) {
+  std::string out;
+  for (auto& key : (*change)->report->changed)
+    out += (out.empty() ? "" : " ") + key;
+  return out;
+}
+
+inline std::string problem_of(const pending& change) {
+  return change->has_value() && !(*change)->problems.empty() ? (*change)->problems[0].message : "";
+}
+
 template <class... Ts>
 void ask(caf::event_based_actor* self, const policy_store_actor& store, const pending& into,
          const Ts&... xs) {
