@@ -4,13 +4,13 @@
 
 namespace proxy {
 
-std::optional<std::chrono::system_clock::time_point> moment_for(const snapshot& in_force) {
-  return policy::reads_time(*in_force.rules) ? std::optional{std::chrono::system_clock::now()}
+std::optional<wall_time> moment_for(const snapshot& in_force, const clock& by) {
+  return policy::reads_time(*in_force.rules) ? std::optional{by.wall()}
                                              : std::nullopt;
 }
 
 policy::asker asker_of(const client_session& c) {
-  return {.client = {c.user()}, .now = moment_for(*c.shard.policy)};
+  return {.client = {c.user()}, .now = moment_for(*c.shard.policy, c.shard.loop.on().clock)};
 }
 
 } // namespace proxy

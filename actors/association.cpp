@@ -1,14 +1,10 @@
 #include "actors/association.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
 #include "actors/asker.hpp"
-#include "actors/loop/local_address.hpp"
-#include "actors/loop/platform.hpp"
 #include "actors/loop/request.hpp"
 #include "actors/search_domains.hpp"
 #include "protocols/socks5/datagram.hpp"
@@ -33,17 +29,11 @@ constexpr std::chrono::seconds recorded_for{60};
 
 bool same_address(const ip_sockaddr& a, const ip_sockaddr& b) { return a.ip() == b.ip(); }
 
-/// The first address that there is a way to, as the kernel sees it: nothing is sent.
-size_t first_reachable(std::span<const ip_address> addresses, uint16_t port) {
-  for (size_t i = 0; i + 1 < addresses.size(); ++i) {
-    auto name = make_sockaddr(addresses[i], port);
-    auto fd = platform::open_blocking_socket(name.family(), SOCK_DGRAM, IPPROTO_UDP);
-    auto reachable = fd >= 0 && ::connect(fd, name.get(), name.size) == 0;
-    if (fd >= 0)
-      ::close(fd);
-    if (reachable)
+/// The first address that there is a way to.
+size_t first_reachable(network& by, std::span<const ip_address> addresses, uint16_t port) {
+  for (size_t i = 0; i + 1 < addresses.size(); ++i)
+    if (by.has_way_to(make_sockaddr(addresses[i], port)))
       return i;
-  }
   return addresses.size() - 1;
 }
 
@@ -76,7 +66,7 @@ caf::expected<std::unique_ptr<association>> association::open(client_session& c,
   if (c.shard.process->udp_associations.load(std::memory_order_relaxed) >= limit)
     return caf::make_error(errc::overloaded, std::string{"too many UDP associations"});
   std::unique_ptr<association> made{new association(c)};
-  auto here = local_address(c.client.descriptor()).ip().value_or(ip_address{});
+  auto here = c.client.local_address().ip().value_or(ip_address{});
   if (auto error = made->client_.open(c.shard.loop, make_sockaddr(here, 0), &c.wakes); error != 0)
     return caf::make_error(errc::system, "UDP socket: " + std::generic_category().message(error));
   auto bound = made->client_.bound();
@@ -337,7 +327,7 @@ void association::settle(udp_target& t, const fresh_pass& by, dns_answer found) 
   t.waiting = {};
   t.leads.emplace(std::get<policy::vetted>(std::move(judged)));
   admit(t, by);
-  t.chosen = first_reachable(t.leads->addresses(), t.to.port);
+  t.chosen = first_reachable(c_.shard.loop.network(), t.leads->addresses(), t.to.port);
   targets_.open(t, by);
   for (const auto& data : waiting)
     send_up(t, data);

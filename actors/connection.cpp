@@ -64,7 +64,7 @@ void connection::log_end() const {
   const auto* to = s.turned_down ? s.turned_down.get() : by ? &by->to() : nullptr;
   std::string rule{by ? by->rule_text() : ""};
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
-    std::chrono::steady_clock::now() - s.began);
+    s.shard.loop.on().clock.now() - s.began);
   auto* h2 = s.in_state<state::h2_link>();
   const auto moved = h2 ? h2->link->moved : http2_link::totals{};
   s.shard.log().info("msg=connection id={} client={}{} protocol={} target={}:{} rule={} "

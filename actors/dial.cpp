@@ -1,17 +1,9 @@
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
 
 #include "actors/dial.hpp"
-#include "actors/loop/local_address.hpp"
-#include "actors/loop/platform.hpp"
-#include "actors/loop/tcp_options.hpp"
 #include "actors/search_domains.hpp"
 #include "actors/setting_text.hpp"
 
@@ -73,7 +65,8 @@ int begin_connect(client_end& c, const fresh_pass& by, upstream& to, uint16_t po
   if (!by.is_fresh())
     return ECANCELED;
   auto name = make_sockaddr(to.address, port);
-  auto open = [&] { return platform::open_socket(name.family(), SOCK_STREAM, IPPROTO_TCP); };
+  auto& net = c.shard.loop.network();
+  auto open = [&] { return net.open(socket_kind::stream, name.family()); };
   auto fd = open();
   if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
     c.shard.pool.clear(); // what is kept for later makes room for what is wanted now
@@ -81,16 +74,13 @@ int begin_connect(client_end& c, const fresh_pass& by, upstream& to, uint16_t po
   }
   if (fd < 0)
     return errno;
-  int one = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  probe_when_idle(fd);
-  if (::connect(fd, name.get(), name.size) != 0 && errno != EINPROGRESS) {
+  if (net.connect(fd, name.get(), name.size) != 0 && errno != EINPROGRESS) {
     auto error = errno;
-    ::close(fd);
+    net.close(fd);
     return error;
   }
   if (may_lead_back(c, port)) {
-    if (auto from = local_address(fd); from.ip())
+    if (auto from = net.local_address(fd); from.ip())
       to.from = c.shard.process->dialled.add(ends_of(*from.ip(), from.port(), to.address, port));
   }
   return to.io.open(c.shard.loop, fd, &c.wakes) ? 0 : errno;

@@ -2,17 +2,13 @@
 
 #include <ares.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <span>
 
-#include "actors/loop/platform.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/host.hpp"
 
@@ -222,19 +218,24 @@ dns_channel::dns_channel(event_loop& loop, const config::dns& settings, millisec
   if (status == ARES_SUCCESS) {
     static const ares_socket_functions functions = [] {
       ares_socket_functions out{}; // the library calls all of them once it has any
-      out.asocket = [](int family, int type, int protocol, void*) {
-        return platform::open_socket(family, type, protocol);
+      out.asocket = [](int family, int type, int, void* self) {
+        return network_of(self).open(type == SOCK_DGRAM ? socket_kind::datagram : socket_kind::stream,
+                                     family);
       };
-      out.aclose = [](int fd, void*) { return ::close(fd); };
-      out.aconnect = [](int fd, const sockaddr* to, socklen_t size, void*) {
-        return ::connect(fd, to, size);
+      out.aclose = [](int fd, void* self) {
+        network_of(self).close(fd);
+        return 0;
+      };
+      out.aconnect = [](int fd, const sockaddr* to, socklen_t size, void* self) {
+        return network_of(self).connect(fd, to, size);
       };
       out.arecvfrom = &dns_channel::on_datagram;
-      out.asendv = [](int fd, const iovec* parts, int count, void*) {
-        auto sent = ::writev(fd, parts, count);
+      out.asendv = [](int fd, const iovec* parts, int count, void* self) {
+        std::span all{parts, static_cast<size_t>(count)};
+        auto sent = network_of(self).write(fd, all);
         // That is the answer to the datagram before, which would be waited for in vain: the one to
         // this will be read.
-        return sent < 0 && errno == ECONNREFUSED ? ::writev(fd, parts, count) : sent;
+        return sent < 0 && errno == ECONNREFUSED ? network_of(self).write(fd, all) : sent;
       };
       return out;
     }();
@@ -291,9 +292,18 @@ void dns_channel::on_answer(void* what, int status, int, ares_addrinfo* found) {
     owner.failures_.erase(done->as);
 }
 
-ssize_t dns_channel::on_datagram(int fd, void* into, size_t size, int flags, sockaddr* from,
+network& dns_channel::network_of(void* self) noexcept {
+  return static_cast<dns_channel*>(self)->loop_.network();
+}
+
+ssize_t dns_channel::on_datagram(int fd, void* into, size_t size, int, sockaddr* from,
                                  socklen_t* from_size, void* self) {
-  auto got = ::recvfrom(fd, into, size, flags, from, from_size);
+  ip_sockaddr sender;
+  auto got = network_of(self).receive_from(fd, {static_cast<char*>(into), size}, &sender);
+  if (got >= 0 && from && from_size) {
+    std::memcpy(from, sender.get(), std::min(*from_size, sender.size));
+    *from_size = sender.size;
+  }
   if (got > 0)
     static_cast<dns_channel*>(self)->note_failure(
       {static_cast<const char*>(into), static_cast<size_t>(got)});
@@ -352,11 +362,11 @@ void dns_channel::serve(int fd) {
     }
     // Not yet true again once cleared here: the portable poller reports only bits that are missing.
     socket.ready = socket.wants_write ? 0 : io_out;
-    pollfd now{fd, static_cast<short>(socket.wants_write ? POLLIN | POLLOUT : POLLIN), 0};
-    if (::poll(&now, 1, 0) <= 0)
+    auto now = loop_.network().readiness(fd);
+    auto read = (now & io_in) != 0;
+    auto write = socket.wants_write && (now & io_out) != 0;
+    if (!read && !write)
       break;
-    auto read = (now.revents & ~POLLOUT) != 0;
-    auto write = (now.revents & POLLOUT) != 0;
     ares_process_fd(channel_, read ? fd : ARES_SOCKET_BAD, write ? fd : ARES_SOCKET_BAD);
   }
   keep_time();

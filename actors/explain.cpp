@@ -108,7 +108,7 @@ bool judge_addresses(explanation& e, const snapshot& in_force, const policy::tar
   leads_to.addresses = e.addresses;
   auto denial = policy::why_not(
     *in_force.rules,
-    {.to = to, .by = {.now = moment_for(in_force)}, .leads_to = leads_to, .granted = true},
+    {.to = to, .by = {.now = e.at}, .leads_to = leads_to, .granted = true},
     &e.steps);
   if (!denial)
     return true;
@@ -177,7 +177,7 @@ std::optional<policy::permit> ask_in_full(explanation& e, const snapshot& in_for
   http1::request_path path;
   auto permit = ask(e, in_force,
                     {.to = to,
-                     .by = {.now = moment_for(in_force)},
+                     .by = {.now = e.at},
                      .request = policy::request_facts{target.path, fields, &path},
                      .through = through});
   if (permit || !e.source.empty()) // else it is at fault itself
@@ -226,7 +226,7 @@ bool judge_names(explanation& e, const snapshot& in_force, const asked& what) {
   auto to = what.target;
   auto is_request = to.protocol == protocol::http || to.protocol == protocol::https;
   auto permit = is_request ? ask_in_full(e, in_force, to, nullptr, what.head)
-                           : ask(e, in_force, {.to = to, .by = {.now = moment_for(in_force)}});
+                           : ask(e, in_force, {.to = to, .by = {.now = e.at}});
   if (!permit)
     return false;
   e.decision = policy::decision::allow;
@@ -247,8 +247,9 @@ std::string name_to_resolve(const snapshot& in_force, const asked& what) {
 }
 
 explanation explain(const snapshot& in_force, const asked& what,
-                    const caf::expected<dns_answer>& found) {
+                    const caf::expected<dns_answer>& found, const clock& by) {
   auto e = start(*in_force.rules, nullptr, &what.target);
+  e.at = moment_for(in_force, by);
   e.words = what.words;
   if (what.target.unix_socket)
     explain_socket(e, in_force, what.target);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/loop/machine.hpp"
 #include "actors/messages.hpp"
 #include "policy/rules.hpp"
 #include "protocols/error.hpp"
@@ -45,6 +46,8 @@ struct asked {
 /// What the proxy would do, and why. Plain values: nothing here points into rules.
 struct explanation {
   std::string words;
+  /// The moment that the rules are judged by, where one of them has an end.
+  std::optional<wall_time> at;
   policy::decision decision = policy::decision::deny;
   std::string reason; ///< "allow", the reason of the refusal, or the name of an error code.
   std::string source; ///< "" when no policy decided: the request itself or the look-up is at fault.
@@ -79,7 +82,8 @@ struct explanation {
 ///               not resolve goes to the upstream proxy, if there is one for it, judged by name
 ///               alone.
 [[nodiscard]] explanation explain(const snapshot& in_force, const asked& what,
-                                  const caf::expected<dns_answer>& found);
+                                  const caf::expected<dns_answer>& found,
+                                  const clock& by = this_machine().clock);
 
 /// The explanation of a question that `parse_question` could not read.
 [[nodiscard]] explanation explain_fault(const policy::rules& in_force, const question& q,

@@ -2,15 +2,12 @@
 
 #include <caf/send.hpp>
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 
-#include "actors/accepted_socket.hpp"
 #include "actors/admin_session.hpp"
 #include "actors/connection.hpp"
-#include "actors/loop/platform.hpp"
+#include "actors/loop/open_descriptor.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/sockaddr.hpp"
 
@@ -32,7 +29,7 @@ constexpr uint64_t slack = 64;
 void spawn_session(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
                    uint16_t port, bool held_back) {
   if (!on.admits(serves)) {
-    ::close(descriptor);
+    on.loop.network().close(descriptor);
     return;
   }
   client_address from{ip, port, ip == ip_address{} && port == 0};
@@ -86,7 +83,7 @@ void listener::on_timer() { begin(); }
 void listener::on_ready() {
   for (int i = 0; i < batch; ++i) {
     ip_sockaddr peer;
-    auto accepted = platform::accept_connection(fd, peer.get(), &peer.size);
+    auto accepted = loop().network().accept(fd, peer);
     if (accepted >= 0) {
       place(accepted, peer.ip().value_or(ip_address{}), peer.ip() ? peer.port() : uint16_t{0});
       continue;
@@ -112,7 +109,7 @@ bool listener::accept_on_reserve() {
     return false;
   }
   ip_sockaddr peer;
-  auto accepted = platform::accept_connection(fd, peer.get(), &peer.size);
+  auto accepted = loop().network().accept(fd, peer);
   if (accepted < 0) { // nobody is there, or another thread has got the descriptor
     auto error = errno;
     reserve.refill();
@@ -136,7 +133,7 @@ void listener::place(int descriptor, const ip_address& ip, uint16_t port) {
       }
     if (mine > fewest + slack + fewest / 4) {
       caf::anon_send(shard_.peers[least], atom::adopt_v,
-                     std::make_shared<accepted_socket>(descriptor), socket_->serves, ip, port);
+                     std::make_shared<open_descriptor>(loop().network(), descriptor), socket_->serves, ip, port);
       return;
     }
   }

@@ -86,7 +86,7 @@ struct network_proxy::impl {
   bool end() {
     if (ended)
       return *ended;
-    auto deadline = std::chrono::steady_clock::now() + end_patience;
+    auto deadline = this_machine().clock.now() + end_patience;
     leaving->begin(deadline);
     (void)end_watch();
     tell_to_end("policy_source", source); // waited for last: it may take its time
@@ -146,7 +146,7 @@ struct network_proxy::impl {
     if (!audit)
       return;
     caf::scoped_actor self{system};
-    auto left = std::max(deadline - std::chrono::steady_clock::now(), std::chrono::nanoseconds{1});
+    auto left = std::max(deadline - this_machine().clock.now(), std::chrono::nanoseconds{1});
     self->request(audit, caf::timespan{left}, atom::flush_v)
       .receive([](bool) {}, [](const caf::error&) {}); // its end tells
   }
@@ -196,12 +196,12 @@ struct network_proxy::impl {
     watch("listener_owner", listeners);
     audit = system.spawn<caf::hidden>(proxy::audit, audit_queue_of(process), process->log);
     watch("audit", audit);
-    ca = system.spawn<caf::hidden>(proxy::ca, max_leaves);
+    ca = system.spawn<caf::hidden>(proxy::ca, max_leaves, &this_machine().clock);
     watch("ca", ca);
     if (!can.unix_sockets)
       return;
     process->socket_dialer =
-      system.spawn<caf::hidden + caf::detached>(socket_dialer, nothing_to_begin_with{});
+      system.spawn<caf::hidden + caf::detached>(socket_dialer, &this_machine().network);
     watch("socket_dialer", process->socket_dialer);
   }
 

@@ -17,7 +17,7 @@ task<caf::expected<tls::leaf_ptr>> find_leaf(client_session& c, const host& name
   auto by = c.shard.policy->ca;
   if (!by)
     co_return caf::make_error(errc::cancelled, std::string{"interception was switched off"});
-  auto now = std::chrono::system_clock::now();
+  auto now = c.shard.loop.wall();
   if (auto known = kept.find(*by, name, now))
     co_return known;
   auto minted = co_await ask<tls::leaf_ptr>(&c.self, c.wakes, c.in(c.timeouts().tls_handshake),

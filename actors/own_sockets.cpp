@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <random>
 
 #include "actors/mix.hpp"
 #include "policy/ip_class.hpp"
@@ -23,9 +22,7 @@ socket_ends ends_of(const ip_address& from, uint16_t from_port, const ip_address
   return {from, from_port};
 }
 
-own_sockets::own_sockets() {
-  std::random_device device;
-  seed_ = uint64_t{device()} << 32 | device();
+own_sockets::own_sockets(uint64_t seed) : seed_(seed) {
   // Zeroed by the kernel page by page, when it is first used.
   table_ = static_cast<uint64_t*>(std::calloc(slots << bucket_bits, sizeof(uint64_t)));
   if (!table_)

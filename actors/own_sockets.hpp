@@ -33,7 +33,8 @@ struct socket_ends {
 /// nothing.
 class own_sockets {
 public:
-  own_sockets();
+  /// @param seed  That nobody can foresee, so that nobody fills a bucket on purpose.
+  explicit own_sockets(uint64_t seed);
   own_sockets(const own_sockets&) = delete;
   own_sockets& operator=(const own_sockets&) = delete;
   ~own_sockets();

@@ -177,7 +177,8 @@ pump::status pump::splice_once(event_loop& loop, transport& from, transport& to)
   auto room = decoder_ ? decoder_->pending_data() : left_;
   if (room < small_splice)
     return copy_once(loop, from, to);
-  pipe_ = loop.pipes().borrow();
+  lender_ = &loop.pipes();
+  pipe_ = lender_->borrow();
   if (!pipe_) {
     bulk_ = false; // no descriptors left: copying needs none
     return status::busy;

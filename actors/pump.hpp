@@ -48,7 +48,10 @@ public:
   }
   pump(const pump&) = delete;
   pump& operator=(const pump&) = delete;
-  ~pump() { pipe_pool::discard(pipe_); }
+  ~pump() {
+    if (pipe_)
+      lender_->discard(pipe_);
+  }
 
   /// Bytes of ours that go first and are no part of the stream: a message head.
   void put_first(std::string_view bytes) { held_.append(bytes); }
@@ -119,6 +122,7 @@ private:
   uint64_t moved_ = 0; ///< Delivered.
   std::string held_;   ///< Read but not yet delivered, from `sent_` on.
   size_t sent_ = 0;
+  pipe_pool* lender_ = nullptr; ///< Of `pipe_`.
   pipe_ends pipe_; ///< Held while `in_pipe_` is not 0.
   size_t in_pipe_ = 0;
   int error_ = 0;

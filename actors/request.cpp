@@ -6,7 +6,6 @@
 #include "actors/flows.hpp"
 #include "actors/http2/dial.hpp"
 #include "actors/judgement.hpp"
-#include "actors/loop/local_address.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/upstream_name.hpp"
 #include "actors/users.hpp"
@@ -250,10 +249,9 @@ bool came_from_us(const client_end& c) {
     return dialled.contains(
       ends_of(c.from.ip, c.from.port, to.ip().value_or(ip_address{}), to.port()));
   };
-  auto descriptor = c.client.descriptor();
-  if (is_ours(local_address(descriptor)))
+  if (is_ours(c.client.local_address()))
     return true;
-  auto meant = translated_address(descriptor);
+  auto meant = c.client.translated_address();
   return meant && is_ours(*meant);
 }
 

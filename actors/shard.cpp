@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "actors/accepted_socket.hpp"
 #include "actors/admin_session.hpp"
 #include "actors/connection.hpp"
 #include "actors/cores.hpp"
 #include "actors/http2/stream_session.hpp"
+#include "actors/loop/open_descriptor.hpp"
 #include "actors/loop/request.hpp"
 
 namespace proxy {

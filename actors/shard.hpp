@@ -11,8 +11,9 @@ namespace proxy {
 struct peer_handles;
 using peers_ptr = std::shared_ptr<const peer_handles>;
 
-class accepted_socket;
-using accepted_socket_ptr = std::shared_ptr<accepted_socket>;
+class open_descriptor;
+/// An accepted connection on its way to another shard.
+using accepted_socket_ptr = std::shared_ptr<open_descriptor>;
 
 /// What one core owns: its listeners, connections, resolver and upstream pool. Pinned to its loop;
 /// one per worker, owned by `network_proxy`.

@@ -1,7 +1,6 @@
 #include "actors/shard_core.hpp"
 
 #include <algorithm>
-#include <random>
 
 #include "actors/admin_session.hpp"
 #include "actors/answers.hpp"
@@ -16,11 +15,6 @@ namespace {
 
 /// Descriptors that a shard keeps in reserve, for clients and for the admin API each.
 constexpr uint64_t max_reserve = 4;
-
-uint64_t random_seed() {
-  std::random_device device;
-  return uint64_t{device()} << 32 | device();
-}
 
 std::string to_hex(uint64_t x) {
   static constexpr char hex[] = "0123456789abcdef";
@@ -44,12 +38,13 @@ constexpr size_t longest_listed_path = 256;
 
 } // namespace
 
-process_state::process_state(size_t shards)
-  : pseudonym(std::string{product} + '-' + to_hex(random_seed())), connections(shards) {}
+process_state::process_state(size_t shards, const machine& on)
+  : pseudonym(std::string{product} + '-' + to_hex(on.entropy.number())), connections(shards),
+    dialled(on.entropy.number()), association_sockets(on.entropy.number()) {}
 
 shard_core::shard_core(event_loop& on, size_t number, std::shared_ptr<process_state> shared)
   : loop(on), index(number), process(std::move(shared)), pool(on),
-    events(process->log, audit_queue_of(process)), id_seed_(random_seed()) {
+    events(process->log, audit_queue_of(process)), id_seed_(on.on().entropy.number()) {
   loop.memory().belong_to(process->memory);
   auto share = usable_descriptors() / (64 * process->connections.size());
   auto count = std::clamp<uint64_t>(share, 1, max_reserve);
@@ -69,7 +64,7 @@ std::shared_ptr<decision_event> shard_core::event_about(const policy::target& wh
                                                         const client_session& of,
                                                         std::string_view id) const {
   auto event = std::make_shared<decision_event>();
-  event->at = std::chrono::system_clock::now();
+  event->at = loop.wall();
   event->request_id = event_id{id};
   event->generation = policy->generation;
   event->mode = policy->rules->mode;

@@ -47,7 +47,7 @@ struct peer_handles {
 
 /// What all shards share: counters that only grow or are owned by one writer each. No locks.
 struct process_state {
-  explicit process_state(size_t shards);
+  explicit process_state(size_t shards, const machine& on = this_machine());
 
   /// Our name in Via: no other process has it, so that a request which carries it has been here.
   const std::string pseudonym;

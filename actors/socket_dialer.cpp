@@ -1,9 +1,7 @@
 #include "actors/socket_dialer.hpp"
 
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -12,7 +10,6 @@
 #include <optional>
 #include <utility>
 
-#include "actors/loop/platform.hpp"
 #include "actors/own_socket_file.hpp"
 
 namespace proxy {
@@ -68,27 +65,26 @@ std::optional<sockaddr_un> address_of(const std::string& path) {
 }
 
 /// The name that the other end was bound to; a file may have been put in another's place meanwhile.
-std::string bound_name_of(int fd) {
-  sockaddr_un name{};
-  socklen_t size = sizeof name;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0 ||
-      size <= offsetof(sockaddr_un, sun_path))
+std::string bound_name_of(const network& by, int fd) {
+  auto name = by.peer_address(fd);
+  if (name.size <= offsetof(sockaddr_un, sun_path))
     return {};
-  auto room = size - offsetof(sockaddr_un, sun_path);
-  return std::string(name.sun_path, ::strnlen(name.sun_path, room));
+  auto room = name.size - offsetof(sockaddr_un, sun_path);
+  auto* path = reinterpret_cast<const sockaddr_un*>(name.get())->sun_path;
+  return std::string(path, ::strnlen(path, room));
 }
 
 socket_dialled ended(came_to what, int error = 0) { return {what, error, {}, nullptr}; }
 
 socket_dialled failed(int error) { return ended(came_to::failed, error); }
 
-socket_dialled connect_to(const sockaddr_un& name) {
-  auto fd = platform::open_socket(AF_UNIX, SOCK_STREAM);
+socket_dialled connect_to(network& by, const sockaddr_un& name) {
+  auto fd = by.open(socket_kind::stream, AF_UNIX);
   if (fd < 0)
     return failed(errno);
   socket_dialled out;
-  out.made = std::make_shared<open_descriptor>(fd);
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 &&
+  out.made = std::make_shared<open_descriptor>(by, fd);
+  if (by.connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 &&
       errno != EINPROGRESS) {
     out.error = errno;
     out.what =
@@ -96,7 +92,7 @@ socket_dialled connect_to(const sockaddr_un& name) {
     out.made.reset();
     return out;
   }
-  out.what = is_own_socket(bound_name_of(fd)) ? came_to::own : came_to::connected;
+  out.what = is_own_socket(bound_name_of(by, fd)) ? came_to::own : came_to::connected;
   if (out.what == came_to::own)
     out.made.reset();
   return out;
@@ -104,15 +100,8 @@ socket_dialled connect_to(const sockaddr_un& name) {
 
 } // namespace
 
-open_descriptor::~open_descriptor() {
-  if (fd_ >= 0)
-    ::close(fd_);
-}
-
-int open_descriptor::release() noexcept { return std::exchange(fd_, -1); }
-
 socket_dialled dial_unix_socket(const policy::socket_permit& to,
-                                const config::proxy_config& config) {
+                                const config::proxy_config& config, network& by) {
   int error = 0;
   auto real = real_path(to.path(), error);
   // Of what is not listed nobody learns whether it is there.
@@ -132,16 +121,15 @@ socket_dialled dial_unix_socket(const policy::socket_permit& to,
     name = address_of(to.path());
   if (!name)
     return failed(ENAMETOOLONG);
-  auto out = connect_to(*name);
+  auto out = connect_to(by, *name);
   out.path = std::move(real);
   return out;
 }
 
-socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer,
-                                                 nothing_to_begin_with) {
+socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer, network* by) {
   return {
-    [](atom::dial, const policy::socket_permit& to, const config_ptr& config) {
-      return dial_unix_socket(to, *config);
+    [by](atom::dial, const policy::socket_permit& to, const config_ptr& config) {
+      return dial_unix_socket(to, *config, *by);
     },
   };
 }

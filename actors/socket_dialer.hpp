@@ -6,22 +6,12 @@
 #include <memory>
 #include <string>
 
+#include "actors/loop/machine.hpp"
+#include "actors/loop/open_descriptor.hpp"
 #include "actors/messages.hpp"
 #include "policy/unix_socket.hpp"
 
 namespace proxy {
-
-/// A descriptor in a message: closed where nobody takes it.
-class open_descriptor {
-public:
-  explicit open_descriptor(int descriptor) noexcept : fd_(descriptor) {}
-  open_descriptor(const open_descriptor&) = delete;
-  ~open_descriptor();
-  [[nodiscard]] int release() noexcept;
-
-private:
-  int fd_;
-};
 
 /// What dialling a unix socket came to.
 struct socket_dialled {
@@ -44,14 +34,13 @@ struct socket_dialled {
 using socket_dialer_actor = caf::typed_actor<
   caf::replies_to<atom::dial, policy::socket_permit, config_ptr>::with<socket_dialled>>;
 
-/// CAF 0.17 binds a reference to null for an actor that is spawned without arguments.
-struct nothing_to_begin_with {};
-socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer self,
-                                                 nothing_to_begin_with);
+/// @param by  What it connects with.
+socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer self, network* by);
 
 /// What the actor does.
 [[nodiscard]] socket_dialled dial_unix_socket(const policy::socket_permit& to,
-                                              const config::proxy_config& config);
+                                              const config::proxy_config& config,
+                                              network& by = this_machine().network);
 
 } // namespace proxy
 

@@ -107,7 +107,7 @@ task<reached_socket> reach_socket(client_session& c, exchange& x) {
       // Unlike that of anything in the pool, should it ever come there.
       out.made->key.via = "unix socket";
       out.made->key.host = std::move(got->path);
-      if (!out.made->io.open(c.shard.loop, got->made->release(), &c.wakes)) {
+      if (!out.made->io.open(c.shard.loop, got->made->take(), &c.wakes)) {
         out.made.reset();
         out.error =
           caf::make_error(errc::system, std::string{"unix socket proxy failed: no descriptor"});

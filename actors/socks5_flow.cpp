@@ -4,7 +4,6 @@
 #include "actors/association.hpp"
 #include "actors/flows.hpp"
 #include "actors/intercept.hpp"
-#include "actors/loop/local_address.hpp"
 #include "actors/users.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/socks4.hpp"
@@ -159,7 +158,7 @@ task<after> open_socks_tunnel(client_session& c, exchange& x) {
   if (next == after::tunnel || next == after::first_bytes) {
     auto* open = c.in_state<state::tunnel>();
     const auto& reached = open ? open->server : c.in_state<state::intercepted>()->dialled;
-    c.first_down = success(local_address(reached->io.descriptor()));
+    c.first_down = success(reached->io.local_address());
   }
   co_return next;
 }

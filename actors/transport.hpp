@@ -23,8 +23,12 @@ public:
   }
   /// There is a socket.
   [[nodiscard]] bool is_open() const noexcept { return raw_.is_open(); }
-  /// Of the socket, to ask the kernel about it; -1 where there is none.
-  [[nodiscard]] int descriptor() const noexcept { return raw_.descriptor(); }
+  /// The address of the socket's end; of no family where there is none.
+  [[nodiscard]] ip_sockaddr local_address() const noexcept { return raw_.local_address(); }
+  /// As `network::translated_address`.
+  [[nodiscard]] std::optional<ip_sockaddr> translated_address() const noexcept {
+    return raw_.translated_address();
+  }
   /// The error that a connect(2) ended with, 0 for none.
   [[nodiscard]] int take_error() noexcept { return raw_.take_error(); }
 
@@ -50,13 +54,13 @@ public:
 
   /// Begins TLS: a session on the socket, or inside the TLS there is already (through a TLS proxy).
   [[nodiscard]] tls::ssl_ptr begin_tls(const tls::client_context& by, const host& name,
-                                       const tls::client_options& options) const;
+                                       const tls::client_options& options);
   /// The same as a server, on the socket.
   /// @param received  What of the client was read before.
   [[nodiscard]] tls::ssl_ptr begin_tls(const tls::server_context& by, const tls::leaf& as,
                                        std::string received,
-                                       const tls::server_options& options) const {
-    return by.session(as, descriptor(), std::move(received), options);
+                                       const tls::server_options& options) {
+    return by.session(as, raw_, std::move(received), options);
   }
   /// Goes on with a handshake: `tls::connect_step` or `tls::accept_step`. When it is done the bytes
   /// of the conversation go through the session, which moves here; when it wants something, that

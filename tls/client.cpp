@@ -83,12 +83,10 @@ caf::expected<std::shared_ptr<const client_context>> client_context::make(const 
 
 client_context::~client_context() { SSL_CTX_free(context_); }
 
-ssl_ptr client_context::session(const host& name, int descriptor,
+ssl_ptr client_context::session(const host& name, carrier& under,
                                 const client_options& options) const {
   auto ssl = bound_session(name, options);
-  if (ssl && options.kernel_tls)
-    enable_kernel_tls(*ssl);
-  return ssl && set_socket(*ssl, descriptor, {}) ? std::move(ssl) : nullptr;
+  return ssl && set_carrier(*ssl, under, {}) ? std::move(ssl) : nullptr;
 }
 
 ssl_ptr client_context::session_inside(const host& name, ssl_st& outer,

@@ -18,6 +18,8 @@ struct evp_pkey_st;
 
 namespace proxy::tls {
 
+class carrier;
+
 /// Where trust comes from, beside the platform's roots.
 struct trust {
   std::string cert_file; ///< `SSL_CERT_FILE`, "" for none.
@@ -65,8 +67,7 @@ struct client_options {
   const client_identity* identity = nullptr;
   /// Resumes a session from here, and leaves new ones here. Outlives the session; nullptr for none.
   session_cache* cache = nullptr;
-  uint16_t port = 443;     ///< Sessions of other ports are another service's.
-  bool kernel_tls = false; ///< Lets the kernel encrypt where it can.
+  uint16_t port = 443; ///< Sessions of other ports are another service's.
 };
 
 /// Makes the client side of verified TLS 1.2 and 1.3 connections. Immutable, shared between
@@ -77,10 +78,10 @@ public:
   [[nodiscard]] static caf::expected<std::shared_ptr<const client_context>> make(const trust& from);
   ~client_context();
 
-  /// A session on a connected descriptor, its peer bound to `name` (SNI, RFC 6125 name check). The
+  /// A session on what carries it, its peer bound to `name` (SNI, RFC 6125 name check). The
   /// handshake is the first `connect_step`.
   /// @returns nullptr when memory has run out.
-  [[nodiscard]] ssl_ptr session(const host& name, int descriptor,
+  [[nodiscard]] ssl_ptr session(const host& name, carrier& under,
                                 const client_options& options = {}) const;
   /// The same inside another session, which must outlive it.
   [[nodiscard]] ssl_ptr session_inside(const host& name, ssl_st& outer,

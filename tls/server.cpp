@@ -75,15 +75,13 @@ caf::expected<std::shared_ptr<const server_context>> server_context::make() {
 
 server_context::~server_context() { SSL_CTX_free(context_); }
 
-ssl_ptr server_context::session(const leaf& as, int descriptor, std::string received,
+ssl_ptr server_context::session(const leaf& as, carrier& under, std::string received,
                                 const server_options& options) const {
   ssl_ptr ssl{SSL_new(context_)};
   auto* accept = reinterpret_cast<void*>(static_cast<uintptr_t>(options.accept));
   if (!ssl || !use(*ssl, as) || SSL_set_ex_data(ssl.get(), accept_index(), accept) != 1 ||
-      !set_socket(*ssl, descriptor, std::move(received)))
+      !set_carrier(*ssl, under, std::move(received)))
     return nullptr;
-  if (options.kernel_tls)
-    enable_kernel_tls(*ssl);
   SSL_set_accept_state(ssl.get());
   return ssl;
 }

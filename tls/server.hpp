@@ -12,10 +12,11 @@ struct ssl_ctx_st;
 
 namespace proxy::tls {
 
+class carrier;
+
 /// What differs between one session and the next.
 struct server_options {
   alpn accept = alpn::either; ///< A client that offers protocols, but none of these, is refused.
-  bool kernel_tls = false;    ///< Lets the kernel encrypt where it can.
 };
 
 /// Makes the server side of TLS 1.2 and 1.3 connections: what the client of an intercepted tunnel
@@ -27,11 +28,11 @@ public:
   [[nodiscard]] static caf::expected<std::shared_ptr<const server_context>> make();
   ~server_context();
 
-  /// A session on a connected descriptor that shows `as` to the client. The handshake is the first
+  /// A session on what carries it that shows `as` to the client. The handshake is the first
   /// `accept_step`.
-  /// @param received  What was read from the descriptor before: the client hello, or its beginning.
+  /// @param received  What was read from there before: the client hello, or its beginning.
   /// @returns nullptr when memory has run out.
-  [[nodiscard]] ssl_ptr session(const leaf& as, int descriptor, std::string received,
+  [[nodiscard]] ssl_ptr session(const leaf& as, carrier& under, std::string received,
                                 const server_options& options = {}) const;
 
 private:

@@ -101,12 +101,6 @@ std::string_view version_of(const ssl_st& ssl) noexcept { return SSL_get_version
 
 bool is_resumed(const ssl_st& ssl) noexcept { return SSL_session_reused(&ssl) == 1; }
 
-kernel_tls kernel_tls_of(const ssl_st& ssl) noexcept {
-  auto* reads = SSL_get_rbio(&ssl);
-  auto* writes = SSL_get_wbio(&ssl);
-  return {writes && BIO_get_ktls_send(writes) > 0, reads && BIO_get_ktls_recv(reads) > 0};
-}
-
 step to_step(ssl_st& ssl, int result) noexcept {
   switch (SSL_get_error(&ssl, result)) {
     case SSL_ERROR_WANT_READ: return step::want_read;
@@ -124,11 +118,6 @@ bool set_common(ssl_ctx_st& context) noexcept {
                                SSL_MODE_RELEASE_BUFFERS);
   return SSL_CTX_set_min_proto_version(&context, TLS1_2_VERSION) == 1 &&
          SSL_CTX_set_ciphersuites(&context, tls13_suites) == 1;
-}
-
-void enable_kernel_tls(ssl_st& ssl) noexcept {
-  SSL_set_options(&ssl, SSL_OP_ENABLE_KTLS);
-  SSL_set_read_ahead(&ssl, 0);
 }
 
 std::string handshake_words(std::string_view peer) {

@@ -7,7 +7,7 @@
 
 struct ssl_st;
 
-/// What both ends of TLS have in common. Sessions read and write a socket or another session;
+/// What both ends of TLS have in common. Sessions read and write what carries them, or another session;
 /// nothing here waits, logs or throws.
 namespace proxy::tls {
 
@@ -39,13 +39,5 @@ void shutdown(ssl_st& ssl) noexcept;
 [[nodiscard]] std::string_view version_of(const ssl_st& ssl) noexcept;
 /// Whether the handshake resumed an earlier session.
 [[nodiscard]] bool is_resumed(const ssl_st& ssl) noexcept;
-
-/// Which directions the kernel encrypts: there splice(2) and sendfile(2) do for the socket.
-struct kernel_tls {
-  bool send = false;
-  bool receive = false;
-  friend bool operator==(const kernel_tls&, const kernel_tls&) = default;
-};
-[[nodiscard]] kernel_tls kernel_tls_of(const ssl_st& ssl) noexcept;
 
 } // namespace proxy::tls

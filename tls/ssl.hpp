@@ -9,6 +9,8 @@
 /// What the sources of this folder share about sessions; no other folder includes it.
 namespace proxy::tls {
 
+class carrier;
+
 /// What a call that returned `result` came to.
 [[nodiscard]] step to_step(ssl_st& ssl, int result) noexcept;
 
@@ -16,9 +18,6 @@ namespace proxy::tls {
 /// compression, reads of several records, writes that may be partial, no buffers while nothing
 /// moves.
 [[nodiscard]] bool set_common(ssl_ctx_st& context) noexcept;
-
-/// Lets the kernel encrypt where it can. It has to see each record, so none is read ahead.
-void enable_kernel_tls(ssl_st& ssl) noexcept;
 
 /// Why a handshake failed, in plain words, from the newest entry of the error queue; empties the
 /// queue.
@@ -34,9 +33,9 @@ void enable_kernel_tls(ssl_st& ssl) noexcept;
 /// What goes over the wire for a set of protocols, h2 first (RFC 7301 §3.1).
 [[nodiscard]] std::basic_string_view<unsigned char> wire_of(alpn set) noexcept;
 
-/// Lets the session read `received`, then the socket, and write to the socket.
+/// Lets the session read `received`, then what carries it, and write to that.
 /// @returns false when memory has run out.
-[[nodiscard]] bool set_socket(ssl_st& ssl, int descriptor, std::string received);
+[[nodiscard]] bool set_carrier(ssl_st& ssl, carrier& under, std::string received);
 /// From now on until it is turned off: a read that comes back short has emptied the socket, which
 /// is not asked again.
 void ask_socket_until_short(const ssl_st& ssl, bool on) noexcept;

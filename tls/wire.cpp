@@ -1,36 +1,26 @@
-#include <sys/socket.h>
-
+#include "tls/carrier.hpp"
 #include "tls/ssl.hpp"
 
 namespace proxy::tls {
 
 namespace {
 
-/// What stands between a session and its socket.
+/// What stands between a session and what carries it.
 struct wire {
+  carrier& under;
   std::string prefix; ///< Bytes that were read before TLS began, from `at` on.
   size_t at = 0;
   bool until_short = false; ///< The socket is not asked again once it is empty.
   bool emptied = false;     ///< The last read found less than it had room for.
+  bool ended = false;       ///< The last read met the end of what the other end sends.
   bool more = false;        ///< What is written next is not all there is to write.
 
   [[nodiscard]] size_t left() const noexcept { return prefix.size() - at; }
 };
 
-#if defined(MSG_NOSIGNAL) && !defined(PROXY_PORTABLE)
-constexpr int send_flags = MSG_NOSIGNAL;
-#else
-constexpr int send_flags = 0;
-#endif
-#if defined(MSG_MORE) && !defined(PROXY_PORTABLE)
-constexpr int more_follows = MSG_MORE;
-#else
-constexpr int more_follows = 0;
-#endif
-
 /// How OpenSSL tells our kind of BIO from others.
 int wire_type() {
-  static const int type = BIO_get_new_index() | BIO_TYPE_FILTER;
+  static const int type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK;
   return type;
 }
 
@@ -52,35 +42,34 @@ int read_wire(BIO* bio, char* into, size_t room, size_t* size) {
     BIO_set_retry_read(bio);
     return 0;
   }
-  auto result = BIO_read_ex(BIO_next(bio), into, room, size);
-  BIO_copy_next_retry(bio);
-  // The kernel's TLS gives out one record at a time.
-  auto is_short = *size < room && BIO_get_ktls_recv(BIO_next(bio)) == 0;
-  state.emptied = result == 1 ? is_short : BIO_should_retry(bio) != 0;
-  return result;
+  auto got = state.under.receive(into, room);
+  *size = got > 0 ? static_cast<size_t>(got) : 0;
+  state.ended = got == 0;
+  auto blocked = got < 0 && BIO_sock_should_retry(-1);
+  if (blocked)
+    BIO_set_retry_read(bio);
+  state.emptied = got > 0 ? *size < room : blocked;
+  return got > 0;
 }
 
 int write_wire(BIO* bio, const char* bytes, size_t count, size_t* size) {
   BIO_clear_retry_flags(bio);
-  if (BIO_get_ktls_send(BIO_next(bio)) != 0) { // it tells the kernel what is no data
-    auto result = BIO_write_ex(BIO_next(bio), bytes, count, size);
-    BIO_copy_next_retry(bio);
-    return result;
-  }
-  auto flags = send_flags | (wire_in(bio).more ? more_follows : 0);
-  auto sent = ::send(static_cast<int>(BIO_get_fd(BIO_next(bio), nullptr)), bytes, count, flags);
+  auto& state = wire_in(bio);
+  auto sent = state.under.send(bytes, count, state.more);
   *size = sent > 0 ? static_cast<size_t>(sent) : 0;
   if (sent < 0 && BIO_sock_should_retry(-1))
     BIO_set_retry_write(bio);
   return sent > 0;
 }
 
-/// All else is for the socket, kernel TLS above all.
-long control_wire(BIO* bio, int command, long number, void* pointer) {
+long control_wire(BIO* bio, int command, long, void*) {
   const auto& state = wire_in(bio);
-  if (state.left() > 0 && command == BIO_CTRL_PENDING)
-    return static_cast<long>(state.left());
-  return BIO_next(bio) ? BIO_ctrl(BIO_next(bio), command, number, pointer) : 0;
+  switch (command) {
+    case BIO_CTRL_PENDING: return static_cast<long>(state.left());
+    case BIO_CTRL_EOF: return state.ended;
+    case BIO_CTRL_FLUSH: return 1;
+    default: return 0;
+  }
 }
 
 int free_wire(BIO* bio) {
@@ -136,14 +125,12 @@ void announce_more(const ssl_st& ssl, bool more) noexcept {
     to->more = more;
 }
 
-bool set_socket(ssl_st& ssl, int descriptor, std::string received) {
-  bio_ptr socket{BIO_new_socket(descriptor, BIO_NOCLOSE)};
+bool set_carrier(ssl_st& ssl, carrier& under, std::string received) {
   bio_ptr both{wire_method() ? BIO_new(wire_method()) : nullptr};
-  if (!socket || !both)
+  if (!both)
     return false;
-  BIO_set_data(both.get(), new wire{std::move(received)});
+  BIO_set_data(both.get(), new wire{under, std::move(received)});
   BIO_set_init(both.get(), 1);
-  BIO_push(both.get(), socket.release());
   auto* bio = both.release();
   SSL_set_bio(&ssl, bio, bio); // takes one reference for the two
   return true;

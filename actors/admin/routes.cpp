@@ -166,7 +166,7 @@ task<reply> show_explanation(admin_session& c, const request& req, const std::st
     else
       found = std::move(answer.error());
   }
-  co_return ok(to_json(explain(*c.shard.policy, *what, found)));
+  co_return ok(to_json(explain(*c.shard.policy, *what, found, c.shard.loop.on().clock)));
 }
 
 constexpr route all_routes[] = {

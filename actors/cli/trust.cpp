@@ -9,6 +9,7 @@
 #include "actors/cli/signals.hpp"
 #include "actors/cli/trust_plan.hpp"
 #include "actors/control/trust_files.hpp"
+#include "actors/loop/machine.hpp"
 #include "config/home.hpp"
 
 namespace proxy::cli {
@@ -65,7 +66,7 @@ std::optional<config::proxy_config> load_or_default(const context& all) {
 /// Whether there is a CA that can be used; made with `make` when there is none yet. Else what is
 /// wrong is said.
 bool has_ca(const tls::ca_paths& paths, bool make) {
-  auto now = std::chrono::system_clock::now();
+  auto now = this_machine().clock.wall();
   if (auto stored = tls::read_ca_files(paths); !make && stored && !*stored) {
     std::cout << "# makes the CA first: " << paths.certificate << " and " << paths.key << '\n';
     return true;

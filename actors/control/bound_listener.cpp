@@ -1,6 +1,5 @@
 #include "actors/control/bound_listener.hpp"
 
-#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -8,16 +7,12 @@
 #include <cerrno>
 #include <cstring>
 
-#include "actors/loop/platform.hpp"
-#include "actors/loop/tcp_options.hpp"
 #include "actors/sockaddr.hpp"
 #include "tls/files.hpp"
 
 namespace proxy {
 
 namespace {
-
-constexpr int backlog = 4096;
 
 caf::error failed(const bound_listener& what, const std::string& call) {
   return caf::make_error(errc::system, "cannot listen on " + what.address() + ": " + call + ": " +
@@ -31,34 +26,26 @@ caf::error bind_ip(bound_listener& l) {
   l.ip = *ip;
   l.port = l.wanted.port;
   auto name = make_sockaddr(l.ip, l.port);
-  l.fd = platform::open_socket(name.family(), SOCK_STREAM);
+  l.fd = l.on().open(socket_kind::listener, name.family());
   if (l.fd < 0)
     return failed(l, "socket");
-  int one = 1;
-  ::setsockopt(l.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  // Accepted sockets inherit this, which saves a call for each.
-  ::setsockopt(l.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  probe_when_idle(l.fd); // so is this
-  if (name.family() == AF_INET6)
-    ::setsockopt(l.fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-  if (::bind(l.fd, name.get(), name.size) != 0)
+  if (l.on().bind(l.fd, name.get(), name.size) != 0)
     return failed(l, "bind");
-  if (::listen(l.fd, backlog) != 0)
+  if (l.on().listen(l.fd) != 0)
     return failed(l, "listen");
-  ip_sockaddr bound;
-  if (::getsockname(l.fd, bound.get(), &bound.size) == 0)
+  if (auto bound = l.on().local_address(l.fd); bound.ip())
     l.port = bound.port();
   return caf::none;
 }
 
 /// Whether somebody listens on a unix socket file. Does not wait: one whose queue is full listens
 /// too, and may never accept.
-bool answers(const sockaddr_un& name) {
-  auto fd = platform::open_socket(AF_UNIX, SOCK_STREAM);
-  auto up = fd >= 0 && (::connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 ||
+bool answers(network& by, const sockaddr_un& name) {
+  auto fd = by.open(socket_kind::stream, AF_UNIX);
+  auto up = fd >= 0 && (by.connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 ||
                         errno == EAGAIN || errno == EINPROGRESS);
   if (fd >= 0)
-    ::close(fd);
+    by.close(fd);
   return up;
 }
 
@@ -73,7 +60,7 @@ caf::error bind_path(bound_listener& l) {
   std::memcpy(name.sun_path, path.data(), path.size());
   struct stat st {};
   if (::lstat(path.c_str(), &st) == 0) {
-    if (!S_ISSOCK(st.st_mode) || answers(name)) {
+    if (!S_ISSOCK(st.st_mode) || answers(l.on(), name)) {
       errno = EADDRINUSE;
       l.wanted.path = path;
       return caf::make_error(errc::system,
@@ -81,12 +68,12 @@ caf::error bind_path(bound_listener& l) {
     }
     ::unlink(path.c_str());
   }
-  l.fd = platform::open_socket(AF_UNIX, SOCK_STREAM);
+  l.fd = l.on().open(socket_kind::listener, AF_UNIX);
   if (l.fd < 0)
     return failed(l, "socket");
   // Only the owner may talk to the admin API.
   auto mask = ::umask(0177);
-  auto bound = ::bind(l.fd, reinterpret_cast<const sockaddr*>(&name), sizeof name);
+  auto bound = l.on().bind(l.fd, reinterpret_cast<const sockaddr*>(&name), sizeof name);
   auto error = errno;
   ::umask(mask);
   errno = error;
@@ -94,7 +81,7 @@ caf::error bind_path(bound_listener& l) {
     return failed(l, "bind");
   l.path = path;
   l.listed = own_socket_file{path};
-  return ::listen(l.fd, backlog) == 0 ? caf::error{} : failed(l, "listen");
+  return l.on().listen(l.fd) == 0 ? caf::error{} : failed(l, "listen");
 }
 
 } // namespace
@@ -105,7 +92,7 @@ bound_listener::~bound_listener() {
   if (listed.is_in_place())
     ::unlink(path.c_str());
   if (fd >= 0)
-    ::close(fd);
+    network_.close(fd);
 }
 
 std::string bound_listener::address() const {
@@ -116,8 +103,8 @@ std::string bound_listener::address() const {
 }
 
 caf::expected<bound_listener_ptr> bind_listener(endpoint serves,
-                                                const config::listen_address& wanted) {
-  auto made = std::make_shared<bound_listener>();
+                                                const config::listen_address& wanted, network& on) {
+  auto made = std::make_shared<bound_listener>(on);
   made->serves = serves;
   made->wanted = wanted;
   auto err = wanted.path.empty() ? bind_ip(*made) : bind_path(*made);

@@ -3,6 +3,7 @@
 #include <caf/expected.hpp>
 #include <string>
 
+#include "actors/loop/machine.hpp"
 #include "actors/messages.hpp"
 #include "actors/own_socket_file.hpp"
 #include "config/proxy_config.hpp"
@@ -20,19 +21,25 @@ struct bound_listener {
   std::string path;       ///< Unix socket; then `ip` and `port` mean nothing.
   own_socket_file listed; ///< Of `path`: we are nobody's upstream.
 
-  bound_listener() = default;
+  explicit bound_listener(network& on) noexcept : network_(on) {}
   bound_listener(const bound_listener&) = delete;
   bound_listener& operator=(const bound_listener&) = delete;
   ~bound_listener();
 
   /// `ip:port`, `[ip6]:port`, or `unix:PATH`.
   [[nodiscard]] std::string address() const;
+  /// The network that it listens on.
+  [[nodiscard]] network& on() const noexcept { return network_; }
+
+private:
+  network& network_;
 };
 
 /// Binds and listens. A unix socket file left by a dead process is replaced; one that answers is in
 /// use.
 /// @returns errc::system with address and errno text.
-[[nodiscard]] caf::expected<bound_listener_ptr> bind_listener(endpoint serves,
-                                                              const config::listen_address& wanted);
+[[nodiscard]] caf::expected<bound_listener_ptr>
+bind_listener(endpoint serves, const config::listen_address& wanted,
+              network& on = this_machine().network);
 
 } // namespace proxy

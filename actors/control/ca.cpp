@@ -2,16 +2,17 @@
 
 namespace proxy {
 
-ca_actor::behavior_type ca(ca_actor::stateful_pointer<ca_state> self, size_t max_leaves) {
+ca_actor::behavior_type ca(ca_actor::stateful_pointer<ca_state> self, size_t max_leaves,
+                           const clock* by) {
   self->state.leaves.emplace(max_leaves);
   return {
-    [self](atom::mint, const tls::authority_ptr& by,
+    [self, by](atom::mint, const tls::authority_ptr& issuer,
            const host& name) -> caf::result<tls::leaf_ptr> {
-      auto now = std::chrono::system_clock::now();
+      auto now = by->wall();
       auto& leaves = *self->state.leaves;
-      if (auto known = leaves.find(*by, name, now))
+      if (auto known = leaves.find(*issuer, name, now))
         return known;
-      auto made = tls::mint(by, name, now);
+      auto made = tls::mint(issuer, name, now);
       if (!made)
         return std::move(made.error());
       leaves.put(name, *made);

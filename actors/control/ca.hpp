@@ -4,6 +4,7 @@
 #include <caf/typed_actor.hpp>
 #include <optional>
 
+#include "actors/loop/clock.hpp"
 #include "actors/messages.hpp"
 #include "tls/leaf_cache.hpp"
 
@@ -24,6 +25,8 @@ struct ca_state {
 };
 
 /// @param max_leaves  How many certificates are kept; the one unused for longest makes room.
-ca_actor::behavior_type ca(ca_actor::stateful_pointer<ca_state> self, size_t max_leaves);
+/// @param by          What tells when certificates are valid.
+ca_actor::behavior_type ca(ca_actor::stateful_pointer<ca_state> self, size_t max_leaves,
+                           const clock* by);
 
 } // namespace proxy

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "actors/control/trust_files.hpp"
+#include "actors/loop/machine.hpp"
 #include "actors/sockaddr.hpp"
 #include "tls/files.hpp"
 
@@ -54,7 +55,7 @@ tls::authority_ptr find_ca(const config::proxy_config& config, missing_ca missin
                            std::vector<config::problem>& problems) {
   if (!config.mitm.enabled || missing == missing_ca::unread)
     return nullptr;
-  auto now = std::chrono::system_clock::now();
+  auto now = this_machine().clock.wall();
   auto paths = ca_paths_of(config);
   if (missing == missing_ca::ignore) {
     auto stored = tls::read_ca_files(paths);
@@ -95,7 +96,7 @@ std::vector<tls::client_identity_ptr> load_identities(const config::proxy_config
       told(context_of(identity.error()));
       continue;
     }
-    if (auto when = (*identity)->expired_by(std::chrono::system_clock::now()); !when.empty())
+    if (auto when = (*identity)->expired_by(this_machine().clock.wall()); !when.empty())
       told("the client certificate " + one.cert + " expired on " + when).level =
         config::problem::severity::warning;
     out.push_back(std::move(*identity));

@@ -1,25 +1,22 @@
 #include "actors/loop/datagram_socket.hpp"
 
-#include <netinet/in.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <array>
 #include <cerrno>
-
-#include "actors/loop/platform.hpp"
+#include <utility>
 
 namespace proxy {
 
 namespace {
-
-/// Receive buffer asked for: a burst must survive until the loop comes round.
-constexpr int receive_buffer = 512 * 1024;
 
 /// Datagrams in a row that goes out as one message, and their longest size: a row must fit one IP
 /// packet, and each of its datagrams the way to anywhere.
 constexpr size_t max_segments = 64;
 constexpr size_t max_segment_size = 1400;
 constexpr size_t max_row_size = 65'000;
+
+/// Messages that one call sends.
+constexpr size_t messages_per_call = 32;
 
 } // namespace
 
@@ -30,8 +27,8 @@ void datagram_queue::put(const ip_sockaddr& to, std::string_view header, std::st
       parts_.push_back({const_cast<char*>(part.data()), part.size()});
 }
 
-size_t datagram_queue::parts_end(size_t item) const noexcept {
-  return item + 1 < items_.size() ? items_[item + 1].first_part : parts_.size();
+size_t datagram_queue::parts_end(size_t of) const noexcept {
+  return of + 1 < items_.size() ? items_[of + 1].first_part : parts_.size();
 }
 
 datagram_queue::group datagram_queue::group_at(size_t first, bool join) const noexcept {
@@ -54,21 +51,16 @@ datagram_queue::group datagram_queue::group_at(size_t first, bool join) const no
 
 int datagram_socket::open(event_loop& on, const ip_sockaddr& bind_to, ready_handler* wakes) {
   close();
-  fd = platform::open_socket(bind_to.family(), SOCK_DGRAM, IPPROTO_UDP);
+  fd = on.network().open(socket_kind::datagram_rows, bind_to.family());
   if (fd < 0)
     return errno;
-  int one = 1;
-  if (bind_to.family() == AF_INET6)
-    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-  platform::join_received_datagrams(fd);
   ready = 0;
   loop_ = &on;
   waker_ = wakes;
-  if (::bind(fd, bind_to.get(), bind_to.size) == 0 && on.watch(*this))
+  if (on.network().bind(fd, bind_to.get(), bind_to.size) == 0 && on.watch(*this))
     return 0;
   auto error = errno;
-  ::close(std::exchange(fd, -1));
+  on.network().close(std::exchange(fd, -1));
   return error;
 }
 
@@ -76,14 +68,54 @@ void datagram_socket::close() noexcept {
   if (fd < 0)
     return;
   loop_->forget(*this);
-  ::close(std::exchange(fd, -1));
+  loop_->network().close(std::exchange(fd, -1));
   ready = 0;
 }
 
-ip_sockaddr datagram_socket::bound() const noexcept {
-  ip_sockaddr out;
-  (void)::getsockname(fd, out.get(), &out.size);
-  return out;
+bool datagram_socket::receive(datagram_buffer& into) noexcept {
+  auto n = loop_->network().receive(fd, into);
+  auto rows = n > 0 ? static_cast<size_t>(n) : 0;
+  into.fill(rows);
+  // Fewer than there was room for means that there are no more; so does EAGAIN. An error that was
+  // waiting (an ICMP message) is news of one datagram, not an end.
+  if (rows < datagram_buffer::slots && (n >= 0 || errno == EAGAIN || errno == EWOULDBLOCK))
+    ready &= static_cast<uint8_t>(~io_in);
+  return rows > 0;
+}
+
+size_t datagram_socket::send_some(datagram_queue& what, size_t at, sent& out, int& error) noexcept {
+  std::array<datagram_row, messages_per_call> rows;
+  std::array<datagram_queue::group, messages_per_call> groups;
+  size_t count = 0;
+  for (auto next = at; next < what.items_.size() && count < rows.size(); ++count) {
+    auto g = groups[count] = what.group_at(next, rows_);
+    const auto& first = what.items_[g.first];
+    rows[count].to = first.to;
+    rows[count].parts = {what.parts_.data() + first.first_part,
+                         what.parts_end(g.last - 1) - first.first_part};
+    rows[count].segment = g.last - g.first > 1 ? first.size : 0;
+    next = g.last;
+  }
+  auto n = loop_->network().send(fd, std::span{rows}.first(count));
+  if (n > 0) {
+    auto last = groups[static_cast<size_t>(n) - 1].last;
+    out.datagrams += last - at;
+    return last;
+  }
+  auto refused = groups[0];
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM) {
+    out.dropped += what.items_.size() - at;
+    return what.items_.size();
+  }
+  if (errno == EINTR)
+    return at;
+  if (refused.last - refused.first > 1) {
+    rows_ = false; // not by this way, or not by this kernel: one by one works everywhere
+    return at;
+  }
+  error = errno;
+  ++out.dropped;
+  return refused.last;
 }
 
 } // namespace proxy

@@ -2,59 +2,15 @@
 
 #include <sys/uio.h>
 
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "actors/loop/datagram_buffer.hpp"
 #include "actors/loop/event_loop.hpp"
 #include "actors/loop/waker.hpp"
-#include "actors/sockaddr.hpp"
 
 namespace proxy {
-
-/// Room for what one call receives. One per shard: its contents are valid until the next call.
-///
-/// A slot is large enough for what the kernel hands over as one: the longest datagram, or a row of
-/// datagrams of one sender that it has put together (UDP_GRO).
-class datagram_buffer {
-public:
-  static constexpr size_t slots = 16;
-  static constexpr size_t slot_size = 64 * 1024;
-
-  datagram_buffer() : bytes_(new char[slots * slot_size]) {}
-
-  /// One datagram.
-  struct item {
-    std::string_view bytes;
-    const ip_sockaddr* from;
-  };
-  /// Calls `use(item)` for each datagram received, in order.
-  template <class Use>
-  void each(Use use) const {
-    for (size_t i = 0; i < used_; ++i) {
-      std::string_view all{slot(i), slots_[i].size};
-      auto step = slots_[i].segment == 0 ? all.size() : slots_[i].segment;
-      do {
-        use(item{all.substr(0, step), &slots_[i].from});
-        all.remove_prefix(std::min(step, all.size()));
-      } while (!all.empty());
-    }
-  }
-
-private:
-  friend class datagram_socket;
-  struct row {
-    size_t size = 0;
-    size_t segment = 0; ///< Size of each datagram but the last; 0: there is one.
-    ip_sockaddr from;
-  };
-  [[nodiscard]] char* slot(size_t i) const noexcept { return bytes_.get() + i * slot_size; }
-
-  std::unique_ptr<char[]> bytes_;
-  row slots_[slots];
-  size_t used_ = 0;
-};
 
 /// Datagrams to be sent with as few calls as can be. One per shard and reused; what is put in must
 /// stay until `datagram_socket::send` returns, which empties it.
@@ -76,7 +32,7 @@ private:
     size_t first, last; ///< In `items_`, `last` excluded.
   };
   [[nodiscard]] group group_at(size_t first, bool join) const noexcept;
-  [[nodiscard]] size_t parts_end(size_t item) const noexcept;
+  [[nodiscard]] size_t parts_end(size_t of) const noexcept;
 
   std::vector<item> items_;
   std::vector<iovec> parts_;
@@ -95,7 +51,7 @@ public:
   [[nodiscard]] int open(event_loop& on, const ip_sockaddr& bind_to, ready_handler* wakes);
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd >= 0; }
-  [[nodiscard]] ip_sockaddr bound() const noexcept;
+  [[nodiscard]] ip_sockaddr bound() const noexcept { return loop_->network().local_address(fd); }
 
   [[nodiscard]] bool may_read() const noexcept { return (ready & io_in) != 0; }
 
@@ -135,7 +91,7 @@ private:
 
   event_loop* loop_ = nullptr;
   ready_handler* waker_ = nullptr;
-  bool segments_ = true; ///< The kernel takes rows of datagrams (UDP_SEGMENT).
+  bool rows_ = true; ///< The network takes rows of several datagrams.
 };
 
 } // namespace proxy

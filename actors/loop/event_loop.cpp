@@ -4,13 +4,8 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
-#include <fcntl.h>
 
 #include <algorithm>
-#include <stdexcept>
-#include <unistd.h>
-
-#include "actors/loop/platform.hpp"
 
 namespace proxy {
 
@@ -22,25 +17,10 @@ constexpr size_t max_messages_per_resume = 64;
 
 } // namespace
 
-void event_loop::wake_source::on_ready() {
-  // The counter's value says nothing beyond "look into the inbox".
-  char buffer[64];
-  while (::read(fd, buffer, sizeof buffer) > 0) {
-  }
-  ready = io_out;
-}
-
-event_loop::event_loop(caf::actor_system& system, std::unique_ptr<poller> how)
-  : caf::execution_unit(&system), poller_(std::move(how)), events_(256),
-    now_(std::chrono::steady_clock::now()), wheel_(now_),
-    scratch_(new (page_memory::border) char[scratch_size]) {
-  auto ends = platform::open_wake_ends();
-  wake_.fd = ends.read;
-  wake_.write_fd = ends.write;
-  // Without a way to wake it the loop would lose messages: better not to start at all.
-  if (wake_.fd < 0 || !poller_->add(wake_))
-    throw std::runtime_error("no descriptors left for an event loop");
-}
+event_loop::event_loop(caf::actor_system& system, const machine& on, std::unique_ptr<poller> how)
+  : caf::execution_unit(&system), on_(on),
+    poller_(how ? std::move(how) : on.network.make_poller()), events_(256), now_(on.clock.now()),
+    wheel_(now_), scratch_(new (page_memory::border) char[scratch_size]) {}
 
 event_loop::~event_loop() {
   inbox_.take(local_);
@@ -48,9 +28,6 @@ event_loop::~event_loop() {
     caf::intrusive_ptr_release(what);
   deferred_.clear();
   kept_.clear();
-  ::close(wake_.fd);
-  if (wake_.write_fd != wake_.fd)
-    ::close(wake_.write_fd);
 }
 
 void event_loop::run() {
@@ -66,7 +43,7 @@ void event_loop::run() {
 
 void event_loop::stop() noexcept {
   stopping_.store(true, std::memory_order_release);
-  wake();
+  poller_->wake();
 }
 
 void event_loop::turn(std::chrono::milliseconds wait) {
@@ -77,7 +54,7 @@ void event_loop::turn(std::chrono::milliseconds wait) {
            sleep.count() >= 0 && (wait.count() < 0 || sleep < wait))
     wait = sleep;
   event_count_ = poller_->wait(events_, wait);
-  now_ = std::chrono::steady_clock::now();
+  now_ = on_.clock.now();
   for (next_event_ = 0; next_event_ < event_count_;) {
     auto [source, bits] = events_[next_event_++];
     if (!source)
@@ -117,13 +94,7 @@ void event_loop::exec_later(caf::resumable* what) {
   else if (current == this)
     local_.push_back(what);
   else if (inbox_.push(what))
-    wake();
-}
-
-void event_loop::wake() noexcept {
-  uint64_t one = 1;
-  // EAGAIN means that a wake-up is pending already.
-  [[maybe_unused]] auto n = ::write(wake_.write_fd, &one, sizeof one);
+    poller_->wake();
 }
 
 void event_loop::drop_reports(io_source& source) noexcept {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/loop/inbox.hpp"
+#include "actors/loop/machine.hpp"
 #include "actors/loop/memory_account.hpp"
 #include "actors/loop/pipe_pool.hpp"
 #include "actors/loop/poller.hpp"
@@ -26,7 +27,9 @@ class ready_handler;
 /// releases.
 class event_loop final : public caf::execution_unit {
 public:
-  explicit event_loop(caf::actor_system& system, std::unique_ptr<poller> how = make_poller());
+  /// @param how  nullptr: as the network of the machine has it.
+  explicit event_loop(caf::actor_system& system, const machine& on = this_machine(),
+                      std::unique_ptr<poller> how = nullptr);
   ~event_loop() override;
 
   event_loop(const event_loop&) = delete;
@@ -53,8 +56,12 @@ public:
 
   void arm(timer& t, steady_time expiry) noexcept { wheel_.arm(t, expiry); }
 
+  [[nodiscard]] const machine& on() const noexcept { return on_; }
+  [[nodiscard]] proxy::network& network() const noexcept { return on_.network; }
   /// The moment this turn began: coarse, and free.
   [[nodiscard]] steady_time now() const noexcept { return now_; }
+  /// The time of day.
+  [[nodiscard]] wall_time wall() const noexcept { return on_.clock.wall(); }
 
   /// Keeps an actor alive until the end of the turn, when its own code is surely off the stack.
   void release_later(caf::strong_actor_ptr what) { deferred_.push_back(std::move(what)); }
@@ -78,17 +85,11 @@ public:
   static constexpr size_t scratch_size = 256 * 1024;
 
 private:
-  struct wake_source final : io_source {
-    void on_ready() override;
-    int write_fd = -1;
-  };
-
-  void wake() noexcept;
   void run_one(caf::resumable* what);
   void drop_reports(io_source& source) noexcept;
 
+  machine on_;
   std::unique_ptr<poller> poller_;
-  wake_source wake_;
   inbox inbox_;
   std::vector<caf::resumable*> local_;
   std::vector<caf::resumable*> running_;
@@ -109,7 +110,7 @@ private:
   };
   std::unique_ptr<char[], page_memory> scratch_;
   std::string out_;
-  pipe_pool pipes_;
+  pipe_pool pipes_{on_.network};
   memory_account memory_;
 };
 

@@ -1,8 +1,6 @@
 #include "actors/loop/pipe_pool.hpp"
 
-#include <unistd.h>
-
-#include "actors/loop/platform.hpp"
+#include "actors/loop/network.hpp"
 
 namespace proxy {
 
@@ -17,7 +15,7 @@ pipe_ends pipe_pool::borrow() {
     kept_.pop_back();
     return ends;
   }
-  return platform::open_splice_pipe(capacity);
+  return network_.open_pipe(capacity);
 }
 
 void pipe_pool::give_back(pipe_ends empty) {
@@ -30,8 +28,8 @@ void pipe_pool::give_back(pipe_ends empty) {
 void pipe_pool::discard(pipe_ends used) noexcept {
   if (!used)
     return;
-  ::close(used.read);
-  ::close(used.write);
+  network_.close(used.read);
+  network_.close(used.write);
 }
 
 } // namespace proxy

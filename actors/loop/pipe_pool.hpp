@@ -3,19 +3,16 @@
 #include <cstddef>
 #include <vector>
 
+#include "actors/loop/pipe_ends.hpp"
+
 namespace proxy {
 
-/// A pipe that carries bytes from one socket to another without copying them. Both ends -1: none.
-struct pipe_ends {
-  int read = -1;
-  int write = -1;
-  [[nodiscard]] explicit operator bool() const noexcept { return read >= 0; }
-};
+class network;
 
 /// Empty pipes for reuse: a tunnel borrows one only while bytes are in flight.
 class pipe_pool {
 public:
-  pipe_pool() = default;
+  explicit pipe_pool(network& of) noexcept : network_(of) {}
   pipe_pool(const pipe_pool&) = delete;
   pipe_pool& operator=(const pipe_pool&) = delete;
   ~pipe_pool();
@@ -28,10 +25,11 @@ public:
   /// Gives back an empty pipe.
   void give_back(pipe_ends empty);
   /// Ends a pipe that still holds bytes.
-  static void discard(pipe_ends used) noexcept;
+  void discard(pipe_ends used) noexcept;
 
 private:
   static constexpr size_t max_kept = 64;
+  network& network_;
   std::vector<pipe_ends> kept_;
 };
 

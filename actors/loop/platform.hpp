@@ -7,7 +7,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "actors/loop/pipe_pool.hpp"
+#include "actors/loop/network.hpp"
+#include "actors/loop/wake_ends.hpp"
 
 /// What systems do in different ways, in one place: `linux/` has the calls of Linux, `posix/` what
 /// any other system has, and the build takes one of the two folders. Nothing outside of them uses a
@@ -26,12 +27,8 @@ namespace proxy::platform {
 /// Flags of send(2) that do the rest for SIGPIPE.
 extern const int quiet_send;
 
-/// What another thread writes to so that a loop has something to read: one descriptor or two.
-struct wake_ends {
-  int read = -1;
-  int write = -1;
-};
-/// @returns -1 twice when descriptors have run out.
+/// What another thread writes to so that a loop has something to read: one descriptor or two. @returns
+/// -1 twice when descriptors have run out.
 [[nodiscard]] wake_ends open_wake_ends() noexcept;
 
 /// A pipe between sockets of at most `capacity` bytes; none where bytes cannot go without copying.
@@ -42,6 +39,11 @@ struct wake_ends {
 
 /// Lets the kernel hand over several datagrams of one sender as one, where it can.
 void join_received_datagrams(int socket) noexcept;
+/// As `network::receive` and `network::send`.
+[[nodiscard]] ssize_t receive_rows(int socket, datagram_buffer& into) noexcept;
+[[nodiscard]] ssize_t send_rows(int socket, std::span<const datagram_row> rows) noexcept;
+/// As `network::translated_address`.
+[[nodiscard]] std::optional<ip_sockaddr> translated_address(int socket) noexcept;
 
 /// Cores that this process may run on, and the share of cores that it may use; 0: no limit known.
 [[nodiscard]] size_t allowed_cores() noexcept;

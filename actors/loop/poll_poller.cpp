@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actors/loop/platform.hpp"
 #include "actors/loop/poller.hpp"
 
 namespace proxy {
@@ -38,7 +39,8 @@ public:
   }
 
   size_t wait(std::span<io_event> out, std::chrono::milliseconds timeout) override {
-    fds_.resize(sources_.size());
+    fds_.resize(sources_.size() + 1);
+    fds_.back() = {wake_up_.descriptor(), POLLIN, 0};
     for (size_t i = 0; i < sources_.size(); ++i) {
       const auto& e = sources_[i];
       // poll reports errors unasked and for ever; once known there is nothing more to learn.
@@ -48,11 +50,15 @@ public:
     auto n = ::poll(fds_.data(), fds_.size(),
                     static_cast<int>(std::min<int64_t>(timeout.count(), 1 << 30)));
     size_t filled = 0;
-    for (size_t i = 0; n > 0 && i < fds_.size() && filled < out.size(); ++i)
+    if (n > 0 && fds_.back().revents != 0)
+      wake_up_.reset();
+    for (size_t i = 0; n > 0 && i < sources_.size() && filled < out.size(); ++i)
       if (fds_[i].revents != 0)
         out[filled++] = {sources_[i].source, to_bits(fds_[i].revents)};
     return filled;
   }
+
+  void wake() noexcept override { wake_up_.set(); }
 
 private:
   struct entry {
@@ -94,6 +100,7 @@ private:
     return true;
   }
 
+  wake_up wake_up_{platform::open_wake_ends()};
   std::vector<entry> sources_;
   std::unordered_map<int, size_t> index_;
   std::vector<pollfd> fds_;

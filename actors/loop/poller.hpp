@@ -33,7 +33,8 @@ struct io_event {
 };
 
 /// How a loop learns of readiness. Reports edges: a bit is reported when it turns true, and again
-/// only after `ready` lost it. One per loop, used on its thread only.
+/// only after `ready` lost it. One per loop, used on its thread only
+/// but for `wake`.
 class poller {
 public:
   virtual ~poller() = default;
@@ -46,9 +47,12 @@ public:
   virtual void forget(io_source& source) { remove(source); }
   /// Waits at most `timeout` (negative: for ever) and fills a prefix of `out`.
   [[nodiscard]] virtual size_t wait(std::span<io_event> out, std::chrono::milliseconds timeout) = 0;
+  /// Has `wait` return at once, the next one if none waits. From any thread.
+  virtual void wake() noexcept = 0;
 };
 
-/// epoll(7), edge-triggered; nullptr where the platform has none.
+/// epoll(7), edge-triggered; nullptr where the platform has none. These throw std::runtime_error
+/// when descriptors have run out: a loop that cannot be woken would lose messages.
 [[nodiscard]] std::unique_ptr<poller> make_epoll_poller();
 /// poll(2): any POSIX system.
 [[nodiscard]] std::unique_ptr<poller> make_poll_poller();

@@ -1,24 +1,9 @@
 #include "actors/loop/socket.hpp"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <cerrno>
-
-#include "actors/loop/platform.hpp"
+#include <utility>
 
 namespace proxy {
-
-namespace {
-
-#if defined(MSG_NOSIGNAL) && !defined(PROXY_PORTABLE)
-constexpr int send_flags = MSG_NOSIGNAL;
-#else // `platform::open_socket` sees to it
-constexpr int send_flags = 0;
-#endif
-
-} // namespace
 
 bool socket::open(event_loop& on, int descriptor, ready_handler* wakes) {
   close();
@@ -28,7 +13,7 @@ bool socket::open(event_loop& on, int descriptor, ready_handler* wakes) {
   waker_ = wakes;
   if (on.watch(*this))
     return true;
-  ::close(std::exchange(fd, -1));
+  on.network().close(std::exchange(fd, -1));
   return false;
 }
 
@@ -36,16 +21,16 @@ void socket::close() noexcept {
   if (fd < 0)
     return;
   loop_->forget(*this);
-  ::close(std::exchange(fd, -1));
+  loop_->network().close(std::exchange(fd, -1));
   ready = 0;
 }
 
 void socket::abort() noexcept {
   if (fd < 0)
     return;
-  linger hard{1, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-  close();
+  loop_->forget(*this);
+  loop_->network().reset(std::exchange(fd, -1));
+  ready = 0;
 }
 
 io_result socket::finish_read(ssize_t n, size_t asked, bool short_means_empty) noexcept {
@@ -79,45 +64,36 @@ io_result socket::finish_write(ssize_t n, size_t asked) noexcept {
 }
 
 io_result socket::read(std::span<char> into) noexcept {
-  return finish_read(::recv(fd, into.data(), into.size(), 0), into.size(), true);
+  return finish_read(loop_->network().read(fd, into), into.size(), true);
 }
 
 io_result socket::write(std::string_view bytes) noexcept {
-  return finish_write(::send(fd, bytes.data(), bytes.size(), send_flags), bytes.size());
+  return finish_write(loop_->network().write(fd, bytes, false), bytes.size());
 }
 
 io_result socket::write(std::span<const iovec> parts) noexcept {
   size_t asked = 0;
   for (const auto& part : parts)
     asked += part.iov_len;
-  msghdr message{};
-  message.msg_iov = const_cast<iovec*>(parts.data());
-  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(parts.size());
-  return finish_write(::sendmsg(fd, &message, send_flags), asked);
+  return finish_write(loop_->network().write(fd, parts), asked);
 }
 
 io_result socket::splice_to(pipe_ends to, size_t limit) noexcept {
   // A short splice may only mean that the pipe is full: readiness stays as it is.
-  return finish_read(platform::splice_in(fd, to.write, limit), limit, false);
+  return finish_read(loop_->network().splice_in(fd, to.write, limit), limit, false);
 }
 
 io_result socket::splice_from(pipe_ends from, size_t size, bool more) noexcept {
-  return finish_write(platform::splice_out(from.read, fd, size, more), size);
+  return finish_write(loop_->network().splice_out(from.read, fd, size, more), size);
 }
 
-void socket::shutdown_write() noexcept { ::shutdown(fd, SHUT_WR); }
+void socket::shutdown_write() noexcept { loop_->network().shutdown_write(fd); }
 
 bool socket::has_input() noexcept {
   if (!may_read())
     return false;
   char byte;
-  return !finish_read(::recv(fd, &byte, 1, MSG_PEEK), 1, false).blocked();
-}
-
-int socket::take_error() noexcept {
-  int error = 0;
-  socklen_t size = sizeof error;
-  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+  return !finish_read(loop_->network().peek(fd, {&byte, 1}), 1, false).blocked();
 }
 
 } // namespace proxy

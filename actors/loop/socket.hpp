@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "actors/loop/event_loop.hpp"
-#include "actors/loop/pipe_pool.hpp"
 #include "actors/loop/waker.hpp"
 #include "protocols/ip_address.hpp"
+#include "tls/carrier.hpp"
 
 namespace proxy {
 
@@ -35,7 +35,7 @@ struct io_result {
 ///
 /// A call that moves less than asked has emptied the socket's buffer, so `may_read` turns false
 /// without the extra call that would meet EAGAIN.
-class socket final : io_source {
+class socket final : io_source, public tls::carrier {
 public:
   socket() = default;
   socket(const socket&) = delete;
@@ -50,6 +50,14 @@ public:
   void abort() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd >= 0; }
   [[nodiscard]] int descriptor() const noexcept { return fd; }
+  /// The address of our end.
+  [[nodiscard]] ip_sockaddr local_address() const noexcept {
+    return fd >= 0 ? loop_->network().local_address(fd) : ip_sockaddr{};
+  }
+  /// As `network::translated_address`.
+  [[nodiscard]] std::optional<ip_sockaddr> translated_address() const noexcept {
+    return fd >= 0 ? loop_->network().translated_address(fd) : std::nullopt;
+  }
 
   /// Hands its events to another flow (a pooled connection that is taken into use), or to none.
   void belong_to(ready_handler* wakes) noexcept { waker_ = wakes; }
@@ -84,9 +92,16 @@ public:
   /// believes it.
   [[nodiscard]] bool has_input() noexcept;
   /// The error that a connect(2) ended with, 0 for none.
-  [[nodiscard]] int take_error() noexcept;
+  [[nodiscard]] int take_error() noexcept { return loop_->network().take_error(fd); }
 
 private:
+  // For TLS, which tells by its steps what it met: see `met_read_block`.
+  ssize_t receive(char* into, size_t room) noexcept override {
+    return loop_->network().read(fd, {into, room});
+  }
+  ssize_t send(const char* bytes, size_t count, bool more) noexcept override {
+    return loop_->network().write(fd, {bytes, count}, more);
+  }
   void on_ready() override {
     if (waker_)
       waker_->fire();

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
-namespace proxy {
+#include "actors/loop/clock.hpp"
 
-using steady_time = std::chrono::steady_clock::time_point;
+namespace proxy {
 
 class timer_wheel;
 

@@ -22,12 +22,12 @@ log_layout layout_of(const config::log& settings) noexcept {
 
 } // namespace
 
-logger::logger(const config::log& settings, sink out, uint64_t max_bytes)
-  : out_(std::move(out)), queue_(max_bytes), level_(level_named(settings.level)),
+logger::logger(const config::log& settings, sink out, uint64_t max_bytes, const clock& by)
+  : clock_(by), out_(std::move(out)), queue_(max_bytes), level_(level_named(settings.level)),
     layout_(layout_of(settings)), thread_([this] { run(); }) {}
 
 logger::~logger() {
-  end_by_ = std::chrono::steady_clock::now() + last_patience;
+  end_by_ = clock_.now() + last_patience;
   ending_ = true;
   queue_.wake();
   thread_.join();
@@ -90,7 +90,7 @@ void logger::write(log_record::pointer batch) {
 
 void logger::write_lines() {
   auto& dropped = queue_.load().dropped;
-  if (ending_ && std::chrono::steady_clock::now() > end_by_) {
+  if (ending_ && clock_.now() > end_by_) {
     dropped += line_count_;
   } else {
     tell_losses();
@@ -108,7 +108,7 @@ void logger::tell_losses() {
   const log_value count{lost - told_losses_};
   std::string notice;
   append_log_line(notice, layout_.load(std::memory_order_relaxed),
-                  {std::chrono::system_clock::now(),
+                  {clock_.wall(),
                    log_level::warn,
                    "msg=log_lines_lost count={}",
                    {&count, 1}});

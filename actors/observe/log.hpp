@@ -8,6 +8,7 @@
 #include <thread>
 #include <type_traits>
 
+#include "actors/loop/machine.hpp"
 #include "actors/observe/log_line.hpp"
 #include "actors/observe/log_queue.hpp"
 #include "actors/observe/log_value.hpp"
@@ -28,7 +29,8 @@ public:
   static constexpr uint64_t max_waiting_bytes = 4 * 1024 * 1024;
   static constexpr std::chrono::seconds last_patience{5};
 
-  logger(const config::log& settings, sink out, uint64_t max_bytes = max_waiting_bytes);
+  logger(const config::log& settings, sink out, uint64_t max_bytes = max_waiting_bytes,
+         const clock& by = this_machine().clock);
   logger(const logger&) = delete;
   ~logger();
 
@@ -73,10 +75,10 @@ private:
     if (!takes(level))
       return;
     if constexpr (sizeof...(Ts) == 0) {
-      put({std::chrono::system_clock::now(), level, format, {}});
+      put({clock_.wall(), level, format, {}});
     } else {
       const log_value captured[] = {log_value{values}...};
-      put({std::chrono::system_clock::now(), level, format, captured});
+      put({clock_.wall(), level, format, captured});
     }
   }
   void put(const log_entry& entry);
@@ -87,14 +89,15 @@ private:
   void write_lines();
   void tell_losses();
 
+  const clock& clock_;
   sink out_;
   log_queue queue_;
   std::atomic<log_level> level_;
   std::atomic<log_layout> layout_;
   std::atomic<bool> hurried_{false}; ///< Somebody waits for what is written.
   std::atomic<bool> ending_{false};
-  std::chrono::steady_clock::time_point end_by_; ///< Set before `ending_`.
-  std::string lines_;                            ///< Not written yet.
+  steady_time end_by_; ///< Set before `ending_`.
+  std::string lines_;  ///< Not written yet.
   size_t line_count_ = 0;
   uint64_t told_losses_ = 0;
   std::thread thread_;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "actors/loop/machine.hpp"
 #include "actors/loop/platform.hpp"
 #include "actors/observe/metrics.hpp"
 
@@ -10,7 +11,7 @@ namespace proxy {
 namespace {
 
 /// Close enough to the start of the process: read while static objects are made.
-const auto started = std::chrono::system_clock::now();
+const auto started = this_machine().clock.wall();
 
 double seconds(const timeval& t) {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;

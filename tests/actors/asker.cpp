@@ -89,14 +89,14 @@ CAF_TEST(a tunnel that stands is judged for the client that opened it and by the
 CAF_TEST(a clock that no rule needs is not read) {
   snapshot none;
   none.rules = policy::deny_all();
-  CAF_CHECK(!moment_for(none));
+  CAF_CHECK(!moment_for(none, this_machine().clock));
   auto ends = allowing();
   ends.until = system_clock::now();
   auto rules = policy::test::allowing({});
   policy::test::add_rules(rules, {ends});
   snapshot some;
   some.rules = std::make_shared<policy::rules>(rules);
-  CAF_CHECK(moment_for(some).has_value());
+  CAF_CHECK(moment_for(some, this_machine().clock).has_value());
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -15,7 +15,7 @@ ip_address ip(std::string_view text) { return ip_address::parse(text).value(); }
 } // namespace
 
 CAF_TEST(an address is listed as long as its entry lives) {
-  own_sockets table;
+  own_sockets table{7};
   CAF_CHECK(!table.contains({ip("127.0.0.1"), 80}));
   auto one = table.add({ip("127.0.0.1"), 80});
   auto two = table.add({ip("::1"), 80});
@@ -39,7 +39,7 @@ CAF_TEST(an address is listed as long as its entry lives) {
 }
 
 CAF_TEST(an address that several sockets have is listed until the last has gone) {
-  own_sockets table;
+  own_sockets table{7};
   auto one = table.add({ip("10.0.0.1"), 1});
   auto two = table.add({ip("10.0.0.1"), 1});
   auto moved = std::move(one);
@@ -50,7 +50,7 @@ CAF_TEST(an address that several sockets have is listed until the last has gone)
 }
 
 CAF_TEST(of a loopback address both ends count and of any other its own) {
-  own_sockets table;
+  own_sockets table{7};
   auto here = table.add(ends_of(ip("127.0.0.1"), 4000, ip("127.0.0.1"), 80));
   auto away = table.add(ends_of(ip("192.0.2.1"), 4000, ip("192.0.2.9"), 80));
   struct row {
@@ -73,7 +73,7 @@ CAF_TEST(of a loopback address both ends count and of any other its own) {
 }
 
 CAF_TEST(many are listed together) {
-  own_sockets table;
+  own_sockets table{7};
   std::vector<own_sockets::entry> kept;
   for (uint16_t port = 1; port <= 10'000; ++port)
     kept.push_back(table.add({ip("192.0.2.1"), port}));
@@ -85,7 +85,7 @@ CAF_TEST(many are listed together) {
 }
 
 CAF_TEST(one that no bucket has room for is left out and takes nothing along) {
-  own_sockets table;
+  own_sockets table{7};
   std::vector<own_sockets::entry> same;
   for (int i = 0; i < 20; ++i)
     same.push_back(table.add({ip("10.0.0.1"), 1}));
@@ -97,7 +97,7 @@ CAF_TEST(one that no bucket has room for is left out and takes nothing along) {
 }
 
 CAF_TEST(threads add and remove at once) {
-  own_sockets table;
+  own_sockets table{7};
   std::vector<std::thread> threads;
   std::atomic<int> lost{0};
   for (uint16_t n = 0; n < 4; ++n)

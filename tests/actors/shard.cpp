@@ -1,7 +1,7 @@
 #define CAF_SUITE actors.shard
 #include "actors/shard_behavior.hpp" // unit under test
 
-#include "actors/accepted_socket.hpp"
+#include "actors/loop/open_descriptor.hpp"
 #include "tests/actors/shard_fixture.hpp"
 
 using namespace proxy;
@@ -35,7 +35,7 @@ struct fixture : shard_fixture {
 
   /// Gives a shard a connection that another one has accepted.
   static void hand_over(const shard_actor& to, endpoint_fd& accepted) {
-    caf::anon_send(to, atom::adopt_v, std::make_shared<accepted_socket>(accepted.release()),
+    caf::anon_send(to, atom::adopt_v, std::make_shared<open_descriptor>(this_machine().network, accepted.release()),
                    endpoint::http, *ip_address::parse("192.0.2.7"), uint16_t{4711});
   }
 

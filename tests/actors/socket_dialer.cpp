@@ -83,7 +83,7 @@ CAF_TEST(a listed socket is connected to and the connection never blocks) {
   CAF_REQUIRE(got.what == outcome_of_dial::connected);
   CAF_CHECK_EQUAL(got.path, at("a.sock"));
   CAF_CHECK(server.was_reached());
-  auto fd = got.made->release();
+  auto fd = got.made->take();
   char byte;
   CAF_CHECK_EQUAL(::recv(fd, &byte, 1, 0), -1);
   CAF_CHECK(errno == EAGAIN || errno == EWOULDBLOCK);

@@ -26,12 +26,13 @@ struct fixture : loop_fixture, tls_fixture {
     near.close();
     auto [mine, theirs] = tcp_pair();
     peer = std::move(theirs);
-    CAF_REQUIRE(near.open(loop, mine.release(), &handler));
+    near_fd = mine.release();
+    CAF_REQUIRE(near.open(loop, near_fd, &handler));
   }
 
   /// Puts both ends under TLS; what the peer writes from now on waits for `sealed`.
   void secure() {
-    far = server->session(*shown, peer.fd, {});
+    far = server->session(*shown, carried, {});
     secure_with(*far);
     keep_back(*far);
   }
@@ -77,7 +78,7 @@ struct fixture : loop_fixture, tls_fixture {
   /// Bytes that the kernel holds for the transport.
   size_t arrived() const {
     int size = 0;
-    CAF_REQUIRE_EQUAL(::ioctl(near.descriptor(), FIONREAD, &size), 0);
+    CAF_REQUIRE_EQUAL(::ioctl(near_fd, FIONREAD, &size), 0);
     return static_cast<size_t>(size);
   }
 
@@ -107,7 +108,9 @@ struct fixture : loop_fixture, tls_fixture {
 
   tls::leaf_ptr shown = leaf_for("example.com");
   idle_handler handler;
+  int near_fd = -1; ///< To ask the kernel about it.
   endpoint_fd peer;
+  descriptor_carrier carried{peer.fd};
   tls::ssl_ptr far;
   transport near;
 };
@@ -156,8 +159,8 @@ CAF_TEST(a part of a record is no reason to read again) {
 }
 
 CAF_TEST(what came along with the end of a handshake can be read at once) {
-  auto session = server->session(*shown, near.descriptor(), {});
-  auto theirs_session = client->session(parsed("example.com"), peer.fd);
+  auto session = near.begin_tls(*server, *shown, {}, {});
+  auto theirs_session = client->session(parsed("example.com"), carried);
   CAF_REQUIRE_EQUAL(tls::connect_step(*theirs_session), step::want_read);
   CAF_REQUIRE_EQUAL(near.shake_hands(session, tls::accept_step), step::want_read);
   CAF_REQUIRE(run_until([&] { return tls::connect_step(*theirs_session) == step::done; }));
@@ -194,7 +197,7 @@ CAF_TEST(what is put back is read first and then what has come since) {
 CAF_TEST(records inside another session are read without a wait too) {
   secure();
   // The inner peer writes into memory from the start; the outer one seals what it wrote.
-  auto inner = server->session(*shown, peer.fd, {});
+  auto inner = server->session(*shown, carried, {});
   auto* bytes = BIO_new(BIO_f_ssl());
   BIO_set_ssl(bytes, far.get(), BIO_NOCLOSE);
   SSL_set_bio(inner.get(), bytes, bytes);

@@ -24,7 +24,7 @@ struct small_config : caf::actor_system_config {
 /// it ends.
 struct loop_fixture {
   explicit loop_fixture(std::unique_ptr<poller> how = make_poller())
-    : loop(system, std::move(how)) {}
+    : loop(system, this_machine(), std::move(how)) {}
   ~loop_fixture() { settle(); }
 
   /// Lets what is queued run, answers to it included.

@@ -26,7 +26,7 @@ struct fixture : tls_fixture {
     conversation both;
     both.server.reset(SSL_new(context.get()));
     SSL_set_fd(both.server.get(), both.sockets.ends[1]);
-    both.client = client->session(parsed(name), both.sockets.ends[0]);
+    both.client = client->session(parsed(name), both.sockets.carriers[0]);
     SSL_set_accept_state(both.server.get());
     both.shake_hands();
     code = both.client_code;
@@ -196,7 +196,7 @@ CAF_TEST(the hello names the host and what may be spoken) {
        }) {
     CAF_MESSAGE(name);
     socket_pair sockets;
-    auto ssl = client->session(parsed(name), sockets.ends[0], {offer});
+    auto ssl = client->session(parsed(name), sockets.carriers[0], {offer});
     CAF_CHECK_EQUAL(connect_step(*ssl), step::want_read);
     auto sent = sockets.drain(1);
     auto got = unbox(decode_client_hello(sent));
@@ -215,7 +215,7 @@ CAF_TEST(what is no TLS is told apart from what hangs up) {
          {std::string(32, '\xff'), "the upstream"},
          {"", "the upstream closed the connection during the handshake"}}) {
     socket_pair sockets;
-    auto ssl = client->session(parsed("example.com"), sockets.ends[0]);
+    auto ssl = client->session(parsed("example.com"), sockets.carriers[0]);
     CAF_REQUIRE_EQUAL(connect_step(*ssl), step::want_read);
     (void)sockets.drain(1);
     sockets.send(1, bytes);
@@ -243,7 +243,7 @@ CAF_TEST(a protocol that was not offered is refused) {
     both.server.reset(SSL_new(context.get()));
     SSL_set_fd(both.server.get(), both.sockets.ends[1]);
     SSL_set_accept_state(both.server.get());
-    both.client = client->session(parsed("example.com"), both.sockets.ends[0], {offer});
+    both.client = client->session(parsed("example.com"), both.sockets.carriers[0], {offer});
     both.shake_hands();
     CAF_CHECK_EQUAL(both.client_code, offer == alpn::http1 ? errc::tls_handshake : errc{});
   }
@@ -259,7 +259,7 @@ CAF_TEST(a server that leaves the choice to us gets AES - 128 - GCM) {
     both.server.reset(SSL_new(context.get()));
     SSL_set_fd(both.server.get(), both.sockets.ends[1]);
     SSL_set_accept_state(both.server.get());
-    both.client = client->session(parsed("example.com"), both.sockets.ends[0]);
+    both.client = client->session(parsed("example.com"), both.sockets.carriers[0]);
     both.shake_hands();
     CAF_REQUIRE(both.is_up());
     CAF_CHECK_EQUAL(SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(both.client.get())),

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/descriptor_carrier.hpp"
 #include "tests/tls/support.hpp"
 #include "tls/client.hpp"
 #include "tls/server.hpp"
@@ -44,6 +45,8 @@ struct socket_pair {
   }
 
   int ends[2] = {-1, -1};
+  /// Of sessions at the two ends.
+  descriptor_carrier carriers[2] = {descriptor_carrier{ends[0]}, descriptor_carrier{ends[1]}};
 };
 
 /// A client's and a server's session on the two ends of a pair.
@@ -115,8 +118,8 @@ struct tls_fixture {
                                      const tls::client_options& wants = {},
                                      const tls::server_options& accepts = {}) {
     auto both = std::make_unique<conversation>();
-    both->client = client->session(parsed(name), both->sockets.ends[0], wants);
-    both->server = server->session(as, both->sockets.ends[1], {}, accepts);
+    both->client = client->session(parsed(name), both->sockets.carriers[0], wants);
+    both->server = server->session(as, both->sockets.carriers[1], {}, accepts);
     CAF_REQUIRE(both->client && both->server);
     if (only_version != 0)
       SSL_set_max_proto_version(both->client.get(), only_version);

@@ -109,8 +109,8 @@ CAF_TEST(a session does not outlive its certificate) {
   // Nobody looks at the time, as if it were earlier: the session is good until then.
   for (int i = 0; i < 2; ++i) {
     conversation both;
-    both.client = client->session(parsed("example.com"), both.sockets.ends[0], wants);
-    both.server = server->session(*shown, both.sockets.ends[1], {});
+    both.client = client->session(parsed("example.com"), both.sockets.carriers[0], wants);
+    both.server = server->session(*shown, both.sockets.carriers[1], {});
     X509_VERIFY_PARAM_set_flags(SSL_get0_param(both.client.get()), X509_V_FLAG_NO_CHECK_TIME);
     both.shake_hands();
     CAF_REQUIRE(both.is_up());

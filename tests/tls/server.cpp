@@ -24,7 +24,7 @@ struct fixture : tls_fixture {
     SSL_CTX_set_security_level(made->context.get(), 0);
     made->both.client.reset(SSL_new(made->context.get()));
     SSL_set_fd(made->both.client.get(), made->both.sockets.ends[0]);
-    made->both.server = server->session(*shown, made->both.sockets.ends[1], {}, accepts);
+    made->both.server = server->session(*shown, made->both.sockets.carriers[1], {}, accepts);
     return made;
   }
 
@@ -145,7 +145,7 @@ CAF_TEST(what is no hello is refused in plain words) {
     for (bool is_prefix : {false, true}) {
       CAF_MESSAGE(what << (is_prefix ? ", received before" : ""));
       socket_pair sockets;
-      auto ssl = server->session(*shown, sockets.ends[1], is_prefix ? bytes : "");
+      auto ssl = server->session(*shown, sockets.carriers[1], is_prefix ? bytes : "");
       if (!is_prefix)
         sockets.send(0, bytes);
       CAF_CHECK_EQUAL(accept_step(*ssl), step::failed);
@@ -177,13 +177,13 @@ CAF_TEST(a client that hangs up is news) {
 
 CAF_TEST(a hello cut at every byte ends in a refusal) {
   socket_pair source;
-  auto asking = client->session(parsed("example.com"), source.ends[0]);
+  auto asking = client->session(parsed("example.com"), source.carriers[0]);
   (void)connect_step(*asking);
   auto hello = source.drain(1);
   CAF_REQUIRE(hello.size() > 100);
   for (size_t size = 0; size < hello.size(); ++size) {
     socket_pair sockets;
-    auto ssl = server->session(*shown, sockets.ends[1], hello.substr(0, size));
+    auto ssl = server->session(*shown, sockets.carriers[1], hello.substr(0, size));
     auto waiting = accept_step(*ssl);
     sockets.close(0);
     auto ended = accept_step(*ssl);

@@ -1,48 +1,11 @@
 #define CAF_SUITE tls.wire
 #include "tls/ssl.hpp" // unit under test
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include "tests/tls/conversation.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
 using namespace proxy::tls;
-
-namespace {
-
-/// Two ends of a TCP connection over the loopback interface.
-struct tcp_pair {
-  tcp_pair() {
-    auto listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    auto* address = reinterpret_cast<sockaddr*>(&at);
-    CAF_REQUIRE(::bind(listener, address, size) == 0 && ::listen(listener, 1) == 0 &&
-                ::getsockname(listener, address, &size) == 0);
-    ends[0] = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CAF_REQUIRE_EQUAL(::connect(ends[0], address, size), 0);
-    ends[1] = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    ::close(listener);
-    for (auto end : ends)
-      ::fcntl(end, F_SETFL, O_NONBLOCK);
-  }
-  ~tcp_pair() {
-    for (auto end : ends)
-      ::close(end);
-  }
-  int ends[2];
-};
-
-bool kernel_knows_tls() {
-  tcp_pair probe;
-  return ::setsockopt(probe.ends[0], SOL_TCP, TCP_ULP, "tls", sizeof "tls") == 0;
-}
-
-} // namespace
 
 CAF_TEST_FIXTURE_SCOPE(wire_tests, tls_fixture)
 
@@ -50,11 +13,11 @@ CAF_TEST(the hello may have been read before by any number of bytes) {
   auto shown = leaf_for("example.com");
   for (size_t taken = 0;; taken += 7) {
     conversation both;
-    both.client = client->session(parsed("example.com"), both.sockets.ends[0]);
+    both.client = client->session(parsed("example.com"), both.sockets.carriers[0]);
     (void)connect_step(*both.client);
     auto hello = both.sockets.drain(1);
     auto first = hello.substr(0, std::min(taken, hello.size()));
-    both.server = server->session(*shown, both.sockets.ends[1], first);
+    both.server = server->session(*shown, both.sockets.carriers[1], first);
     if (first.size() < hello.size()) {
       CAF_CHECK_EQUAL(accept_step(*both.server), step::want_read);
       both.sockets.send(0, hello.substr(first.size()));
@@ -98,24 +61,6 @@ CAF_TEST(a read takes all records there are and tells whether the socket has mor
   }
   CAF_CHECK_EQUAL(all, 4 * record.size() - 1000);
   CAF_CHECK(has_emptied_socket(*both->server));
-}
-
-CAF_TEST(the kernel encrypts where it can and is told apart from where it cannot) {
-  auto shown = leaf_for("example.com");
-  auto can = kernel_knows_tls();
-  for (bool wanted : {false, true}) {
-    tcp_pair sockets;
-    conversation both;
-    client_options wants;
-    wants.kernel_tls = wanted;
-    both.client = client->session(parsed("example.com"), sockets.ends[0], wants);
-    both.server = server->session(*shown, sockets.ends[1], {}, {alpn::either, wanted});
-    both.shake_hands();
-    CAF_CHECK(both.is_up());
-    CAF_CHECK(both.talks());
-    CAF_CHECK_EQUAL(kernel_tls_of(*both.client).send, wanted && can);
-    CAF_CHECK_EQUAL(kernel_tls_of(*both.server).send, wanted && can);
-  }
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

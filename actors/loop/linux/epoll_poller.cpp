@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "actors/loop/platform.hpp"
+
 namespace proxy {
 
 namespace {
@@ -26,15 +28,22 @@ uint8_t to_bits(uint32_t events) {
 
 class epoll_poller final : public poller {
 public:
-  epoll_poller() : fd_(::epoll_create1(EPOLL_CLOEXEC)) {}
+  epoll_poller() : wake_up_(platform::open_wake_ends()), fd_(::epoll_create1(EPOLL_CLOEXEC)) {
+    if (fd_ < 0 || !control(wake_up_.descriptor(), nullptr, EPOLLIN)) {
+      ::close(fd_);
+      throw std::runtime_error("no descriptors left for an event loop");
+    }
+  }
   ~epoll_poller() override { ::close(fd_); }
 
   bool add(io_source& source) override {
-    return control(source, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    return control(source.fd, &source, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
   }
 
   // Level-triggered: a loop that accepts only a few must hear of the rest again.
-  bool add_shared(io_source& source) override { return control(source, EPOLLIN | EPOLLEXCLUSIVE); }
+  bool add_shared(io_source& source) override {
+    return control(source.fd, &source, EPOLLIN | EPOLLEXCLUSIVE);
+  }
 
   void remove(io_source& source) override { ::epoll_ctl(fd_, EPOLL_CTL_DEL, source.fd, nullptr); }
 
@@ -45,21 +54,29 @@ public:
     auto room = static_cast<int>(std::min(events.size(), out.size()));
     auto n = ::epoll_wait(fd_, events.data(), room,
                           static_cast<int>(std::min<int64_t>(timeout.count(), 1 << 30)));
-    for (int i = 0; i < n; ++i)
-      out[static_cast<size_t>(i)] = {
-        static_cast<io_source*>(events[static_cast<size_t>(i)].data.ptr),
-        to_bits(events[static_cast<size_t>(i)].events)};
-    return n > 0 ? static_cast<size_t>(n) : 0;
+    size_t filled = 0;
+    for (int i = 0; i < n; ++i) {
+      const auto& event = events[static_cast<size_t>(i)];
+      if (event.data.ptr)
+        out[filled++] = {static_cast<io_source*>(event.data.ptr), to_bits(event.events)};
+      else
+        wake_up_.reset();
+    }
+    return filled;
   }
+
+  void wake() noexcept override { wake_up_.set(); }
 
 private:
-  bool control(io_source& source, uint32_t interest) {
+  /// @param source  nullptr: the wake-up.
+  bool control(int fd, io_source* source, uint32_t interest) {
     epoll_event event{};
     event.events = interest;
-    event.data.ptr = &source;
-    return ::epoll_ctl(fd_, EPOLL_CTL_ADD, source.fd, &event) == 0;
+    event.data.ptr = source;
+    return ::epoll_ctl(fd_, EPOLL_CTL_ADD, fd, &event) == 0;
   }
 
+  wake_up wake_up_;
   int fd_;
 };
 

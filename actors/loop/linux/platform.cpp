@@ -5,8 +5,6 @@
 #include <netinet/udp.h>
 #include <sys/eventfd.h>
 
-#include "actors/loop/local_address.hpp"
-
 namespace proxy {
 
 namespace platform {
@@ -55,8 +53,6 @@ void join_received_datagrams(int socket) noexcept {
   ::setsockopt(socket, IPPROTO_UDP, UDP_GRO, &one, sizeof one);
 }
 
-} // namespace platform
-
 std::optional<ip_sockaddr> translated_address(int descriptor) noexcept {
   // SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST, whose headers do not go with those of the C library.
   constexpr int original_destination = 80;
@@ -68,5 +64,7 @@ std::optional<ip_sockaddr> translated_address(int descriptor) noexcept {
   }
   return std::nullopt;
 }
+
+} // namespace platform
 
 } // namespace proxy

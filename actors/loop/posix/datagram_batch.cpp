@@ -1,47 +1,52 @@
 #include <cerrno>
 
-#include "actors/loop/datagram_socket.hpp"
+#include "actors/loop/datagram_buffer.hpp"
+#include "actors/loop/platform.hpp"
 
-/// The batches of `datagram_socket` where a call moves one datagram.
+/// Rows of datagrams where a call moves one.
 
-namespace proxy {
+namespace proxy::platform {
 
-bool datagram_socket::receive(datagram_buffer& into) noexcept {
-  into.used_ = 0;
-  for (; into.used_ < datagram_buffer::slots; ++into.used_) {
-    auto& row = into.slots_[into.used_];
+namespace {
+
+bool send_one(int socket, const datagram_row& row) noexcept {
+  if (row.segment != 0) {
+    errno = EINVAL; // several datagrams are several messages here
+    return false;
+  }
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr*>(row.to->get());
+  message.msg_namelen = row.to->size;
+  message.msg_iov = const_cast<iovec*>(row.parts.data());
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(row.parts.size());
+  return ::sendmsg(socket, &message, 0) >= 0;
+}
+
+} // namespace
+
+ssize_t receive_rows(int socket, datagram_buffer& into) noexcept {
+  ssize_t count = 0;
+  for (size_t i = 0; i < datagram_buffer::slots; ++i, ++count) {
+    auto& row = into.at(i);
     row.from.size = sizeof(sockaddr_storage);
-    auto n = ::recvfrom(fd, into.slot(into.used_), datagram_buffer::slot_size, 0, row.from.get(),
+    auto n = ::recvfrom(socket, into.slot(i), datagram_buffer::slot_size, 0, row.from.get(),
                         &row.from.size);
-    if (n < 0) {
-      if (errno == EAGAIN || errno == EWOULDBLOCK)
-        ready &= static_cast<uint8_t>(~io_in);
-      break;
-    }
+    if (n < 0)
+      return count > 0 ? count : -1;
     row.size = static_cast<size_t>(n);
     row.segment = 0;
   }
-  return into.used_ > 0;
+  return count;
 }
 
-size_t datagram_socket::send_some(datagram_queue& what, size_t at, sent& out, int& error) noexcept {
-  const auto& item = what.items_[at];
-  msghdr message{};
-  message.msg_name = const_cast<sockaddr*>(item.to->get());
-  message.msg_namelen = item.to->size;
-  message.msg_iov = what.parts_.data() + item.first_part;
-  message.msg_iovlen =
-    static_cast<decltype(message.msg_iovlen)>(what.parts_end(at) - item.first_part);
-  if (::sendmsg(fd, &message, 0) >= 0) {
-    ++out.datagrams;
-  } else if (errno == EINTR) {
-    return at;
-  } else {
-    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)
-      error = errno;
-    ++out.dropped;
+ssize_t send_rows(int socket, std::span<const datagram_row> rows) noexcept {
+  ssize_t count = 0;
+  for (const auto& row : rows) {
+    if (!send_one(socket, row))
+      return count > 0 ? count : -1;
+    ++count;
   }
-  return at + 1;
+  return count;
 }
 
-} // namespace proxy
+} // namespace proxy::platform

@@ -5,8 +5,6 @@
 
 #include <cerrno>
 
-#include "actors/loop/local_address.hpp"
-
 namespace proxy {
 
 namespace platform {
@@ -76,8 +74,8 @@ ssize_t splice_out(int, int, size_t, bool) noexcept {
 
 void join_received_datagrams(int) noexcept {}
 
-} // namespace platform
-
 std::optional<ip_sockaddr> translated_address(int) noexcept { return std::nullopt; }
+
+} // namespace platform
 
 } // namespace proxy

@@ -308,11 +308,11 @@ CAF_TEST(a pipe into a full socket keeps what does not fit) {
   sent += out.size;
   CAF_CHECK(to.run_until([&] { return (got += to.peer.drain()) >= sent; }));
   CAF_CHECK_EQUAL(got, sent);
-  pipe_pool::discard(ends);
+  to.loop.pipes().discard(ends);
 }
 
 CAF_TEST(a pipe that was given back is borrowed again) {
-  pipe_pool pool;
+  pipe_pool pool{this_machine().network};
   auto ends = pool.borrow();
   CAF_REQUIRE(ends);
   auto fd = ends.read;
@@ -321,8 +321,8 @@ CAF_TEST(a pipe that was given back is borrowed again) {
   CAF_CHECK_EQUAL(ends.read, fd);
   auto other = pool.borrow();
   CAF_CHECK_NOT_EQUAL(other.read, fd);
-  pipe_pool::discard(ends);
-  pipe_pool::discard(other);
+  pool.discard(ends);
+  pool.discard(other);
 }
 
 #endif

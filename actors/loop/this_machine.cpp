@@ -1,0 +1,33 @@
+#include <random>
+
+#include "actors/loop/machine.hpp"
+#include "actors/loop/system_network.hpp"
+
+namespace proxy {
+
+namespace {
+
+class system_time final : public clock {
+public:
+  steady_time now() const noexcept override { return std::chrono::steady_clock::now(); }
+  wall_time wall() const noexcept override { return std::chrono::system_clock::now(); }
+};
+
+class system_entropy final : public entropy {
+public:
+  uint64_t number() override {
+    std::random_device device;
+    return uint64_t{device()} << 32 | device();
+  }
+};
+
+} // namespace
+
+const machine& this_machine() noexcept {
+  static const system_time time;
+  static system_entropy chance;
+  static const machine here{time, chance, system_network()};
+  return here;
+}
+
+} // namespace proxy
