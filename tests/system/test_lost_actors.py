@@ -71,8 +71,7 @@ class LostActorTest(SystemTest):
                 self.assertTrue(os.path.exists(self.admin))
                 lose(name)
                 self.assertLost(proxy, name, tunnel)
-                if name != "supervisor":  # without it nobody waits for the sockets to close
-                    self.assertFalse(os.path.exists(self.admin), "the socket file goes with the listener")
+                self.assertFalse(os.path.exists(self.admin), "the socket file goes with the listener")
 
     def test_each_loss_at_the_start_ends_the_daemon(self):
         for name in ACTORS:
