@@ -299,8 +299,9 @@ network_proxy& network_proxy::operator=(network_proxy&&) noexcept = default;
 network_proxy::~network_proxy() = default;
 
 std::variant<network_proxy, start_failure>
-network_proxy::start(config::sources from, failure_handler failed, abilities can) {
-  auto first = prepare(from, 1, {});
+network_proxy::start(config::sources from, failure_handler failed, abilities can,
+                     const std::function<void()>& loaded) {
+  auto first = prepare(from, 1, {}, loaded);
   if (!first.next)
     return start_failure{first.bind_failed ? start_failure::kind::bind
                                            : start_failure::kind::config,

@@ -36,8 +36,11 @@ public:
   ///                which may be before this returns, or from `end`, when a part does not end:
   ///                where it returns then, the destructor waits for that part.
   /// @param can     What it serves; else what is usual for the system.
+  /// @param loaded  Called, by this thread, when the configuration is read, which may take long.
+  ///                Until then nothing is bound and nobody started: the process may exit.
   [[nodiscard]] static std::variant<network_proxy, start_failure>
-  start(config::sources from, failure_handler failed, abilities can = {});
+  start(config::sources from, failure_handler failed, abilities can = {},
+        const std::function<void()>& loaded = nullptr);
 
   network_proxy(network_proxy&&) noexcept;
   network_proxy& operator=(network_proxy&&) noexcept;

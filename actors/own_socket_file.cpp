@@ -1,6 +1,7 @@
 #include "actors/own_socket_file.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <mutex>
@@ -24,6 +25,12 @@ struct list {
 list& all() {
   static list files;
   return files;
+}
+
+bool is_in_place_at(const std::string& path, const file_id& file) {
+  struct stat info {};
+  return !path.empty() && ::lstat(path.c_str(), &info) == 0 &&
+         file == file_id{info.st_dev, info.st_ino};
 }
 
 } // namespace
@@ -52,10 +59,13 @@ own_socket_file::~own_socket_file() {
     entries.erase(at);
 }
 
-bool own_socket_file::is_in_place() const {
-  struct stat info {};
-  return !path_.empty() && ::lstat(path_.c_str(), &info) == 0 &&
-         file_ == file_id{info.st_dev, info.st_ino};
+bool own_socket_file::is_in_place() const { return is_in_place_at(path_, file_); }
+
+void remove_own_socket_files() {
+  std::lock_guard guard{all().lock};
+  for (const auto& each : all().entries)
+    if (is_in_place_at(each.path, each.file))
+      ::unlink(each.path.c_str());
 }
 
 bool is_own_socket(const file_id& file) {

@@ -34,6 +34,9 @@ private:
   file_id file_;
 };
 
+/// Removes those of this process that are in place, for one that ends without closing its sockets.
+void remove_own_socket_files();
+
 /// Whether this process listens there.
 [[nodiscard]] bool is_own_socket(const file_id& file);
 /// The same by the name that a connection's other end gives (getpeername(2)).

@@ -1,9 +1,15 @@
 #include <cstdlib>
-#include <iostream>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <variant>
 
 #include "actors/cli/cli.hpp"
 #include "actors/cli/signals.hpp"
 #include "actors/network_proxy.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/own_socket_file.hpp"
 
 namespace proxy::cli {
 
@@ -19,7 +25,10 @@ int exit_code_of(start_failure::kind what) {
 }
 
 /// Nothing is taken down in order any more: what would have to help with that may be what is lost.
-void end_at_once(const std::string&) { std::_Exit(exit_internal); }
+void end_at_once(const std::string&) {
+  remove_own_socket_files();
+  std::_Exit(exit_internal);
+}
 
 /// Drains and ends, unless a second signal says not to wait.
 int stop(network_proxy& proxy) {
@@ -30,6 +39,57 @@ int stop(network_proxy& proxy) {
   return exit_ok;
 }
 
+/// Signals to end that come while the proxy starts.
+class early_end {
+public:
+  explicit early_end(const config::sources& from) {
+    log_.level = from.log_level.value_or(log_.level);
+    log_.format = from.log_format.value_or(log_.format);
+  }
+
+  /// From now on something is held that has to be taken down in order.
+  void loaded() {
+    std::lock_guard guard{lock_};
+    loaded_ = true;
+  }
+
+  /// Ends the process while the configuration is read: that may take as long as whoever writes a
+  /// pipe, and cannot be cut short. Later ones are kept.
+  void hear(received_signal got) {
+    std::lock_guard guard{lock_};
+    wanted_ = true;
+    if (loaded_)
+      return;
+    auto log = make_logger(log_);
+    log->info("msg=stopped detail=\"{} while the configuration was read: nobody was served\"",
+              got.number == SIGINT ? "SIGINT" : "SIGTERM");
+    log->flush();
+    std::_Exit(exit_ok);
+  }
+
+  [[nodiscard]] bool is_wanted() {
+    std::lock_guard guard{lock_};
+    return wanted_;
+  }
+
+private:
+  config::log log_;
+  std::mutex lock_;
+  bool loaded_ = false;
+  bool wanted_ = false;
+};
+
+std::variant<network_proxy, start_failure> start(const config::sources& sources, abilities can,
+                                                 early_end& early) {
+  std::optional<signal_watch> watch;
+  try {
+    watch.emplace(signal_set({SIGTERM, SIGINT}), [&](received_signal got) { early.hear(got); });
+  } catch (const std::system_error&) {
+    // No thread is left: those of the proxy will not start either, which is said then.
+  }
+  return network_proxy::start(sources, end_at_once, std::move(can), [&] { early.loaded(); });
+}
+
 } // namespace
 
 int serve(const config::sources& sources, abilities can) {
@@ -38,12 +98,15 @@ int serve(const config::sources& sources, abilities can) {
   // Before any thread starts: signals are for the loop below alone. SIGUSR2 ends a `signal_watch`.
   auto signals = signal_set({SIGHUP, SIGUSR1, SIGTERM, SIGINT});
   (void)block_signals(signal_set({SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT}));
-  auto started = network_proxy::start(sources, end_at_once, can);
+  early_end early{sources};
+  auto started = start(sources, std::move(can), early);
   if (auto* failure = std::get_if<start_failure>(&started)) {
     print_problems(failure->problems, true);
     return exit_code_of(failure->what);
   }
   auto& proxy = std::get<network_proxy>(started);
+  if (early.is_wanted())
+    return stop(proxy);
   for (;;) {
     switch (wait_for_signal(signals).number) {
       case SIGHUP: proxy.begin_reload(); break; // the next signal may be to end

@@ -40,7 +40,7 @@ signal_watch::signal_watch(const sigset_t& signals, std::function<void(received_
   thread_ = std::thread{[this, watched, tell = std::move(tell)] {
     while (!over_) {
       auto got = wait_for_signal(watched);
-      if (!over_ && got.number != wake_signal)
+      if (got.number != wake_signal) // taken from the process: nobody else would hear of it
         tell(got);
     }
   }};

@@ -23,8 +23,9 @@ struct received_signal {
 /// Waits for one of these signals, which are blocked.
 [[nodiscard]] received_signal wait_for_signal(const sigset_t& signals) noexcept;
 
-/// Calls back for each of these signals from a thread of its own, until destroyed. Blocks them, and
-/// SIGUSR2, in the thread that makes it; all other threads must block them already.
+/// Calls back for each of these signals from a thread of its own, until destroyed (and while it
+/// is: none that it took is lost). Blocks them, and SIGUSR2, in the thread that makes it; all other
+/// threads must block them already.
 class signal_watch {
 public:
   signal_watch(const sigset_t& signals, std::function<void(received_signal)> tell);

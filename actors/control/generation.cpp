@@ -7,7 +7,8 @@
 
 namespace proxy {
 
-prepared prepare(const config::sources& from, uint64_t generation, const listener_set& bound) {
+prepared prepare(const config::sources& from, uint64_t generation, const listener_set& bound,
+                 const std::function<void()>& before_binding) {
   prepared out;
   auto document = load_document(from, false, missing_ca::make, out.problems);
   if (document)
@@ -17,6 +18,8 @@ prepared prepare(const config::sources& from, uint64_t generation, const listene
   auto compiled = compile(std::move(*document), generation, out.problems);
   if (!compiled)
     return out;
+  if (before_binding)
+    before_binding();
   auto listeners = bind_listeners(*compiled->config, bound);
   out.bind_failed = !listeners.problems.empty();
   std::move(listeners.problems.begin(), listeners.problems.end(), std::back_inserter(out.problems));

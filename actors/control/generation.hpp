@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -22,8 +23,10 @@ struct prepared {
 /// The pipeline in one call, for the first policy, when there are no actors yet: loads, compiles,
 /// and binds the listeners that are not among `bound`.
 /// Reads files, the environment and the machine's addresses; changes nothing else.
+/// @param before_binding  Called when all is read and compiled. Null: nobody wants to know.
 [[nodiscard]] prepared prepare(const config::sources& from, uint64_t generation,
-                               const listener_set& bound);
+                               const listener_set& bound,
+                               const std::function<void()>& before_binding = nullptr);
 
 /// What a daemon would start with, compiled without binding anything: its listeners stand where the
 /// configuration says (port 0: nowhere).

@@ -37,17 +37,17 @@ void next_change(store_pointer self) {
       s.drained.deliver(true);
     return;
   }
-  auto run = std::move(s.waiting.front());
+  auto next = std::move(s.waiting.front());
   s.waiting.pop_front();
-  run();
+  next.run();
 }
 
 /// Runs a change when those before it are done.
-void run_in_turn(store_pointer self, std::function<void()> run) {
+void run_in_turn(store_pointer self, waiting_change next) {
   if (self->state.change)
-    self->state.waiting.push_back(std::move(run));
+    self->state.waiting.push_back(std::move(next));
   else
-    run();
+    next.run();
 }
 
 /// Why no change may go on; "" when it may.
@@ -57,19 +57,19 @@ std::string_view ending(const policy_store_state& s) {
                       : "";
 }
 
-void tell_problems(store_pointer self, const std::vector<config::problem>& problems) {
+void tell_problems(logger& log, const std::vector<config::problem>& problems) {
   for (const auto& p : problems)
     if (p.level == config::problem::severity::warning)
-      log_of(self).warn("msg=config_warning detail={}", quoted_text(p.str()));
+      log.warn("msg=config_warning detail={}", quoted_text(p.str()));
     else
-      log_of(self).error("msg=reload_refused detail={}", quoted_text(p.str()));
+      log.error("msg=reload_refused detail={}", quoted_text(p.str()));
 }
 
-/// A change that does not even wait.
-void refuse(store_pointer self, outcome_promise& done, std::string why) {
+/// A change that comes to nothing, whatever it was up to.
+void refuse(logger& log, outcome_promise& done, std::string why) {
   reload_outcome outcome;
   outcome.problems.push_back(problem_of("", std::move(why)));
-  tell_problems(self, outcome.problems);
+  tell_problems(log, outcome.problems);
   done.deliver(std::move(outcome));
 }
 
@@ -79,7 +79,7 @@ void give_up(store_pointer self, std::vector<config::problem> problems = {}) {
   auto& c = *self->state.change;
   std::move(problems.begin(), problems.end(), std::back_inserter(c.problems));
   if (c.done) {
-    tell_problems(self, c.problems);
+    tell_problems(log_of(self), c.problems);
     reload_outcome outcome;
     outcome.problems = std::move(c.problems);
     c.done->deliver(std::move(outcome));
@@ -197,7 +197,7 @@ void put_in_force(store_pointer self, draft compiled, const bound_listeners& bou
     write_trust_bundle(*compiled.config, compiled.around, c.problems);
   now.proxies = compiled.around.proxies;
   now.current = complete(std::move(compiled), addresses_of(bound.all), c.problems);
-  tell_problems(self, c.problems); // warnings
+  tell_problems(log_of(self), c.problems); // warnings
   c.problems.clear();
   log_of(self).apply(now.current->config->log);
   switch_audit(self, now.current->config);
@@ -330,7 +330,7 @@ void take_addresses(store_pointer self, machine_addresses_read& found) {
           return next_change(self);
         auto& at = self->state.now;
         at.current = move_to(*at.current, found, at.proxies, self->state.change->problems);
-        tell_problems(self, self->state.change->problems);
+        tell_problems(log_of(self), self->state.change->problems);
         push(self, listeners);
       },
       [self, change](const caf::error& why) {
@@ -361,15 +361,28 @@ void begin_addresses(store_pointer self) {
 outcome_promise enqueue(store_pointer self, mode_change mode) {
   auto done = self->make_response_promise<reload_outcome>();
   if (self->state.waiting.size() >= max_waiting_changes) {
-    refuse(self, done, "too many changes are waiting");
+    refuse(log_of(self), done, "too many changes are waiting");
     return done;
   }
-  auto now = self->clock().now();
-  run_in_turn(self, [self, mode, done, now] { begin(self, mode, done, now); });
+  auto asked = self->clock().now();
+  run_in_turn(self, {[self, mode, done, asked] { begin(self, mode, done, asked); }, done});
   return done;
 }
 
 } // namespace
+
+policy_store_state::~policy_store_state() {
+  auto told = [&](std::optional<outcome_promise>& done) {
+    if (done)
+      refuse(*now.process->log, *done, "the policy store is lost: the proxy ends");
+  };
+  if (change)
+    told(change->done);
+  for (auto& each : waiting)
+    told(each.done);
+  if (drained.pending())
+    drained.deliver(caf::make_error(errc::system, std::string{"the policy store is lost"}));
+}
 
 policy_store_actor::behavior_type policy_store(store_pointer self, store_start start) {
   self->state.now = std::move(start);
@@ -378,7 +391,7 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
     [self](atom::current) { return self->state.now.current; },
     [self](atom::addresses) {
       if (!std::exchange(self->state.addresses_waiting, true))
-        run_in_turn(self, [self] { begin_addresses(self); });
+        run_in_turn(self, {[self] { begin_addresses(self); }});
     },
     [self](atom::drain) {
       auto& s = self->state;

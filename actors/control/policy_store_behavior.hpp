@@ -63,14 +63,22 @@ struct change_under_way {
   [[nodiscard]] bool is_pushed() const noexcept { return !waits_for.empty(); }
 };
 
+/// A change that waits for those before it.
+struct waiting_change {
+  std::function<void()> run;
+  std::optional<caf::typed_response_promise<reload_outcome>> done{}; ///< Unset: it came by itself.
+};
+
 struct policy_store_state {
   static inline const char* name = "policy_store";
   explicit policy_store_state(policy_store_actor::pointer) {}
+  /// However the store ends: who waits for a change is told that none will come.
+  ~policy_store_state();
 
   store_start now;
   std::shared_ptr<change_under_way> change; ///< Null between changes.
   /// Changes that wait for the one under way, at most `max_waiting_changes`.
-  std::deque<std::function<void()>> waiting;
+  std::deque<waiting_change> waiting;
   bool draining = false;
   caf::typed_response_promise<bool> drained; ///< Pending while a drain waits for a change.
   bool failed = false;                       ///< A worker is lost: the proxy is about to end.

@@ -1,4 +1,5 @@
 """Starting, stopping, and running out of things."""
+import os
 import resource
 import select
 import signal
@@ -39,6 +40,36 @@ class StartTest(SystemTest):
         proxy = self.start(network={"proxy_url": "http://0.0.0.0:0"})
         self.assertEqual(proxy.address()[0], "127.0.0.1")
         self.assertRegex(proxy.log(), r"level=warn.*clamp")
+
+
+    def test_a_signal_while_the_configuration_is_read_ends_it_at_once(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number.name):
+                proxy = self.prepare(allow=["127.0.0.1"])
+                os.remove(proxy.config_file)
+                os.mkfifo(proxy.config_file)
+                proxy.launch()
+                with open(proxy.config_file, "w"):  # it is being read, and nothing comes
+                    proxy.signal(number)
+                    self.assertEqual(proxy.wait(20), 0, "not once whoever writes it has had his time")
+                self.assertRegex(proxy.log(), rf'level=info .*msg=stopped detail="{number.name} while the configuration was read')
+                self.assertNotIn("msg=listening", proxy.log())
+
+    def test_what_else_comes_while_the_configuration_is_read_waits(self):
+        proxy = self.prepare(allow=["127.0.0.1"])
+        with open(proxy.config_file) as file:
+            text = file.read()
+        os.mkfifo(proxy.config_file + ".fifo")
+        os.replace(proxy.config_file + ".fifo", proxy.config_file)
+        proxy.launch()
+        with open(proxy.config_file, "w") as fifo:
+            proxy.signal(signal.SIGHUP)
+            proxy.signal(signal.SIGUSR1)
+            proxy.write(text)  # what the reload will read
+            fifo.write(text)
+        proxy.wait_for_line("msg=reloaded generation=2")
+        proxy.signal(signal.SIGTERM)
+        self.assertEqual(proxy.wait(), 0)
 
 
 class StopTest(SystemTest):

@@ -105,6 +105,33 @@ CAF_TEST(a source that is lost refuses changes) {
   asked_of_source->owed.clear();
 }
 
+CAF_TEST(who waits for a change is told when the store is lost) {
+  auto under_way = reload();
+  auto waiting = set_mode(policy::mode::limited);
+  caf::anon_send(store, atom::reload_v); // a signal, which waits for no answer
+  run();
+  caf::anon_send_exit(store, caf::exit_reason::kill);
+  run();
+  CAF_CHECK_EQUAL(problem_of(under_way), "the policy store is lost: the proxy ends");
+  CAF_CHECK_EQUAL(problem_of(waiting), "the policy store is lost: the proxy ends");
+  auto lines = log();
+  auto told = 0;
+  for (auto at = lines.find("msg=reload_refused"); at != std::string::npos;
+       at = lines.find("msg=reload_refused", at + 1))
+    ++told;
+  CAF_CHECK_EQUAL(told, 3);
+}
+
+CAF_TEST(who waits for a change that is pushed is told when the store is lost) {
+  auto done = reload();
+  deliver();
+  acknowledge(0, 0);
+  CAF_CHECK(!done->has_value());
+  caf::anon_send_exit(store, caf::exit_reason::kill);
+  run();
+  CAF_CHECK_EQUAL(problem_of(done), "the policy store is lost: the proxy ends");
+}
+
 CAF_TEST(two reloads and a mode switch that interleave keep their order) {
   auto one = reload();
   auto mode = set_mode(policy::mode::limited);
