@@ -5,8 +5,7 @@
 namespace proxy {
 
 std::optional<wall_time> moment_for(const snapshot& in_force, const clock& by) {
-  return policy::reads_time(*in_force.rules) ? std::optional{by.wall()}
-                                             : std::nullopt;
+  return policy::reads_time(*in_force.rules) ? std::optional{by.wall()} : std::nullopt;
 }
 
 policy::asker asker_of(const client_session& c) {

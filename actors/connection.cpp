@@ -63,8 +63,8 @@ void connection::log_end() const {
   const auto* by = s.turned_down ? nullptr : s.admitted();
   const auto* to = s.turned_down ? s.turned_down.get() : by ? &by->to() : nullptr;
   std::string rule{by ? by->rule_text() : ""};
-  auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
-    s.shard.loop.on().clock.now() - s.began);
+  auto age =
+    std::chrono::duration_cast<std::chrono::milliseconds>(s.shard.loop.on().clock.now() - s.began);
   auto* h2 = s.in_state<state::h2_link>();
   const auto moved = h2 ? h2->link->moved : http2_link::totals{};
   s.shard.log().info("msg=connection id={} client={}{} protocol={} target={}:{} rule={} "

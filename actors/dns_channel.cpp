@@ -219,8 +219,8 @@ dns_channel::dns_channel(event_loop& loop, const config::dns& settings, millisec
     static const ares_socket_functions functions = [] {
       ares_socket_functions out{}; // the library calls all of them once it has any
       out.asocket = [](int family, int type, int, void* self) {
-        return network_of(self).open(type == SOCK_DGRAM ? socket_kind::datagram : socket_kind::stream,
-                                     family);
+        return network_of(self).open(
+          type == SOCK_DGRAM ? socket_kind::datagram : socket_kind::stream, family);
       };
       out.aclose = [](int fd, void* self) {
         network_of(self).close(fd);

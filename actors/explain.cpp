@@ -107,8 +107,7 @@ bool judge_addresses(explanation& e, const snapshot& in_force, const policy::tar
   }
   leads_to.addresses = e.addresses;
   auto denial = policy::why_not(
-    *in_force.rules,
-    {.to = to, .by = {.now = e.at}, .leads_to = leads_to, .granted = true},
+    *in_force.rules, {.to = to, .by = {.now = e.at}, .leads_to = leads_to, .granted = true},
     &e.steps);
   if (!denial)
     return true;

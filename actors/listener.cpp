@@ -133,7 +133,8 @@ void listener::place(int descriptor, const ip_address& ip, uint16_t port) {
       }
     if (mine > fewest + slack + fewest / 4) {
       caf::anon_send(shard_.peers[least], atom::adopt_v,
-                     std::make_shared<open_descriptor>(loop().network(), descriptor), socket_->serves, ip, port);
+                     std::make_shared<open_descriptor>(loop().network(), descriptor),
+                     socket_->serves, ip, port);
       return;
     }
   }

@@ -123,7 +123,7 @@ private:
   std::string held_;   ///< Read but not yet delivered, from `sent_` on.
   size_t sent_ = 0;
   pipe_pool* lender_ = nullptr; ///< Of `pipe_`.
-  pipe_ends pipe_; ///< Held while `in_pipe_` is not 0.
+  pipe_ends pipe_;              ///< Held while `in_pipe_` is not 0.
   size_t in_pipe_ = 0;
   int error_ = 0;
   bool bulk_ = false; ///< Splice instead of copying.

@@ -43,8 +43,7 @@ bool may_tell_inside(client_session& c, const exchange& x, const policy::denial&
       x.body != http1::framing::none)
     return false;
   auto client = c.known_as ? std::string{c.user()} : c.from.ip.str();
-  return c.shard.refused_leaves.may_show(*ca, x.target.host, client,
-                                         c.shard.loop.wall());
+  return c.shard.refused_leaves.may_show(*ca, x.target.host, client, c.shard.loop.wall());
 }
 
 /// Refuses a CONNECT inside: counts and remembers it, and leaves the rest to `begin_refused`.

@@ -100,8 +100,8 @@ socket_dialled connect_to(network& by, const sockaddr_un& name) {
 
 } // namespace
 
-socket_dialled dial_unix_socket(const policy::socket_permit& to,
-                                const config::proxy_config& config, network& by) {
+socket_dialled dial_unix_socket(const policy::socket_permit& to, const config::proxy_config& config,
+                                network& by) {
   int error = 0;
   auto real = real_path(to.path(), error);
   // Of what is not listed nobody learns whether it is there.

@@ -58,8 +58,7 @@ public:
   /// The same as a server, on the socket.
   /// @param received  What of the client was read before.
   [[nodiscard]] tls::ssl_ptr begin_tls(const tls::server_context& by, const tls::leaf& as,
-                                       std::string received,
-                                       const tls::server_options& options) {
+                                       std::string received, const tls::server_options& options) {
     return by.session(as, raw_, std::move(received), options);
   }
   /// Goes on with a handshake: `tls::connect_step` or `tls::accept_step`. When it is done the bytes

@@ -7,8 +7,8 @@
 
 struct ssl_st;
 
-/// What both ends of TLS have in common. Sessions read and write what carries them, or another session;
-/// nothing here waits, logs or throws.
+/// What both ends of TLS have in common. Sessions read and write what carries them, or another
+/// session; nothing here waits, logs or throws.
 namespace proxy::tls {
 
 struct ssl_deleter {

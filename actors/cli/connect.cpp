@@ -1,4 +1,3 @@
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +8,7 @@
 
 #include "actors/cli/cli.hpp"
 #include "actors/cli/dial.hpp"
+#include "actors/loop/machine.hpp"
 #include "protocols/host.hpp"
 
 namespace proxy::cli {
@@ -63,7 +63,7 @@ int relay(const tunnel& way) {
     // With nobody to send to, nobody will answer either.
     if (!copy(STDIN_FILENO, socket))
       ::_exit(exit_failed);
-    ::shutdown(socket, SHUT_WR);
+    this_machine().network.shutdown_write(socket);
   }};
   auto whole = copy(socket, STDOUT_FILENO);
   if (!whole)

@@ -11,8 +11,9 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <span>
 
-#include "actors/loop/platform.hpp"
+#include "actors/loop/machine.hpp"
 #include "actors/sockaddr.hpp"
 #include "protocols/ascii.hpp"
 
@@ -58,26 +59,23 @@ struct connected {
 };
 
 connected connect_to(int family, const sockaddr* address, socklen_t size) {
-  owned_socket fd{platform::open_blocking_socket(family, SOCK_STREAM)};
+  auto& by = this_machine().network;
+  owned_socket fd{by.open(socket_kind::stream, family)};
   if (!fd)
     return {owned_socket{}, errno};
-  ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
-  auto flags = ::fcntl(fd.get(), F_GETFL);
-  ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK);
-  if (::connect(fd.get(), address, size) != 0) {
+  if (by.connect(fd.get(), address, size) != 0) {
     if (errno != EINPROGRESS)
       return {owned_socket{}, errno};
     pollfd waits{fd.get(), POLLOUT, 0};
     auto ms = std::chrono::milliseconds{dial_deadline};
     if (::poll(&waits, 1, static_cast<int>(ms.count())) != 1)
       return {owned_socket{}, ETIMEDOUT};
-    int error = 0;
-    socklen_t length = sizeof error;
-    ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-    if (error != 0)
+    if (auto error = by.take_error(fd.get()); error != 0)
       return {owned_socket{}, error};
   }
-  ::fcntl(fd.get(), F_SETFL, flags);
+  auto flags = ::fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0)
+    return {owned_socket{}, errno};
   return {std::move(fd), 0};
 }
 
@@ -91,7 +89,8 @@ void set_deadline(int socket, std::chrono::seconds most) {
 size_t receive(int socket, std::string& into, size_t most) {
   std::array<char, 4096> chunk;
   for (;;) {
-    auto got = ::recv(socket, chunk.data(), std::min(most, chunk.size()), 0);
+    auto got =
+      this_machine().network.read(socket, std::span{chunk}.first(std::min(most, chunk.size())));
     if (got < 0 && errno == EINTR)
       continue;
     if (got <= 0)
@@ -385,7 +384,7 @@ caf::expected<tunnel> open_tunnel(const proxy_url& through, const std::string& h
 
 bool send_all(int socket, std::string_view what) noexcept {
   while (!what.empty()) {
-    auto sent = ::send(socket, what.data(), what.size(), platform::quiet_send);
+    auto sent = this_machine().network.write(socket, what, false);
     if (sent < 0 && errno == EINTR)
       continue;
     if (sent <= 0)

@@ -1,4 +1,3 @@
-#include <openssl/rand.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,6 +14,7 @@
 #include "actors/cli/dial.hpp"
 #include "actors/cli/signals.hpp"
 #include "actors/cli/summary.hpp"
+#include "actors/loop/machine.hpp"
 #include "actors/loop/platform.hpp"
 #include "actors/network_proxy.hpp"
 #include "config/home.hpp"
@@ -50,14 +50,12 @@ struct inherited {
 /// Who the clients of a proxy are that lives as long as one command: nobody knows this password
 /// beforehand, so none of the configured ones is given away.
 config::socks_user make_user() {
-  std::array<unsigned char, 16> random{};
-  if (::RAND_bytes(random.data(), static_cast<int>(random.size())) != 1)
-    std::abort(); // nothing that anybody could guess
   config::socks_user out{"run", "generated", {}};
-  for (auto byte : random) {
-    out.password += "0123456789abcdef"[byte >> 4];
-    out.password += "0123456789abcdef"[byte & 15];
-  }
+  for (int half = 0; half < 2; ++half)
+    for (auto bits = this_machine().entropy.number(), left = uint64_t{16}; left > 0; --left) {
+      out.password += "0123456789abcdef"[bits & 15];
+      bits >>= 4;
+    }
   return out;
 }
 

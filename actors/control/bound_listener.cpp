@@ -42,8 +42,9 @@ caf::error bind_ip(bound_listener& l) {
 /// too, and may never accept.
 bool answers(network& by, const sockaddr_un& name) {
   auto fd = by.open(socket_kind::stream, AF_UNIX);
-  auto up = fd >= 0 && (by.connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 ||
-                        errno == EAGAIN || errno == EINPROGRESS);
+  auto up =
+    fd >= 0 && (by.connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 ||
+                errno == EAGAIN || errno == EINPROGRESS);
   if (fd >= 0)
     by.close(fd);
   return up;

@@ -38,8 +38,8 @@ private:
 /// Binds and listens. A unix socket file left by a dead process is replaced; one that answers is in
 /// use.
 /// @returns errc::system with address and errno text.
-[[nodiscard]] caf::expected<bound_listener_ptr>
-bind_listener(endpoint serves, const config::listen_address& wanted,
-              network& on = this_machine().network);
+[[nodiscard]] caf::expected<bound_listener_ptr> bind_listener(endpoint serves,
+                                                              const config::listen_address& wanted,
+                                                              network& on = this_machine().network);
 
 } // namespace proxy

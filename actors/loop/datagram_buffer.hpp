@@ -52,7 +52,6 @@ public:
   void fill(size_t count) noexcept { used_ = count; }
 
 private:
-
   std::unique_ptr<char[]> bytes_;
   row slots_[slots];
   size_t used_ = 0;

@@ -18,9 +18,9 @@ constexpr size_t max_messages_per_resume = 64;
 } // namespace
 
 event_loop::event_loop(caf::actor_system& system, const machine& on, std::unique_ptr<poller> how)
-  : caf::execution_unit(&system), on_(on),
-    poller_(how ? std::move(how) : on.network.make_poller()), events_(256), now_(on.clock.now()),
-    wheel_(now_), scratch_(new (page_memory::border) char[scratch_size]) {}
+  : caf::execution_unit(&system), on_(on), poller_(how ? std::move(how) : on.network.make_poller()),
+    events_(256), now_(on.clock.now()), wheel_(now_),
+    scratch_(new (page_memory::border) char[scratch_size]) {}
 
 event_loop::~event_loop() {
   inbox_.take(local_);

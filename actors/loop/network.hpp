@@ -20,9 +20,9 @@ class datagram_buffer;
 
 /// What a socket is opened for, which decides its options.
 enum class socket_kind : uint8_t {
-  stream,        ///< TCP: sends at once, and asks now and then whether a silent peer is still there.
-  listener,      ///< What it accepts is set as `stream` is.
-  datagram,      ///< UDP, one datagram a call.
+  stream,   ///< TCP: sends at once, and asks now and then whether a silent peer is still there.
+  listener, ///< What it accepts is set as `stream` is.
+  datagram, ///< UDP, one datagram a call.
   datagram_rows, ///< UDP for many: large buffers, rows of one sender's datagrams as one.
 };
 
@@ -34,8 +34,8 @@ struct datagram_row {
 };
 
 /// The network that the sockets of a loop belong to: that of this machine, or one that a test makes
-/// up. A socket is known by its descriptor. No call waits, and each fails as the system's does: with
-/// -1, and errno. May be used on any thread.
+/// up. A socket is known by its descriptor. No call waits, and each fails as the system's does:
+/// with -1, and errno. May be used on any thread.
 class network {
 public:
   virtual ~network() = default;

@@ -19,16 +19,11 @@ namespace proxy::platform {
 /// Opens a socket that no child inherits and that raises no SIGPIPE.
 /// @returns the descriptor, or -1 with errno.
 [[nodiscard]] int open_socket(int family, int type, int protocol = 0) noexcept;
-/// The same for one whose calls wait.
-[[nodiscard]] int open_blocking_socket(int family, int type, int protocol = 0) noexcept;
 /// Accepts a connection as `open_socket` opens one. @returns the descriptor, or -1 with errno.
 [[nodiscard]] int accept_connection(int listener, sockaddr* peer, socklen_t* size) noexcept;
 
-/// Flags of send(2) that do the rest for SIGPIPE.
-extern const int quiet_send;
-
-/// What another thread writes to so that a loop has something to read: one descriptor or two. @returns
-/// -1 twice when descriptors have run out.
+/// What another thread writes to so that a loop has something to read: one descriptor or two.
+/// @returns -1 twice when descriptors have run out.
 [[nodiscard]] wake_ends open_wake_ends() noexcept;
 
 /// A pipe between sockets of at most `capacity` bytes; none where bytes cannot go without copying.

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "actors/loop/system_network.hpp"
 #include "actors/loop/platform.hpp"
+#include "actors/loop/system_network.hpp"
 
 namespace proxy {
 

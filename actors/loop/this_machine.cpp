@@ -1,4 +1,7 @@
-#include <random>
+#include <openssl/rand.h>
+
+#include <cstring>
+#include <stdexcept>
 
 #include "actors/loop/machine.hpp"
 #include "actors/loop/system_network.hpp"
@@ -16,8 +19,12 @@ public:
 class system_entropy final : public entropy {
 public:
   uint64_t number() override {
-    std::random_device device;
-    return uint64_t{device()} << 32 | device();
+    unsigned char bytes[sizeof(uint64_t)];
+    if (::RAND_bytes(bytes, sizeof bytes) != 1)
+      throw std::runtime_error("the system has no random numbers");
+    uint64_t out = 0;
+    std::memcpy(&out, bytes, sizeof out);
+    return out;
   }
 };
 

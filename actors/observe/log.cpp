@@ -108,10 +108,7 @@ void logger::tell_losses() {
   const log_value count{lost - told_losses_};
   std::string notice;
   append_log_line(notice, layout_.load(std::memory_order_relaxed),
-                  {clock_.wall(),
-                   log_level::warn,
-                   "msg=log_lines_lost count={}",
-                   {&count, 1}});
+                  {clock_.wall(), log_level::warn, "msg=log_lines_lost count={}", {&count, 1}});
   if (out_(notice) == 0)
     told_losses_ = lost;
 }

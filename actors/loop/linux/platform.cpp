@@ -13,15 +13,9 @@ int open_socket(int family, int type, int protocol) noexcept {
   return ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 }
 
-int open_blocking_socket(int family, int type, int protocol) noexcept {
-  return ::socket(family, type | SOCK_CLOEXEC, protocol);
-}
-
 int accept_connection(int listener, sockaddr* peer, socklen_t* size) noexcept {
   return ::accept4(listener, peer, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
-
-const int quiet_send = MSG_NOSIGNAL;
 
 wake_ends open_wake_ends() noexcept {
   auto fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -13,12 +13,12 @@ namespace {
 
 /// Without a call that does it at once, a program that another thread starts in between inherits
 /// the descriptor.
-int prepared(int descriptor, bool blocks) noexcept {
+int prepared(int descriptor) noexcept {
   if (descriptor < 0)
     return descriptor;
-  auto flags = blocks ? 0 : ::fcntl(descriptor, F_GETFL);
+  auto flags = ::fcntl(descriptor, F_GETFL);
   if (flags < 0 || ::fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0 ||
-      (!blocks && ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) != 0)) {
+      ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) != 0) {
     auto error = errno;
     ::close(descriptor);
     errno = error;
@@ -34,24 +34,18 @@ int prepared(int descriptor, bool blocks) noexcept {
 } // namespace
 
 int open_socket(int family, int type, int protocol) noexcept {
-  return prepared(::socket(family, type, protocol), false);
-}
-
-int open_blocking_socket(int family, int type, int protocol) noexcept {
-  return prepared(::socket(family, type, protocol), true);
+  return prepared(::socket(family, type, protocol));
 }
 
 int accept_connection(int listener, sockaddr* peer, socklen_t* size) noexcept {
-  return prepared(::accept(listener, peer, size), false);
+  return prepared(::accept(listener, peer, size));
 }
-
-const int quiet_send = 0;
 
 wake_ends open_wake_ends() noexcept {
   int fds[2];
   if (::pipe(fds) != 0)
     return {};
-  wake_ends out{prepared(fds[0], false), prepared(fds[1], false)};
+  wake_ends out{prepared(fds[0]), prepared(fds[1])};
   if (out.read >= 0 && out.write >= 0)
     return out;
   for (auto fd : {out.read, out.write})
