@@ -46,7 +46,8 @@ struct fixture : shard_fixture {
 
   /// Gives a shard a connection that another one has accepted.
   static void hand_over(const shard_actor& to, endpoint_fd& accepted) {
-    caf::anon_send(to, atom::adopt_v, std::make_shared<open_descriptor>(this_machine().network, accepted.release()),
+    caf::anon_send(to, atom::adopt_v,
+                   std::make_shared<open_descriptor>(this_machine().network, accepted.release()),
                    endpoint::http, *ip_address::parse("192.0.2.7"), uint16_t{4711});
   }
 
