@@ -1,23 +1,9 @@
 #include "actors/network_proxy.hpp"
 
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/event_based_actor.hpp>
-#include <caf/scoped_actor.hpp>
-
 #include <algorithm>
-#include <atomic>
-#include <future>
-#include <mutex>
-#include <thread>
 
-#include "actors/control/address_watch.hpp"
-#include "actors/control/departures.hpp"
-#include "actors/control/failure_report.hpp"
-#include "actors/control/file_source.hpp"
-#include "actors/control/generation.hpp"
-#include "actors/control/policy_store_behavior.hpp"
 #include "actors/cores.hpp"
+#include "actors/network_proxy_parts.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/shard_behavior.hpp"
 
@@ -25,273 +11,88 @@ namespace proxy {
 
 namespace {
 
-struct system_config : caf::actor_system_config {
-  system_config() {
-    // Two threads for what is slow or blocks (configuration, audit); they sleep while there is none
-    // of it, which the default policy of stealing work does not.
-    set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", size_t{2});
-  }
-};
-
-/// How long an actor may take to answer a question.
-constexpr std::chrono::seconds patience{10};
-/// How long all parts together may take to end.
-constexpr std::chrono::seconds end_patience{10};
-
 /// Certificates of intercepted hosts that are kept, beside those that each worker keeps.
 constexpr size_t max_leaves = 1000;
 
-/// One worker: its loop and the thread that runs it.
-struct worker {
-  std::unique_ptr<event_loop> loop;
-  std::thread thread;
-  shard_actor shard;
-};
-
-/// Settled once: everything ended by itself, or somebody would not wait.
-struct shutdown_result {
-  std::promise<bool> result;
-  std::atomic<bool> settled{false};
-  void settle(bool drained) {
-    if (!settled.exchange(true))
-      result.set_value(drained);
-  }
-};
-
 } // namespace
 
-struct network_proxy::impl {
-  system_config config;
-  caf::actor_system system{config};
-  std::shared_ptr<process_state> process;
-  std::shared_ptr<failure_report> failure;
-  std::vector<worker> workers;
-  supervisor_actor supervisor;
-  listener_owner_actor listeners;
-  policy_source_actor source;
-  audit_actor audit;
-  ca_actor ca;
-  policy_store_actor store;
-  address_watch_actor addresses;
-  std::shared_ptr<shutdown_result> over = std::make_shared<shutdown_result>();
-  std::shared_ptr<departures> leaving = std::make_shared<departures>();
-  std::optional<bool> ended; ///< What `end` returned.
+void network_proxy::impl::spawn_helpers(const listener_set& bound, const abilities& can) {
+  listeners = system.spawn<caf::hidden>(listener_owner, bound);
+  supervisor = system.spawn<caf::hidden + caf::detached>(
+    proxy::supervisor,
+    supervisor_start{process->log, listeners,
+                     [told = failure](const std::string& why) { (*told)(why); }, can.watched});
+  watch("listener_owner", listeners);
+  audit = system.spawn<caf::hidden>(proxy::audit, audit_queue_of(process), process->log);
+  watch("audit", audit);
+  ca = system.spawn<caf::hidden>(proxy::ca, max_leaves, &this_machine().clock);
+  watch("ca", ca);
+  if (!can.unix_sockets)
+    return;
+  process->socket_dialer =
+    system.spawn<caf::hidden + caf::detached>(socket_dialer, &this_machine().network);
+  watch("socket_dialer", process->socket_dialer);
+}
 
-  ~impl() { (void)end(); }
-
-  /// Ends everybody, in the order in which they need each other. A source that still reads is no
-  /// loss: it holds nothing that would have to be in order, only its thread would be waited for.
-  /// @returns false when it does.
-  bool end() {
-    if (ended)
-      return *ended;
-    auto deadline = this_machine().clock.now() + end_patience;
-    leaving->begin(deadline);
-    (void)end_watch();
-    tell_to_end("policy_source", source); // waited for last: it may take its time
-    tell_to_end("supervisor", supervisor);
-    await_end("supervisor");
-    abort("address_watch", addresses);
-    await_end("address_watch");
-    for (auto& w : workers)
-      abort("worker", w.shard);
-    await_end("worker");
-    flush_audit(deadline);
-    tell_to_end("policy_store", store);
-    tell_to_end("listener_owner", listeners);
-    tell_to_end("audit", audit);
-    tell_to_end("ca", ca);
-    for (auto who : {"policy_store", "listener_owner", "audit", "ca"})
-      await_end(who);
-    for (auto& w : workers) {
-      w.loop->stop();
-      w.thread.join();
-    }
-    if (process) {
-      // No loop is left that would ask.
-      tell_to_end("socket_dialer", process->socket_dialer);
-      await_end("socket_dialer");
-      process->log->flush();
-    }
-    ended = leaving->await_unhurried("policy_source");
-    return *ended;
+void network_proxy::impl::start_workers(size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    worker w;
+    w.loop = std::make_unique<event_loop>(system);
+    w.shard = spawn_pinned(*w.loop, shard,
+                           shard_start{i, process, closed_snapshot(), audit, ca, supervisor});
+    watch(worker_name(i), w.shard);
+    w.thread = std::thread{[loop = w.loop.get()] { loop->run(); }};
+    workers.push_back(std::move(w));
   }
+}
 
-  template <class Handle>
-  void tell_to_end(const std::string& name, Handle& whom) {
-    if (!whom)
-      return;
-    departures::add(leaving, name, whom);
-    caf::anon_send_exit(whom, caf::exit_reason::user_shutdown);
-    whom = nullptr;
-  }
+void network_proxy::impl::start_control(config::sources from, const prepared& first) {
+  sources = std::make_shared<policy_sources>(system, std::move(from), supervisor, leaving);
+  store = system.spawn<caf::hidden>(
+    policy_store, store_start{sources->begin(), listeners, supervisor, shards(), audit, process,
+                              first.next, first.proxies, [all = sources] { return all->begin(); }});
+  watch("policy_store", store);
+}
 
-  template <class Handle>
-  void abort(const std::string& name, Handle& whom) {
-    if (!whom)
-      return;
-    departures::add(leaving, name, whom);
-    caf::anon_send(whom, atom::abort_v);
-    whom = nullptr;
-  }
+peers_ptr network_proxy::impl::peers() const {
+  auto out = std::make_shared<peer_handles>();
+  out->store = store;
+  out->shards = shards();
+  return out;
+}
 
-  /// The thread of one that hangs would never be joined, so the owner is told.
-  void await_end(const std::string& name) {
-    if (!leaving->await(name))
-      failure->lost(name, "does not end");
-  }
+std::vector<shard_actor> network_proxy::impl::shards() const {
+  std::vector<shard_actor> out;
+  for (const auto& w : workers)
+    out.push_back(w.shard);
+  return out;
+}
 
-  void flush_audit(std::chrono::steady_clock::time_point deadline) {
-    if (!audit)
-      return;
-    caf::scoped_actor self{system};
-    auto left = std::max(deadline - this_machine().clock.now(), std::chrono::nanoseconds{1});
-    self->request(audit, caf::timespan{left}, atom::flush_v)
-      .receive([](bool) {}, [](const caf::error&) {}); // its end tells
+bool network_proxy::impl::install(const prepared& first, const peers_ptr& peers) {
+  caf::scoped_actor self{system};
+  self->send(supervisor, atom::listen_v, peers);
+  self->request(audit, answer_patience, atom::configure_v, first.next->config)
+    .receive([](bool) {}, [](const caf::error&) {}); // what it lacks, it logs
+  auto served = true;
+  for (size_t i = 0; i < workers.size(); ++i) {
+    const auto& shard = workers[i].shard;
+    self->send(shard, atom::listen_v, peers);
+    self->request(shard, acknowledgement_patience, atom::install_v, first.next, first.listeners)
+      .receive([](uint64_t) {},
+               [&](const caf::error& why) {
+                 served = false;
+                 self->send(supervisor, atom::lost_v, worker_name(i),
+                            "did not take the policy (" + system.render(why) + ')');
+               });
   }
+  return served;
+}
 
-  /// From now on the proxy ends when this actor ends.
-  template <class Handle>
-  void watch(const std::string& name, const Handle& who) {
-    caf::anon_send(supervisor, atom::watch_v, name, false,
-                   caf::actor_cast<caf::strong_actor_ptr>(who));
-  }
-
-  /// The supervisor is watched too: without it nobody would notice who else is lost.
-  void watch_supervisor(const peers_ptr& peers, const abilities& can) {
-    supervisor->attach_functor(
-      [told = failure, owner = listeners, peers, &sys = system](const caf::error& why) {
-        if (was_told_to_end(why))
-          return;
-        close_all(owner, peers);
-        told->lost("supervisor", sys.render(why));
-      });
-    if (can.watched)
-      can.watched("supervisor", caf::actor_cast<caf::strong_actor_ptr>(supervisor));
-  }
-
-  /// From now on whoever ends was told to.
-  /// @returns false where somebody was lost before; by then the owner has been told.
-  [[nodiscard]] bool end_watch() {
-    auto all_well = true;
-    caf::scoped_actor self{system};
-    if (supervisor)
-      self->request(supervisor, patience, atom::close_v)
-        .receive([&](bool well) { all_well = well; },
-                 [&](const caf::error& why) { // it is lost itself, or hangs
-                   failure->lost("supervisor", system.render(why));
-                   all_well = false;
-                 });
-    return all_well;
-  }
-
-  /// Those who are asked by workers, and who watches over all.
-  void spawn_helpers(const listener_set& bound, const abilities& can) {
-    listeners = system.spawn<caf::hidden>(listener_owner, bound);
-    supervisor = system.spawn<caf::hidden + caf::detached>(
-      proxy::supervisor,
-      supervisor_start{process->log, listeners,
-                       [told = failure](const std::string& why) { (*told)(why); }, can.watched});
-    watch("listener_owner", listeners);
-    audit = system.spawn<caf::hidden>(proxy::audit, audit_queue_of(process), process->log);
-    watch("audit", audit);
-    ca = system.spawn<caf::hidden>(proxy::ca, max_leaves, &this_machine().clock);
-    watch("ca", ca);
-    if (!can.unix_sockets)
-      return;
-    process->socket_dialer =
-      system.spawn<caf::hidden + caf::detached>(socket_dialer, &this_machine().network);
-    watch("socket_dialer", process->socket_dialer);
-  }
-
-  void start_workers(size_t count) {
-    for (size_t i = 0; i < count; ++i) {
-      worker w;
-      w.loop = std::make_unique<event_loop>(system);
-      w.shard = spawn_pinned(*w.loop, shard,
-                             shard_start{i, process, closed_snapshot(), audit, ca, supervisor});
-      watch(worker_name(i), w.shard);
-      w.thread = std::thread{[loop = w.loop.get()] { loop->run(); }};
-      workers.push_back(std::move(w));
-    }
-  }
-
-  void start_control(config::sources from, const prepared& first) {
-    source =
-      system.spawn<caf::hidden + caf::detached>(file_source, file_source_start{std::move(from)});
-    watch("policy_source", source);
-    store = system.spawn<caf::hidden>(policy_store,
-                                      store_start{source, listeners, supervisor, shards(), audit,
-                                                  process, first.next, first.proxies});
-    watch("policy_store", store);
-  }
-
-  [[nodiscard]] peers_ptr peers() const {
-    auto out = std::make_shared<peer_handles>();
-    out->store = store;
-    out->shards = shards();
-    return out;
-  }
-
-  [[nodiscard]] std::vector<shard_actor> shards() const {
-    std::vector<shard_actor> out;
-    for (const auto& w : workers)
-      out.push_back(w.shard);
-    return out;
-  }
-
-  /// Puts the first generation in force everywhere. @returns false when a worker does not take it.
-  [[nodiscard]] bool install(const prepared& first, const peers_ptr& peers) {
-    caf::scoped_actor self{system};
-    self->send(supervisor, atom::listen_v, peers);
-    self->request(audit, patience, atom::configure_v, first.next->config)
-      .receive([](bool) {}, [](const caf::error&) {}); // what it lacks, it logs
-    auto served = true;
-    for (size_t i = 0; i < workers.size(); ++i) {
-      const auto& shard = workers[i].shard;
-      self->send(shard, atom::listen_v, peers);
-      self->request(shard, acknowledgement_patience, atom::install_v, first.next, first.listeners)
-        .receive([](uint64_t) {},
-                 [&](const caf::error& why) {
-                   served = false;
-                   self->send(supervisor, atom::lost_v, worker_name(i),
-                              "did not take the policy (" + system.render(why) + ')');
-                 });
-    }
-    return served;
-  }
-
-  void watch_addresses() {
-    caf::actor_config on{workers.front().loop.get()};
-    addresses = system.spawn_impl<address_watch, caf::hidden>(on, store);
-    watch("address_watch", addresses);
-  }
-
-  template <class Answer, class Handle, class... Ts>
-  [[nodiscard]] std::optional<Answer> ask_once(const Handle& whom, Ts... xs) {
-    return ask_within<Answer>(patience, whom, xs...);
-  }
-
-  template <class... Ts>
-  [[nodiscard]] reload_outcome change(Ts... xs) {
-    if (auto out = ask_within<reload_outcome>(change_answer_patience, store, xs...))
-      return std::move(*out);
-    reload_outcome unanswered;
-    unanswered.problems.push_back(problem_of("", "the proxy is busy or ending"));
-    return unanswered;
-  }
-
-  template <class Answer, class Handle, class... Ts>
-  [[nodiscard]] std::optional<Answer> ask_within(std::chrono::seconds limit, const Handle& whom,
-                                                 Ts... xs) {
-    std::optional<Answer> out;
-    caf::scoped_actor self{system};
-    self->request(whom, limit, xs...)
-      .receive([&](Answer& a) { out.emplace(std::move(a)); }, [](const caf::error&) {});
-    return out;
-  }
-};
+void network_proxy::impl::watch_addresses() {
+  caf::actor_config on{workers.front().loop.get()};
+  addresses = system.spawn_impl<address_watch, caf::hidden>(on, store);
+  watch("address_watch", addresses);
+}
 
 network_proxy::network_proxy(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
 network_proxy::network_proxy(network_proxy&&) noexcept = default;
@@ -403,47 +204,5 @@ blocked_page network_proxy::blocked() const {
 }
 
 void network_proxy::reopen_files() { caf::anon_send(impl_->audit, atom::reopen_v); }
-
-bool network_proxy::shutdown(std::chrono::milliseconds grace) {
-  impl_->process->log->info("msg=draining grace_ms={}", grace.count());
-  auto over = impl_->over;
-  impl_->system.spawn<caf::hidden>(
-    [grace, watching = impl_->supervisor, store = impl_->store](
-      caf::event_based_actor* self, const std::shared_ptr<shutdown_result>& result,
-      const std::vector<shard_actor>& shards) {
-      auto waiting = std::make_shared<size_t>(1 + shards.size());
-      auto drain = [=](const auto& whom, const std::string& name) {
-        self->request(whom, grace, atom::drain_v)
-          .then(
-            [result, waiting](bool) {
-              if (--*waiting == 0)
-                result->settle(true);
-            },
-            [self, result, watching, name](const caf::error& why) {
-              if (why != caf::sec::request_timeout) // before the supervisor is told to look away
-                caf::anon_send(watching, atom::lost_v, name,
-                               "has ended (" + self->system().render(why) + ')');
-              result->settle(false);
-            });
-      };
-      drain(store, "policy_store");
-      for (size_t i = 0; i < shards.size(); ++i)
-        drain(shards[i], worker_name(i));
-    },
-    over, impl_->shards());
-  auto done = over->result.get_future();
-  auto drained = done.wait_for(grace) == std::future_status::ready && done.get();
-  // Whose loss closed them has not drained.
-  drained = impl_->end_watch() && drained;
-  impl_->process->log->info("msg=stopped drained={}", drained);
-  return drained;
-}
-
-bool network_proxy::end() { return impl_->end(); }
-
-void network_proxy::end_now() {
-  impl_->over->settle(false);
-  impl_->leaving->hurry();
-}
 
 } // namespace proxy

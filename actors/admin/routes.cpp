@@ -22,6 +22,13 @@ reply ok(std::string body) {
 
 reply no_answer() { return error_reply(503, "the proxy is busy or ending"); }
 
+/// Why a change has no outcome: the store did not get to it in time, or is no more.
+reply no_outcome(const caf::error& why) {
+  return code_of(why) == errc::cancelled
+           ? no_answer()
+           : error_reply(503, "the policy store is lost: the proxy ends");
+}
+
 task<reply> health(admin_session&, const request&, const std::string&) {
   auto out = ok("ok");
   out.content_type = "text/plain";
@@ -107,7 +114,7 @@ task<reply> reload(admin_session& c, const request&, const std::string&) {
   auto outcome = co_await ask<reload_outcome>(&c, c.wakes, c.in(change_answer_patience),
                                               c.shard.store, atom::reload_v);
   if (!outcome)
-    co_return no_answer();
+    co_return no_outcome(outcome.error());
   auto out =
     ok(outcome->report ? reloaded_json(*outcome->report) : refused_json(outcome->problems));
   out.status = outcome->report ? 200 : 422;
@@ -128,7 +135,7 @@ task<reply> set_mode(admin_session& c, const request&, const std::string& body) 
   else
     outcome = co_await ask<reload_outcome>(&c, c.wakes, deadline, c.shard.store, atom::lift_mode_v);
   if (!outcome)
-    co_return no_answer();
+    co_return no_outcome(outcome.error());
   if (!outcome->report) {
     auto out = ok(refused_json(outcome->problems));
     out.status = 422;

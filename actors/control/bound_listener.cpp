@@ -19,7 +19,7 @@ caf::error failed(const bound_listener& what, const std::string& call) {
                                          std::strerror(errno));
 }
 
-caf::error bind_ip(bound_listener& l) {
+caf::error bind_ip(bound_listener& l, port_sharing sharing) {
   auto ip = ip_address::parse(l.wanted.ip);
   if (!ip)
     return caf::make_error(errc::system, "cannot listen on " + l.wanted.ip + ": not an IP address");
@@ -29,6 +29,8 @@ caf::error bind_ip(bound_listener& l) {
   l.fd = l.on().open(socket_kind::listener, name.family());
   if (l.fd < 0)
     return failed(l, "socket");
+  if (sharing == port_sharing::with_our_own)
+    l.on().share_port(l.fd, true);
   if (l.on().bind(l.fd, name.get(), name.size) != 0)
     return failed(l, "bind");
   if (l.on().listen(l.fd) != 0)
@@ -92,7 +94,7 @@ bound_listener::~bound_listener() {
   // and the end.
   if (listed.is_in_place())
     ::unlink(path.c_str());
-  if (fd >= 0)
+  if (fd >= 0 && !taken_from)
     network_.close(fd);
 }
 
@@ -104,11 +106,12 @@ std::string bound_listener::address() const {
 }
 
 caf::expected<bound_listener_ptr> bind_listener(endpoint serves,
-                                                const config::listen_address& wanted, network& on) {
+                                                const config::listen_address& wanted, network& on,
+                                                port_sharing sharing) {
   auto made = std::make_shared<bound_listener>(on);
   made->serves = serves;
   made->wanted = wanted;
-  auto err = wanted.path.empty() ? bind_ip(*made) : bind_path(*made);
+  auto err = wanted.path.empty() ? bind_ip(*made, sharing) : bind_path(*made);
   if (err)
     return err;
   return bound_listener_ptr{std::move(made)};

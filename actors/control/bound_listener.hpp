@@ -1,6 +1,7 @@
 #pragma once
 
 #include <caf/expected.hpp>
+#include <memory>
 #include <string>
 
 #include "actors/loop/machine.hpp"
@@ -20,6 +21,8 @@ struct bound_listener {
   uint16_t port = 0;      ///< As bound.
   std::string path;       ///< Unix socket; then `ip` and `port` mean nothing.
   own_socket_file listed; ///< Of `path`: we are nobody's upstream.
+  /// Whose socket this is as well: that one closes it, once nobody needs it any more.
+  std::shared_ptr<const bound_listener> taken_from;
 
   explicit bound_listener(network& on) noexcept : network_(on) {}
   bound_listener(const bound_listener&) = delete;
@@ -35,11 +38,14 @@ private:
   network& network_;
 };
 
+/// Whether an address may be bound that sockets of ours overlap, which have to say so too.
+enum class port_sharing : uint8_t { none, with_our_own };
+
 /// Binds and listens. A unix socket file left by a dead process is replaced; one that answers is in
 /// use.
 /// @returns errc::system with address and errno text.
-[[nodiscard]] caf::expected<bound_listener_ptr> bind_listener(endpoint serves,
-                                                              const config::listen_address& wanted,
-                                                              network& on = this_machine().network);
+[[nodiscard]] caf::expected<bound_listener_ptr>
+bind_listener(endpoint serves, const config::listen_address& wanted,
+              network& on = this_machine().network, port_sharing sharing = port_sharing::none);
 
 } // namespace proxy

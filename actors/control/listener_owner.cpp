@@ -1,8 +1,10 @@
 #include "actors/control/listener_owner.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "actors/control/compile.hpp"
+#include "actors/control/port_handover.hpp"
 
 namespace proxy {
 
@@ -10,38 +12,53 @@ namespace {
 
 using owner_pointer = listener_owner_actor::stateful_pointer<listener_owner_state>;
 
-/// Whether a listener keeps another address from being bound.
-bool overlaps(const bound_listener& held, const config::listen_address& wanted) {
-  auto ip = ip_address::parse(wanted.ip);
-  auto wide = [](const ip_address& at) { return at == ip_address{} || at == ip_address::v4(0); };
-  return held.path.empty() && wanted.path.empty() && held.port == wanted.port && ip &&
-         (held.ip == *ip || wide(held.ip) || wide(*ip));
+/// A listener that a configuration asks for, and the key that does.
+struct wanted_listener {
+  endpoint serves;
+  config::listen_address at;
+  std::string key;
+};
+
+/// Whether a listener is the one that is wanted, and stays.
+bool is_same(const bound_listener& held, const wanted_listener& wanted) {
+  return held.serves == wanted.serves && held.wanted == wanted.at;
 }
 
-void add_listener(bound_listeners& out, endpoint serves, const config::listen_address& wanted,
-                  const std::string& key, const listener_set& in_use) {
-  auto same = [&](const bound_listener_ptr& l) {
-    return l->serves == serves && l->wanted == wanted;
-  };
-  if (auto at = std::find_if(in_use.begin(), in_use.end(), same); at != in_use.end()) {
-    out.all.push_back(*at);
-    return;
-  }
-  auto made = bind_listener(serves, wanted);
-  if (!made) {
-    auto& problem = out.problems.emplace_back(problem_of(key, context_of(made.error())));
-    auto ours = std::ranges::find_if(in_use, [&](const auto& l) { return overlaps(*l, wanted); });
-    if (ours != in_use.end())
-      problem.hint = "this proxy's own " + std::string{to_string((*ours)->serves)} +
-                     " listener holds " + (*ours)->address() +
-                     " until a change is in force: move that one first, or restart";
-    return;
-  }
-  out.added.push_back(*made);
-  out.all.push_back(std::move(*made));
+/// Binds what is not there yet, also where one stands that is about to leave: that one goes on
+/// until the new policy is in force, and for good where it never is.
+/// @param added  Bound for the same configuration: none of it gives way to the other.
+caf::expected<bound_listener_ptr> bind_new(const wanted_listener& wanted,
+                                           const listener_set& leaving, const listener_set& added) {
+  listener_set in_the_way;
+  auto overlap = [&](const auto& l) { return overlaps(*l, wanted.at); };
+  if (std::ranges::none_of(added, overlap))
+    std::ranges::copy_if(leaving, std::back_inserter(in_the_way), overlap);
+  auto same =
+    std::ranges::find_if(in_the_way, [&](const auto& l) { return stands_at(*l, wanted.at); });
+  if (same != in_the_way.end())
+    return take_over(*same, wanted.serves, wanted.at);
+  return in_the_way.empty() ? bind_listener(wanted.serves, wanted.at)
+                            : bind_beside(in_the_way, wanted.serves, wanted.at);
 }
 
 bool serves_admin(const bound_listener_ptr& l) { return l->serves == endpoint::admin; }
+
+/// What a configuration asks for.
+std::vector<wanted_listener> listeners_of(const config::proxy_config& config,
+                                          const listener_set& in_use) {
+  std::vector<wanted_listener> out;
+  if (config.enabled)
+    out.push_back({endpoint::http, config.http, "proxy_url"});
+  // One address for both: the listener tells them apart itself.
+  if (config.enabled && config.enable_socks5 &&
+      (config.socks != config.http || config.http.port == 0))
+    out.push_back({endpoint::socks, config.socks, "socks_url"});
+  // A proxy that starts disabled offers nothing at all; one that a reload disables can still be
+  // asked, and told to go on.
+  if (config.admin && (config.enabled || std::ranges::any_of(in_use, serves_admin)))
+    out.push_back({endpoint::admin, *config.admin, "admin_url"});
+  return out;
+}
 
 } // namespace
 
@@ -85,17 +102,28 @@ listener_owner_actor::behavior_type listener_owner(owner_pointer self, listener_
 }
 
 bound_listeners bind_listeners(const config::proxy_config& config, const listener_set& in_use) {
+  auto wanted = listeners_of(config, in_use);
+  listener_set staying, leaving;
+  for (const auto& l : in_use) {
+    auto stays = std::ranges::any_of(wanted, [&](const auto& w) { return is_same(*l, w); });
+    (stays ? staying : leaving).push_back(l);
+  }
   bound_listeners out;
-  if (config.enabled)
-    add_listener(out, endpoint::http, config.http, "proxy_url", in_use);
-  // One address for both: the listener tells them apart itself.
-  if (config.enabled && config.enable_socks5 &&
-      (config.socks != config.http || config.http.port == 0))
-    add_listener(out, endpoint::socks, config.socks, "socks_url", in_use);
-  // A proxy that starts disabled offers nothing at all; one that a reload disables can still be
-  // asked, and told to go on.
-  if (config.admin && (config.enabled || std::ranges::any_of(in_use, serves_admin)))
-    add_listener(out, endpoint::admin, *config.admin, "admin_url", in_use);
+  for (const auto& w : wanted) {
+    auto same = std::ranges::find_if(staying, [&](const auto& l) { return is_same(*l, w); });
+    if (same != staying.end())
+      out.all.push_back(*same);
+    else if (auto made = bind_new(w, leaving, out.added)) {
+      out.added.push_back(*made);
+      out.all.push_back(std::move(*made));
+    } else {
+      auto& problem = out.problems.emplace_back(problem_of(w.key, context_of(made.error())));
+      auto ours = std::ranges::find_if(staying, [&](const auto& l) { return overlaps(*l, w.at); });
+      if (ours != staying.end())
+        problem.hint = "this proxy's own " + std::string{to_string((*ours)->serves)} +
+                       " listener stays on " + (*ours)->address();
+    }
+  }
   return out;
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "actors/control/generation.hpp"
-#include "actors/control/policy_store_behavior.hpp"
+#include "actors/control/policy_store_steps.hpp"
 #include "actors/control/trust_files.hpp"
 #include "actors/cores.hpp"
 #include "actors/observe/log.hpp"
@@ -12,9 +12,7 @@ namespace proxy {
 
 namespace {
 
-using store_pointer = policy_store_actor::stateful_pointer<policy_store_state>;
 using outcome_promise = caf::typed_response_promise<reload_outcome>;
-using change_ptr = std::shared_ptr<change_under_way>;
 
 /// How long the audit trail may take to turn to another sink.
 constexpr std::chrono::seconds audit_patience{10};
@@ -25,22 +23,7 @@ struct mode_change {
   std::optional<policy::mode> to; ///< Unset: what the files say.
 };
 
-logger& log_of(store_pointer self) { return *self->state.now.process->log; }
-
 // -- one after the other --
-
-void next_change(store_pointer self) {
-  auto& s = self->state;
-  s.change = nullptr;
-  if (s.waiting.empty()) {
-    if (s.drained.pending())
-      s.drained.deliver(true);
-    return;
-  }
-  auto next = std::move(s.waiting.front());
-  s.waiting.pop_front();
-  next.run();
-}
 
 /// Runs a change when those before it are done.
 void run_in_turn(store_pointer self, waiting_change next) {
@@ -48,21 +31,6 @@ void run_in_turn(store_pointer self, waiting_change next) {
     self->state.waiting.push_back(std::move(next));
   else
     next.run();
-}
-
-/// Why no change may go on; "" when it may.
-std::string_view ending(const policy_store_state& s) {
-  return s.failed     ? "a worker is lost: the proxy ends"
-         : s.draining ? "the proxy is shutting down"
-                      : "";
-}
-
-void tell_problems(logger& log, const std::vector<config::problem>& problems) {
-  for (const auto& p : problems)
-    if (p.level == config::problem::severity::warning)
-      log.warn("msg=config_warning detail={}", quoted_text(p.str()));
-    else
-      log.error("msg=reload_refused detail={}", quoted_text(p.str()));
 }
 
 /// A change that comes to nothing, whatever it was up to.
@@ -101,11 +69,6 @@ std::string_view obstacle(store_pointer self) {
   return late ? "the changes before it took too long" : "";
 }
 
-/// Whether an answer is for the change under way: one that was given up may still get some.
-bool is_under_way(store_pointer self, const change_ptr& change) {
-  return self->state.change == change;
-}
-
 // -- a worker that does not follow --
 
 /// Nothing is safe any more: what the worker serves is unknown.
@@ -119,16 +82,24 @@ void fail(store_pointer self, size_t worker, const std::string& why) {
     give_up_because(self, name + ' ' + why + ": the proxy ends");
 }
 
-/// A worker that dies takes its answer along: a request alone would wait for its deadline.
-void watch_workers(store_pointer self) {
+/// Who dies takes an answer along: a request alone would wait for its deadline.
+void watch_others(store_pointer self) {
   for (const auto& shard : self->state.now.shards)
     self->monitor(shard);
-  self->set_down_handler([self](const caf::down_msg& lost) {
-    const auto& all = self->state.now.shards;
-    auto at = std::ranges::find_if(all, [&](const auto& s) { return s.address() == lost.source; });
-    if (lost.reason && at != all.end()) // else it was told to end
+  watch_source(self);
+  self->set_down_handler([self](const caf::down_msg& gone) {
+    auto& s = self->state;
+    if (loses_source(self, gone)) {
+      s.source_lost = true;
+      if (s.change && !s.change->is_pushed())
+        give_up_because(self, std::string{ending(s)});
+      return;
+    }
+    const auto& all = s.now.shards;
+    auto at = std::ranges::find_if(all, [&](const auto& w) { return w.address() == gone.source; });
+    if (gone.reason && at != all.end()) // else it was told to end
       fail(self, static_cast<size_t>(at - all.begin()),
-           "has ended (" + self->system().render(lost.reason) + ')');
+           "has ended (" + self->system().render(gone.reason) + ')');
   });
 }
 
@@ -159,22 +130,6 @@ void acknowledged(store_pointer self, const change_ptr& of, size_t worker, uint6
   of->closed_tunnels += closed;
   if (of->waits_for.empty())
     settled(self);
-}
-
-void push(store_pointer self, const listener_set& listeners) {
-  auto& now = self->state.now;
-  auto change = self->state.change;
-  for (size_t i = 0; i < now.shards.size(); ++i)
-    change->waits_for.insert(i);
-  for (size_t i = 0; i < now.shards.size(); ++i)
-    self->request(now.shards[i], acknowledgement_patience, atom::install_v, now.current, listeners)
-      .then([self, change, i](uint64_t closed) { acknowledged(self, change, i, closed); },
-            [self, i](const caf::error& why) {
-              auto late = why == caf::sec::request_timeout;
-              fail(self, i,
-                   late ? "did not take the policy in time"
-                        : "did not take the policy (" + self->system().render(why) + ')');
-            });
 }
 
 void switch_audit(store_pointer self, const config_ptr& config) {
@@ -210,22 +165,6 @@ void put_in_force(store_pointer self, draft compiled, const bound_listeners& bou
 }
 
 // -- the steps before it --
-
-/// Has the machine's addresses read again after a pause.
-void retry_later(store_pointer self) {
-  if (!std::exchange(self->state.addresses_failed, true))
-    self->delayed_send(self, addresses_pause, atom::addresses_v);
-}
-
-/// What cannot be read of this machine stays what it was, until it can.
-void keep_addresses(store_pointer self, policy_document& document) {
-  const auto& known = self->state.now.current->rules->local_addresses;
-  if (document.around.addresses || known.empty())
-    return;
-  log_of(self).warn("msg=addresses_unread detail=\"those of before stay\"");
-  document.around.addresses = known;
-  retry_later(self);
-}
 
 /// The document is here: compiles it and has its listeners bound.
 void take_document(store_pointer self, policy_delivery& delivery) {
@@ -281,81 +220,9 @@ void begin(store_pointer self, const mode_change& mode, outcome_promise done,
   policy_wish wish{s.now.current->config->mode_override, config::mode_override::may_yield};
   if (!mode.keep)
     wish = {mode.to, config::mode_override::must_hold};
-  auto change = s.change;
-  self->request(s.now.source, delivery_patience, atom::load_v, wish)
-    .then(
-      [self, change](policy_delivery& delivery) {
-        if (is_under_way(self, change))
-          take_document(self, delivery);
-      },
-      [self, change](const caf::error& why) {
-        if (is_under_way(self, change))
-          give_up_because(self,
-                          "the policy source does not deliver: " + self->system().render(why));
-      });
-}
-
-// -- the machine's addresses --
-
-bool stands_on_all(const policy::rules& rules) {
-  return std::ranges::any_of(rules.own_listeners, [](const policy::socket_address& own) {
-    return own.ip == ip_address{} || own.ip == ip_address::v4(0);
-  });
-}
-
-/// What could not be read, or put in force, stays as it was, until it is tried again.
-void retry_addresses(store_pointer self, const std::string& why) {
-  log_of(self).warn("msg=addresses_unread detail={}", quoted_text(why));
-  retry_later(self);
-  next_change(self);
-}
-
-/// Puts the machine's addresses of now in force, if that makes a difference.
-void take_addresses(store_pointer self, machine_addresses_read& found) {
-  auto& s = self->state;
-  auto& now = s.now;
-  if (!ending(s).empty())
-    return next_change(self);
-  if (!found)
-    return retry_addresses(self, "the system does not tell them");
-  if (*found == now.current->rules->local_addresses)
-    return next_change(self);
-  auto change = s.change;
-  self->request(now.listeners, binding_patience, atom::listen_v)
-    .then(
-      [self, change, found = std::move(*found)](const listener_set& listeners) {
-        if (!is_under_way(self, change))
-          return;
-        if (!ending(self->state).empty())
-          return next_change(self);
-        auto& at = self->state.now;
-        at.current = move_to(*at.current, found, at.proxies, self->state.change->problems);
-        tell_problems(log_of(self), self->state.change->problems);
-        push(self, listeners);
-      },
-      [self, change](const caf::error& why) {
-        if (is_under_way(self, change))
-          retry_addresses(self, "listeners: " + self->system().render(why));
-      });
-}
-
-void begin_addresses(store_pointer self) {
-  auto& s = self->state;
-  s.addresses_waiting = s.addresses_failed = false;
-  s.change = std::make_shared<change_under_way>();
-  if (!ending(s).empty() || !stands_on_all(*s.now.current->rules))
-    return next_change(self);
-  auto change = s.change;
-  self->request(s.now.source, delivery_patience, atom::addresses_v)
-    .then(
-      [self, change](machine_addresses_read& found) {
-        if (is_under_way(self, change))
-          take_addresses(self, found);
-      },
-      [self, change](const caf::error& why) {
-        if (is_under_way(self, change))
-          retry_addresses(self, "policy source: " + self->system().render(why));
-      });
+  ask_source<policy_delivery>(
+    self, [self](policy_delivery& delivery) { take_document(self, delivery); },
+    [self](std::string why) { give_up_because(self, std::move(why)); }, atom::load_v, wish);
 }
 
 outcome_promise enqueue(store_pointer self, mode_change mode) {
@@ -370,6 +237,50 @@ outcome_promise enqueue(store_pointer self, mode_change mode) {
 }
 
 } // namespace
+
+void tell_problems(logger& log, const std::vector<config::problem>& problems) {
+  for (const auto& p : problems)
+    if (p.level == config::problem::severity::warning)
+      log.warn("msg=config_warning detail={}", quoted_text(p.str()));
+    else
+      log.error("msg=reload_refused detail={}", quoted_text(p.str()));
+}
+
+void next_change(store_pointer self) {
+  auto& s = self->state;
+  s.change = nullptr;
+  if (s.waiting.empty()) {
+    if (s.drained.pending())
+      s.drained.deliver(true);
+    return;
+  }
+  auto next = std::move(s.waiting.front());
+  s.waiting.pop_front();
+  next.run();
+}
+
+std::string_view ending(const policy_store_state& s) {
+  return s.failed        ? "a worker is lost: the proxy ends"
+         : s.source_lost ? "the policy source does not deliver: it is lost, and the proxy ends"
+         : s.draining    ? "the proxy is shutting down"
+                         : "";
+}
+
+void push(store_pointer self, const listener_set& listeners) {
+  auto& now = self->state.now;
+  auto change = self->state.change;
+  for (size_t i = 0; i < now.shards.size(); ++i)
+    change->waits_for.insert(i);
+  for (size_t i = 0; i < now.shards.size(); ++i)
+    self->request(now.shards[i], acknowledgement_patience, atom::install_v, now.current, listeners)
+      .then([self, change, i](uint64_t closed) { acknowledged(self, change, i, closed); },
+            [self, i](const caf::error& why) {
+              auto late = why == caf::sec::request_timeout;
+              fail(self, i,
+                   late ? "did not take the policy in time"
+                        : "did not take the policy (" + self->system().render(why) + ')');
+            });
+}
 
 policy_store_state::~policy_store_state() {
   auto told = [&](std::optional<outcome_promise>& done) {
@@ -386,7 +297,7 @@ policy_store_state::~policy_store_state() {
 
 policy_store_actor::behavior_type policy_store(store_pointer self, store_start start) {
   self->state.now = std::move(start);
-  watch_workers(self);
+  watch_others(self);
   return {
     [self](atom::current) { return self->state.now.current; },
     [self](atom::addresses) {

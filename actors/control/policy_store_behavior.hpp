@@ -1,5 +1,6 @@
 #pragma once
 
+#include <caf/actor_addr.hpp>
 #include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -28,6 +29,9 @@ inline constexpr size_t max_waiting_changes = 64;
 
 /// How long the source may take to deliver; the policy in force stays when it does not.
 inline constexpr std::chrono::seconds delivery_patience{60};
+/// Sources that hang, whose threads stay until what they read answers. Beyond it changes are
+/// refused at once, until one goes on.
+inline constexpr size_t max_hanging_sources = 4;
 /// How long listeners may take to be bound; the policy in force stays when they are not.
 inline constexpr std::chrono::seconds binding_patience{10};
 /// How long a worker may take to serve a new policy: its tunnels judge themselves meanwhile. One
@@ -40,7 +44,7 @@ inline constexpr std::chrono::seconds addresses_pause{10};
 
 /// What the policy store is born with: the first generation, installed by `network_proxy`.
 struct store_start {
-  policy_source_actor source;
+  policy_source_actor source; ///< Null once it hung, until there is another.
   listener_owner_actor listeners;
   supervisor_actor supervisor;
   std::vector<shard_actor> shards;
@@ -48,6 +52,8 @@ struct store_start {
   std::shared_ptr<process_state> process;
   snapshot_ptr current;
   policy::proxy_environment proxies; ///< As they were when `current` was loaded.
+  /// Begins another source in the place of one that hangs. May throw where no thread is left.
+  std::function<policy_source_actor()> begin_source;
 };
 
 /// A change between its beginning and its answer.
@@ -79,6 +85,8 @@ struct policy_store_state {
   std::shared_ptr<change_under_way> change; ///< Null between changes.
   /// Changes that wait for the one under way, at most `max_waiting_changes`.
   std::deque<waiting_change> waiting;
+  std::set<caf::actor_addr> hanging; ///< Sources that were let go of and have not ended.
+  bool source_lost = false;          ///< It ended by itself: the proxy is about to end.
   bool draining = false;
   caf::typed_response_promise<bool> drained; ///< Pending while a drain waits for a change.
   bool failed = false;                       ///< A worker is lost: the proxy is about to end.

@@ -99,6 +99,10 @@ public:
     return ::bind(fd, at, size);
   }
 
+  void share_port(int fd, bool share) noexcept override {
+    set(fd, SOL_SOCKET, SO_REUSEPORT, share ? 1 : 0);
+  }
+
   int listen(int fd) noexcept override { return ::listen(fd, backlog); }
 
   int accept(int listener, ip_sockaddr& peer) noexcept override {

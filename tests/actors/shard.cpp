@@ -17,6 +17,17 @@ std::string get(const std::string& url) {
 constexpr auto health = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 struct fixture : shard_fixture {
+  bool serves_admin(far_end& who) {
+    who.text.clear();
+    who.send(health);
+    return hears(who, "\r\n\r\nok");
+  }
+  /// A client that the admin API has answered.
+  far_end admin_client() {
+    auto made = connect(port_of(endpoint::admin));
+    CAF_CHECK(serves_admin(made));
+    return made;
+  }
   /// Lets through the origins given and nothing else.
   static std::string allowing(std::initializer_list<const scripted_origin*> origins) {
     std::string list;
@@ -98,18 +109,14 @@ CAF_TEST(disabling closes listeners and connections of the proxy but not the adm
   (void)install(allowing({&one}));
   auto open = tunnel(one);
   auto idle = client();
-  auto admin = connect(port_of(endpoint::admin));
-  admin.send(health);
-  CAF_CHECK(hears(admin, "\r\n\r\nok"));
+  auto admin = admin_client();
   auto port = port_of(endpoint::http);
   CAF_CHECK_EQUAL(install("enabled = false\n"), 1u);
   CAF_CHECK(ends(open.first, "reset"));
   CAF_CHECK(ends(open.second, "reset"));
   CAF_CHECK(run_until([&] { return !idle.ended().empty(); }));
   CAF_CHECK(run_until([&] { return connect(port).fd < 0; }));
-  admin.text.clear();
-  admin.send(health);
-  CAF_CHECK(hears(admin, "\r\n\r\nok"));
+  CAF_CHECK(serves_admin(admin));
   (void)install(allowing({&one}));
   auto again = tunnel(one);
   CAF_CHECK(relays(again));
@@ -121,9 +128,7 @@ CAF_TEST(a drain is answered when the last connection has left) {
   auto idle = client();
   idle.send(get("http://refused.example/"));
   CAF_CHECK(hears(idle, "403 Blocked by policy: "));
-  auto admin = connect(port_of(endpoint::admin));
-  admin.send(health);
-  CAF_CHECK(hears(admin, "\r\n\r\nok"));
+  auto admin = admin_client();
   auto port = port_of(endpoint::http);
   auto admin_port = port_of(endpoint::admin);
   bound.clear(); // the shard's share was not the last: a socket closes with its last owner
@@ -143,9 +148,7 @@ CAF_TEST(a drain is answered when the last connection has left) {
 
 CAF_TEST(a drain without connections is answered at once) {
   (void)install(allowing({}));
-  auto admin = connect(port_of(endpoint::admin));
-  admin.send(health);
-  CAF_CHECK(hears(admin, "\r\n\r\nok"));
+  auto admin = admin_client();
   CAF_CHECK(answer<bool>(atom::drain_v));
 }
 
@@ -267,9 +270,7 @@ CAF_TEST(a shard that dies takes along what it served) {
   (void)install(allowing({&one}));
   auto open = tunnel(one);
   auto idle = client();
-  auto admin = connect(port_of(endpoint::admin));
-  admin.send(health);
-  CAF_CHECK(hears(admin, "\r\n\r\nok"));
+  auto admin = admin_client();
   auto port = port_of(endpoint::http);
   bound.clear();
   caf::anon_send_exit(shard, caf::exit_reason::kill);
@@ -282,18 +283,14 @@ CAF_TEST(a shard that dies takes along what it served) {
 CAF_TEST(a shard that is closed serves nobody but answers the admin API) {
   (void)install(allowing({&one}));
   auto open = tunnel(one);
-  auto admin = connect(port_of(endpoint::admin));
-  admin.send(health);
-  CAF_CHECK(hears(admin, "\r\n\r\nok"));
+  auto admin = admin_client();
   auto port = port_of(endpoint::http);
   bound.clear();
   caf::anon_send(shard, atom::close_v);
   CAF_CHECK(ends(open.first, "reset"));
   CAF_CHECK(ends(open.second, "reset"));
   CAF_CHECK(run_until([&] { return connect(port).fd < 0; }));
-  admin.text.clear();
-  admin.send(health);
-  CAF_CHECK(hears(admin, "\r\n\r\nok"));
+  CAF_CHECK(serves_admin(admin));
 }
 
 CAF_TEST(a shard may be told to end before its listeners have run for the first time) {

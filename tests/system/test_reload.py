@@ -1,9 +1,11 @@
 """Change without restart: what SIGHUP, POST /reload and POST /mode promise."""
+import errno
 import os
 import signal
 import socket
 import threading
 
+from client import Client
 from name_server import NameServer
 from origins import Origin
 from support import SystemTest, free_port, until
@@ -140,6 +142,40 @@ class ListenerTest(SystemTest):
         status, answer = self.proxy.reload()
         self.assertEqual((status, answer["status"]), (422, "refused"), answer)
         self.assertEqual(self.proxy.get(self.origin.url).status, 200, "old listener and old policy hold")
+
+    def test_a_listener_widens_and_narrows_on_its_own_port_and_refuses_nobody_meanwhile(self):
+        _, port = self.proxy.address()
+        over, refused = threading.Event(), []
+
+        def connect():
+            while not over.is_set():
+                with socket.socket() as client:
+                    if (error := client.connect_ex(("127.0.0.1", port))) == errno.ECONNREFUSED:
+                        refused.append(error)
+        connecting = threading.Thread(target=connect)
+        connecting.start()
+        try:
+            for ip in ("127.0.0.1", "0.0.0.0", "127.0.0.1", "0.0.0.0"):
+                self.proxy.configure(network={"proxy_url": f"http://{ip}:{port}", "dangerously_allow_non_loopback_proxy": True})
+                status, answer = self.proxy.reload()
+                self.assertEqual(status, 200, answer)
+                until(lambda: self.proxy.address() == (ip, port), "the new address is announced")
+                with Client(("127.0.0.1", port)) as client:
+                    self.assertEqual(client.request(self.origin.url).status, 200)
+        finally:
+            over.set()
+            connecting.join()
+        self.assertEqual(refused, [])
+
+    def test_two_listeners_swap_their_ports(self):
+        for _ in range(2):
+            (_, port), (_, admin) = self.proxy.address(), self.proxy.address("admin")
+            self.proxy.configure(network={"proxy_url": f"http://127.0.0.1:{admin}"}, daemon={"admin_url": f"http://127.0.0.1:{port}"})
+            status, answer = self.proxy.reload()
+            self.assertEqual(status, 200, answer)
+            until(lambda: (self.proxy.address()[1], self.proxy.address("admin")[1]) == (admin, port), "they are announced")
+            self.assertEqual(self.proxy.get(self.origin.url).status, 200)
+            self.assertEqual(self.proxy.admin("GET", "/health")[0], 200)
 
     def test_the_admin_api_moves_too(self):
         new = free_port()

@@ -28,6 +28,10 @@ bool connects(uint16_t port) {
   return up;
 }
 
+bool has_ipv6() {
+  return bind_listener(endpoint::http, {.ip = "::1", .port = 0, .path = {}}).engaged();
+}
+
 /// An owner of nothing, and configurations for it.
 struct fixture : test_coordinator_fixture<> {
   fixture() : owner(sys.spawn(listener_owner, listener_set{})) {}
@@ -97,16 +101,108 @@ CAF_TEST(a port keeps its socket and one that moves closes when the new one is i
   CAF_CHECK(!connects(port));
 }
 
-CAF_TEST(an address that our own listener holds is refused and says so) {
+CAF_TEST(an address that our own listener keeps is refused and says so) {
+  auto first = bind(asking_for(0));
+  tell(atom::install_v, first.all);
+  auto config = std::make_shared<config::proxy_config>(*asking_for(first.all[1]->port));
+  for (auto ip : {"127.0.0.1", "0.0.0.0"}) {
+    config->http.ip = ip;
+    auto wide = bind(config);
+    CAF_REQUIRE_EQUAL(wide.problems.size(), 1u);
+    CAF_CHECK(wide.problems[0].hint.find("own admin listener") != std::string::npos);
+    CAF_CHECK(wide.problems[0].hint.find(first.all[1]->address()) != std::string::npos);
+    CAF_CHECK(in_force() == first.all);
+  }
+}
+
+CAF_TEST(a listener widens and narrows on its own port and nobody is refused meanwhile) {
+  auto first = bind(asking_for(0));
+  auto port = first.all[0]->port;
+  tell(atom::install_v, first.all);
+  first = {};
+  for (auto ip : {"0.0.0.0", "127.0.0.1"}) {
+    CAF_MESSAGE(ip);
+    auto config = std::make_shared<config::proxy_config>(*asking_for(port));
+    config->http.ip = ip;
+    auto moved = bind(config);
+    CAF_REQUIRE(moved.problems.empty());
+    CAF_REQUIRE(!moved.added.empty());
+    CAF_CHECK_EQUAL(moved.all[0]->port, port);
+    CAF_CHECK_EQUAL(moved.all[0]->ip.str(), ip);
+    CAF_CHECK(connects(port));
+    tell(atom::install_v, moved.all);
+    CAF_CHECK(connects(port));
+  }
+}
+
+CAF_TEST(a port that was handed over is nobody elses to share) {
+  auto first = bind(asking_for(0));
+  auto port = first.all[0]->port;
+  tell(atom::install_v, first.all);
+  first = {};
+  auto config = std::make_shared<config::proxy_config>(*asking_for(port));
+  config->http.ip = "0.0.0.0";
+  auto moved = bind(config);
+  tell(atom::install_v, moved.all);
+  for (auto ip : {"127.0.0.1", "0.0.0.0"}) {
+    CAF_CHECK(!bind_listener(endpoint::http, {.ip = ip, .port = port, .path = {}}));
+    if (has_ipv6())
+      CAF_CHECK(!bind_listener(endpoint::http, {.ip = ip, .port = port, .path = {}},
+                               this_machine().network, port_sharing::with_our_own));
+  }
+}
+
+CAF_TEST(a move to a wider address that comes to nothing leaves the old listener) {
+  auto first = bind(asking_for(0));
+  auto port = first.all[0]->port;
+  tell(atom::install_v, first.all);
+  auto taken = unbox(bind_listener(endpoint::http, {.ip = "127.0.0.1", .port = 0, .path = {}}));
+  auto config = std::make_shared<config::proxy_config>(*asking_for(port));
+  config->http.ip = "0.0.0.0";
+  config->admin->port = taken->port;
+  auto failed = bind(config);
+  CAF_REQUIRE_EQUAL(failed.problems.size(), 1u);
+  CAF_CHECK_EQUAL(failed.problems[0].key, "admin_url");
+  failed = {};
+  CAF_CHECK(in_force() == first.all);
+  CAF_CHECK(connects(port));
+  config->admin->port = 0;
+  auto late = bind(config);
+  CAF_CHECK(late.problems.empty());
+  late = {};
+  tell(atom::abort_v);
+  CAF_CHECK(connects(port));
+}
+
+CAF_TEST(two listeners swap their ports) {
+  auto first = bind(asking_for(0));
+  tell(atom::install_v, first.all);
+  auto http = first.all[0]->port, admin = first.all[1]->port;
+  first = {};
+  auto config = std::make_shared<config::proxy_config>(*asking_for(admin));
+  config->admin->port = http;
+  auto swapped = bind(config);
+  CAF_REQUIRE(swapped.problems.empty());
+  CAF_REQUIRE_EQUAL(swapped.all.size(), 2u);
+  CAF_CHECK(swapped.added == swapped.all);
+  CAF_CHECK(swapped.all[0]->serves == endpoint::http && swapped.all[0]->port == admin);
+  CAF_CHECK(swapped.all[1]->serves == endpoint::admin && swapped.all[1]->port == http);
+  swapped.added.clear();
+  tell(atom::install_v, swapped.all);
+  CAF_CHECK(connects(http) && connects(admin));
+  tell(atom::close_v);
+  swapped = {};
+  CAF_CHECK(!connects(http) && !connects(admin));
+}
+
+CAF_TEST(one address for two is refused wherever a listener stands) {
   auto first = bind(asking_for(0));
   tell(atom::install_v, first.all);
   auto config = std::make_shared<config::proxy_config>(*asking_for(first.all[0]->port));
-  config->http.ip = "0.0.0.0";
-  auto wide = bind(config);
-  CAF_REQUIRE_EQUAL(wide.problems.size(), 1u);
-  CAF_CHECK(wide.problems[0].hint.find("own http listener") != std::string::npos);
-  CAF_CHECK(wide.problems[0].hint.find(first.all[0]->address()) != std::string::npos);
-  CAF_CHECK(in_force() == first.all);
+  config->admin = config->http;
+  auto both = bind(config);
+  CAF_REQUIRE_EQUAL(both.problems.size(), 1u);
+  CAF_CHECK_EQUAL(both.problems[0].key, "admin_url");
 }
 
 CAF_TEST(a unix socket that another one has replaced is left alone) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,53 +8,11 @@
 #include "actors/control/file_source.hpp"
 #include "actors/control/generation.hpp"
 #include "actors/control/policy_store_behavior.hpp"
+#include "tests/actors/control/mock_shard.hpp"
 #include "tests/config/support.hpp"
 #include "tests/support/test.hpp"
 
 namespace proxy::test {
-
-/// What a shard was told to serve, and the answers that it owes.
-struct noted {
-  std::vector<snapshot_ptr> snapshots;
-  std::vector<listener_set> listeners;
-  std::deque<caf::typed_response_promise<uint64_t>> owed;
-  bool closed = false; ///< It was told to serve nobody any more.
-};
-
-/// A shard that acknowledges its oldest change when it is told how many tunnels that closed, and
-/// answers with an error when it is told one. (Promises are kept by messages, not by the test: they
-/// use what their actor runs on.)
-using mock_shard_actor = shard_actor::extend<caf::reacts_to<uint64_t>, caf::reacts_to<std::string>>;
-
-inline mock_shard_actor::behavior_type mock_shard(mock_shard_actor::pointer self,
-                                                  std::shared_ptr<noted> into) {
-  return {
-    [=](uint64_t closed) {
-      CAF_REQUIRE(!into->owed.empty());
-      into->owed.front().deliver(closed);
-      into->owed.pop_front();
-    },
-    [=](const std::string& why) {
-      CAF_REQUIRE(!into->owed.empty());
-      into->owed.front().deliver(caf::make_error(errc::system, why));
-      into->owed.pop_front();
-    },
-    [=](atom::install, const snapshot_ptr& next, const listener_set& listeners) {
-      into->snapshots.push_back(next);
-      into->listeners.push_back(listeners);
-      into->owed.push_back(self->make_response_promise<uint64_t>());
-      return into->owed.back();
-    },
-    [](atom::listen, const peers_ptr&) {},
-    [](atom::adopt, const accepted_socket_ptr&, endpoint, const ip_address&, uint16_t) {},
-    [](atom::describe) { return std::vector<connection_info>{}; },
-    [](atom::count) { return shard_counters{}; },
-    [](atom::blocked) { return blocked_page{}; },
-    [](atom::drain) { return true; },
-    [=](atom::close) { into->closed = true; },
-    [=](atom::abort) { self->quit(); },
-  };
-}
 
 inline audit_actor::behavior_type mock_audit(audit_actor::pointer,
                                              std::shared_ptr<std::string> output) {
@@ -115,7 +72,7 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
     watcher = sys.spawn(
       supervisor, supervisor_start{
                     process->log, owner, [this](const std::string& why) { failures += why; }, {}});
-    source = sys.spawn(file_source, file_source_start{from(), [this] { return addresses; }});
+    source = begin_source();
     audit = sys.spawn(mock_audit, audit_output);
     start_store();
     auto peers = std::make_shared<peer_handles>();
@@ -143,7 +100,8 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
                                                 audit,
                                                 process,
                                                 first.next,
-                                                first.proxies});
+                                                first.proxies,
+                                                begin_source});
   }
 
   /// Lets messages be handled; time stands still.
@@ -227,6 +185,10 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
   std::vector<mock_shard_actor> handles;
   listener_owner_actor owner;
   supervisor_actor watcher;
+  /// Begins a source, the first and those in the place of ones that hang.
+  std::function<policy_source_actor()> begin_source = [this] {
+    return sys.spawn(file_source, file_source_start{from(), [this] { return addresses; }});
+  };
   policy_source_actor source;
   audit_actor audit;
   policy_store_actor store;

@@ -6,9 +6,11 @@
 #include <optional>
 
 #include "actors/shard_core.hpp"
+#include "tests/actors/control/mock_shard.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
+using namespace proxy::test;
 
 namespace {
 
@@ -24,20 +26,6 @@ idle_actor::behavior_type idle(idle_actor::pointer self, int) {
   }};
 }
 
-shard_actor::behavior_type mock_worker(shard_actor::pointer self, std::shared_ptr<bool> closed) {
-  return {
-    [](atom::install, const snapshot_ptr&, const listener_set&) { return uint64_t{0}; },
-    [](atom::listen, const peers_ptr&) {},
-    [](atom::adopt, const accepted_socket_ptr&, endpoint, const ip_address&, uint16_t) {},
-    [](atom::describe) { return std::vector<connection_info>{}; },
-    [](atom::count) { return shard_counters{}; },
-    [](atom::blocked) { return blocked_page{}; },
-    [](atom::drain) { return true; },
-    [=](atom::close) { *closed = true; },
-    [=](atom::abort) { self->quit(); },
-  };
-}
-
 struct fixture : test_coordinator_fixture<> {
   fixture() {
     bound_listeners bound;
@@ -49,7 +37,7 @@ struct fixture : test_coordinator_fixture<> {
       supervisor_start{
         out, owner, [this](const std::string& why) { told.push_back(why); },
         [this](const std::string& name, const caf::strong_actor_ptr&) { seen += name + ' '; }});
-    worker = sys.spawn(mock_worker, closed);
+    worker = sys.spawn(mock_shard, of_worker);
     auto peers = std::make_shared<peer_handles>();
     peers->shards = {worker};
     caf::anon_send(watcher, atom::listen_v, peers_ptr{peers});
@@ -84,12 +72,12 @@ struct fixture : test_coordinator_fixture<> {
   }
 
   bool listens() {
-    auto out = false;
+    auto any = false;
     auto answer = self->request(owner, std::chrono::seconds{10}, atom::listen_v);
     consume_messages();
-    answer.receive([&](const listener_set& all) { out = !all.empty(); },
+    answer.receive([&](const listener_set& all) { any = !all.empty(); },
                    [](const caf::error&) { CAF_FAIL("no answer"); });
-    return out;
+    return any;
   }
   void pass(std::chrono::milliseconds span) {
     advance_time(span);
@@ -109,7 +97,7 @@ struct fixture : test_coordinator_fixture<> {
   });
   std::vector<std::string> told;
   std::string seen;
-  std::shared_ptr<bool> closed = std::make_shared<bool>(false);
+  std::shared_ptr<noted> of_worker = std::make_shared<noted>();
   listener_owner_actor owner;
   shard_actor worker;
   supervisor_actor watcher;
@@ -146,7 +134,7 @@ CAF_TEST(whoever has to live ends the proxy when it does not ) {
     CAF_CHECK_EQUAL(f.seen, "somebody ");
     end(who);
     f.consume_messages();
-    CAF_CHECK_EQUAL(*f.closed, lost);
+    CAF_CHECK_EQUAL(f.of_worker->closed, lost);
     CAF_CHECK_EQUAL(f.listens(), !lost);
     auto named = f.log().find("msg=actor_lost actor=\"somebody\"") != std::string::npos ||
                  f.log().find("msg=actor_lost actor=somebody") != std::string::npos;
@@ -166,7 +154,7 @@ CAF_TEST(one that is dead before it is watched is lost too) {
   caf::anon_send(watcher, atom::watch_v, std::string{"late"}, false,
                  caf::actor_cast<caf::strong_actor_ptr>(who));
   consume_messages();
-  CAF_CHECK(*closed);
+  CAF_CHECK(of_worker->closed);
 }
 
 CAF_TEST(those that fall with the first are logged and told once) {
@@ -185,7 +173,7 @@ CAF_TEST(those that fall with the first are logged and told once) {
 CAF_TEST(one that lives but does not do its part is lost) {
   caf::anon_send(watcher, atom::lost_v, std::string{"worker 0"}, std::string{"hangs"});
   consume_messages();
-  CAF_CHECK(*closed);
+  CAF_CHECK(of_worker->closed);
   pass(last_answers);
   CAF_REQUIRE_EQUAL(told.size(), 1u);
   CAF_CHECK_EQUAL(told[0], "worker 0: hangs");
@@ -213,7 +201,7 @@ CAF_TEST(whoever ends once the proxy ends in order is no loss) {
   consume_messages();
   pass(last_answers);
   CAF_CHECK(told.empty());
-  CAF_CHECK(!*closed);
+  CAF_CHECK(!of_worker->closed);
   CAF_CHECK(log().empty());
 }
 
@@ -233,12 +221,12 @@ CAF_TEST(an end in order waits until the owner knows of a loss before it) {
 CAF_TEST(workers that come after a loss are closed at once) {
   caf::anon_send(watcher, atom::lost_v, std::string{"ca"}, std::string{"gone"});
   consume_messages();
-  *closed = false;
+  of_worker->closed = false;
   auto peers = std::make_shared<peer_handles>();
   peers->shards = {worker};
   caf::anon_send(watcher, atom::listen_v, peers_ptr{peers});
   consume_messages();
-  CAF_CHECK(*closed);
+  CAF_CHECK(of_worker->closed);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -1,0 +1,161 @@
+#include <caf/event_based_actor.hpp>
+
+#include <algorithm>
+
+#include "actors/loop/machine.hpp"
+#include "actors/network_proxy_parts.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/shard_behavior.hpp"
+
+// How a proxy ends: it drains, its parts end one after the other, and what is lost meanwhile, or
+// does not end, is told to its owner.
+
+namespace proxy {
+
+namespace {
+
+/// How long all parts together may take to end.
+constexpr std::chrono::seconds end_patience{10};
+
+} // namespace
+
+template <class Handle>
+void network_proxy::impl::tell_to_end(const std::string& name, Handle& whom) {
+  if (!whom)
+    return;
+  departures::add(leaving, name, whom);
+  caf::anon_send_exit(whom, caf::exit_reason::user_shutdown);
+  whom = nullptr;
+}
+
+template <class Handle>
+void network_proxy::impl::abort(const std::string& name, Handle& whom) {
+  if (!whom)
+    return;
+  departures::add(leaving, name, whom);
+  caf::anon_send(whom, atom::abort_v);
+  whom = nullptr;
+}
+
+/// The thread of one that hangs would never be joined, so the owner is told.
+void network_proxy::impl::await_end(const std::string& name) {
+  if (!leaving->await(name))
+    failure->lost(name, "does not end");
+}
+
+void network_proxy::impl::flush_audit(std::chrono::steady_clock::time_point deadline) {
+  if (!audit)
+    return;
+  caf::scoped_actor self{system};
+  auto left = std::max(deadline - this_machine().clock.now(), std::chrono::nanoseconds{1});
+  self->request(audit, caf::timespan{left}, atom::flush_v)
+    .receive([](bool) {}, [](const caf::error&) {}); // its end tells
+}
+
+bool network_proxy::impl::end() {
+  if (ended)
+    return *ended;
+  auto deadline = this_machine().clock.now() + end_patience;
+  leaving->begin(deadline);
+  (void)end_watch();
+  if (sources)
+    sources->end(); // waited for last: they may take their time
+  tell_to_end("supervisor", supervisor);
+  await_end("supervisor");
+  abort("address_watch", addresses);
+  await_end("address_watch");
+  for (auto& w : workers)
+    abort("worker", w.shard);
+  await_end("worker");
+  flush_audit(deadline);
+  tell_to_end("policy_store", store);
+  tell_to_end("listener_owner", listeners);
+  tell_to_end("audit", audit);
+  tell_to_end("ca", ca);
+  for (auto who : {"policy_store", "listener_owner", "audit", "ca"})
+    await_end(who);
+  for (auto& w : workers) {
+    w.loop->stop();
+    w.thread.join();
+  }
+  if (process) {
+    // No loop is left that would ask.
+    tell_to_end("socket_dialer", process->socket_dialer);
+    await_end("socket_dialer");
+    process->log->flush();
+  }
+  ended = leaving->await_unhurried("policy_source");
+  return *ended;
+}
+
+void network_proxy::impl::watch_supervisor(const peers_ptr& peers, const abilities& can) {
+  supervisor->attach_functor(
+    [told = failure, owner = listeners, peers, &sys = system](const caf::error& why) {
+      if (was_told_to_end(why))
+        return;
+      close_all(owner, peers);
+      told->lost("supervisor", sys.render(why));
+    });
+  if (can.watched)
+    can.watched("supervisor", caf::actor_cast<caf::strong_actor_ptr>(supervisor));
+}
+
+bool network_proxy::impl::end_watch() {
+  auto all_well = true;
+  caf::scoped_actor self{system};
+  if (supervisor)
+    self->request(supervisor, answer_patience, atom::close_v)
+      .receive([&](bool well) { all_well = well; },
+               [&](const caf::error& why) { // it is lost itself, or hangs
+                 failure->lost("supervisor", system.render(why));
+                 all_well = false;
+               });
+  return all_well;
+}
+
+bool network_proxy::impl::drain(std::chrono::milliseconds grace) {
+  system.spawn<caf::hidden>(
+    [grace, watching = supervisor, policies = store](caf::event_based_actor* self,
+                                                     const std::shared_ptr<shutdown_result>& result,
+                                                     const std::vector<shard_actor>& shards) {
+      auto waiting = std::make_shared<size_t>(1 + shards.size());
+      auto ask = [=](const auto& whom, const std::string& name) {
+        self->request(whom, grace, atom::drain_v)
+          .then(
+            [result, waiting](bool) {
+              if (--*waiting == 0)
+                result->settle(true);
+            },
+            [self, result, watching, name](const caf::error& why) {
+              if (why != caf::sec::request_timeout) // before the supervisor is told to look away
+                caf::anon_send(watching, atom::lost_v, name,
+                               "has ended (" + self->system().render(why) + ')');
+              result->settle(false);
+            });
+      };
+      ask(policies, "policy_store");
+      for (size_t i = 0; i < shards.size(); ++i)
+        ask(shards[i], worker_name(i));
+    },
+    over, shards());
+  auto done = over->result.get_future();
+  return done.wait_for(grace) == std::future_status::ready && done.get();
+}
+
+bool network_proxy::shutdown(std::chrono::milliseconds grace) {
+  impl_->process->log->info("msg=draining grace_ms={}", grace.count());
+  auto drained = impl_->drain(grace);
+  // Whose loss closed them has not drained.
+  drained = impl_->end_watch() && drained;
+  impl_->process->log->info("msg=stopped drained={}", drained);
+  return drained;
+}
+
+bool network_proxy::end() { return impl_->end(); }
+
+void network_proxy::end_now() {
+  impl_->over->settle(false);
+  impl_->leaving->hurry();
+}
+
+} // namespace proxy

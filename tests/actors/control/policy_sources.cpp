@@ -1,0 +1,61 @@
+#define CAF_SUITE actors.control.policy_sources
+#include "actors/control/policy_sources.hpp" // unit under test
+
+#include <caf/send.hpp>
+
+#include "tests/config/support.hpp"
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+
+namespace {
+
+struct fixture : test_coordinator_fixture<>, config::test::folder {
+  fixture() {
+    leaving->begin(std::chrono::steady_clock::now() + std::chrono::minutes{10});
+    watcher = sys.spawn(
+      supervisor, supervisor_start{log, sys.spawn(listener_owner, listener_set{}),
+                                   [this](const std::string& why) { told += why; },
+                                   [this](const std::string& name, const caf::strong_actor_ptr&) {
+                                     seen += name + ' ';
+                                   }});
+    all = std::make_unique<policy_sources>(sys, from(), watcher, leaving);
+  }
+  ~fixture() override {
+    all->end();
+    caf::anon_send_exit(watcher, caf::exit_reason::kill);
+    consume_messages();
+  }
+
+  std::string text; ///< Written by the log's thread.
+  log_ptr log = std::make_shared<logger>(config::log{}, [this](std::string_view lines) {
+    text += lines;
+    return size_t{0};
+  });
+  std::string told, seen;
+  std::shared_ptr<departures> leaving = std::make_shared<departures>();
+  supervisor_actor watcher;
+  std::unique_ptr<policy_sources> all;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(policy_sources_tests, fixture)
+
+CAF_TEST(each that is begun is watched) {
+  auto one = all->begin(), two = all->begin();
+  CAF_CHECK(one && two && one != two);
+  consume_messages();
+  CAF_CHECK_EQUAL(seen, "policy_source policy_source ");
+}
+
+CAF_TEST(all of them end with the proxy and so does one that is begun too late) {
+  auto one = all->begin(), two = all->begin();
+  all->end();
+  CAF_CHECK(leaving->await("policy_source"));
+  auto late = all->begin();
+  CAF_CHECK(late);
+  CAF_CHECK(leaving->await("policy_source"));
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
