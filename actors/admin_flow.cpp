@@ -25,38 +25,31 @@ enum class body_status : uint8_t { complete, too_large, malformed, gone, too_slo
 /// What follows on a request.
 enum class next : uint8_t { request, close, close_in_steps, reset };
 
-/// Reads the body of a request; what follows it stays in `c.pending`.
+/// Reads the body of a request; what follows it stays in `c.reader.pending`.
 task<body_status> read_body(client_end& c, const admin::request& req, std::string& out) {
   if (req.body == http1::framing::length && req.content_length > max_body_size)
     co_return body_status::too_large;
   http1::body_cursor body{req.body, req.content_length};
-  if (req.expects_continue && !body.done() && c.pending.empty()) {
+  if (req.expects_continue && !body.done() && c.reader.pending.empty()) {
     auto sent = co_await send_to_client(c, "HTTP/1.1 100 Continue\r\n\r\n");
     if (sent != sending::done)
       co_return sent == sending::too_slow ? body_status::too_slow : body_status::gone;
   }
   auto deadline = c.in(c.timeouts().head);
   for (;;) {
-    auto taken = body.take(c.pending, &out);
+    auto taken = body.take(c.reader.pending, &out);
     if (!taken)
       co_return body_status::malformed;
-    c.pending.erase(0, *taken);
+    c.reader.pending.erase(0, *taken);
     if (out.size() > max_body_size || body.taken() > max_framed_size)
       co_return body_status::too_large;
     if (body.done())
       co_return body_status::complete;
-    if (!c.client.may_read()) {
-      auto in_time = co_await c.wakes.until(deadline);
-      if (!in_time)
-        co_return body_status::gone;
-      continue;
-    }
-    auto buffer = c.shard.loop.scratch().first(max_body_size);
-    auto got = c.client.read(buffer);
-    if (got.ended() || got.failed())
-      co_return body_status::gone;
+    auto got = co_await c.reader.some(max_body_size, deadline);
     if (got.ok())
-      c.pending.append(buffer.data(), got.size);
+      c.reader.pending.append(got.bytes);
+    else if (!got.woken())
+      co_return body_status::gone;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "actors/client_address.hpp"
 #include "actors/loop/waker.hpp"
+#include "actors/reader.hpp"
 #include "actors/shard_core.hpp"
 #include "actors/transport.hpp"
 
@@ -13,7 +14,8 @@ namespace proxy {
 /// or a stream of an HTTP/2 connection. What it asks for, and who it is, is known above.
 struct client_end {
   client_end(shard_core& owner, client_address whence)
-    : shard(owner), wakes(owner.loop), held(owner.loop.memory()), from(whence) {}
+    : shard(owner), wakes(owner.loop), reader(owner.loop, client, wakes), held(owner.loop.memory()),
+      from(whence) {}
   client_end(const client_end&) = delete;
   client_end& operator=(const client_end&) = delete;
 
@@ -32,8 +34,8 @@ struct client_end {
   shard_core& shard;
   waker wakes;
   transport client;
-  held_bytes held;     ///< What it has of the loop's memory; `holds` sets it.
-  std::string pending; ///< Read from the client, not yet understood.
+  proxy::reader reader;
+  held_bytes held; ///< What it has of the loop's memory; `holds` sets it.
   const client_address from;
   bool draining = false; ///< Takes nothing new.
 };

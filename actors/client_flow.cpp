@@ -15,7 +15,7 @@ task<after> serve(client_session& c, exchange& x, verdict& v) {
     v = co_await decide(c, x, std::move(asked));
   }
   if (std::holds_alternative<let_through>(v)) {
-    c.holds(x.head.capacity() + x.received().capacity() + c.pending.capacity());
+    c.holds(x.head.capacity() + x.received().capacity() + c.reader.pending.capacity());
     if (x.to_socket)
       co_return co_await forward_to_socket(c, x);
     if (x.target.protocol == policy::protocol::https_connect)

@@ -64,7 +64,7 @@ bool settle(const client_end& c, const awaited_head& what, std::string_view byte
 
 bool is_to_give_way(const client_end& c, int& in_a_row) noexcept {
   constexpr int requests_per_turn = 8;
-  if (c.pending.empty() && !c.client.may_read())
+  if (c.reader.pending.empty() && !c.client.may_read())
     in_a_row = 0; // it waits by itself
   else
     ++in_a_row;
@@ -92,28 +92,30 @@ task<> read_head(client_end& c, awaited_head what, received_head& out) {
   size_t scanned = 0;
   // What a pipelining client sent ahead comes first; it must not lie where it grows while views
   // point to it.
-  if (!c.pending.empty() && settle(c, what, c.pending, scanned, out)) {
+  if (!c.reader.pending.empty() && settle(c, what, c.reader.pending, scanned, out)) {
     auto used = out.text.size();
-    out.store = std::move(c.pending);
-    c.pending.assign(out.store, used);
+    out.store = std::move(c.reader.pending);
+    c.reader.pending.assign(out.store, used);
     out.text = std::string_view{out.store}.substr(0, used);
     co_return;
   }
-  auto first = what.first || !c.pending.empty();
+  auto first = what.first || !c.reader.pending.empty();
   auto deadline = c.in(first ? c.timeouts().head : c.timeouts().keep_alive);
   for (;;) {
-    while (!c.client.may_read()) {
-      if (c.draining && c.pending.empty())
+    if (!c.client.may_read()) {
+      if (c.draining && c.reader.pending.empty())
         co_return;
       if (c.client.dead()) {
         out.status = head_status::client_gone;
         co_return;
       }
-      c.holds(c.pending.capacity());
-      auto in_time = co_await c.wakes.until(deadline);
-      if (in_time)
-        continue;
-      if (c.pending.empty()) {
+      c.holds(c.reader.pending.capacity());
+    }
+    auto got = co_await c.reader.some(head_read_size, deadline);
+    if (got.woken())
+      continue;
+    if (got.late()) {
+      if (c.reader.pending.empty()) {
         out.status = head_status::idle;
         co_return; // silence before the first byte is no request: no answer
       }
@@ -123,23 +125,19 @@ task<> read_head(client_end& c, awaited_head what, received_head& out) {
                                                  setting_text("timeouts.head", c.timeouts().head));
       co_return;
     }
-    auto buffer = c.shard.loop.scratch().first(head_read_size);
-    auto got = c.client.read(buffer);
-    if (got.blocked())
-      continue;
     if (!got.ok()) {
-      if (got.failed() || !c.pending.empty())
+      if (got.failed() || !c.reader.pending.empty())
         out.status = head_status::client_gone;
       co_return;
     }
-    std::string_view bytes{buffer.data(), got.size};
-    if (c.pending.empty()) {
+    auto bytes = got.bytes;
+    if (c.reader.pending.empty()) {
       if (!first)
         deadline = c.in(c.timeouts().head);
       first = true;
       if (settle(c, what, bytes, scanned, out)) {
         if (out.status == head_status::complete || out.status == head_status::socks)
-          c.pending.assign(bytes.substr(out.text.size()));
+          c.reader.pending.assign(bytes.substr(out.text.size()));
         co_return;
       }
       // A head in pieces grows: not when memory is short.
@@ -148,13 +146,13 @@ task<> read_head(client_end& c, awaited_head what, received_head& out) {
         out.error = out_of_memory(c);
         co_return;
       }
-      c.pending.assign(bytes);
+      c.reader.pending.assign(bytes);
     } else {
-      c.pending.append(bytes);
-      if (settle(c, what, c.pending, scanned, out)) {
+      c.reader.pending.append(bytes);
+      if (settle(c, what, c.reader.pending, scanned, out)) {
         auto used = out.text.size();
-        out.store = std::move(c.pending);
-        c.pending.assign(out.store, used);
+        out.store = std::move(c.reader.pending);
+        c.reader.pending.assign(out.store, used);
         out.text = std::string_view{out.store}.substr(0, used);
         co_return;
       }
@@ -204,29 +202,19 @@ task<bool> drain_body(client_end& c, http1::framing framing, uint64_t length) {
     return taken && body.taken() <= limit;
   };
   size_t used = 0;
-  if (!take(c.pending, used))
+  if (!take(c.reader.pending, used))
     co_return false;
-  c.pending.erase(0, used);
+  c.reader.pending.erase(0, used);
   auto deadline = c.in(c.timeouts().head);
   for (int reads = 1; !body.done(); ++reads) {
     if (reads % reads_per_turn == 0)
       co_await c.wakes.next_turn();
-    if (!c.client.may_read()) {
-      auto in_time = co_await c.wakes.until(deadline);
-      if (!in_time)
-        co_return false;
+    auto got = co_await c.reader.some(head_read_size, deadline);
+    if (got.woken())
       continue;
-    }
-    auto buffer = c.shard.loop.scratch().first(head_read_size);
-    auto got = c.client.read(buffer);
-    if (got.blocked())
-      continue;
-    if (!got.ok())
+    if (!got.ok() || !take(got.bytes, used))
       co_return false;
-    std::string_view bytes{buffer.data(), got.size};
-    if (!take(bytes, used))
-      co_return false;
-    c.pending.assign(bytes.substr(used));
+    c.reader.pending.assign(got.bytes.substr(used));
   }
   co_return true;
 }
@@ -244,16 +232,12 @@ task<> close_in_steps(client_end& c) {
   c.client.shutdown_write();
   auto deadline = c.in(linger_time);
   for (size_t dropped = 0; dropped < linger_bytes && !c.client.dead();) {
-    if (!c.client.may_read()) {
-      auto in_time = co_await c.wakes.until(deadline);
-      if (!in_time)
-        co_return;
+    auto got = co_await c.reader.some(event_loop::scratch_size, deadline);
+    if (got.woken())
       continue;
-    }
-    auto got = c.client.read(c.shard.loop.scratch());
-    if (got.ended() || got.failed())
+    if (!got.ok())
       co_return;
-    dropped += got.size;
+    dropped += got.bytes.size();
     co_await c.wakes.next_turn(); // a client that never stops sending is not alone here
   }
 }

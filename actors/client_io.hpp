@@ -28,7 +28,7 @@ enum class closing : uint8_t {
 enum class head_status : uint8_t {
   complete,    ///< `text` holds it.
   failed,      ///< An answer is due: `error`.
-  socks,       ///< A SOCKS client by its first byte; what was read is in `c.pending`.
+  socks,       ///< A SOCKS client by its first byte; what was read is in `c.reader.pending`.
   ended,       ///< Nothing more comes, in good order: no answer is due, as with the two below.
   client_gone, ///< It broke off, or ended within a head.
   idle,        ///< It said nothing for too long.
@@ -53,7 +53,7 @@ struct awaited_head {
 /// Whether a front end takes SOCKS clients.
 [[nodiscard]] bool speaks_socks(endpoint front, const config::proxy_config& config) noexcept;
 
-/// Reads one request head (RFC 9112 §2.1); what was read beyond it stays in `c.pending`.
+/// Reads one request head (RFC 9112 §2.1); what was read beyond it stays in `c.reader.pending`.
 task<> read_head(client_end& c, awaited_head what, received_head& out);
 
 /// Counts a request for which there is too little memory. @returns errc::overloaded, with the

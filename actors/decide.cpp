@@ -65,7 +65,7 @@ task<verdict> decide(client_session& c, exchange& x, policy::question asked) {
   std::optional<policy::answer> said;
   std::optional<decider_word> word;
   if (c.shard.process->decider) {
-    c.holds(x.head.capacity() + x.spare.capacity() + c.pending.capacity());
+    c.holds(x.head.capacity() + x.spare.capacity() + c.reader.pending.capacity());
     open_question what{to, c.from.str(), std::string{c.user()}};
     auto heard = co_await ask_decider(c, std::move(what));
     if (c.client.dead())

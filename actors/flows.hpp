@@ -143,7 +143,7 @@ task<after> reach_tunnel(client_session& c, exchange& x);
 task<after> open_tunnel(client_session& c, exchange& x);
 
 /// Serves a SOCKS5 client up to its tunnel or association (RFC 1928); bytes read already are in
-/// `c.pending`.
+/// `c.reader.pending`.
 task<after> socks5_flow(client_session& c);
 
 /// Relays the datagrams of a UDP association until its connection ends.

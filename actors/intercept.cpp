@@ -81,14 +81,14 @@ std::optional<policy::denial> judge_unread(client_session& c, state::intercepted
   return denial_in(renew(c, *in.by));
 }
 
-/// Reads the client's first message into `c.pending`, where it stays. Until its first byte comes,
-/// what the server says is passed on, unless the tunnel has to be read.
+/// Reads the client's first message into `c.reader.pending`, where it stays. Until its first byte
+/// comes, what the server says is passed on, unless the tunnel has to be read.
 task<> read_opening(client_session& c, state::intercepted& in, opening& out) {
   auto since = c.shard.loop.now();
-  if (!c.pending.empty() && tell(c, out, false))
+  if (!c.reader.pending.empty() && tell(c, out, false))
     co_return;
   for (;;) {
-    auto silent = c.pending.empty();
+    auto silent = c.reader.pending.empty();
     if (c.client.may_read()) {
       auto got = take_more(c);
       if (got.blocked())
@@ -225,7 +225,7 @@ task<after> begin_inside(client_session& c) {
   // where our side has ended.
   if (!readable || begun.words_end || !policy::is_read(rules_of(c), tunnel)) {
     auto denial = judge_unread(c, in, hides);
-    if (c.pending.empty() && (denial || !in.dialled)) { // left without a word
+    if (c.reader.pending.empty() && (denial || !in.dialled)) { // left without a word
       c.end = ending::client_gone;
       co_return after::close;
     }

@@ -8,9 +8,6 @@ namespace proxy {
 
 namespace {
 
-/// One read of a client's first bytes; most hellos fit.
-constexpr size_t first_read_size = 4096;
-
 /// The certificate to show, from the shard's cache or from the CA.
 task<caf::expected<tls::leaf_ptr>> find_leaf(client_session& c, const host& name,
                                              tls::leaf_cache& kept) {
@@ -30,14 +27,14 @@ task<caf::expected<tls::leaf_ptr>> find_leaf(client_session& c, const host& name
 } // namespace
 
 bool tell(client_end& c, opening& out, bool over) {
-  switch (tell_first_bytes(c.pending, over)) {
+  switch (tell_first_bytes(c.reader.pending, over)) {
     case first_bytes::undecided: return false;
     case first_bytes::http: out.what = opening::kind::http; return true;
     case first_bytes::other: out.what = opening::kind::other; return true;
     case first_bytes::wrapped: out.what = opening::kind::unclear; return true;
     case first_bytes::tls: break;
   }
-  auto decoded = decode_client_hello(c.pending);
+  auto decoded = decode_client_hello(c.reader.pending);
   if (!decoded) {
     out.what = opening::kind::unclear;
     return true;
@@ -53,16 +50,17 @@ io_result take_more(client_end& c) {
   auto buffer = c.shard.loop.scratch().first(first_read_size);
   auto got = c.client.read(buffer);
   if (got.ok())
-    c.pending.append(buffer.data(), got.size);
+    c.reader.pending.append(buffer.data(), got.size);
   return got;
 }
 
 namespace {
 
-/// Shakes hands with a client whose hello is in `c.pending`.
+/// Shakes hands with a client whose hello is in `c.reader.pending`.
 task<caf::error> shake_hands(client_end& c, tls::leaf_ptr leaf) {
-  auto session = c.client.begin_tls(*c.shard.process->tls_server, *leaf,
-                                    std::exchange(c.pending, {}), {.accept = tls::alpn::either});
+  auto session =
+    c.client.begin_tls(*c.shard.process->tls_server, *leaf, std::exchange(c.reader.pending, {}),
+                       {.accept = tls::alpn::either});
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
   auto deadline = c.in(c.timeouts().tls_handshake);

@@ -31,10 +31,13 @@ struct opening {
 /// @param over  Nothing follows.
 [[nodiscard]] bool tell(client_end& c, opening& out, bool over);
 
-/// Reads more of it into `c.pending`.
+/// One read of a client's first bytes; most hellos fit.
+constexpr size_t first_read_size = 4096;
+
+/// Reads more of it into `c.reader.pending`.
 io_result take_more(client_end& c);
 
-/// Answers the handshake that begins with `c.pending`; from then on the client's bytes come
+/// Answers the handshake that begins with `c.reader.pending`; from then on the client's bytes come
 /// decrypted.
 /// @param known  Where the certificate is looked for, and kept.
 task<caf::error> accept_tls(client_session& c, const host& name, tls::leaf_cache& known);

@@ -10,22 +10,19 @@ namespace {
 /// to say anything.
 task<> read_opening(client_session& c, opening& out) {
   auto deadline = c.in(c.timeouts().head);
-  while (c.pending.empty() || !tell(c, out, false)) {
-    if (c.client.may_read()) {
-      auto got = take_more(c);
-      if (got.ok() || got.blocked())
-        continue;
-      c.end = ending::client_gone;
-      co_return;
+  while (c.reader.pending.empty() || !tell(c, out, false)) {
+    if (!c.client.may_read()) {
+      if (c.client.dead() || (c.draining && c.reader.pending.empty())) {
+        c.end = c.client.dead() ? ending::client_gone : c.end;
+        co_return;
+      }
+      c.holds(c.reader.pending.capacity());
     }
-    if (c.client.dead() || (c.draining && c.pending.empty())) {
-      c.end = c.client.dead() ? ending::client_gone : c.end;
-      co_return;
-    }
-    c.holds(c.pending.capacity());
-    auto in_time = co_await c.wakes.until(deadline);
-    if (!in_time) {
-      c.end = ending::idle;
+    auto got = co_await c.reader.some(first_read_size, deadline);
+    if (got.ok()) {
+      c.reader.pending.append(got.bytes);
+    } else if (!got.woken()) {
+      c.end = got.late() ? ending::idle : ending::client_gone;
       co_return;
     }
   }

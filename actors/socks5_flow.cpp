@@ -19,33 +19,29 @@ namespace {
 /// More than any message of the protocol; what comes with one stays small.
 constexpr size_t read_size = 1024;
 
-/// Adds to `c.pending` what the client sends next.
+/// Adds to `c.reader.pending` what the client sends next.
 /// @returns errc::closed, or errc::request_timeout at the deadline.
 task<caf::error> read_more(client_end& c, steady_time deadline) {
   for (;;) {
-    while (!c.client.may_read()) {
-      auto in_time = co_await c.wakes.until(deadline);
-      if (!in_time)
-        co_return caf::make_error(errc::request_timeout, std::string{"the client is too slow"});
-    }
-    auto buffer = c.shard.loop.scratch().first(read_size);
-    auto got = c.client.read(buffer);
-    if (got.blocked())
+    auto got = co_await c.reader.some(read_size, deadline);
+    if (got.woken())
       continue;
+    if (got.late())
+      co_return caf::make_error(errc::request_timeout, std::string{"the client is too slow"});
     if (!got.ok())
       co_return caf::make_error(errc::closed, std::string{"the client has gone"});
-    c.pending.append(buffer.data(), got.size);
+    c.reader.pending.append(got.bytes);
     co_return caf::none;
   }
 }
 
-/// Reads one message to the front of `c.pending`, which its views point to: `take` drops it.
+/// Reads one message to the front of `c.reader.pending`, which its views point to: `take` drops it.
 template <class T>
 task<caf::expected<decoded<T>>>
 read_message(client_end& c, decode_result<T> (*decode)(std::string_view), steady_time deadline) {
   for (;;) {
-    if (!c.pending.empty()) {
-      auto got = decode(c.pending);
+    if (!c.reader.pending.empty()) {
+      auto got = decode(c.reader.pending);
       if (!got)
         co_return std::move(got.error());
       if (*got)
@@ -57,7 +53,7 @@ read_message(client_end& c, decode_result<T> (*decode)(std::string_view), steady
   }
 }
 
-void take(client_end& c, size_t size) { c.pending.erase(0, size); }
+void take(client_end& c, size_t size) { c.reader.pending.erase(0, size); }
 
 /// Counts and audits a client that did not show who it is. What it wants is not known yet.
 void record_nobody(client_session& c) {
@@ -103,7 +99,7 @@ task<std::optional<after>> authenticate(client_session& c, steady_time deadline)
     c.known_as = std::make_shared<const identity>(
       identity{std::string{shown->value.user}, c.shard.policy->config});
   if (shown) {
-    OPENSSL_cleanse(c.pending.data(), shown->size);
+    OPENSSL_cleanse(c.reader.pending.data(), shown->size);
     take(c, shown->size);
   }
   if (shown && !known) {
@@ -121,7 +117,7 @@ task<std::optional<after>> authenticate(client_session& c, steady_time deadline)
 
 /// Answers a client that speaks another protocol in that one: SOCKS4, or HTTP.
 task<after> answer_stranger(client_session& c) {
-  if (!socks4::is_request(c.pending)) {
+  if (!socks4::is_request(c.reader.pending)) {
     exchange x;
     auto why = caf::make_error(errc::malformed, std::string{"this port speaks SOCKS5, not HTTP"});
     co_return co_await fault(c, x, why);
@@ -177,7 +173,7 @@ task<after> open_association(client_session& c, exchange& x, const socks5::endpo
   auto made = association::open(c, wanted);
   if (!made)
     co_return co_await fault(c, x, made.error());
-  std::string{}.swap(c.pending); // nothing more is said on this connection
+  std::string{}.swap(c.reader.pending); // nothing more is said on this connection
   c.turned_down.reset();
   auto by = std::make_unique<admission>(x.target);
   auto& entered = c.enter(state::association{std::move(*made), std::move(by)});
@@ -190,10 +186,10 @@ task<after> open_association(client_session& c, exchange& x, const socks5::endpo
 
 task<after> socks5_flow(client_session& c) {
   auto deadline = c.in(c.timeouts().head);
-  if (c.pending.empty())
+  if (c.reader.pending.empty())
     if (auto err = co_await read_more(c, deadline))
       co_return give_up(c, err);
-  if (is_stranger(c.pending))
+  if (is_stranger(c.reader.pending))
     co_return co_await answer_stranger(c);
   if (auto over = co_await authenticate(c, deadline))
     co_return *over;

@@ -43,11 +43,12 @@ std::string_view version_of(const upstream& u) { return u.io.stream() ? "2.0" : 
 step transfer::begin(uint64_t generation) {
   if (u_.generation != generation)
     return fail(errc::policy_changed, "the connection was made under another policy");
-  auto early = x_.body == http1::framing::none ? std::string_view{} : std::string_view{c_.pending};
+  auto early =
+    x_.body == http1::framing::none ? std::string_view{} : std::string_view{c_.reader.pending};
   auto begun = up_.start(u_.io, x_.head, early);
   if (begun.what == pump::status::malformed)
     return fail(errc::malformed, context_of(up_.framing_error()));
-  c_.pending.erase(0, begun.taken);
+  c_.reader.pending.erase(0, begun.taken);
   if (begun.what == pump::status::sink_failed)
     return u_.reused ? upstream_failed(broken_on_the_way) : read_last_words();
   return step::wait;
@@ -82,7 +83,7 @@ step transfer::move_up() {
     case pump::status::blocked: return step::wait;
     case pump::status::finished: {
       auto excess = up_.take_excess();
-      c_.pending.append(excess);
+      c_.reader.pending.append(excess);
       return step::wait;
     }
     case pump::status::malformed: return fail(errc::malformed, context_of(up_.framing_error()));
@@ -104,7 +105,7 @@ bool transfer::is_whole() noexcept {
 
 void transfer::put_back() {
   if (copy_)
-    c_.pending.insert(0, *copy_ + up_.take_excess());
+    c_.reader.pending.insert(0, *copy_ + up_.take_excess());
 }
 
 step transfer::upstream_failed(std::string how) {

@@ -90,7 +90,7 @@ public:
   /// Bytes in its buffers, and in those of the request it serves.
   [[nodiscard]] size_t held() const noexcept {
     return up_.held() + (down_ ? down_->held() : 0) + head_.capacity() + x_.head.capacity() +
-           x_.received().capacity() + c_.pending.capacity();
+           x_.received().capacity() + c_.reader.pending.capacity();
   }
   void count() const {
     c_.bytes_up += up_.moved();

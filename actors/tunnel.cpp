@@ -177,9 +177,9 @@ task<after> relay(client_session& c) {
   auto& through = *c.in_state<state::tunnel>();
   auto& server = *through.server;
   direction up, down;
-  up.bytes.put_first(c.pending);
+  up.bytes.put_first(c.reader.pending);
   down.bytes.put_first(c.first_down);
-  std::string{}.swap(c.pending);
+  std::string{}.swap(c.reader.pending);
   std::string{}.swap(c.first_down);
   if (through.must_not_answer_http) {
     if (auto over = co_await hear_answer(c, through, up, down))
