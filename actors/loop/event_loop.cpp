@@ -79,6 +79,13 @@ void event_loop::turn(std::chrono::milliseconds wait) {
   current = outer;
 }
 
+std::optional<steady_time> event_loop::next_turn() const noexcept {
+  if (!local_.empty() || !again_.empty())
+    return now_;
+  auto sleep = wheel_.sleep_for(now_);
+  return sleep.count() < 0 ? std::nullopt : std::optional{now_ + sleep};
+}
+
 void event_loop::run_one(caf::resumable* what) {
   switch (what->resume(this, max_messages_per_resume)) {
     case caf::resumable::resume_later: local_.push_back(what); break;

@@ -6,6 +6,7 @@
 #include <caf/resumable.hpp>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,10 @@ public:
   [[nodiscard]] steady_time now() const noexcept { return now_; }
   /// The time of day.
   [[nodiscard]] wall_time wall() const noexcept { return on_.clock.wall(); }
+
+  /// When it has something to do without news from elsewhere: at once, when a timer is due, or never
+  /// (nullopt).
+  [[nodiscard]] std::optional<steady_time> next_turn() const noexcept;
 
   /// Keeps an actor alive until the end of the turn, when its own code is surely off the stack.
   void release_later(caf::strong_actor_ptr what) { deferred_.push_back(std::move(what)); }

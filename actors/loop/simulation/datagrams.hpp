@@ -1,0 +1,51 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "actors/loop/simulation/open_file.hpp"
+
+namespace proxy::simulation {
+
+/// A UDP socket.
+class datagrams final : public open_file {
+public:
+  using open_file::open_file;
+
+  struct item {
+    ip_sockaddr from;
+    std::string bytes;
+  };
+
+  uint8_t level() const noexcept override {
+    return static_cast<uint8_t>(io_out | (queue_.empty() && error_ == 0 ? 0 : io_in));
+  }
+  void close() override;
+  int bind(const ip_sockaddr& at) override;
+  int connect(const ip_sockaddr& to) override;
+  ssize_t read(std::span<char> into, bool leave) override;
+  ssize_t write(std::span<const iovec> parts) override;
+  int take_error() override { return std::exchange(error_, 0); }
+
+  /// @returns whether it is sent, as far as anybody can tell here; else errno.
+  [[nodiscard]] int send_to(const ip_sockaddr& to, std::string bytes);
+  /// The next one; nothing with errno when there is none.
+  [[nodiscard]] std::optional<item> take();
+  void receive(item what);
+  /// Nobody listens where the last one went.
+  void is_refused();
+
+private:
+  /// A burst beyond this is lost.
+  static constexpr size_t most = 512;
+  void bind_anywhere(const ip_address& towards);
+
+  std::deque<item> queue_;
+  bool connected_ = false;
+  bool bound_ = false;
+  int error_ = 0;
+};
+
+} // namespace proxy::simulation

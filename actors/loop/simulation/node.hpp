@@ -1,0 +1,97 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/loop/simulation/datagrams.hpp"
+#include "actors/loop/simulation/internet.hpp"
+#include "actors/loop/simulation/stream.hpp"
+
+namespace proxy::simulation {
+
+/// A computer of a made-up network, as the network that its loops are given. For one thread.
+class node final : public network {
+public:
+  node(internet& of, std::string name, std::vector<ip_address> addresses);
+  ~node() override;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// Descriptors in use: none are left once everybody has gone.
+  [[nodiscard]] size_t descriptors() const noexcept { return files_.size() + pipes_.size(); }
+  /// From now on there are no more than so many (EMFILE).
+  void limit_descriptors(size_t most) noexcept { most_descriptors_ = most; }
+
+  // -- as a network --
+
+  std::unique_ptr<poller> make_poller() override;
+  int open(socket_kind kind, int family) noexcept override;
+  void close(int fd) noexcept override;
+  void reset(int fd) noexcept override;
+  int connect(int fd, const sockaddr* to, socklen_t size) noexcept override;
+  int take_error(int fd) noexcept override;
+  int bind(int fd, const sockaddr* at, socklen_t size) noexcept override;
+  void share_port(int fd, bool share) noexcept override;
+  int listen(int fd) noexcept override;
+  int accept(int listener, ip_sockaddr& peer) noexcept override;
+  ip_sockaddr local_address(int fd) const noexcept override;
+  ip_sockaddr peer_address(int fd) const noexcept override;
+  std::optional<ip_sockaddr> translated_address(int fd) const noexcept override;
+  bool has_way_to(const ip_sockaddr& to) noexcept override;
+  ssize_t read(int fd, std::span<char> into) noexcept override;
+  ssize_t peek(int fd, std::span<char> into) noexcept override;
+  ssize_t write(int fd, std::string_view bytes, bool more) noexcept override;
+  ssize_t write(int fd, std::span<const iovec> parts) noexcept override;
+  void shutdown_write(int fd) noexcept override;
+  pipe_ends open_pipe(size_t capacity) noexcept override;
+  ssize_t splice_in(int fd, int pipe, size_t limit) noexcept override;
+  ssize_t splice_out(int pipe, int fd, size_t size, bool more) noexcept override;
+  ssize_t receive(int fd, datagram_buffer& into) noexcept override;
+  ssize_t send(int fd, std::span<const datagram_row> rows) noexcept override;
+  ssize_t receive_from(int fd, std::span<char> into, ip_sockaddr* from) noexcept override;
+  uint8_t readiness(int fd) noexcept override;
+
+  // -- for what lives on it --
+
+  [[nodiscard]] internet& net() const noexcept { return net_; }
+  [[nodiscard]] bool has(const ip_address& address) const noexcept;
+  [[nodiscard]] bool is_reached_by(const ip_address& address) const noexcept;
+  /// Our end of a connection to an address.
+  [[nodiscard]] ip_sockaddr own_end(const ip_address& towards);
+  [[nodiscard]] uint16_t free_port() noexcept;
+  [[nodiscard]] bool may_bind(const listening& who, const ip_sockaddr& at) const;
+  void begins_listening(listening& who) { listeners_.insert(&who); }
+  void stops_listening(listening& who) { listeners_.erase(&who); }
+  [[nodiscard]] listening* listener_at(const ip_sockaddr& to) const;
+  [[nodiscard]] bool takes_port(datagrams& who);
+  void leaves_port(datagrams& who);
+  [[nodiscard]] datagrams* datagrams_at(const ip_sockaddr& to) const;
+  [[nodiscard]] open_file* file(int fd) const noexcept;
+
+private:
+  /// What a pipe holds, under the descriptor of its reading end; the writing end is the next one.
+  struct pipe {
+    std::string bytes;
+    size_t capacity;
+  };
+
+  [[nodiscard]] int add(open_file_ptr made);
+  template <class File>
+  [[nodiscard]] File* as(int fd) const noexcept {
+    return dynamic_cast<File*>(file(fd));
+  }
+
+  internet& net_;
+  std::string name_;
+  std::vector<ip_address> addresses_;
+  std::map<int, open_file_ptr> files_;
+  std::map<int, pipe> pipes_;
+  std::set<listening*> listeners_;
+  std::map<std::pair<bool, uint16_t>, datagrams*> ports_; ///< Of UDP, by family (v4) and port.
+  size_t most_descriptors_ = 1 << 20;
+  int next_fd_ = 1 << 24; ///< No real descriptor has such a number.
+  uint16_t next_port_ = 32768;
+};
+
+} // namespace proxy::simulation

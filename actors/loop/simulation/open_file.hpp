@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "actors/loop/network.hpp"
+#include "actors/loop/simulation/made_up_poller.hpp"
+
+namespace proxy::simulation {
+
+class node;
+
+/// What a descriptor of a made-up node stands for. Calls that it has no use for fail as the
+/// system's do.
+class open_file : public std::enable_shared_from_this<open_file> {
+public:
+  explicit open_file(node& on) noexcept : on_(on) {}
+  virtual ~open_file() = default;
+  open_file(const open_file&) = delete;
+  open_file& operator=(const open_file&) = delete;
+
+  [[nodiscard]] virtual uint8_t level() const noexcept = 0; ///< What it is ready for: io_bits.
+  virtual void close() = 0;
+  virtual void reset() { close(); }
+  virtual int bind(const ip_sockaddr& at);
+  virtual int connect(const ip_sockaddr& to);
+  virtual ssize_t read(std::span<char> into, bool leave);
+  virtual ssize_t write(std::span<const iovec> parts);
+  virtual void shutdown_write() {}
+  virtual int take_error() { return 0; }
+
+  [[nodiscard]] node& on() const noexcept { return on_; }
+  [[nodiscard]] const ip_sockaddr& local() const noexcept { return local_; }
+  [[nodiscard]] const ip_sockaddr& remote() const noexcept { return remote_; }
+
+  /// Who watches it: told when something happens.
+  void watched_by(made_up_poller* who, io_source* as) noexcept {
+    poller_ = who;
+    source_ = as;
+  }
+  void touch() {
+    if (poller_)
+      poller_->touch(*source_);
+  }
+
+protected:
+  node& on_;
+  ip_sockaddr local_, remote_;
+
+private:
+  made_up_poller* poller_ = nullptr;
+  io_source* source_ = nullptr;
+};
+
+using open_file_ptr = std::shared_ptr<open_file>;
+
+/// -1 with errno.
+[[nodiscard]] int failed(int error) noexcept;
+
+} // namespace proxy::simulation

@@ -1,0 +1,269 @@
+#include "actors/loop/simulation/stream.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "actors/loop/simulation/node.hpp"
+
+namespace proxy::simulation {
+
+uint8_t stream::level() const noexcept {
+  switch (state_) {
+    case state::fresh: return io_out | io_hup;
+    case state::connecting: return 0;
+    case state::over: return io_in | io_out | io_hup | io_dead;
+    case state::open: break;
+  }
+  uint8_t bits = 0;
+  if (!in_.empty() || ended_in_)
+    bits |= io_in;
+  if (outstanding_ < window || ended_out_)
+    bits |= io_out;
+  if (ended_in_)
+    bits |= io_hup;
+  if (ended_in_ && ended_out_)
+    bits |= io_dead;
+  return bits;
+}
+
+void stream::tell(size_t size, std::function<void(stream& there)> what) {
+  if (!other_)
+    return;
+  auto& net = on_.net();
+  auto when = net.arrival(on_, other_->on_, size, &last_arrival_);
+  net.at(when, [there = other_, what = std::move(what)] { what(*there); });
+}
+
+int stream::connect(const ip_sockaddr& to) {
+  if (state_ != state::fresh)
+    return failed(state_ == state::connecting ? EALREADY : EISCONN);
+  auto ip = to.ip();
+  auto* there = ip ? on_.net().find(on_, *ip) : nullptr;
+  if (!there)
+    return failed(ip ? EHOSTUNREACH : EAFNOSUPPORT);
+  remote_ = to;
+  local_ = on_.own_end(*ip);
+  state_ = state::connecting;
+  const auto& way = on_.net().conditions_between(on_, *there);
+  if (way.swallows)
+    return failed(EINPROGRESS);
+  if (way.refuses) {
+    refuse_later(*there, ECONNREFUSED);
+    return failed(EINPROGRESS);
+  }
+  auto self = std::static_pointer_cast<stream>(shared_from_this());
+  on_.net().at(on_.net().arrival(on_, *there, 0, nullptr), [self, there] {
+    auto* who = there->listener_at(self->remote_);
+    auto theirs = who ? who->receive(self) : nullptr;
+    if (!who)
+      return self->refuse_later(*there, ECONNREFUSED);
+    if (!theirs)
+      return; // as if it had been lost on the way
+    self->on_.net().at(there->net().arrival(*there, self->on_, 0, &theirs->last_arrival_),
+                       [self, theirs] { self->established(theirs); });
+  });
+  return failed(EINPROGRESS);
+}
+
+void stream::refuse_later(node& by, int error) {
+  auto self = std::static_pointer_cast<stream>(shared_from_this());
+  on_.net().at(on_.net().arrival(by, on_, 0, nullptr), [self, error] { self->take_reset(error); });
+}
+
+void stream::established(const stream_ptr& other) {
+  if (closed_) { // it did not wait for the answer
+    other->take_reset(ECONNRESET);
+    return;
+  }
+  other_ = other;
+  state_ = state::open;
+  touch();
+}
+
+ssize_t stream::read(std::span<char> into, bool leave) {
+  if (in_.empty()) {
+    if (error_ != 0)
+      return failed(std::exchange(error_, 0));
+    if (ended_in_ || state_ == state::over)
+      return 0;
+    return failed(state_ == state::fresh ? ENOTCONN : EAGAIN);
+  }
+  const auto& way = other_ ? on_.net().conditions_between(other_->on_, on_) : conditions{};
+  if (on_.net().chance().happens(way.spurious)) {
+    touch(); // it is as ready as before
+    return failed(EAGAIN);
+  }
+  auto size = std::min({into.size(), in_.size(), way.longest_read});
+  std::copy_n(in_.data(), size, into.data());
+  if (leave)
+    return static_cast<ssize_t>(size);
+  in_.erase(0, size);
+  if (!in_.empty() && size < into.size())
+    touch(); // a short read means that there is no more: that will be news then
+  tell(0, [size](stream& there) { there.take_room(size); });
+  return static_cast<ssize_t>(size);
+}
+
+ssize_t stream::write(std::span<const iovec> parts) {
+  if (error_ != 0)
+    return failed(std::exchange(error_, 0));
+  if (state_ == state::connecting)
+    return failed(EAGAIN);
+  if (state_ != state::open || ended_out_)
+    return failed(EPIPE);
+  const auto& way = on_.net().conditions_between(on_, other_->on_);
+  if (on_.net().chance().happens(way.spurious)) {
+    touch();
+    return failed(EAGAIN);
+  }
+  auto room = std::min(window - std::min(window, outstanding_), way.longest_write);
+  std::string bytes;
+  size_t asked = 0;
+  for (const auto& part : parts) {
+    asked += part.iov_len;
+    bytes.append(static_cast<const char*>(part.iov_base),
+                 std::min(part.iov_len, room - bytes.size()));
+  }
+  if (bytes.empty() && asked > 0) {
+    full_ = true;
+    return failed(EAGAIN);
+  }
+  auto size = bytes.size();
+  outstanding_ += size;
+  if (size < asked) {
+    full_ = true;
+    if (outstanding_ < window)
+      touch(); // it was the call that was short, not the room
+  }
+  if (way.reset_at && carried_ + size > *way.reset_at) {
+    auto left = *way.reset_at > carried_ ? *way.reset_at - carried_ : 0;
+    bytes.resize(static_cast<size_t>(left));
+    tell(bytes.size(), [bytes](stream& there) { there.take_bytes(bytes); });
+    send_reset();
+    take_reset(ECONNRESET);
+    return static_cast<ssize_t>(size);
+  }
+  carried_ += size;
+  tell(size,
+       [bytes = std::move(bytes)](stream& there) mutable { there.take_bytes(std::move(bytes)); });
+  return static_cast<ssize_t>(size);
+}
+
+void stream::shutdown_write() {
+  if (state_ != state::open || std::exchange(ended_out_, true))
+    return;
+  tell(0, [](stream& there) { there.take_end(); });
+  touch();
+}
+
+void stream::close() {
+  if (std::exchange(closed_, true))
+    return;
+  // What nobody will read is answered by a reset (RFC 1122 §4.2.2.13).
+  if (!in_.empty())
+    send_reset();
+  else
+    shutdown_write();
+}
+
+void stream::reset() {
+  if (!std::exchange(closed_, true))
+    send_reset();
+}
+
+void stream::send_reset() {
+  if (state_ == state::open)
+    tell(0, [](stream& there) { there.take_reset(ECONNRESET); });
+  state_ = state::over;
+  other_.reset();
+}
+
+void stream::take_bytes(std::string bytes) {
+  if (state_ != state::open)
+    return;
+  if (closed_)
+    return send_reset();
+  in_ += bytes;
+  touch();
+}
+
+void stream::take_end() {
+  if (state_ != state::open || ended_in_)
+    return;
+  ended_in_ = true;
+  if (closed_ && ended_out_) {
+    state_ = state::over;
+    other_.reset();
+  }
+  touch();
+}
+
+void stream::take_reset(int error) {
+  if (state_ == state::over)
+    return;
+  state_ = state::over;
+  error_ = error;
+  other_.reset();
+  touch();
+}
+
+void stream::take_room(size_t size) {
+  outstanding_ -= std::min(outstanding_, size);
+  if (std::exchange(full_, false))
+    touch();
+}
+
+void listening::close() {
+  listens_ = false;
+  on_.stops_listening(*this);
+  for (auto& each : std::exchange(queue_, {}))
+    each->reset();
+}
+
+int listening::bind(const ip_sockaddr& at) {
+  if (!at.ip())
+    return failed(EAFNOSUPPORT);
+  local_ = at;
+  if (at.port() == 0)
+    local_ = make_sockaddr(*at.ip(), on_.free_port());
+  else if (!on_.may_bind(*this, at))
+    return failed(EADDRINUSE);
+  on_.begins_listening(*this);
+  return 0;
+}
+
+int listening::listen() {
+  listens_ = true;
+  return 0;
+}
+
+bool listening::takes(const ip_sockaddr& to) const noexcept {
+  auto mine = local_.ip(), theirs = to.ip();
+  if (!listens_ || !mine || !theirs || local_.port() != to.port() ||
+      mine->is_v4() != theirs->is_v4())
+    return false;
+  return *mine == *theirs || *mine == ip_address{} || *mine == ip_address::v4(0);
+}
+
+stream_ptr listening::receive(const stream_ptr& from) {
+  if (queue_.size() >= backlog)
+    return nullptr;
+  auto made = std::make_shared<stream>(on_);
+  made->local_ = from->remote_;
+  made->remote_ = from->local_;
+  made->state_ = stream::state::open;
+  made->other_ = from;
+  queue_.push_back(made);
+  touch();
+  return made;
+}
+
+stream_ptr listening::accept() {
+  if (queue_.empty())
+    return nullptr;
+  auto first = queue_.front();
+  queue_.pop_front();
+  return first;
+}
+
+} // namespace proxy::simulation

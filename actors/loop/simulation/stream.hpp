@@ -1,0 +1,89 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "actors/loop/clock.hpp"
+#include "actors/loop/simulation/open_file.hpp"
+
+namespace proxy::simulation {
+
+class stream;
+using stream_ptr = std::shared_ptr<stream>;
+
+/// One end of a TCP connection.
+class stream final : public open_file {
+public:
+  using open_file::open_file;
+
+  /// Bytes that may be under way or unread, in one direction.
+  static constexpr size_t window = 128 * 1024;
+
+  uint8_t level() const noexcept override;
+  void close() override;
+  void reset() override;
+  int connect(const ip_sockaddr& to) override;
+  ssize_t read(std::span<char> into, bool leave) override;
+  ssize_t write(std::span<const iovec> parts) override;
+  void shutdown_write() override;
+  int take_error() override { return std::exchange(error_, 0); }
+
+private:
+  enum class state : uint8_t { fresh, connecting, open, over };
+
+  void refuse_later(node& by, int error);
+  /// The connection stands, as this end sees it.
+  void established(const stream_ptr& other);
+  /// Lets the other end know of something, after the way there.
+  void tell(size_t size, std::function<void(stream& there)> what);
+  void send_reset();
+  // What comes from the other end.
+  void take_bytes(std::string bytes);
+  void take_end();
+  void take_reset(int error);
+  void take_room(size_t size);
+
+  state state_ = state::fresh;
+  stream_ptr other_;           ///< Until both are over.
+  std::string in_;             ///< Not read yet.
+  size_t outstanding_ = 0;     ///< Sent, and not read at the other end yet.
+  uint64_t carried_ = 0;       ///< Sent in all.
+  steady_time last_arrival_{}; ///< At the other end, of what was sent last.
+  int error_ = 0;
+  bool ended_in_ = false;  ///< The other end has sent its last byte.
+  bool ended_out_ = false; ///< We have.
+  bool full_ = false;      ///< A write found no room.
+  bool closed_ = false;    ///< Nobody has a descriptor of it any more.
+
+  friend class listening;
+};
+
+/// A socket that listens.
+class listening final : public open_file {
+public:
+  using open_file::open_file;
+  ~listening() override = default;
+
+  uint8_t level() const noexcept override { return queue_.empty() ? 0 : io_in; }
+  void close() override;
+  int bind(const ip_sockaddr& at) override;
+  int listen();
+  /// @returns nullptr when nobody waits.
+  [[nodiscard]] stream_ptr accept();
+  /// Whether a connection to this address comes here.
+  [[nodiscard]] bool takes(const ip_sockaddr& to) const noexcept;
+  /// A connection from elsewhere. @returns our end of it; nullptr when too many wait.
+  [[nodiscard]] stream_ptr receive(const stream_ptr& from);
+  void share(bool with_others) noexcept { shared_ = with_others; }
+  [[nodiscard]] bool is_shared() const noexcept { return shared_; }
+
+private:
+  static constexpr size_t backlog = 128;
+  std::deque<stream_ptr> queue_;
+  bool listens_ = false;
+  bool shared_ = false;
+};
+
+} // namespace proxy::simulation

@@ -1,0 +1,110 @@
+#define CAF_SUITE actors.loop.simulation.datagrams
+#include "actors/loop/simulation/datagrams.hpp" // unit under test
+
+#include "actors/loop/datagram_buffer.hpp"
+#include "tests/actors/loop/simulation/peer.hpp"
+
+using namespace proxy;
+using namespace proxy::test;
+using namespace proxy::simulation;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct fixture {
+  fixture() {
+    mine = here.open(socket_kind::datagram_rows, AF_INET);
+    theirs = there.open(socket_kind::datagram_rows, AF_INET);
+    auto name = make_sockaddr(ip("203.0.113.1"), 53);
+    CAF_REQUIRE_EQUAL(there.bind(theirs, name.get(), name.size), 0);
+  }
+
+  ssize_t send(std::string_view bytes, uint16_t port = 53) {
+    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    auto to = make_sockaddr(ip("203.0.113.1"), port);
+    datagram_row row{&to, {&part, 1}, 0};
+    return here.send(mine, {&row, 1});
+  }
+  std::vector<std::string> received() {
+    w.run_for(1s);
+    std::vector<std::string> out;
+    while (there.receive(theirs, buffer) > 0) // fills from the first slot each time
+      out.emplace_back(buffer.slot(0), buffer.at(0).size);
+    return out;
+  }
+
+  world w{1};
+  node& here = w.net().add_node("here", {ip("192.0.2.1")});
+  node& there = w.net().add_node("there", {ip("203.0.113.1")});
+  datagram_buffer buffer;
+  int mine = -1, theirs = -1;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(datagrams_tests, fixture)
+
+CAF_TEST(a datagram arrives whole with the address of who sent it) {
+  CAF_CHECK_EQUAL(send("question"), 1);
+  w.run_for(1s);
+  CAF_REQUIRE_EQUAL(there.receive(theirs, buffer), 1);
+  CAF_CHECK_EQUAL(std::string(buffer.slot(0), buffer.at(0).size), "question");
+  CAF_CHECK(buffer.at(0).from.ip() == ip("192.0.2.1"));
+  CAF_CHECK_EQUAL(buffer.at(0).from.port(), here.local_address(mine).port());
+  CAF_CHECK_EQUAL(there.receive(theirs, buffer), -1);
+  CAF_CHECK_EQUAL(errno, EAGAIN);
+}
+
+CAF_TEST(a way loses some and doubles others) {
+  conditions way;
+  way.lost = 500'000;
+  w.net().set_conditions(here, there, way);
+  size_t arrived = 0;
+  for (int i = 0; i < 100; ++i) {
+    send("x");
+    arrived += received().size();
+  }
+  CAF_CHECK(arrived > 20 && arrived < 80);
+  way.lost = 0;
+  way.doubled = 1'000'000;
+  w.net().set_conditions(here, there, way);
+  send("x");
+  w.run_for(1s);
+  CAF_CHECK_EQUAL(there.receive(theirs, buffer), 2);
+}
+
+CAF_TEST(who is connected hears that nobody listens and who is not does not ) {
+  auto asker = here.open(socket_kind::datagram, AF_INET);
+  auto nobody = make_sockaddr(ip("203.0.113.1"), 54);
+  CAF_REQUIRE_EQUAL(here.connect(asker, nobody.get(), nobody.size), 0);
+  CAF_CHECK_EQUAL(here.write(asker, "hello?", false), 6);
+  w.run_for(1s);
+  char room[16];
+  CAF_CHECK_EQUAL(here.read(asker, room), -1);
+  CAF_CHECK_EQUAL(errno, ECONNREFUSED);
+  CAF_CHECK_EQUAL(send("hello?", 54), 1);
+  w.run_for(1s);
+  CAF_CHECK_EQUAL(here.receive(mine, buffer), -1);
+  CAF_CHECK_EQUAL(errno, EAGAIN);
+}
+
+CAF_TEST(who is connected takes from nobody else) {
+  auto asker = there.open(socket_kind::datagram, AF_INET);
+  auto other = make_sockaddr(ip("192.0.2.1"), 9);
+  CAF_REQUIRE_EQUAL(there.connect(asker, other.get(), other.size), 0);
+  send("not for you", there.local_address(asker).port());
+  w.run_for(1s);
+  char room[16];
+  CAF_CHECK_EQUAL(there.read(asker, room), -1);
+  CAF_CHECK_EQUAL(errno, EAGAIN);
+}
+
+CAF_TEST(a row of several is refused so that they are sent one by one) {
+  iovec parts[2] = {{const_cast<char*>("a"), 1}, {const_cast<char*>("b"), 1}};
+  auto to = make_sockaddr(ip("203.0.113.1"), 53);
+  datagram_row row{&to, parts, 1};
+  CAF_CHECK_EQUAL(here.send(mine, {&row, 1}), -1);
+  CAF_CHECK_EQUAL(errno, EINVAL);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
