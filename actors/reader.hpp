@@ -50,7 +50,14 @@ private:
       : of_(of), most_(most), wait_(of.wakes_.until(deadline)) {}
     awaiter(const awaiter&) = delete;
 
-    bool await_ready() noexcept { return take(); }
+    /// Who believes that there is something, and finds nothing, is woken all the same: what he
+    /// looks at before he waits was not looked at.
+    bool await_ready() noexcept {
+      if (!of_.from_.may_read())
+        return false;
+      take();
+      return true;
+    }
     void await_suspend(std::coroutine_handle<> flow) noexcept {
       waited_ = true;
       wait_.await_suspend(flow);
@@ -58,31 +65,28 @@ private:
     some_bytes await_resume() noexcept {
       if (waited_ && !wait_.await_resume())
         got_.what = some_bytes::status::late;
-      else if (waited_)
-        (void)take();
+      else if (waited_ && of_.from_.may_read())
+        take();
       return got_;
     }
 
   private:
-    /// Reads, if that may help. @returns false when there is nothing.
-    bool take() noexcept {
-      if (!of_.from_.may_read())
-        return false;
+    /// Reads; where there is nothing it stays `woken`.
+    void take() noexcept {
       auto buffer = of_.loop_.scratch();
       auto result = of_.from_.read(buffer.first(std::min(most_, buffer.size())));
       switch (result.what) {
         case io_result::status::ok:
           got_.what = some_bytes::status::ok;
           got_.bytes = {buffer.data(), result.size};
-          return true;
-        case io_result::status::would_block: return false;
-        case io_result::status::end: got_.what = some_bytes::status::end; return true;
+          break;
+        case io_result::status::would_block: break;
+        case io_result::status::end: got_.what = some_bytes::status::end; break;
         case io_result::status::failed:
           got_.what = some_bytes::status::failed;
           got_.error = result.error;
-          return true;
+          break;
       }
-      return false;
     }
 
     reader& of_;

@@ -41,6 +41,22 @@ caf::expected<bound_listener_ptr> bind_new(const wanted_listener& wanted,
                             : bind_beside(in_the_way, wanted.serves, wanted.at);
 }
 
+/// A new listener; nullptr and a problem when it cannot be bound.
+bound_listener_ptr bind_or_tell(const wanted_listener& wanted, const listener_set& leaving,
+                                const listener_set& staying, bound_listeners& out) {
+  auto made = bind_new(wanted, leaving, out.added);
+  if (made) {
+    out.added.push_back(*made);
+    return std::move(*made);
+  }
+  auto& problem = out.problems.emplace_back(problem_of(wanted.key, context_of(made.error())));
+  auto ours = std::ranges::find_if(staying, [&](const auto& l) { return overlaps(*l, wanted.at); });
+  if (ours != staying.end())
+    problem.hint = "this proxy's own " + std::string{to_string((*ours)->serves)} +
+                   " listener stays on " + (*ours)->address();
+  return nullptr;
+}
+
 bool serves_admin(const bound_listener_ptr& l) { return l->serves == endpoint::admin; }
 
 /// What a configuration asks for.
@@ -108,22 +124,27 @@ bound_listeners bind_listeners(const config::proxy_config& config, const listene
     auto stays = std::ranges::any_of(wanted, [&](const auto& w) { return is_same(*l, w); });
     (stays ? staying : leaving).push_back(l);
   }
+  auto moves = [&](const wanted_listener& w) {
+    return std::ranges::any_of(leaving, [&](const auto& l) { return overlaps(*l, w.at); });
+  };
   bound_listeners out;
-  for (const auto& w : wanted) {
-    auto same = std::ranges::find_if(staying, [&](const auto& l) { return is_same(*l, w); });
-    if (same != staying.end())
-      out.all.push_back(*same);
-    else if (auto made = bind_new(w, leaving, out.added)) {
-      out.added.push_back(*made);
-      out.all.push_back(std::move(*made));
-    } else {
-      auto& problem = out.problems.emplace_back(problem_of(w.key, context_of(made.error())));
-      auto ours = std::ranges::find_if(staying, [&](const auto& l) { return overlaps(*l, w.at); });
-      if (ours != staying.end())
-        problem.hint = "this proxy's own " + std::string{to_string((*ours)->serves)} +
-                       " listener stays on " + (*ours)->address();
+  std::vector<bound_listener_ptr> made(wanted.size());
+  // What stands where one of ours leaves comes last, and only where all else could be bound:
+  // clients come to it from then on, and would be reset if the change came to nothing.
+  for (bool moving : {false, true})
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      const auto& w = wanted[i];
+      if (moves(w) != moving || (moving && !out.problems.empty()))
+        continue;
+      auto same = std::ranges::find_if(staying, [&](const auto& l) { return is_same(*l, w); });
+      if (same != staying.end())
+        made[i] = *same;
+      else
+        made[i] = bind_or_tell(w, leaving, staying, out);
     }
-  }
+  for (auto& each : made)
+    if (each)
+      out.all.push_back(std::move(each));
   return out;
 }
 

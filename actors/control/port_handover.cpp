@@ -15,15 +15,16 @@ void share_ports(const listener_set& of, bool share) {
 
 /// Linux remembers that a port was shared for as long as somebody has it, and would let another
 /// process of this user share it too, until one that does not share is bound. That of the other
-/// address family is in nobody's way. (Without IPv6 it remains.)
-void forget_sharing(const bound_listener& by) {
-  auto other = ip_address::parse(by.ip.is_v4() ? "::1" : "127.0.0.1");
-  auto name = make_sockaddr(*other, by.port);
-  auto fd = by.on().open(socket_kind::listener, name.family());
+/// address family is in nobody's way.
+/// @returns whether that could be bound: not where somebody listens there, or without IPv6.
+bool forget_sharing(network& by, const ip_address& ip, uint16_t port) {
+  auto name = make_sockaddr(*ip_address::parse(ip.is_v4() ? "::1" : "127.0.0.1"), port);
+  auto fd = by.open(socket_kind::listener, name.family());
   if (fd < 0)
-    return;
-  (void)by.on().bind(fd, name.get(), name.size);
-  by.on().close(fd);
+    return false;
+  auto bound = by.bind(fd, name.get(), name.size) == 0;
+  by.close(fd);
+  return bound;
 }
 
 } // namespace
@@ -54,14 +55,22 @@ bound_listener_ptr take_over(const bound_listener_ptr& held, endpoint serves,
 
 caf::expected<bound_listener_ptr> bind_beside(const listener_set& held, endpoint serves,
                                               const config::listen_address& wanted) {
+  auto& by = held.front()->on();
+  const auto& old = *held.front();
+  // A port that could not be made ours alone again is not shared for a moment either.
+  if (!forget_sharing(by, old.ip, old.port))
+    return bind_listener(serves, wanted, by); // says that it is in use
   share_ports(held, true);
-  auto made = bind_listener(serves, wanted, held.front()->on(), port_sharing::with_our_own);
+  auto made = bind_listener(serves, wanted, by, port_sharing::with_our_own);
   share_ports(held, false);
-  if (!made)
+  if (made)
+    by.share_port((*made)->fd, false);
+  if (forget_sharing(by, old.ip, old.port) || !made)
     return made;
-  (*made)->on().share_port((*made)->fd, false);
-  forget_sharing(**made);
-  return made;
+  return caf::make_error(errc::system,
+                         "cannot listen on " + (*made)->address() +
+                           ": somebody has taken the port of the other address family "
+                           "meanwhile, which keeps it from being ours alone");
 }
 
 } // namespace proxy

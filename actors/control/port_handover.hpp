@@ -21,7 +21,9 @@ namespace proxy {
 
 /// Binds and listens beside listeners of ours that overlap and are to be closed: from 127.0.0.1 to
 /// 0.0.0.0 and back. These go on meanwhile, so that nobody is refused and nothing has to be bound
-/// again where the change comes to nothing. Addresses of others are in use as ever.
+/// again where the change comes to nothing; who has come to the new one by then is reset. Addresses
+/// of others are in use as ever, and so is a port of ours whose number somebody holds in the other
+/// address family.
 /// @returns as `bind_listener`.
 [[nodiscard]] caf::expected<bound_listener_ptr>
 bind_beside(const listener_set& held, endpoint serves, const config::listen_address& wanted);

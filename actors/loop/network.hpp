@@ -56,7 +56,7 @@ public:
   /// The error that connecting ended with, 0 for none.
   [[nodiscard]] virtual int take_error(int fd) noexcept = 0;
   virtual int bind(int fd, const sockaddr* at, socklen_t size) noexcept = 0;
-  /// Whether others of this process that say so too may be bound to a listener's address.
+  /// Whether others of this user that say so too may be bound to a listener's address.
   virtual void share_port(int fd, bool share) noexcept = 0;
   virtual int listen(int fd) noexcept = 0;
   /// @returns the descriptor of a connection, and who it is with in `peer`.

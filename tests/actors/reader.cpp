@@ -85,6 +85,16 @@ CAF_TEST(who is woken by something else looks and asks again) {
   CAF_CHECK(says({"(woken)", "after all"}));
 }
 
+CAF_TEST(who finds nothing where there should be something looks again before it waits) {
+  CAF_REQUIRE(peer.send("1234"));
+  CAF_REQUIRE(run_until([&] { return near.may_read(); }));
+  char exactly[4];
+  CAF_REQUIRE_EQUAL(near.read(exactly).size, 4u);
+  CAF_REQUIRE(near.may_read()); // there may be more
+  ask();
+  CAF_CHECK(says({"(woken)"}));
+}
+
 CAF_TEST(the deadline ends the wait) {
   ask(1024, 20ms);
   CAF_CHECK(says({"(late)"}));

@@ -38,6 +38,17 @@ node::node(internet& of, std::string name, std::vector<ip_address> addresses)
 
 node::~node() = default;
 
+std::string node::list() const {
+  auto name = [](const ip_sockaddr& at) {
+    return at.ip() ? at.ip()->str() + ':' + std::to_string(at.port()) : std::string{"-"};
+  };
+  std::string out;
+  for (const auto& [fd, what] : files_)
+    out += (out.empty() ? "" : ", ") + std::to_string(fd) + ' ' + name(what->local()) + " to " +
+           name(what->remote()) + " (" + std::to_string(what->level()) + ')';
+  return out;
+}
+
 bool node::is_reached_by(const ip_address& address) const noexcept {
   return std::ranges::find(addresses_, address) != addresses_.end();
 }

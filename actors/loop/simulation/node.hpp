@@ -20,6 +20,9 @@ public:
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Descriptors in use: none are left once everybody has gone.
   [[nodiscard]] size_t descriptors() const noexcept { return files_.size() + pipes_.size(); }
+  [[nodiscard]] size_t sockets() const noexcept { return files_.size(); }
+  /// What is open, for people: each with its two ends.
+  [[nodiscard]] std::string list() const;
   /// From now on there are no more than so many (EMFILE).
   void limit_descriptors(size_t most) noexcept { most_descriptors_ = most; }
 

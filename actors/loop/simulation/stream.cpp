@@ -82,7 +82,7 @@ void stream::established(const stream_ptr& other) {
 
 ssize_t stream::read(std::span<char> into, bool leave) {
   if (in_.empty()) {
-    if (error_ != 0)
+    if (error_ != 0 && !ended_in_)
       return failed(std::exchange(error_, 0));
     if (ended_in_ || state_ == state::over)
       return 0;
@@ -202,14 +202,15 @@ void stream::take_reset(int error) {
   if (state_ == state::over)
     return;
   state_ = state::over;
-  error_ = error;
+  error_ = ended_in_ ? EPIPE : error; // the end is what is known of who has gone
   other_.reset();
   touch();
 }
 
 void stream::take_room(size_t size) {
+  auto was_full = outstanding_ >= window;
   outstanding_ -= std::min(outstanding_, size);
-  if (std::exchange(full_, false))
+  if (std::exchange(full_, false) || was_full)
     touch();
 }
 
