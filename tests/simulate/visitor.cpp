@@ -166,6 +166,10 @@ private:
     heard_ += end_.in.size();
     end_.in.clear();
     demand(heard_ <= size_, "a tunnel: more bytes than were sent");
+    if (heard_ < size_)
+      heard_all_ = around_.time.now();
+    else if (around_.time.now() > heard_all_ + 1min)
+      demand_storm("its end does not come");
   }
   void is_cut_off() override {
     if (!open_ || heard_ < size_ || end_.broken)
@@ -176,6 +180,7 @@ private:
 
   uint64_t id_ = 0, size_ = 0, said_ = 0, heard_ = 0;
   bool open_ = false;
+  steady_time heard_all_ = around_.time.now(); ///< The last moment when something was missing.
 };
 
 /// Says anything but what it should, or nothing, or half of it; leaves in the middle.
