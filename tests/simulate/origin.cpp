@@ -18,9 +18,8 @@ int listen_at(simulation::node& on, const ip_address& where, uint16_t port) {
 
 } // namespace
 
-origin::origin(simulation::node& on, ip_address at, std::function<void(const ip_address&)> heard)
-  : on_(on), at_(at), heard_(std::move(heard)), http_(listen_at(on, at, 80)),
-    echo_(listen_at(on, at, 7)) {}
+origin::origin(simulation::node& on, ip_address at)
+  : on_(on), at_(at), http_(listen_at(on, at, 80)), echo_(listen_at(on, at, 7)) {}
 
 void origin::take(int listener, bool echoes) {
   ip_sockaddr from;
@@ -77,7 +76,6 @@ void origin::serve(session& s) {
 }
 
 void origin::begin_request(session& s, std::string_view head) {
-  heard_(at_);
   unsigned long long id = 0, size = 0;
   std::string text{head};
   if (std::sscanf(text.c_str(), "GET /%llu/%llu HTTP/1.1\r\n", &id, &size) == 2) {

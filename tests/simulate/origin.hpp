@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <list>
 
 #include "tests/simulate/wire_end.hpp"
@@ -11,8 +10,7 @@ namespace proxy::simulate {
 /// looks at every byte, on port 80; sends back what it is sent on port 7.
 class origin {
 public:
-  /// @param heard  Told of each request that begins.
-  origin(simulation::node& on, ip_address at, std::function<void(const ip_address&)> heard);
+  origin(simulation::node& on, ip_address at);
 
   void step();
   [[nodiscard]] const ip_address& address() const { return at_; }
@@ -35,7 +33,6 @@ private:
 
   simulation::node& on_;
   ip_address at_;
-  std::function<void(const ip_address&)> heard_;
   int http_ = -1, echo_ = -1;
   std::list<session> sessions_;
 };

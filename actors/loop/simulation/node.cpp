@@ -150,6 +150,8 @@ void node::reset(int fd) noexcept {
 
 int node::connect(int fd, const sockaddr* to, socklen_t size) noexcept {
   auto* what = file(fd);
+  if (what && on_connect)
+    on_connect(read_name(to, size));
   return what ? what->connect(read_name(to, size)) : failed(EBADF);
 }
 
@@ -219,6 +221,8 @@ ssize_t node::write(int fd, std::string_view bytes, bool) noexcept {
 
 ssize_t node::write(int fd, std::span<const iovec> parts) noexcept {
   auto* what = file(fd);
+  if (what && on_write && !parts.empty())
+    on_write(what->remote(), {static_cast<const char*>(parts[0].iov_base), parts[0].iov_len});
   return what ? what->write(parts) : failed(EBADF);
 }
 

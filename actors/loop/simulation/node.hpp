@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -25,6 +26,11 @@ public:
   [[nodiscard]] std::string list() const;
   /// From now on there are no more than so many (EMFILE).
   void limit_descriptors(size_t most) noexcept { most_descriptors_ = most; }
+
+  /// Somebody who watches what leaves here: where a connection is begun to, and what is written on
+  /// one. Called before it happens.
+  std::function<void(const ip_sockaddr& to)> on_connect;
+  std::function<void(const ip_sockaddr& to, std::string_view bytes)> on_write;
 
   // -- as a network --
 
