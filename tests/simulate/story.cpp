@@ -142,11 +142,12 @@ private:
     auto policy = compiled(next);
     pending_ = std::move(next);
     w_.system().spawn<caf::hidden>(
-      [this, whom = shard_, at = listeners_, policy](caf::event_based_actor* self) {
+      [this, whom = shard_, at = listeners_, policy](caf::event_based_actor* self, int) {
         self->request(whom, 1min, atom::install_v, policy, at)
           .then([this](uint64_t) { acknowledged(); },
                 [this](const caf::error&) { violated_ = "a reload was not acknowledged"; });
-      });
+      },
+      0);
   }
 
   snapshot_ptr compiled(const std::set<std::string>& allowed) {

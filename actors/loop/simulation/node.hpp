@@ -76,6 +76,9 @@ public:
   [[nodiscard]] bool takes_port(datagrams& who);
   void leaves_port(datagrams& who);
   [[nodiscard]] datagrams* datagrams_at(const ip_sockaddr& to) const;
+  /// Keeps what nobody has a descriptor of any more, until it is let go of.
+  void keep(open_file_ptr what) { kept_.insert(std::move(what)); }
+  void let_go(const open_file_ptr& what) { kept_.erase(what); }
   [[nodiscard]] open_file* file(int fd) const noexcept;
 
 private:
@@ -95,6 +98,7 @@ private:
   std::string name_;
   std::vector<ip_address> addresses_;
   std::map<int, open_file_ptr> files_;
+  std::set<open_file_ptr> kept_;
   std::map<int, pipe> pipes_;
   std::set<listening*> listeners_;
   std::map<std::pair<bool, uint16_t>, datagrams*> ports_; ///< Of UDP, by family (v4) and port.

@@ -27,11 +27,12 @@ uint8_t stream::level() const noexcept {
 }
 
 void stream::tell(size_t size, std::function<void(stream& there)> what) {
-  if (!other_)
+  auto there = other_.lock();
+  if (!there)
     return;
   auto& net = on_.net();
-  auto when = net.arrival(on_, other_->on_, size, &last_arrival_);
-  net.at(when, [there = other_, what = std::move(what)] { what(*there); });
+  auto when = net.arrival(on_, there->on_, size, &last_arrival_);
+  net.at(when, [there, what = std::move(what)] { what(*there); });
 }
 
 int stream::connect(const ip_sockaddr& to) {
@@ -88,7 +89,8 @@ ssize_t stream::read(std::span<char> into, bool leave) {
       return 0;
     return failed(state_ == state::fresh ? ENOTCONN : EAGAIN);
   }
-  const auto& way = other_ ? on_.net().conditions_between(other_->on_, on_) : conditions{};
+  auto there = other_.lock();
+  const auto way = there ? on_.net().conditions_between(there->on_, on_) : conditions{};
   if (on_.net().chance().happens(way.spurious)) {
     touch(); // it is as ready as before
     return failed(EAGAIN);
@@ -111,7 +113,8 @@ ssize_t stream::write(std::span<const iovec> parts) {
     return failed(EAGAIN);
   if (state_ != state::open || ended_out_)
     return failed(EPIPE);
-  const auto& way = on_.net().conditions_between(on_, other_->on_);
+  auto there = other_.lock();
+  const auto way = there ? on_.net().conditions_between(on_, there->on_) : conditions{};
   if (on_.net().chance().happens(way.spurious)) {
     touch();
     return failed(EAGAIN);
@@ -164,6 +167,14 @@ void stream::close() {
     send_reset();
   else
     shutdown_write();
+  if (state_ == state::open) // for what is under way, and the other's end
+    on_.keep(shared_from_this());
+}
+
+void stream::be_over() {
+  state_ = state::over;
+  other_.reset();
+  on_.let_go(shared_from_this());
 }
 
 void stream::reset() {
@@ -174,8 +185,7 @@ void stream::reset() {
 void stream::send_reset() {
   if (state_ == state::open)
     tell(0, [](stream& there) { there.take_reset(ECONNRESET); });
-  state_ = state::over;
-  other_.reset();
+  be_over();
 }
 
 void stream::take_bytes(std::string bytes) {
@@ -191,19 +201,16 @@ void stream::take_end() {
   if (state_ != state::open || ended_in_)
     return;
   ended_in_ = true;
-  if (closed_ && ended_out_) {
-    state_ = state::over;
-    other_.reset();
-  }
+  if (closed_ && ended_out_)
+    be_over();
   touch();
 }
 
 void stream::take_reset(int error) {
   if (state_ == state::over)
     return;
-  state_ = state::over;
   error_ = ended_in_ ? EPIPE : error; // the end is what is known of who has gone
-  other_.reset();
+  be_over();
   touch();
 }
 

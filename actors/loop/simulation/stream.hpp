@@ -39,6 +39,8 @@ private:
   /// Lets the other end know of something, after the way there.
   void tell(size_t size, std::function<void(stream& there)> what);
   void send_reset();
+  /// Nothing more goes either way.
+  void be_over();
   // What comes from the other end.
   void take_bytes(std::string bytes);
   void take_end();
@@ -46,7 +48,7 @@ private:
   void take_room(size_t size);
 
   state state_ = state::fresh;
-  stream_ptr other_;           ///< Until both are over.
+  std::weak_ptr<stream> other_;
   std::string in_;             ///< Not read yet.
   size_t outstanding_ = 0;     ///< Sent, and not read at the other end yet.
   uint64_t carried_ = 0;       ///< Sent in all.

@@ -40,11 +40,12 @@ struct proxy_world : config::test::folder {
     CAF_REQUIRE(made.next);
     auto next = made.next;
     auto installed = std::make_shared<bool>(false);
-    w.system().spawn<caf::hidden>([=, whom = shard, at = listeners](caf::event_based_actor* asker) {
+    auto tell = [=, whom = shard, at = listeners](caf::event_based_actor* asker, int) {
       asker->request(whom, 1min, atom::install_v, next, at).then([=](uint64_t) {
         *installed = true;
       });
-    });
+    };
+    w.system().spawn<caf::hidden>(tell, 0); // without an argument CAF binds a null reference
     CAF_REQUIRE(w.run_until([=] { return *installed; }, 1min));
   }
 

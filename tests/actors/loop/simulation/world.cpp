@@ -33,12 +33,12 @@ struct watch final : ready_handler {
 std::pair<std::vector<int>, uint64_t> order_of(uint64_t seed) {
   world w{seed};
   std::vector<int> order;
-  auto note = [&order](caf::event_based_actor*) -> caf::behavior {
+  auto note = [&order](caf::event_based_actor*, int) -> caf::behavior {
     return {[&order](int n) { order.push_back(n); }};
   };
   std::vector<caf::actor> all;
   for (int i = 0; i < 8; ++i)
-    all.push_back(w.system().spawn<caf::hidden>(note));
+    all.push_back(w.system().spawn<caf::hidden>(note, 0));
   for (int i = 0; i < 8; ++i)
     caf::anon_send(all[static_cast<size_t>(i)], i);
   CAF_CHECK(w.run_until([&] { return order.size() == 8; }, 1s));
@@ -67,10 +67,12 @@ CAF_TEST(time passes only when there is nothing left to do) {
 CAF_TEST(scheduled actors share the time) {
   world w{1};
   bool told = false;
-  auto later = w.system().spawn<caf::hidden>([&](caf::event_based_actor* self) -> caf::behavior {
-    self->delayed_send(self, 10min, caf::atom("late"));
-    return {[&](caf::atom_value) { told = true; }};
-  });
+  auto later = w.system().spawn<caf::hidden>(
+    [&](caf::event_based_actor* self, int) -> caf::behavior {
+      self->delayed_send(self, 10min, caf::atom("late"));
+      return {[&](caf::atom_value) { told = true; }};
+    },
+    0);
   w.run_for(9min);
   CAF_CHECK(!told);
   w.run_for(2min);
