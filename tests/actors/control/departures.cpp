@@ -14,7 +14,7 @@ namespace {
 struct fixture : test_coordinator_fixture<> {
   /// An actor that is waited for by this name until it ends.
   caf::actor there(const std::string& name) {
-    auto made = sys.spawn([]() -> caf::behavior { return {[](int) {}}; });
+    auto made = sys.spawn([](int) -> caf::behavior { return {[](int) {}}; }, 0);
     departures::add(all, name, made);
     return made;
   }
