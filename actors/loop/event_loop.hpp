@@ -64,8 +64,8 @@ public:
   /// The time of day.
   [[nodiscard]] wall_time wall() const noexcept { return on_.clock.wall(); }
 
-  /// When it has something to do without news from elsewhere: at once, when a timer is due, or never
-  /// (nullopt).
+  /// When it has something to do without news from elsewhere: at once, when a timer is due, or
+  /// never (nullopt).
   [[nodiscard]] std::optional<steady_time> next_turn() const noexcept;
 
   /// Keeps an actor alive until the end of the turn, when its own code is surely off the stack.
