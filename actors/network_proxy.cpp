@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/control/threads.hpp"
 #include "actors/cores.hpp"
 #include "actors/network_proxy_parts.hpp"
 #include "actors/observe/log.hpp"
@@ -14,12 +15,16 @@ namespace {
 /// Certificates of intercepted hosts that are kept, beside those that each worker keeps.
 constexpr size_t max_leaves = 1000;
 
+/// Threads of a proxy besides its workers: CAF's two of the scheduler, its clock and its printer;
+/// the log, the supervisor, the policy source, the socket dialer; a watch for signals to end.
+constexpr size_t helper_threads = 9;
+
 } // namespace
 
 void network_proxy::impl::spawn_helpers(const listener_set& bound, const abilities& can) {
   listeners = system.spawn<caf::hidden>(listener_owner, bound);
-  supervisor = system.spawn<caf::hidden + caf::detached>(
-    proxy::supervisor,
+  supervisor = spawn_detached(
+    system, proxy::supervisor,
     supervisor_start{process->log, listeners,
                      [told = failure](const std::string& why) { (*told)(why); }, can.watched});
   watch("listener_owner", listeners);
@@ -29,8 +34,7 @@ void network_proxy::impl::spawn_helpers(const listener_set& bound, const abiliti
   watch("ca", ca);
   if (!can.unix_sockets)
     return;
-  process->socket_dialer =
-    system.spawn<caf::hidden + caf::detached>(socket_dialer, &this_machine().network);
+  process->socket_dialer = spawn_detached(system, socket_dialer, &this_machine().network);
   watch("socket_dialer", process->socket_dialer);
 }
 
@@ -109,6 +113,13 @@ network_proxy::start(config::sources from, failure_handler failed, abilities can
                          std::move(first.problems)};
   const auto& config = *first.next->config;
   auto cores = worker_count(config.workers);
+  auto cannot = [](std::string why) {
+    return start_failure{start_failure::kind::system, {problem_of("", std::move(why))}};
+  };
+  // Asked beforehand: those that CAF starts for itself end the process where they cannot be had.
+  if (auto all = helper_threads + cores; !can_have_threads(all))
+    return cannot("the system does not allow " + std::to_string(all) +
+                  " threads more (ulimit -u, or pids.max of the cgroup)");
   auto made = std::make_unique<impl>();
   made->process = std::make_shared<process_state>(cores);
   made->process->log = make_logger(config.log);
@@ -126,9 +137,6 @@ network_proxy::start(config::sources from, failure_handler failed, abilities can
     log.warn(
       "msg=config_warning detail=\"allow_unix_sockets: unix sockets are served on macOS only; "
       "requests with x-unix-socket are refused here\"");
-  auto cannot = [](std::string why) {
-    return start_failure{start_failure::kind::system, {problem_of("", std::move(why))}};
-  };
   try {
     made->spawn_helpers(first.listeners, can);
     made->start_workers(cores);

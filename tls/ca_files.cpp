@@ -1,13 +1,24 @@
 #include "tls/ca_files.hpp"
 
 #include <openssl/crypto.h>
+#include <pthread.h>
 #include <unistd.h>
+
+#include <chrono>
 
 #include "tls/files.hpp"
 
 namespace proxy::tls {
 
 namespace {
+
+/// Files are written and synced meanwhile: a disk that takes longer is not waited for.
+constexpr std::chrono::seconds longest_hold{5};
+
+std::timed_mutex& the_only_hold() {
+  static std::timed_mutex one;
+  return one;
+}
 
 caf::error half_missing(const ca_paths& paths, bool has_certificate) {
   const auto& present = has_certificate ? paths.certificate : paths.key;
@@ -34,6 +45,7 @@ caf::error publish(const ca_paths& paths, const staged_file& certificate, const 
 }
 
 caf::error store(const ca_paths& paths, const ca_pem& pem) {
+  ca_files_hold until_both_are_there;
   auto key = staged_file::write(paths.key, pem.key, 0600);
   if (!key)
     return std::move(key.error());
@@ -44,6 +56,20 @@ caf::error store(const ca_paths& paths, const ca_pem& pem) {
 }
 
 } // namespace
+
+ca_files_hold::ca_files_hold() {
+  sigset_t to_end; // its functions are macros on some systems
+  sigemptyset(&to_end);
+  for (auto number : {SIGHUP, SIGINT, SIGTERM})
+    sigaddset(&to_end, number);
+  ::pthread_sigmask(SIG_BLOCK, &to_end, &before_);
+  held_ = std::unique_lock{the_only_hold(), longest_hold};
+}
+
+ca_files_hold::~ca_files_hold() {
+  held_ = {};
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
 ca_pem::~ca_pem() { OPENSSL_cleanse(key.data(), key.size()); }
 

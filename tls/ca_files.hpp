@@ -1,7 +1,9 @@
 #pragma once
 
 #include <caf/expected.hpp>
+#include <csignal>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -24,6 +26,21 @@ struct ca_pem {
   ca_pem(ca_pem&&) noexcept = default;
   ca_pem& operator=(ca_pem&&) noexcept = default;
   ~ca_pem();
+};
+
+/// Held while the files are written, when there may be half a pair, and by whoever is about to end
+/// the process at once. Holds back signals to end, too, where the thread that writes would get
+/// them. Waits up to 5 s for who has it, and then goes on without.
+class ca_files_hold {
+public:
+  ca_files_hold();
+  ~ca_files_hold();
+  ca_files_hold(const ca_files_hold&) = delete;
+  ca_files_hold& operator=(const ca_files_hold&) = delete;
+
+private:
+  sigset_t before_;
+  std::unique_lock<std::timed_mutex> held_;
 };
 
 /// Most bytes that either file may have.

@@ -9,7 +9,9 @@
 
 #include "actors/cli/arguments.hpp"
 #include "actors/cli/platform.hpp"
+#include "actors/own_socket_file.hpp"
 #include "actors/version.hpp"
+#include "tls/ca_files.hpp"
 
 namespace proxy::cli {
 
@@ -82,6 +84,12 @@ bool wants_colour() {
   };
   return ::isatty(STDOUT_FILENO) != 0 && !set("NO_COLOR") && set("TERM") &&
          std::getenv("TERM") != std::string{"dumb"};
+}
+
+void exit_at_once(exit_code code) {
+  remove_own_socket_files();
+  tls::ca_files_hold nobody_writes_them;
+  std::_Exit(code);
 }
 
 void ignore_broken_pipes() noexcept { std::signal(SIGPIPE, SIG_IGN); }

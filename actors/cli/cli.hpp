@@ -67,6 +67,10 @@ void print_problems(const std::vector<config::problem>& problems, bool warnings_
 /// Whether stdout is a terminal that shows colours and the user wants them (NO_COLOR).
 [[nodiscard]] bool wants_colour();
 
+/// Ends the process without taking the proxy down in order, which may not be possible any more.
+/// What it leaves on the disk is whole, and its sockets' files are gone.
+[[noreturn]] void exit_at_once(exit_code code);
+
 /// Lets writes to closed pipes fail quietly.
 void ignore_broken_pipes() noexcept;
 

@@ -3,9 +3,11 @@
 #include <array>
 #include <atomic>
 
-#include <cstdlib>
 #include <cstring>
+#include <future>
 #include <iostream>
+#include <system_error>
+#include <utility>
 
 #include "actors/cli/attached_summary.hpp"
 #include "actors/cli/child.hpp"
@@ -59,6 +61,51 @@ config::socks_user make_user() {
   return out;
 }
 
+/// Passes signals on to a command, those too that come before it has started.
+class signal_relay {
+public:
+  /// @throws std::system_error where no thread is left.
+  signal_relay()
+    : watch_{forwarded_signals(), [this](received_signal got) {
+               auto pid = pid_.get();
+               // A key has reached the command already: once more would be taken for impatience.
+               if (pid > 0 && !got.from_terminal)
+                 ::kill(pid, got.number);
+             }} {}
+  ~signal_relay() { to(0); }
+
+  /// @param pid  0: there will be none.
+  void to(pid_t pid) {
+    if (!std::exchange(told_, true))
+      start_.set_value(pid);
+  }
+
+private:
+  std::promise<pid_t> start_;
+  std::shared_future<pid_t> pid_ = start_.get_future().share();
+  bool told_ = false;
+  signal_watch watch_; // last: its thread uses the others
+};
+
+/// Starts the command and waits for its end. @returns its exit code.
+int run_to_the_end(const child_command& what) {
+  started_child child;
+  try {
+    signal_relay signals;
+    child = start_child(what);
+    if (child.pid > 0) {
+      signals.to(child.pid);
+      await_child(child.pid);
+    }
+  } catch (const std::system_error& e) {
+    return complain(std::string{"no thread to pass signals on: "} + e.what());
+  }
+  if (child.pid > 0)
+    return reap_child(child.pid);
+  (void)complain(what.arguments[0] + ": " + std::strerror(child.error));
+  return child.exit_code;
+}
+
 /// Runs the command to its end with `url` as its proxy. @returns its exit code.
 /// @param alone  The proxy ends with it.
 int run_child(std::vector<std::string> command, const std::string& url,
@@ -72,26 +119,10 @@ int run_child(std::vector<std::string> command, const std::string& url,
   child_command what{std::move(command), merged_environment(environ, ours, hidden), before.mask,
                      before.core_limit, before.descriptor_limit};
   wipe_environment(hidden); // a command with more rights than ours might look
-  auto child = start_child(what);
-  if (child.pid < 0) {
-    std::cerr << "codex-network-proxy: run: " << what.arguments[0] << ": "
-              << std::strerror(child.error) << '\n';
-    if (alone)
-      remove_client_files(files);
-    return child.exit_code;
-  }
-  {
-    signal_watch forward{forwarded_signals(), [pid = child.pid](received_signal got) {
-                           // A key has reached the command already: once more would be taken for
-                           // impatience.
-                           if (!got.from_terminal)
-                             ::kill(pid, got.number);
-                         }};
-    await_child(child.pid);
-  }
+  auto code = run_to_the_end(what);
   if (alone)
     remove_client_files(files);
-  return reap_child(child.pid);
+  return code;
 }
 
 /// Behind the daemon of this configuration.
@@ -149,7 +180,7 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
   auto code = run_child(std::move(command), url, *config, before, true);
   if (*lost || !proxy.http_address()) { // at once, or half a second later
     std::cerr << "codex-network-proxy: run: the proxy failed while the command ran\n";
-    std::_Exit(exit_internal); // as `serve` does
+    exit_at_once(exit_internal); // as `serve` does
   }
   std::cerr << summary_of(proxy.blocked());
   return code;

@@ -1,6 +1,6 @@
-#include <cstdlib>
+#include <functional>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -9,7 +9,6 @@
 #include "actors/cli/signals.hpp"
 #include "actors/network_proxy.hpp"
 #include "actors/observe/log.hpp"
-#include "actors/own_socket_file.hpp"
 
 namespace proxy::cli {
 
@@ -25,17 +24,23 @@ int exit_code_of(start_failure::kind what) {
 }
 
 /// Nothing is taken down in order any more: what would have to help with that may be what is lost.
-void end_at_once(const std::string&) {
-  remove_own_socket_files();
-  std::_Exit(exit_internal);
+void end_at_once(const std::string&) { exit_at_once(exit_internal); }
+
+/// Hears of signals while something else is done, which goes on without where no thread is left.
+std::unique_ptr<signal_watch> hear_meanwhile(std::function<void(received_signal)> tell) {
+  try {
+    return std::make_unique<signal_watch>(signal_set({SIGTERM, SIGINT}), std::move(tell));
+  } catch (const std::system_error&) {
+    return nullptr;
+  }
 }
 
 /// Drains and ends, unless a second signal says not to wait.
 int stop(network_proxy& proxy) {
-  signal_watch impatient{signal_set({SIGTERM, SIGINT}), [&](received_signal) { proxy.end_now(); }};
+  auto impatient = hear_meanwhile([&](received_signal) { proxy.end_now(); });
   (void)proxy.shutdown(proxy.config()->shutdown_grace); // what was cut off had its time
   if (!proxy.end())
-    std::_Exit(exit_ok); // its thread reads what may never come
+    exit_at_once(exit_ok); // its thread reads what may never come
   return exit_ok;
 }
 
@@ -64,7 +69,7 @@ public:
     log->info("msg=stopped detail=\"{} while the configuration was read: nobody was served\"",
               got.number == SIGINT ? "SIGINT" : "SIGTERM");
     log->flush();
-    std::_Exit(exit_ok);
+    exit_at_once(exit_ok);
   }
 
   [[nodiscard]] bool is_wanted() {
@@ -81,12 +86,7 @@ private:
 
 std::variant<network_proxy, start_failure> start(const config::sources& sources, abilities can,
                                                  early_end& early) {
-  std::optional<signal_watch> watch;
-  try {
-    watch.emplace(signal_set({SIGTERM, SIGINT}), [&](received_signal got) { early.hear(got); });
-  } catch (const std::system_error&) {
-    // No thread is left: those of the proxy will not start either, which is said then.
-  }
+  auto watch = hear_meanwhile([&](received_signal got) { early.hear(got); });
   return network_proxy::start(sources, end_at_once, std::move(can), [&] { early.loaded(); });
 }
 

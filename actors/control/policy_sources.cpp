@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "actors/control/file_source.hpp"
+#include "actors/control/threads.hpp"
 
 namespace proxy {
 
@@ -14,7 +15,7 @@ policy_sources::policy_sources(caf::actor_system& system, config::sources from,
     leaving_(std::move(leaving)) {}
 
 policy_source_actor policy_sources::begin() {
-  auto source = system_.spawn<caf::hidden + caf::detached>(file_source, file_source_start{from_});
+  auto source = spawn_detached(system_, file_source, file_source_start{from_});
   departures::add(leaving_, "policy_source", source);
   caf::anon_send(watches_, atom::watch_v, std::string{"policy_source"}, false,
                  caf::actor_cast<caf::strong_actor_ptr>(source));

@@ -23,7 +23,7 @@ public:
                  std::shared_ptr<departures> leaving);
 
   /// A new one, on a thread of its own; from now on the proxy ends when it ends.
-  /// @throws std::exception where no thread is left.
+  /// @throws std::system_error where no thread is left.
   [[nodiscard]] policy_source_actor begin();
 
   /// Tells all of them to end, and those that are still to come.

@@ -53,5 +53,7 @@ struct usage {
   uint64_t descriptors = 0;
 };
 [[nodiscard]] usage current_usage();
+/// Threads of this process; 0 where the system does not tell.
+[[nodiscard]] size_t current_threads() noexcept;
 
 } // namespace proxy::platform

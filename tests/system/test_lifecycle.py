@@ -2,13 +2,16 @@
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import threading
 import unittest
 
 from origins import Origin
-from support import SANITIZED, SystemTest, until
+from support import BIN, SANITIZED, Proxy, SystemTest, until
+
+LONELY_USER = 61_423  # nobody's
 
 
 class StartTest(SystemTest):
@@ -164,6 +167,39 @@ class LimitTest(SystemTest):
         second.close()
         until(lambda: proxy.get(origin.url).status == 200, "there is room again")
 
+    @unittest.skipIf(SANITIZED, "sanitizers have threads of their own, and see what such a start does not give back")
+    @unittest.skipIf(os.geteuid() != 0, "who is limited is a user that has no other process")
+    def test_a_start_without_enough_threads_says_so_and_ends(self):
+        folder = self.folder("limited")
+        os.chmod(os.path.dirname(folder), 0o755)
+        binary = shutil.copy(BIN, folder)
+        proxy = Proxy(folder, daemon={"workers": 2}, binary=binary)
+        for path in (folder, binary, proxy.config_file):
+            os.chown(path, LONELY_USER, LONELY_USER)
+
+        def only(threads):
+            resource.setrlimit(resource.RLIMIT_NPROC, (threads, threads))
+            os.setgroups([])
+            os.setgid(LONELY_USER)
+            os.setuid(LONELY_USER)
+
+        self.addCleanup(proxy.close)
+        for threads in range(1, 30):
+            with self.subTest(threads=threads):
+                proxy.lines, proxy.preexec = [], lambda: only(threads)
+                until(lambda: launched(proxy), "what ran before is not counted any more")
+                try:
+                    until(lambda: proxy.process.poll() is not None or "msg=ready" in proxy.log(), "it is ready, or has ended")
+                finally:
+                    proxy.signal(signal.SIGTERM if "msg=ready" in proxy.log() else signal.SIGKILL)
+                code = proxy.wait()
+                if code == 0:
+                    break
+                self.assertEqual(code, 70, proxy.log())
+                self.assertRegex(proxy.log(), r"does not allow \d+ threads more \(ulimit -u")
+        self.assertGreater(threads, 6, "it was tried with too few")
+        self.assertLess(threads, 29, "and with enough")
+
     @unittest.skipIf(SANITIZED, "sanitizers need descriptors of their own")
     def test_running_out_of_descriptors_is_survived_in_peace(self):
         origin = self.own(Origin())
@@ -189,6 +225,13 @@ class LimitTest(SystemTest):
             client.close()
             proxy.get("http://refused.example/")
         until(lambda: proxy.open_files() <= idle + 2, f"no more than the {idle} descriptors of before stay open")
+
+
+def launched(proxy):
+    try:
+        return proxy.launch()
+    except BlockingIOError:
+        return None
 
 
 def served(proxy, origin):

@@ -5,6 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <future>
+#include <optional>
+#include <thread>
 #include <vector>
 
 #include "tests/tls/support.hpp"
@@ -242,6 +247,44 @@ CAF_TEST(processes that race end up with one pair) {
       CAF_CHECK_EQUAL(told.substr(at, 64), stored);
     CAF_CHECK_EQUAL(names_in(folder / name).size(), 2u);
   }
+}
+
+CAF_TEST(whoever is about to end the process keeps half a pair from being begun) {
+  ca_paths fresh{folder / "later/ca.pem", folder / "later/ca.key"};
+  std::optional<ca_files_hold> ending{std::in_place};
+  std::promise<void> making;
+  std::thread writer{[&] {
+    CAF_CHECK(read_or_store_ca_files(fresh, [&]() -> caf::expected<ca_pem> {
+      making.set_value();
+      ca_pem pem;
+      pem.certificate = certificate;
+      pem.key = key;
+      return pem;
+    }));
+  }};
+  making.get_future().wait(); // what follows is the writing
+  CAF_CHECK(names_in(folder / "later").empty());
+  ending.reset();
+  writer.join();
+  CAF_CHECK_EQUAL(names_in(folder / "later").size(), 2u);
+}
+
+CAF_TEST(a signal to end comes when both files are there) {
+  ca_paths fresh{folder / "later/ca.pem", folder / "later/ca.key"};
+  auto child = ::fork();
+  if (child == 0) {
+    std::signal(SIGTERM, SIG_DFL);
+    {
+      ca_files_hold writing;
+      ::raise(SIGTERM);
+      std::ofstream{folder / "written"} << "whole";
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CAF_CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+  CAF_CHECK_EQUAL(content_of(folder / "written"), "whole");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -24,4 +24,6 @@ usage current_usage() {
   return out;
 }
 
+size_t current_threads() noexcept { return 0; }
+
 } // namespace proxy::platform

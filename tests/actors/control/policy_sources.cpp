@@ -1,8 +1,14 @@
 #define CAF_SUITE actors.control.policy_sources
 #include "actors/control/policy_sources.hpp" // unit under test
 
-#include <caf/send.hpp>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <caf/send.hpp>
+#include <system_error>
+
+#include "actors/control/threads.hpp"
 #include "tests/config/support.hpp"
 #include "tests/support/test.hpp"
 
@@ -56,6 +62,28 @@ CAF_TEST(all of them end with the proxy and so does one that is begun too late) 
   auto late = all->begin();
   CAF_CHECK(late);
   CAF_CHECK(leaving->await("policy_source"));
+}
+
+CAF_TEST(nobody waits for the thread of one that cannot be begun) {
+  if (::geteuid() != 0)
+    return; // who is limited is a user that has no other process
+  auto child = ::fork();
+  if (child == 0) {
+    rlimit none{0, 0};
+    auto before = sys.detached_actors();
+    if (::setrlimit(RLIMIT_NPROC, &none) != 0 || ::setuid(61'424) != 0)
+      ::_exit(3);
+    try {
+      (void)all->begin();
+      ::_exit(2);
+    } catch (const std::system_error&) {
+      ::_exit(sys.detached_actors() == before && !can_have_threads(1) ? 0 : 1);
+    }
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  CAF_CHECK_EQUAL(status, 0);
+  CAF_CHECK(can_have_threads(3));
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
