@@ -22,7 +22,7 @@ constexpr size_t helper_threads = 9;
 } // namespace
 
 void network_proxy::impl::spawn_helpers(const listener_set& bound, const abilities& can) {
-  listeners = system.spawn<caf::hidden>(listener_owner, bound);
+  listeners = system.spawn<caf::hidden>(listener_owner, bound, &this_machine().network);
   supervisor = spawn_detached(
     system, proxy::supervisor,
     supervisor_start{process->log, listeners,

@@ -28,7 +28,8 @@ bool is_same(const bound_listener& held, const wanted_listener& wanted) {
 /// until the new policy is in force, and for good where it never is.
 /// @param added  Bound for the same configuration: none of it gives way to the other.
 caf::expected<bound_listener_ptr> bind_new(const wanted_listener& wanted,
-                                           const listener_set& leaving, const listener_set& added) {
+                                           const listener_set& leaving, const listener_set& added,
+                                           network& on) {
   listener_set in_the_way;
   auto overlap = [&](const auto& l) { return overlaps(*l, wanted.at); };
   if (std::ranges::none_of(added, overlap))
@@ -37,14 +38,14 @@ caf::expected<bound_listener_ptr> bind_new(const wanted_listener& wanted,
     std::ranges::find_if(in_the_way, [&](const auto& l) { return stands_at(*l, wanted.at); });
   if (same != in_the_way.end())
     return take_over(*same, wanted.serves, wanted.at);
-  return in_the_way.empty() ? bind_listener(wanted.serves, wanted.at)
+  return in_the_way.empty() ? bind_listener(wanted.serves, wanted.at, on)
                             : bind_beside(in_the_way, wanted.serves, wanted.at);
 }
 
 /// A new listener; nullptr and a problem when it cannot be bound.
 bound_listener_ptr bind_or_tell(const wanted_listener& wanted, const listener_set& leaving,
-                                const listener_set& staying, bound_listeners& out) {
-  auto made = bind_new(wanted, leaving, out.added);
+                                const listener_set& staying, network& on, bound_listeners& out) {
+  auto made = bind_new(wanted, leaving, out.added, on);
   if (made) {
     out.added.push_back(*made);
     return std::move(*made);
@@ -78,10 +79,11 @@ std::vector<wanted_listener> listeners_of(const config::proxy_config& config,
 
 } // namespace
 
-listener_owner_actor::behavior_type listener_owner(owner_pointer self, listener_set first) {
+listener_owner_actor::behavior_type listener_owner(owner_pointer self, listener_set first,
+                                                   network* on) {
   self->state.in_force = std::move(first);
   return {
-    [self](atom::bind, const config_ptr& config) {
+    [self, on](atom::bind, const config_ptr& config) {
       auto& s = self->state;
       s.proposed.clear(); // before: the same address may be asked for
       bound_listeners out;
@@ -89,7 +91,7 @@ listener_owner_actor::behavior_type listener_owner(owner_pointer self, listener_
         out.problems.push_back(problem_of("", "the proxy is shutting down"));
         return out;
       }
-      out = bind_listeners(*config, s.in_force);
+      out = bind_listeners(*config, s.in_force, *on);
       if (out.problems.empty())
         s.proposed = out.all;
       return out;
@@ -117,7 +119,8 @@ listener_owner_actor::behavior_type listener_owner(owner_pointer self, listener_
   };
 }
 
-bound_listeners bind_listeners(const config::proxy_config& config, const listener_set& in_use) {
+bound_listeners bind_listeners(const config::proxy_config& config, const listener_set& in_use,
+                               network& on) {
   auto wanted = listeners_of(config, in_use);
   listener_set staying, leaving;
   for (const auto& l : in_use) {
@@ -140,7 +143,7 @@ bound_listeners bind_listeners(const config::proxy_config& config, const listene
       if (same != staying.end())
         made[i] = *same;
       else
-        made[i] = bind_or_tell(w, leaving, staying, out);
+        made[i] = bind_or_tell(w, leaving, staying, on, out);
     }
   for (auto& each : made)
     if (each)

@@ -48,14 +48,16 @@ struct listener_owner_state {
 };
 
 /// @param first  In force from the start.
+/// @param on     Where it binds; outlives it.
 listener_owner_actor::behavior_type
 listener_owner(listener_owner_actor::stateful_pointer<listener_owner_state> self,
-               listener_set first);
+               listener_set first, network* on);
 
 /// Binds what a configuration asks for, or takes it over from the listeners in use. Disabled, that
 /// is the admin API alone, where it is bound already.
 [[nodiscard]] bound_listeners bind_listeners(const config::proxy_config& config,
-                                             const listener_set& in_use);
+                                             const listener_set& in_use,
+                                             network& on = this_machine().network);
 
 /// Where they stand; those of unix sockets have no address.
 [[nodiscard]] std::vector<policy::socket_address> addresses_of(const listener_set& listeners);

@@ -9,7 +9,8 @@ namespace proxy::simulation {
 world::config::config() { set("scheduler.policy", caf::atom("testing")); }
 
 world::world(uint64_t seed)
-  : seed_(seed), chance_(seed), numbers_(~seed), net_(time_, chance_), system_(config_) {}
+  : seed_(seed), chance_(seed), numbers_(~seed), secrets_(~seed ^ 1), libraries_(time_, secrets_),
+    net_(time_, chance_), system_(config_) {}
 
 world::~world() {
   // Whoever is left goes with its loop; scheduled actors have their last messages first.

@@ -9,6 +9,7 @@
 
 #include "actors/loop/event_loop.hpp"
 #include "actors/loop/simulation/internet.hpp"
+#include "actors/loop/simulation/libraries.hpp"
 #include "actors/loop/simulation/node.hpp"
 
 namespace proxy::simulation {
@@ -64,6 +65,8 @@ private:
   made_up_time time_;
   made_up_chance chance_;  ///< For the order of things, and the network.
   made_up_chance numbers_; ///< For whoever lives here.
+  made_up_chance secrets_; ///< For libraries.
+  library_world libraries_;
   internet net_;
   config config_;
   caf::actor_system system_;

@@ -34,7 +34,7 @@ bool has_ipv6() {
 
 /// An owner of nothing, and configurations for it.
 struct fixture : test_coordinator_fixture<> {
-  fixture() : owner(sys.spawn(listener_owner, listener_set{})) {}
+  fixture() : owner(sys.spawn(listener_owner, listener_set{}, &this_machine().network)) {}
 
   static config_ptr asking_for(uint16_t http, bool admin = true, bool enabled = true) {
     auto out = std::make_shared<config::proxy_config>();

@@ -20,11 +20,11 @@ struct fixture : test_coordinator_fixture<>, config::test::folder {
   fixture() {
     leaving->begin(std::chrono::steady_clock::now() + std::chrono::minutes{10});
     watcher = sys.spawn(
-      supervisor, supervisor_start{log, sys.spawn(listener_owner, listener_set{}),
-                                   [this](const std::string& why) { told += why; },
-                                   [this](const std::string& name, const caf::strong_actor_ptr&) {
-                                     seen += name + ' ';
-                                   }});
+      supervisor,
+      supervisor_start{
+        log, sys.spawn(listener_owner, listener_set{}, &this_machine().network),
+        [this](const std::string& why) { told += why; },
+        [this](const std::string& name, const caf::strong_actor_ptr&) { seen += name + ' '; }});
     all = std::make_unique<policy_sources>(sys, from(), watcher, leaving);
   }
   ~fixture() override {

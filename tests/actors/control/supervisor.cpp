@@ -31,7 +31,7 @@ struct fixture : test_coordinator_fixture<> {
     bound_listeners bound;
     bound.all.push_back(
       unbox(bind_listener(endpoint::http, {.ip = "127.0.0.1", .port = 0, .path = {}})));
-    owner = sys.spawn(listener_owner, std::move(bound.all));
+    owner = sys.spawn(listener_owner, std::move(bound.all), &this_machine().network);
     watcher = sys.spawn(
       supervisor,
       supervisor_start{

@@ -1,0 +1,140 @@
+#include "tests/actors/flows/party.hpp"
+
+#include <cerrno>
+#include <utility>
+
+namespace proxy::test {
+
+void party::connect(const ip_address& to, uint16_t port) {
+  fd_ = node_.open(socket_kind::stream, to.is_v4() ? AF_INET : AF_INET6);
+  auto name = make_sockaddr(to, port);
+  if (node_.connect(fd_, name.get(), name.size) != 0 && errno != EINPROGRESS)
+    fail_with(errno);
+}
+
+bool party::accept(int listener) {
+  ip_sockaddr from;
+  fd_ = node_.accept(listener, from);
+  return fd_ >= 0;
+}
+
+void party::close() {
+  tls_ = nullptr;
+  if (fd_ >= 0)
+    node_.close(std::exchange(fd_, -1));
+}
+
+void party::reset() {
+  tls_ = nullptr;
+  if (fd_ >= 0)
+    node_.reset(std::exchange(fd_, -1));
+}
+
+void party::speak_tls(const tls::client_context& trusting, std::string_view name,
+                      tls::client_options options) {
+  tls_ = trusting.session(*host::parse(name), *this, options);
+  serves_ = shaken_ = false;
+  CAF_REQUIRE(tls_);
+  move();
+}
+
+void party::answer_tls(const tls::server_context& with, tls::leaf_ptr as,
+                       tls::server_options options) {
+  shown_ = std::move(as);
+  tls_ = with.session(*shown_, *this, std::exchange(text, {}), options);
+  serves_ = true;
+  shaken_ = false;
+  CAF_REQUIRE(tls_);
+  move();
+}
+
+void party::say(std::string_view bytes) {
+  out_ += bytes;
+  move();
+}
+
+bool party::hears(std::string_view what) {
+  move();
+  return text.find(what) != std::string::npos;
+}
+
+bool party::is_over() {
+  move();
+  return ended || error != 0 || !tls_error.empty();
+}
+
+ssize_t party::receive(char* into, size_t room) noexcept { return node_.read(fd_, {into, room}); }
+
+ssize_t party::send(const char* bytes, size_t count, bool more) noexcept {
+  return node_.write(fd_, {bytes, count}, more);
+}
+
+void party::fail_with(int number) {
+  if (number != EAGAIN && error == 0)
+    error = number;
+}
+
+void party::shake_hands() {
+  auto came_to = serves_ ? tls::accept_step(*tls_) : tls::connect_step(*tls_);
+  shaken_ = came_to == tls::step::done;
+  if (came_to == tls::step::failed && tls_error.empty())
+    tls_error = context_of(serves_ ? tls::accept_error(*tls_) : tls::handshake_error(*tls_));
+}
+
+void party::move_out() {
+  while (!out_.empty()) {
+    size_t moved = 0;
+    if (tls_) {
+      if (tls::write(*tls_, out_.data(), out_.size(), moved) == tls::step::failed && moved == 0)
+        return (void)(tls_error = "broken");
+    } else if (auto n = node_.write(fd_, out_, false); n > 0) {
+      moved = static_cast<size_t>(n);
+    } else {
+      fail_with(errno);
+    }
+    if (moved == 0)
+      return;
+    out_.erase(0, moved);
+  }
+  if (finishing_ && !std::exchange(finished_, true)) {
+    if (tls_)
+      tls::shutdown(*tls_);
+    node_.shutdown_write(fd_);
+  }
+}
+
+void party::move_in() {
+  char block[16384];
+  while (!ended && error == 0 && !deaf_) {
+    size_t moved = 0;
+    if (tls_) {
+      auto came_to = tls::read(*tls_, block, sizeof block, moved);
+      ended = came_to == tls::step::end;
+      if (came_to == tls::step::failed)
+        tls_error = "broken";
+    } else {
+      auto n = node_.read(fd_, block);
+      if (n < 0)
+        fail_with(errno);
+      ended = n == 0;
+      moved = n > 0 ? static_cast<size_t>(n) : 0;
+    }
+    text.append(block, moved);
+    if (moved == 0)
+      return;
+  }
+}
+
+void party::move() {
+  if (fd_ < 0 || !tls_error.empty())
+    return;
+  if (error == 0 && tls_ && !shaken_)
+    shake_hands();
+  if (tls_ && !shaken_)
+    return;
+  if (error == 0)
+    move_out();
+  move_in();
+}
+
+} // namespace proxy::test
