@@ -69,8 +69,9 @@ void stage::start(const stage_settings& with) {
   process->tls_server = unbox(tls::server_context::make());
   process->log = std::make_shared<logger>(
     config::log{},
-    [this](std::string_view lines) {
-      log_text_ += lines;
+    [into = log_](std::string_view lines) {
+      std::lock_guard guard{into->lock};
+      into->lines += lines;
       return size_t{0};
     },
     logger::max_waiting_bytes, w.time());
@@ -236,6 +237,12 @@ std::vector<std::string> stage::decisions() const {
                                        : std::string{e->reason_text()}});
   }
   return out;
+}
+
+std::string stage::log() const {
+  process->log->flush();
+  std::lock_guard guard{log_->lock};
+  return log_->lines;
 }
 
 tls::leaf_ptr stage::origin_leaf(std::string_view name) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -112,6 +113,9 @@ public:
   /// What was decided, in words: "allow http example.com:80 allow", "deny ... REASON".
   [[nodiscard]] std::vector<std::string> decisions() const;
 
+  /// All lines of the log so far.
+  [[nodiscard]] std::string log() const;
+
   // -- TLS --
 
   [[nodiscard]] tls::leaf_ptr origin_leaf(std::string_view name);
@@ -128,7 +132,6 @@ public:
   policy_store_actor store;
   supervisor_actor watcher;
   std::vector<decision_event_ptr> events; ///< All that were made.
-  std::vector<std::string> log;           ///< Lines.
   std::string failure;                    ///< What the supervisor told the owner; "": nothing.
   std::vector<config::problem> first;     ///< Problems of the first policy.
   std::shared_ptr<const tls::server_context> origin_tls = unbox(tls::server_context::make());
@@ -145,8 +148,12 @@ private:
   std::deque<party> parties_;
   std::deque<origin> origins_;
   std::map<std::string, simulation::node*> places_;
-  caf::actor audit_guard_;
-  std::string log_text_;
+  /// Written by the log's own thread, which may outlive this.
+  struct log_text {
+    std::mutex lock;
+    std::string lines;
+  };
+  std::shared_ptr<log_text> log_ = std::make_shared<log_text>();
 };
 
 /// A request in the form that proxies get.
