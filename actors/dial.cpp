@@ -121,8 +121,7 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const 
                                                            uint16_t port, steady_time deadline) {
   auto order = to.size() == 1 ? std::vector<ip_address>{to[0]} : interleave(to);
   std::vector<attempt> attempts;
-  auto last =
-    caf::make_error(errc::connection_timeout, "no address answered within " + connect_limit(c));
+  auto last = caf::error{}; // of the attempt that failed last
   for (size_t next = 0;;) {
     auto pending =
       std::any_of(attempts.begin(), attempts.end(), [](const attempt& a) { return !a.failed; });

@@ -1,6 +1,8 @@
 #include "actors/shard_core.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 
 #include "actors/admin_session.hpp"
 #include "actors/answers.hpp"
@@ -137,10 +139,8 @@ std::string shard_core::faulted(errc code, const std::string& cause, const polic
 }
 
 std::atomic<uint32_t>& shard_core::client_count(const ip_address& ip) const noexcept {
-  uint64_t hash = 0;
-  for (auto byte : ip.bytes())
-    hash = hash * 31 + byte;
-  return process->by_client[mix(hash) % process->by_client.size()];
+  auto halves = std::bit_cast<std::array<uint64_t, 2>>(ip.bytes());
+  return process->by_client[mix(mix(halves[0]) ^ halves[1]) % process->by_client.size()];
 }
 
 uint32_t shard_core::clients_of(const ip_address& ip) const noexcept {

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
+#include <type_traits>
+
+#include "protocols/byte_word.hpp"
 
 namespace proxy::ascii {
 
@@ -29,9 +32,21 @@ namespace proxy::ascii {
 
 [[nodiscard]] constexpr bool equals_ignoring_case(std::string_view left,
                                                   std::string_view right) noexcept {
-  return left.size() == right.size() &&
-         std::equal(left.begin(), left.end(), right.begin(),
-                    [](char a, char b) { return to_lower(a) == to_lower(b); });
+  auto size = left.size();
+  // Most differ here: letters that are the same but for case differ in one bit alone.
+  if (size != right.size() || (size > 0 && ((left[0] ^ right[0]) & ~0x20) != 0))
+    return false;
+  if (size < byte_word::size || std::is_constant_evaluated())
+    return std::equal(left.begin(), left.end(), right.begin(),
+                      [](char a, char b) { return to_lower(a) == to_lower(b); });
+  auto same_at = [&](size_t at) {
+    return byte_word::to_lower(byte_word::load(left.data() + at)) ==
+           byte_word::to_lower(byte_word::load(right.data() + at));
+  };
+  for (size_t at = 0; at + byte_word::size < size; at += byte_word::size)
+    if (!same_at(at))
+      return false;
+  return same_at(size - byte_word::size); // what is left, and some of what was before
 }
 
 /// `text` without the spaces and tabs around it.

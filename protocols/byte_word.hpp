@@ -32,6 +32,15 @@ inline constexpr uint64_t high_bits = each(0x80);
   return below(word ^ each(byte), 1);
 }
 
+/// The letters A to Z in lower case, all else as it is.
+[[nodiscard]] constexpr uint64_t to_lower(uint64_t word) noexcept {
+  auto low_bits = word & ~high_bits;
+  auto from_a = low_bits + each(0x80 - 'A'); // the high bit of a byte: 'A', or behind it
+  auto after_z = low_bits + each(0x7f - 'Z');
+  auto capitals = (from_a ^ after_z) & ~word & high_bits;
+  return word | capitals >> 2;
+}
+
 /// The place of the first byte that fits. @pre found != 0
 [[nodiscard]] constexpr size_t first(uint64_t found) noexcept {
   return static_cast<size_t>(std::countr_zero(found)) / 8;

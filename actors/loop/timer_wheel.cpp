@@ -40,10 +40,14 @@ void timer_wheel::link(timer& t, uint64_t at) noexcept {
   h.prev_->next_ = &t;
   h.prev_ = &t;
   used_[slot / 64] |= uint64_t{1} << (slot % 64);
+  used_words_ |= uint32_t{1} << (slot / 64);
 }
 
 void timer_wheel::emptied(uint64_t slot) noexcept {
-  used_[slot / 64] &= ~(uint64_t{1} << (slot % 64));
+  auto& word = used_[slot / 64];
+  word &= ~(uint64_t{1} << (slot % 64));
+  if (word == 0)
+    used_words_ &= ~(uint32_t{1} << (slot / 64));
 }
 
 void timer_wheel::arm(timer& t, steady_time expiry) noexcept {
@@ -80,23 +84,27 @@ void timer_wheel::advance(steady_time now) {
   }
 }
 
+size_t timer_wheel::next_used(size_t first) const noexcept {
+  constexpr int words = slots / 64;
+  auto word = static_cast<int>(first / 64);
+  if (auto bits = used_[first / 64] >> (first % 64))
+    return first + static_cast<size_t>(std::countr_zero(bits));
+  // The words behind it, and then from the start: what is left of its own comes last.
+  auto behind = std::rotr(used_words_, word + 1);
+  if (behind == 0)
+    return slots;
+  auto next = static_cast<size_t>((word + 1 + std::countr_zero(behind)) % words);
+  return next * 64 + static_cast<size_t>(std::countr_zero(used_[next]));
+}
+
 milliseconds timer_wheel::sleep_for(steady_time now) const noexcept {
   auto first = (done_ + 1) % slots;
-  for (size_t i = 0; i <= slots / 64; ++i) {
-    auto word = (first / 64 + i) % (slots / 64);
-    auto bits = used_[word];
-    if (i == 0)
-      bits &= ~uint64_t{0} << (first % 64);
-    else if (i == slots / 64)
-      bits &= ~(~uint64_t{0} << (first % 64));
-    if (bits == 0)
-      continue;
-    auto slot = word * 64 + static_cast<size_t>(std::countr_zero(bits));
-    auto ahead = (slot + slots - first) % slots;
-    auto due = start_ + tick * static_cast<int64_t>(done_ + 1 + ahead);
-    return std::max(milliseconds{0}, ceil<milliseconds>(due - now));
-  }
-  return milliseconds{-1};
+  auto slot = next_used(first);
+  if (slot == slots)
+    return milliseconds{-1};
+  auto ahead = (slot + slots - first) % slots;
+  auto due = start_ + tick * static_cast<int64_t>(done_ + 1 + ahead);
+  return std::max(milliseconds{0}, ceil<milliseconds>(due - now));
 }
 
 } // namespace proxy

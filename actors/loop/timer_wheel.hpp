@@ -64,11 +64,15 @@ private:
   void link(timer& t, uint64_t at) noexcept;
   friend class timer;
   void emptied(uint64_t slot) noexcept;
+  /// The first slot from this one on, going round, that holds a timer; `slots` when none does.
+  [[nodiscard]] size_t next_used(size_t first) const noexcept;
 
   steady_time start_;
   uint64_t done_ = 0; ///< The last tick whose slot was looked at.
   std::array<head, slots> heads_;
-  std::array<uint64_t, slots / 64> used_{};
+  std::array<uint64_t, slots / 64> used_{}; ///< A bit a slot.
+  uint32_t used_words_ = 0;                 ///< A bit a word of those.
+  static_assert(slots / 64 == 32);
 };
 
 } // namespace proxy

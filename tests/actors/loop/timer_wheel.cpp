@@ -1,6 +1,7 @@
 #define CAF_SUITE actors.loop.timer_wheel
 #include "actors/loop/timer_wheel.hpp" // unit under test
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <random>
@@ -218,6 +219,23 @@ CAF_TEST(a loop that sleeps as it is told wakes for each timer in time and seldo
                 alarms[i]->at <= expiries[i] + 2 * timer_wheel::tick);
     // Once for each, and once a turn of the wheel for those beyond it.
     CAF_CHECK(wakes <= 20 * 4 + 4);
+  }
+}
+
+CAF_TEST(it sleeps until the next timer wherever that stands) {
+  std::mt19937_64 chance{1};
+  for (int round = 0; round < 3000; ++round) {
+    std::deque<alarm> all;
+    auto soonest = milliseconds::max();
+    for (auto left = chance() % 4; left > 0; --left) {
+      auto after = milliseconds{1 + chance() % 32'000};
+      arm(all.emplace_back(*this, 0), now + after);
+      soonest = std::min(soonest, after);
+    }
+    auto sleep = wheel.sleep_for(start + now);
+    if (all.empty() ? sleep != -1ms : sleep < soonest || sleep > soonest + timer_wheel::tick)
+      CAF_FAIL("round " << round << ": " << sleep.count() << " instead of " << soonest.count());
+    advance_to(now + milliseconds{chance() % 20'000});
   }
 }
 
