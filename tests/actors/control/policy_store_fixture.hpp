@@ -68,7 +68,7 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
     CAF_REQUIRE(first.next);
     for (auto& shard : shards)
       handles.push_back(sys.spawn(mock_shard, shard));
-    owner = sys.spawn(listener_owner, first.listeners);
+    owner = sys.spawn(listener_owner, first.listeners, &this_machine().network);
     watcher = sys.spawn(
       supervisor, supervisor_start{
                     process->log, owner, [this](const std::string& why) { failures += why; }, {}});
