@@ -50,8 +50,7 @@ std::optional<policy::denial> exchanging::judge(client_session& c) {
   if (!server->key.via.empty())
     return std::nullopt;
   policy::destination leads_to{.addresses = std::span{&server->address, 1}};
-  if (!server->found_as.text().empty())
-    leads_to.found_as = &server->found_as;
+  leads_to.found_as = server->found_as.get();
   return policy::why_not(
     *now.rules, {.to = request->target, .by = asker_of(c), .leads_to = leads_to, .granted = true});
 }

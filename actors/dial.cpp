@@ -231,7 +231,8 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exc
   }
   c.connect_ms = static_cast<uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
-  u->found_as = to.found_as();
+  if (!to.found_as().text().empty())
+    u->found_as = std::make_shared<const host>(to.found_as());
   u->key.tls = target.tls();
   u->key.host = question_for(target.host);
   u->key.port = target.port;

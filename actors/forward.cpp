@@ -49,7 +49,8 @@ std::optional<policy::denial> open_switched(client_session& c, exchange& x,
     return std::move(*no);
   const auto& fresh = std::get<fresh_pass>(renewed);
   if (!x.via)
-    if (auto no = denial_in(policy::vet(fresh, asker_of(c), {server->address}, server->found_as)))
+    if (auto no = denial_in(policy::vet(fresh, asker_of(c), {server->address},
+                                        server->found_as ? *server->found_as : host{})))
       return no;
   admit_tunnel(c, x, fresh, std::move(server), true);
   return std::nullopt;

@@ -18,22 +18,23 @@ std::string read_local_file(const std::string& path, std::string& text) {
   std::string fault;
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
     fault = "not a regular file";
-  text.resize(max_local_file + 1);
-  size_t size = 0;
-  while (fault.empty() && size < text.size()) {
-    auto n = ::read(fd, text.data() + size, text.size() - size);
+  text.clear();
+  char block[16 * 1024]; // most such files are small, and room for the largest would stay with us
+  while (fault.empty()) {
+    auto n = ::read(fd, block, sizeof block);
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
       fault = std::strerror(errno);
     if (n <= 0)
       break;
-    size += static_cast<size_t>(n);
+    text.append(block, static_cast<size_t>(n));
+    if (text.size() > max_local_file)
+      fault = "larger than 4 MiB";
   }
   ::close(fd);
-  if (size > max_local_file)
-    fault = "larger than 4 MiB";
-  text.resize(fault.empty() ? size : 0);
+  if (!fault.empty())
+    text.clear();
   return fault;
 }
 

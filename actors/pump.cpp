@@ -22,7 +22,7 @@ constexpr int moves_per_turn = 16;
 pump::started pump::start(transport& to, std::string_view head, std::string_view rest) {
   auto body = rest.substr(0, static_cast<size_t>(std::min<uint64_t>(left_, rest.size())));
   auto taken = body.size();
-  if (decoder_) {
+  if (chunked_) {
     auto deliver = follow(rest);
     if (!deliver)
       return {status::malformed, 0};
@@ -48,30 +48,31 @@ pump::started pump::start(transport& to, std::string_view head, std::string_view
 }
 
 std::optional<std::string_view> pump::follow(std::string_view bytes) {
-  decoded_.clear();
-  auto trailers_before = decoder_->trailer_size();
-  auto taken = decode_ ? decoder_->decode(bytes, decoded_) : decoder_->consume(bytes);
+  auto& [decode, decoder, trailers, decoded, error] = *chunked_;
+  decoded.clear();
+  auto trailers_before = decoder.trailer_size();
+  auto taken = decode ? decoder.decode(bytes, decoded) : decoder.consume(bytes);
   if (!taken) {
-    framing_error_ = std::move(taken.error());
+    error = std::move(taken.error());
     return std::nullopt;
   }
   auto used = *taken;
-  if (decoder_->done())
+  if (decoder.done())
     left_ = 0;
   excess_.assign(bytes.substr(used));
-  if (decode_)
-    return decoded_;
-  auto of_trailers = decoder_->trailer_size() - trailers_before;
+  if (decode)
+    return decoded;
+  auto of_trailers = decoder.trailer_size() - trailers_before;
   auto data = bytes.substr(0, used - of_trailers);
-  if (!decoder_->done())
+  if (!decoder.done())
     return data;
   constexpr size_t no_trailers = 2; // the empty line
-  if (decoder_->trailer_size() == no_trailers && of_trailers == no_trailers)
+  if (decoder.trailer_size() == no_trailers && of_trailers == no_trailers)
     return bytes.substr(0, used); // the usual end, and all of it in one read
-  decoded_.assign(data);
-  http1::rewrite_trailers(decoder_->trailers(), trailers_, decoded_);
-  decoded_ += "\r\n";
-  return decoded_;
+  decoded.assign(data);
+  http1::rewrite_trailers(decoder.trailers(), trailers, decoded);
+  decoded += "\r\n";
+  return decoded;
 }
 
 pump::status pump::run(event_loop& loop, transport& from, transport& to) {
@@ -141,7 +142,7 @@ pump::status pump::copy_once(event_loop& loop, transport& from, transport& to) {
   auto got = from.read(buffer);
   if (!got.ok())
     return source_over(got);
-  bulk_ = !decode_ && got.size >= bulk_read;
+  bulk_ = !(chunked_ && chunked_->decode) && got.size >= bulk_read;
   std::string_view bytes{buffer.data(), got.size};
   if (left_ != unlimited) {
     auto mine = std::min<uint64_t>(left_, bytes.size());
@@ -149,7 +150,7 @@ pump::status pump::copy_once(event_loop& loop, transport& from, transport& to) {
     bytes = bytes.substr(0, mine);
     left_ -= mine;
   }
-  if (!decoder_) {
+  if (!chunked_) {
     copy(bytes);
   } else {
     auto deliver = follow(bytes);
@@ -174,7 +175,7 @@ pump::status pump::copy_once(event_loop& loop, transport& from, transport& to) {
 
 pump::status pump::splice_once(event_loop& loop, transport& from, transport& to) {
   // Of a chunked body only the inside of a chunk may pass unseen.
-  auto room = decoder_ ? decoder_->pending_data() : left_;
+  auto room = chunked_ ? chunked_->decoder.pending_data() : left_;
   if (room < small_splice)
     return copy_once(loop, from, to);
   lender_ = &loop.pipes();
@@ -188,8 +189,8 @@ pump::status pump::splice_once(event_loop& loop, transport& from, transport& to)
     loop.pipes().give_back(std::exchange(pipe_, {}));
     return source_over(got);
   }
-  if (decoder_)
-    decoder_->skip(got.size);
+  if (chunked_)
+    chunked_->decoder.skip(got.size);
   else if (left_ != unlimited)
     left_ -= got.size;
   bulk_ = got.size >= small_splice;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -42,10 +43,7 @@ public:
   explicit pump(until_end = {}) noexcept : left_(unlimited) {}
   explicit pump(length all) noexcept : left_(all.bytes) {}
   explicit pump(chunks how)
-    : left_(unlimited), decode_(how.decode), trailers_(std::move(how.trailers)) {
-    decoder_.emplace(trailers_.of_response ? http1::chunk_rules::lenient
-                                           : http1::chunk_rules::strict);
-  }
+    : left_(unlimited), chunked_(std::make_unique<chunk_follower>(std::move(how))) {}
   pump(const pump&) = delete;
   pump& operator=(const pump&) = delete;
   ~pump() {
@@ -58,15 +56,14 @@ public:
 
   /// Keeps a copy of what of the stream is read, as long as it is not larger than this, so that it
   /// can be sent again.
-  void keep_copy(size_t most) { most_copied_ = most; }
+  void keep_copy(size_t most) {
+    copy_ = most > 0 ? std::make_unique<copied>(copied{.most = most}) : nullptr;
+  }
   /// The copy; nullopt when there is none, or the stream has become larger. There is none then.
   [[nodiscard]] std::optional<std::string> take_copy() noexcept {
-    return most_copied_ > 0 ? std::optional{std::move(copy_)} : std::nullopt;
+    return copy_ ? std::optional{std::move(copy_->bytes)} : std::nullopt;
   }
-  void drop_copy() noexcept {
-    most_copied_ = 0;
-    std::string{}.swap(copy_);
-  }
+  void drop_copy() noexcept { copy_ = nullptr; }
 
   /// Begins: sends `head` (no part of the stream) and what of `rest`, read elsewhere, belongs to
   /// the stream, in one call. What the receiver does not take is held.
@@ -83,19 +80,21 @@ public:
   [[nodiscard]] uint64_t moved() const noexcept { return moved_; }
   /// Bytes of data, without their framing, that a chunked stream had so far; nullopt for any other.
   [[nodiscard]] std::optional<uint64_t> chunk_data() const noexcept {
-    return decoder_ ? std::optional{decoder_->data_size()} : std::nullopt;
+    return chunked_ ? std::optional{chunked_->decoder.data_size()} : std::nullopt;
   }
   [[nodiscard]] int error() const noexcept { return error_; }
-  [[nodiscard]] const caf::error& framing_error() const noexcept { return framing_error_; }
+  /// @pre a `chunks` stream is `malformed`
+  [[nodiscard]] const caf::error& framing_error() const noexcept { return chunked_->error; }
   /// The whole stream was read and delivered. Never true of a stream that ends with its connection.
   [[nodiscard]] bool finished() const noexcept { return left_ == 0 && !holds_bytes(); }
   /// Whether the end of the sender's connection is the proper end of the stream.
-  [[nodiscard]] bool ends_with_source() const noexcept { return left_ == unlimited && !decoder_; }
+  [[nodiscard]] bool ends_with_source() const noexcept { return left_ == unlimited && !chunked_; }
   /// Bytes read beyond the stream's end: the start of the sender's next message.
   [[nodiscard]] std::string take_excess() noexcept { return std::move(excess_); }
   /// Bytes in buffers of its own.
   [[nodiscard]] size_t held() const noexcept {
-    return held_.capacity() + excess_.capacity() + decoded_.capacity() + copy_.capacity();
+    return held_.capacity() + excess_.capacity() + (chunked_ ? chunked_->decoded.capacity() : 0) +
+           (copy_ ? copy_->bytes.capacity() : 0);
   }
   /// Waits for the receiver (not for the sender).
   [[nodiscard]] bool holds_bytes() const noexcept { return held_.size() > sent_ || in_pipe_ > 0; }
@@ -103,19 +102,37 @@ public:
 private:
   enum class moved_state : uint8_t { idle, blocked, progress, failed };
 
+  /// Follows chunked framing.
+  struct chunk_follower {
+    explicit chunk_follower(chunks how)
+      : decode(how.decode), decoder(how.trailers.of_response ? http1::chunk_rules::lenient
+                                                             : http1::chunk_rules::strict),
+        trailers(std::move(how.trailers)) {}
+
+    bool decode;
+    http1::chunked_decoder decoder;
+    http1::trailer_rules trailers;
+    std::string decoded; ///< What to deliver of the last read, where it is not what came.
+    caf::error error;
+  };
+  struct copied {
+    size_t most;
+    std::string bytes{};
+  };
+
   [[nodiscard]] moved_state flush(event_loop& loop, transport& to);
   [[nodiscard]] status copy_once(event_loop& loop, transport& from, transport& to);
   [[nodiscard]] status splice_once(event_loop& loop, transport& from, transport& to);
   [[nodiscard]] status source_over(const io_result& r) noexcept;
-  /// Follows chunked framing. A trailer section is held back until it is whole.
+  /// A trailer section is held back until it is whole.
   /// @returns what of `bytes` is to be delivered; nullopt: malformed.
   [[nodiscard]] std::optional<std::string_view> follow(std::string_view bytes);
   /// Adds what was read to the copy, if one is kept.
   void copy(std::string_view bytes) {
-    if (most_copied_ > 0 && copy_.size() + bytes.size() > most_copied_)
+    if (copy_ && copy_->bytes.size() + bytes.size() > copy_->most)
       drop_copy();
-    else if (most_copied_ > 0)
-      copy_ += bytes;
+    else if (copy_)
+      copy_->bytes += bytes;
   }
 
   uint64_t left_;      ///< Still to be read from the sender.
@@ -127,14 +144,10 @@ private:
   size_t in_pipe_ = 0;
   int error_ = 0;
   bool bulk_ = false; ///< Splice instead of copying.
-  bool decode_ = false;
-  std::optional<http1::chunked_decoder> decoder_;
-  http1::trailer_rules trailers_;
-  std::string decoded_; ///< What to deliver of the last read, where it is not what came.
   std::string excess_;
-  std::string copy_;
-  size_t most_copied_ = 0; ///< 0: nothing is kept.
-  caf::error framing_error_;
+  // An idle tunnel has two pumps: what most streams do without takes no room in them.
+  std::unique_ptr<chunk_follower> chunked_; ///< Null for other framing.
+  std::unique_ptr<copied> copy_;            ///< Null: nothing is kept.
 };
 
 } // namespace proxy

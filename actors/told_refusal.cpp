@@ -12,7 +12,8 @@ bool same(const policy::denial& a, const policy::denial& b) {
 bool same(const policy::target& a, const policy::target& b) {
   return a.protocol == b.protocol && a.port == b.port && a.upgrade == b.upgrade &&
          a.inside == b.inside && a.host == b.host && a.method == b.method &&
-         a.unix_socket == b.unix_socket;
+         (a.unix_socket == b.unix_socket ||
+          (a.unix_socket && b.unix_socket && *a.unix_socket == *b.unix_socket));
 }
 
 } // namespace

@@ -34,10 +34,10 @@ class upstream final : public ready_handler {
 public:
   transport io;
   upstream_key key;
-  ip_address address;      ///< What it is connected to.
-  host found_as;           ///< The name of that, where a search domain was added; else empty.
-  uint64_t generation = 0; ///< Of the policy that its address was vetted under.
-  bool reused = false;     ///< Has served an exchange before.
+  ip_address address;                   ///< What it is connected to.
+  std::shared_ptr<const host> found_as; ///< The name of that, where a search domain was added.
+  uint64_t generation = 0;              ///< Of the policy that its address was vetted under.
+  bool reused = false;                  ///< Has served an exchange before.
   bool logged_in = false;  ///< May have a user of its own (RFC 4559): never for another client.
   own_sockets::entry from; ///< Its own end, if it may lead back to us.
 

@@ -24,8 +24,7 @@ std::variant<permit, denial> judge_again(const rules& now, const permit& was, co
   destination leads_to;
   if (where.connected)
     leads_to.addresses = std::span{&*where.connected, 1};
-  if (!where.found_as.text().empty())
-    leads_to.found_as = &where.found_as;
+  leads_to.found_as = where.found_as.get();
   auto judged = decide(now, {.to = was.to(),
                              .by = by,
                              .reading = where.reading,

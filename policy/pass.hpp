@@ -15,8 +15,8 @@ namespace proxy::policy {
 
 /// Where something that stands leads, beyond its name: what a new policy judges besides.
 struct standing {
-  std::optional<ip_address> connected{}; ///< Unknown behind an upstream proxy, or not yet.
-  host found_as{}; ///< The name of that, where a search domain was added; else empty.
+  std::optional<ip_address> connected{};  ///< Unknown behind an upstream proxy, or not yet.
+  std::shared_ptr<const host> found_as{}; ///< The name of that, where a search domain was added.
   policy::reading reading = policy::reading::possible; ///< Of a tunnel.
 };
 

@@ -63,7 +63,7 @@ struct target {
   bool upgrade = false; ///< The request asks for a protocol upgrade.
   bool inside = false;  ///< A request inside a tunnel that is read.
   /// A unix socket is asked for, under this name; `host` then only says so.
-  std::optional<std::string> unix_socket{};
+  std::shared_ptr<const std::string> unix_socket{};
   /// The proxy makes the TLS connection itself.
   [[nodiscard]] bool tls() const noexcept { return protocol == policy::protocol::https; }
 };

@@ -28,7 +28,7 @@ caf::error read_socket_name(const http1::head& of, target& into) {
   size_t count = 0;
   for (const auto& f : of.fields)
     if (ascii::equals_ignoring_case(f.name, "x-unix-socket")) {
-      into.unix_socket = f.value;
+      into.unix_socket = std::make_shared<const std::string>(f.value);
       ++count;
     }
   auto is_text = [](char c) { return c >= 0x20 && c < 0x7f; };

@@ -61,7 +61,7 @@ struct fixture {
                         config.dangerously_allow_all_unix_sockets};
     policy::target what;
     what.method = "GET";
-    what.unix_socket = path;
+    what.unix_socket = std::make_shared<const std::string>(path);
     auto judged = policy::decide(in_force, policy::socket_query{.request = what});
     auto* permit = std::get_if<policy::socket_permit>(&judged);
     CAF_REQUIRE(permit != nullptr);

@@ -150,7 +150,8 @@ CAF_TEST(a pass is judged by where it leads as well) {
     now = permitting({"a"}, denied);
     standing where;
     if (known)
-      where = {.connected = ip("9.9.9.9"), .found_as = unbox(host::parse("a.corp.test"))};
+      where = {.connected = ip("9.9.9.9"),
+               .found_as = std::make_shared<const host>(unbox(host::parse("a.corp.test")))};
     CAF_CHECK_EQUAL(renewed(t, now, where), reason);
   }
 }

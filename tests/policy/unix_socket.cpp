@@ -30,7 +30,7 @@ struct fixture {
     target what;
     what.method = q.method;
     what.upgrade = q.upgrade;
-    what.unix_socket = q.path;
+    what.unix_socket = std::make_shared<const std::string>(q.path);
     return what;
   }
   /// "allow", "look" (files decide), or the reason.
