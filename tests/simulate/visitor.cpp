@@ -3,14 +3,16 @@
 #include <cstdlib>
 #include <deque>
 #include <optional>
+#include <span>
+#include <utility>
 
 #include "tests/simulate/pattern.hpp"
 #include "tests/simulate/violation.hpp"
 
 namespace proxy::simulate {
 
-visitor::visitor(surroundings& around, ip_address origin)
-  : around_(around), origin_(origin), end_(around.on), began_(around.time.now()) {
+visitor::visitor(surroundings& around, destination to)
+  : around_(around), to_(std::move(to)), end_(around.on), began_(around.time.now()) {
   end_.connect(around.proxy, around.port);
 }
 
@@ -59,7 +61,7 @@ std::optional<answer> take_head(std::string& in) {
 /// Requests one after the other, or several at once, on one connection; GET and POST.
 class requester final : public visitor {
 public:
-  requester(surroundings& around, ip_address origin) : visitor(around, origin) {
+  requester(surroundings& around, destination to) : visitor(around, std::move(to)) {
     left_ = 1 + around.chance.below(6);
     pipelines_ = around.chance.below(3) == 0;
     do
@@ -79,7 +81,7 @@ private:
     asked one{around_.next_id++,
               around_.chance.below(around_.chance.below(4) == 0 ? 200'000 : 2000),
               around_.chance.below(3) == 0};
-    auto where = origin_.str();
+    auto where = to_.text();
     auto path = "/" + std::to_string(one.id) + "/" + std::to_string(one.size);
     end_.out += (one.post ? "POST http://" : "GET http://") + where + path +
                 " HTTP/1.1\r\nHost: " + where + "\r\n";
@@ -134,22 +136,59 @@ private:
 /// A tunnel to whoever sends back what it is sent; ends its half and waits for the other's.
 class tunneller final : public visitor {
 public:
-  tunneller(surroundings& around, ip_address origin) : visitor(around, origin) {
-    auto where = origin.str() + ":7";
-    end_.out = "CONNECT " + where + " HTTP/1.1\r\nHost: " + where + "\r\n\r\n";
+  tunneller(surroundings& around, destination to) : visitor(around, std::move(to)) {
+    socks_ = around.chance.below(3) == 0;
+    auto where = to_.text() + ":7";
+    if (socks_)
+      end_.out = socks_greeting + socks_request();
+    else
+      end_.out = "CONNECT " + where + " HTTP/1.1\r\nHost: " + where + "\r\n\r\n";
     id_ = around.next_id++;
     size_ = around.chance.below(around.chance.below(3) == 0 ? 600'000 : 5000);
   }
-  std::string name() const override { return "tunnel"; }
+  std::string name() const override { return socks_ ? "SOCKS tunnel" : "tunnel"; }
 
 private:
+  static inline const std::string socks_greeting{"\x05\x01\x00", 3}; // RFC 1928 §3
+
+  /// CONNECT to port 7, by address or by name (§4).
+  [[nodiscard]] std::string socks_request() const {
+    std::string out{"\x05\x01\x00", 3};
+    if (to_.name.empty()) {
+      out += '\x01';
+      for (auto byte : std::span{to_.address.bytes()}.last(4))
+        out += static_cast<char>(byte);
+    } else {
+      out += '\x03';
+      out += static_cast<char>(to_.name.size());
+      out += to_.name;
+    }
+    return out + std::string{"\x00\x07", 2};
+  }
+
+  /// The status of the answer in HTTP's terms; nothing while it is not whole.
+  std::optional<int> take_answer() {
+    if (!socks_) {
+      auto head = take_head(end_.in);
+      return head ? std::optional{head->status} : std::nullopt;
+    }
+    constexpr size_t chosen = 2, reply = 10; // an IPv4 address in it
+    if (end_.in.size() < chosen + reply)
+      return std::nullopt;
+    demand(end_.in.starts_with(std::string{"\x05\x00\x05", 3}), "no SOCKS comes out of the proxy");
+    auto code = end_.in[3];
+    demand(end_.in[5] == 1, "a SOCKS reply with another address than IPv4");
+    end_.in.erase(0, chosen + reply);
+    return code == 0 ? 200 : 500 + code;
+  }
+
   void go_on() override {
     if (!open_) {
-      auto head = take_head(end_.in);
-      if (!head)
+      auto status = take_answer();
+      if (!status)
         return;
-      if (head->status != 200) {
-        demand_storm("CONNECT: status " + std::to_string(head->status));
+      if (*status != 200) {
+        demand_storm("CONNECT: status " + std::to_string(*status));
         return leave();
       }
       open_ = true;
@@ -179,15 +218,15 @@ private:
   }
 
   uint64_t id_ = 0, size_ = 0, said_ = 0, heard_ = 0;
-  bool open_ = false;
+  bool open_ = false, socks_ = false;
   steady_time heard_all_ = around_.time.now(); ///< The last moment when something was missing.
 };
 
 /// Says anything but what it should, or nothing, or half of it; leaves in the middle.
 class troublemaker final : public visitor {
 public:
-  troublemaker(surroundings& around, ip_address origin) : visitor(around, origin) {
-    auto where = origin.str();
+  troublemaker(surroundings& around, destination to) : visitor(around, std::move(to)) {
+    auto where = to_.text();
     auto request = "GET http://" + where + "/" + std::to_string(around.next_id++) +
                    "/300000 HTTP/1.1\r\nHost: " + where + "\r\n\r\n";
     switch (around.chance.below(5)) {
@@ -227,12 +266,12 @@ private:
 
 } // namespace
 
-std::unique_ptr<visitor> make_visitor(surroundings& around, ip_address origin) {
+std::unique_ptr<visitor> make_visitor(surroundings& around, destination to) {
   switch (around.chance.below(6)) {
-    case 0: return std::make_unique<troublemaker>(around, origin);
+    case 0: return std::make_unique<troublemaker>(around, std::move(to));
     case 1:
-    case 2: return std::make_unique<tunneller>(around, origin);
-    default: return std::make_unique<requester>(around, origin);
+    case 2: return std::make_unique<tunneller>(around, std::move(to));
+    default: return std::make_unique<requester>(around, std::move(to));
   }
 }
 

@@ -14,15 +14,22 @@ struct surroundings {
   simulation::made_up_time& time;
   simulation::made_up_chance& chance;
   ip_address proxy;
-  uint16_t port;
-  bool calm; ///< Nothing breaks and nobody is refused: all must succeed.
+  const uint16_t& port; ///< Of the proxy's listener, which may move.
+  bool calm;            ///< Nothing breaks and nobody is refused: all must succeed.
   uint64_t& next_id;
+};
+
+/// Where a visitor goes: by address, or by name.
+struct destination {
+  ip_address address;
+  std::string name; ///< "": by address.
+  [[nodiscard]] std::string text() const { return name.empty() ? address.str() : name; }
 };
 
 /// A client of the proxy with a plan of its own.
 class visitor {
 public:
-  visitor(surroundings& around, ip_address origin);
+  visitor(surroundings& around, destination to);
   virtual ~visitor() = default;
   visitor(const visitor&) = delete;
   visitor& operator=(const visitor&) = delete;
@@ -42,7 +49,7 @@ protected:
   void demand_storm(const std::string& what) const;
 
   surroundings& around_;
-  ip_address origin_;
+  destination to_;
   wire_end end_;
 
 private:
@@ -50,6 +57,6 @@ private:
 };
 
 /// One of all kinds.
-[[nodiscard]] std::unique_ptr<visitor> make_visitor(surroundings& around, ip_address origin);
+[[nodiscard]] std::unique_ptr<visitor> make_visitor(surroundings& around, destination to);
 
 } // namespace proxy::simulate
