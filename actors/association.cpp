@@ -105,7 +105,7 @@ void association::drop(uint64_t shard_counters::*counter, uint64_t count) noexce
 
 association::moved association::run() {
   auto& buffer = c_.shard.datagrams();
-  auto out = moved::nothing;
+  auto out = std::exchange(sent_what_waited_, false) ? moved::some : moved::nothing;
   if (client_.may_read() && client_.receive(buffer)) {
     buffer.each([this](const auto& got) { take_from_client(got); });
     flush_up();
@@ -331,8 +331,10 @@ void association::settle(udp_target& t, const fresh_pass& by, dns_answer found) 
   targets_.open(t, by);
   for (const auto& data : waiting)
     send_up(t, data);
-  if (!waiting.empty())
-    flush_up(); // their bytes end here
+  if (waiting.empty())
+    return;
+  flush_up(); // their bytes end here
+  sent_what_waited_ = true;
 }
 
 void association::refuse(udp_target& t, const policy::denial& why) {

@@ -106,6 +106,7 @@ private:
   std::unordered_map<std::string, verdict_of> recorded_;
   /// Empty once this is gone: a late answer of the resolver falls on nothing.
   std::shared_ptr<association*> alive_ = std::make_shared<association*>(this);
+  bool sent_what_waited_ = false; ///< For a name, since the last `run`: that is no silence.
 };
 
 } // namespace proxy

@@ -125,7 +125,8 @@ public:
   const uint64_t id;
   const endpoint serves; ///< The front end that it came to.
   const steady_time began;
-  std::string first_down; ///< What the client is sent first when its tunnel stands.
+  bool reaches_out = false; ///< Who is to serve it is looked up or dialled.
+  std::string first_down;   ///< What the client is sent first when its tunnel stands.
   std::shared_ptr<const identity> known_as; ///< Null when nobody asked. HTTP: by this request.
   /// Upstreams that the client has logged in to: its streams share them, nobody else does.
   std::shared_ptr<login_connections> logins;

@@ -18,9 +18,17 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// How often one server is asked, and how many packets of one socket are taken in one go.
-constexpr int tries = 3;
+/// How often one server is asked at least, and how many packets of one socket are taken in one go.
+constexpr int fewest_tries = 3;
 constexpr int max_rounds = 64;
+
+/// So often that the waits, each twice as long as the one before, fill the time there is.
+int tries_within(milliseconds patience, milliseconds first_wait) {
+  auto tries = fewest_tries;
+  while (first_wait * ((int64_t{1} << tries) - 1) < patience)
+    ++tries;
+  return tries;
+}
 
 /// Brings `ip`, `ip:port` and `[ip6]:port` into the form c-ares reads.
 /// @returns "" and the entry at fault in `fault` when one of them is none of these.
@@ -208,7 +216,7 @@ dns_channel::dns_channel(event_loop& loop, const config::dns& settings, millisec
   ares_options options{};
   options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
   options.timeout = static_cast<int>(wait.count());
-  options.tries = tries;
+  options.tries = tries_within(patience, wait);
   options.lookups = lookups;
   options.sock_state_cb = &dns_channel::on_socket;
   options.sock_state_cb_data = this;

@@ -18,9 +18,11 @@ constexpr size_t words_read_size = 16 * 1024;
 [[nodiscard]] const policy::rules& rules_of(const client_end& c) { return *c.shard.policy->rules; }
 
 /// Ends a tunnel that is not to go on unread.
+/// The tunnel is over with it: nothing is left that another policy could refuse again.
 void record_refusal(client_session& c, const policy::denial& why) {
   (void)c.shard.refused(why, c.inside()->tunnel.to(), c);
   c.end = ending::refused;
+  c.enter(state::reading{});
 }
 
 /// What a step of relaying the server's words came to.

@@ -33,6 +33,8 @@ task<caf::expected<dns_answer>> look_up(client_session& c, const host& name) {
                                          atom::resolve_v, question_for(name));
   c.dns_ms = static_cast<uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
+  if (c.client.dead())
+    co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
   if (answer)
     co_return std::move(*answer);
   co_return look_up_error(c, name, std::move(answer.error()));
@@ -143,6 +145,11 @@ void record_admission(client_session& c, exchange& x) {
 }
 
 task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, after& next) {
+  struct reaching {
+    explicit reaching(bool& flag) noexcept : on(flag) { on = true; }
+    ~reaching() { on = false; }
+    bool& on;
+  } until_the_end{c.reaches_out};
   std::optional<dialling> for_others;
   if (c.client.stream() && !x.upgrade && !x.logs_in)
     for_others.emplace(c.shard.pool, key_of(x));
@@ -159,7 +166,9 @@ task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, after& nex
     next = co_await refuse(c, x, *got.denial);
     co_return nullptr;
   }
-  record_admission(c, x);
+  // Who has left, or was refused meanwhile by another policy, was not let through by this one.
+  if (got.made || x.granted->look(c.shard.policy))
+    record_admission(c, x);
   if (!got.made) {
     next = co_await fault(c, x, got.error);
     co_return nullptr;

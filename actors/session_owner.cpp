@@ -16,8 +16,13 @@ session_owner::behavior_type session_owner::make_behavior() {
   return {
     [this](atom::judge, const snapshot_ptr&) {
       auto was_tunnel = session_.is_tunnel();
-      if (!self_ || !session_.judge())
+      if (!self_)
         return false;
+      if (!session_.judge()) {
+        if (session_.reaches_out)
+          session_.wakes.fire(); // by the policy of before: it gives that up
+        return false;
+      }
       end_from_outside(ending::policy_changed);
       return was_tunnel;
     },

@@ -10,6 +10,9 @@ namespace {
 /// What a TLS record carries at most (RFC 8446 §5.1).
 constexpr size_t record_size = 16 * 1024;
 
+/// Reads for a last word: an end follows few records that carry nothing.
+constexpr int records_before_end = 8;
+
 iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
 bool is_over(tls::step what) { return what == tls::step::end || what == tls::step::failed; }
@@ -96,6 +99,12 @@ io_result transport::read_again(std::span<char> into) noexcept {
 io_result transport::read_tls(std::span<char> into) noexcept {
   size_t size = 0;
   auto what = tls::read(*tls_, into.data(), into.size(), size);
+  // What came was no data, as a ticket is none, and came short, so that the socket was not asked
+  // for what is behind it. No event would tell of an end there: that has been told.
+  for (int more = 0;
+       more < records_before_end && raw_.peer_done() && size == 0 && what == tls::step::want_read;
+       ++more)
+    what = tls::read(*tls_, into.data(), into.size(), size);
   if (what == tls::step::want_read || tls::has_emptied_socket(*tls_))
     raw_.met_read_block();
   if (what == tls::step::want_write)
@@ -122,14 +131,17 @@ std::string transport::end_words(bool served) const {
   return tls_ ? tls::end_words(*tls_, served) : std::string{};
 }
 
-void transport::shutdown_write() noexcept {
+bool transport::shutdown_write() noexcept {
   if (stream_) {
     stream_->finish();
-    return;
+    return true;
   }
-  if (tls_)
-    tls::shutdown(*tls_);
+  if (tls_ && !tls::shutdown(*tls_)) {
+    raw_.met_write_block();
+    return false;
+  }
   raw_.shutdown_write();
+  return true;
 }
 
 void transport::abort() noexcept {
@@ -143,7 +155,7 @@ void transport::abort() noexcept {
 void transport::close() noexcept {
   stream_.reset();
   if (tls_)
-    tls::shutdown(*tls_);
+    (void)tls::shutdown(*tls_); // as far as there is room
   tls_.reset();
   outer_.reset();
   ahead_ = false;

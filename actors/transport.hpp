@@ -109,8 +109,9 @@ public:
     return raw_.splice_from(from, size, more);
   }
 
-  /// Sends the end of stream (TLS: close_notify before it).
-  void shutdown_write() noexcept;
+  /// Sends the end of stream (TLS: close_notify before it). @returns false when there is no room
+  /// for that now: to be called again once `may_write`.
+  bool shutdown_write() noexcept;
   void close() noexcept;
   /// Closes so that the peer cannot take what it has for the whole.
   void abort() noexcept;

@@ -17,24 +17,24 @@ namespace {
 /// One direction of a tunnel: bytes, then the end of stream.
 struct direction {
   pump bytes;
-  bool over = false; ///< The end of stream was passed on.
+  bool ended = false; ///< All bytes were passed on.
+  bool over = false;  ///< And the end of stream.
 
   enum class outcome : uint8_t { wait, again, failed };
 
   /// @param last  The other direction is over: closing will say so, without a call of its own.
   [[nodiscard]] outcome run(event_loop& loop, transport& from, transport& to, bool last) {
-    if (over)
-      return outcome::wait;
-    switch (bytes.run(loop, from, to)) {
-      case pump::status::busy: return outcome::again;
-      case pump::status::source_ended:
-        if (!last)
-          to.shutdown_write();
-        over = true;
-        return outcome::wait;
-      case pump::status::blocked: return outcome::wait;
-      default: return outcome::failed;
-    }
+    if (!ended)
+      switch (bytes.run(loop, from, to)) {
+        case pump::status::busy: return outcome::again;
+        case pump::status::source_ended: ended = true; break;
+        case pump::status::blocked: return outcome::wait;
+        default: return outcome::failed;
+      }
+    if (!over)
+      over =
+        last || to.shutdown_write(); // in TLS the end is a record, for which there is room or not
+    return outcome::wait;
   }
 };
 
@@ -131,13 +131,19 @@ task<std::optional<after>> hear_answer(client_session& c, state::tunnel& through
   std::string begun;
   for (;;) {
     auto sent = up.run(c.shard.loop, c.client, server.io, false);
-    if (sent == direction::outcome::failed)
-      co_return std::nullopt; // met again by who goes on
+    if (sent == direction::outcome::failed) {
+      c.end = c.client.dead() ? ending::client_gone : ending::upstream_gone;
+      co_return after::reset;
+    }
     while (begun.size() < enough && server.io.may_read()) {
       std::array<char, enough> buffer;
       auto got = server.io.read(std::span{buffer}.first(enough - begun.size()));
       if (got.blocked())
         break;
+      if (got.failed()) { // told once: whoever goes on would take it for an end
+        c.end = ending::upstream_gone;
+        co_return after::reset;
+      }
       if (got.ok())
         begun.append(buffer.data(), got.size);
       if (!got.ok() || !may_be_response(begun)) {

@@ -84,10 +84,12 @@ step write(ssl_st& ssl, const char* bytes, size_t count, size_t& size) noexcept 
 
 bool has_pending(const ssl_st& ssl) noexcept { return SSL_has_pending(&ssl) == 1; }
 
-void shutdown(ssl_st& ssl) noexcept {
+bool shutdown(ssl_st& ssl) noexcept {
   ERR_clear_error();
-  SSL_shutdown(&ssl);
+  auto result = SSL_shutdown(&ssl);
+  auto waits = result < 0 && SSL_get_error(&ssl, result) == SSL_ERROR_WANT_WRITE;
   ERR_clear_error();
+  return !waits;
 }
 
 std::string_view protocol_of(const ssl_st& ssl) noexcept {

@@ -30,8 +30,8 @@ enum class step : uint8_t { done, want_read, want_write, end, failed };
 [[nodiscard]] bool has_pending(const ssl_st& ssl) noexcept;
 /// The last `read` took all that the socket had; the end of its stream may be left.
 [[nodiscard]] bool has_emptied_socket(const ssl_st& ssl) noexcept;
-/// Sends close_notify.
-void shutdown(ssl_st& ssl) noexcept;
+/// Sends close_notify. @returns false when there is no room for it now: to be called again.
+[[nodiscard]] bool shutdown(ssl_st& ssl) noexcept;
 
 /// "h2", "http/1.1", or "" when the two did not talk about it, which means HTTP/1.1.
 [[nodiscard]] std::string_view protocol_of(const ssl_st& ssl) noexcept;

@@ -26,6 +26,9 @@ int wire_type() {
 
 wire& wire_in(BIO* bio) { return *static_cast<wire*>(BIO_get_data(bio)); }
 
+// Both say -1 for "not now", as OpenSSL's own do: of an alert that was not sent for a 0 it thinks
+// that it was.
+
 int read_wire(BIO* bio, char* into, size_t room, size_t* size) {
   auto& state = wire_in(bio);
   if (state.left() > 0) {
@@ -40,7 +43,7 @@ int read_wire(BIO* bio, char* into, size_t room, size_t* size) {
   BIO_clear_retry_flags(bio);
   if (state.until_short && state.emptied) {
     BIO_set_retry_read(bio);
-    return 0;
+    return -1;
   }
   auto got = state.under.receive(into, room);
   *size = got > 0 ? static_cast<size_t>(got) : 0;
@@ -49,7 +52,7 @@ int read_wire(BIO* bio, char* into, size_t room, size_t* size) {
   if (blocked)
     BIO_set_retry_read(bio);
   state.emptied = got > 0 ? *size < room : blocked;
-  return got > 0;
+  return got > 0 ? 1 : got == 0 ? 0 : -1;
 }
 
 int write_wire(BIO* bio, const char* bytes, size_t count, size_t* size) {
@@ -59,7 +62,7 @@ int write_wire(BIO* bio, const char* bytes, size_t count, size_t* size) {
   *size = sent > 0 ? static_cast<size_t>(sent) : 0;
   if (sent < 0 && BIO_sock_should_retry(-1))
     BIO_set_retry_write(bio);
-  return sent > 0;
+  return sent > 0 ? 1 : -1;
 }
 
 long control_wire(BIO* bio, int command, long, void*) {

@@ -51,12 +51,12 @@ datagram_queue::group datagram_queue::group_at(size_t first, bool join) const no
 
 int datagram_socket::open(event_loop& on, const ip_sockaddr& bind_to, ready_handler* wakes) {
   close();
+  loop_ = &on; // first: one that could not be opened says so when it is to send
+  waker_ = wakes;
+  ready = 0;
   fd = on.network().open(socket_kind::datagram_rows, bind_to.family());
   if (fd < 0)
     return errno;
-  ready = 0;
-  loop_ = &on;
-  waker_ = wakes;
   if (on.network().bind(fd, bind_to.get(), bind_to.size) == 0 && on.watch(*this))
     return 0;
   auto error = errno;

@@ -141,7 +141,7 @@ struct library_calls {
       case NGHTTP2_DATA:
         if (s && ended)
           s->take_end();
-        else if (frame->hd.length == 0)
+        else if (frame->hd.length <= frame->data.padlen) // padding alone carries as little
           me.count_idle_frame();
         break;
       case NGHTTP2_SETTINGS:

@@ -19,7 +19,7 @@ struct conditions {
   size_t longest_read = std::numeric_limits<size_t>::max();
   size_t longest_write = std::numeric_limits<size_t>::max();
   uint32_t spurious = 0;            ///< Calls of a million that meet EAGAIN for no reason.
-  std::optional<uint64_t> reset_at; ///< A stream is reset once it has carried so many bytes.
+  std::optional<uint64_t> reset_at{}; ///< A stream is reset once it has carried so many bytes.
   bool refuses = false;             ///< Whoever connects is refused.
   bool swallows = false;            ///< Whoever connects is never answered.
 };

@@ -96,11 +96,10 @@ void party::move_out() {
       return;
     out_.erase(0, moved);
   }
-  if (finishing_ && !std::exchange(finished_, true)) {
-    if (tls_)
-      tls::shutdown(*tls_);
-    node_.shutdown_write(fd_);
-  }
+  if (!finishing_ || finished_ || (tls_ && !tls::shutdown(*tls_)))
+    return;
+  finished_ = true;
+  node_.shutdown_write(fd_);
 }
 
 void party::move_in() {

@@ -1,0 +1,233 @@
+#define CAF_SUITE actors.flows.asked
+#include <thread>
+
+#include "actors/decider.hpp"
+#include "tests/actors/flows/stage.hpp"
+
+using namespace proxy;
+using namespace proxy::test;
+
+/// Requests that need somebody's word: they wait for it, and count by the policy of then.
+
+namespace {
+
+const std::string unlisted = "allowed_domains = [\"other.test\"]\n";
+
+struct open_word {
+  open_question what;
+  caf::typed_response_promise<decider_word> answer;
+};
+using open_words = std::shared_ptr<std::vector<open_word>>;
+
+decider_actor::behavior_type keep_questions(decider_actor::pointer self, const open_words& into) {
+  return {[self, into](atom::decide, const open_question& what) {
+    auto answer = self->make_response_promise<decider_word>();
+    into->push_back({what, answer});
+    return answer;
+  }};
+}
+
+/// A stage with somebody who decides over what no rule allows.
+struct scene : stage {
+  explicit scene(stage_settings with = {.network = unlisted}) : stage(std::move(with)) {
+    names.names["example.com"] = {.addresses = {ip("93.184.216.34")}};
+    process->decider = w.system().spawn<caf::hidden>(keep_questions, told);
+  }
+  ~scene() {
+    told->clear();
+    process->decider = nullptr;
+  }
+
+  /// Installs rules that ask about what they do not list. No configuration says so yet.
+  void ask_about_all(const std::string& network, const std::string& daemon = "") {
+    install(network, daemon);
+    auto now = ask<snapshot_ptr>(store, atom::current_v);
+    CAF_REQUIRE(until([&] { return now->has_value(); }));
+    auto next = std::make_shared<snapshot>(***now);
+    auto rules = std::make_shared<policy::rules>(*next->rules);
+    rules->asks_unlisted = true;
+    next->rules = std::move(rules);
+    auto done = ask<uint64_t>(shards[0], atom::install_v, snapshot_ptr{next}, listener_set{});
+    CAF_REQUIRE(until([&] { return done->has_value(); }));
+  }
+  /// The client, whose request waits for the word.
+  party& hold(const std::string& text) {
+    who.say(text);
+    CAF_REQUIRE(until([&] { return told->size() == 1; }));
+    return who;
+  }
+  void say(policy::decision word, const std::string& words = "") {
+    told->front().answer.deliver(decider_word{word, words});
+    told->clear();
+  }
+  void check_decided(const std::string& once) {
+    pass(1ms); // the news of it is under way
+    CAF_CHECK(decisions() == std::vector<std::string>{once});
+  }
+
+  open_words told = std::make_shared<std::vector<open_word>>();
+  origin& at = serve_at("93.184.216.34", 80);
+  party& who = client(); ///< Before the listeners go with the policy that asks.
+};
+
+const std::string request = get("http://example.com/x");
+
+/// The log once it has a line with that: its thread lives on time that passes by itself.
+std::string log_with(const stage& s, const std::string& part) {
+  for (int i = 0; i < 1000 && s.log().find(part) == std::string::npos; ++i)
+    std::this_thread::sleep_for(5ms);
+  return s.log();
+}
+
+} // namespace
+
+CAF_TEST(a request waits for the word and goes by it) {
+  struct row {
+    policy::decision word;
+    const char* words;
+    const char* answer;
+    const char* decided;
+  } rows[] = {
+    {policy::decision::allow, "", "hello", "allow http example.com:80 allow"},
+    {policy::decision::deny, "not today", "403", "deny http example.com:80 not today"},
+    {policy::decision::deny, "", "403", "deny http example.com:80 policy_denied"},
+    {policy::decision::ask, "ask the owner", "403", "deny http example.com:80 ask the owner"},
+  };
+  for (const auto& [word, words, answer, decided] : rows) {
+    CAF_MESSAGE(decided);
+    scene s;
+    s.ask_about_all(unlisted);
+    auto& client = s.hold(request);
+    const auto& what = s.told->front().what;
+    CAF_CHECK(what.to.host.text() == "example.com" && what.to.port == 80);
+    CAF_CHECK(what.to.method == "GET" && what.user.empty());
+    CAF_CHECK(what.client.starts_with("192.0.2.9:"));
+    s.pass(20s);
+    CAF_CHECK(client.text.empty() && s.names.asked.empty() && s.events.empty());
+    s.say(word, words);
+    if (word == policy::decision::allow) {
+      auto& origin = s.accept(s.at);
+      CAF_CHECK(s.hears(origin, "GET /x HTTP/1.1\r\n"));
+      origin.say(ok("hello"));
+    }
+    CAF_CHECK(s.hears(client, answer));
+    CAF_CHECK(s.hears(client, words));
+    s.check_decided(decided);
+  }
+}
+
+CAF_TEST(silence and a decider that has ended are a refusal) {
+  for (auto ended : {false, true}) {
+    scene s;
+    s.ask_about_all(unlisted);
+    auto& client = s.who;
+    if (ended) {
+      caf::anon_send_exit(s.process->decider, caf::exit_reason::kill);
+      s.pass(1ms);
+      client.say(request);
+    } else {
+      (void)s.hold(request);
+      CAF_CHECK(!s.hears(client, "HTTP", 29s + 900ms));
+    }
+    CAF_CHECK(s.hears(client, "HTTP/1.1 403", 200ms));
+    s.check_decided("deny http example.com:80 not_allowed");
+    auto log = log_with(s, "msg=decider_silent");
+    CAF_CHECK(log.find("msg=decider_silent host=example.com port=80") != std::string::npos);
+    if (!ended) {
+      s.say(policy::decision::allow); // falls on nothing
+      CAF_CHECK(!s.is_called(s.at, 1s));
+    }
+  }
+}
+
+CAF_TEST(a client that leaves takes its question along) {
+  scene s;
+  s.ask_about_all(unlisted);
+  auto& client = s.hold(request);
+  client.reset();
+  s.pass(10ms);
+  CAF_CHECK(s.process->total_connections() == 0);
+  s.say(policy::decision::allow);
+  CAF_CHECK(!s.is_called(s.at, 1s));
+  CAF_CHECK(s.events.empty());
+}
+
+CAF_TEST(a word counts under the policy of when it comes) {
+  struct row {
+    const char* network;
+    const char* method;
+    policy::decision word;
+    bool passes;
+  } rows[] = {
+    {"allowed_domains = [\"example.com\"]", "GET", policy::decision::deny,
+     true}, // now it is listed
+    {"denied_domains = [\"example.com\"]", "GET", policy::decision::allow, false},
+    {"denied_domains = [\"93.184.216.34\"]", "GET", policy::decision::allow, false},
+    {"mode = \"limited\"", "GET", policy::decision::allow, true},
+    {"mode = \"limited\"", "POST", policy::decision::allow, false},
+    {"", "GET", policy::decision::allow, true},
+  };
+  for (const auto& [network, method, word, passes] : rows) {
+    CAF_MESSAGE(method << " and then " << network);
+    scene s;
+    s.ask_about_all(unlisted);
+    auto& client =
+      s.hold(std::string{method} + " http://example.com/ HTTP/1.1\r\nHost: example.com\r\n"
+                                   "Content-Length: 0\r\n\r\n");
+    s.ask_about_all(network);
+    s.say(word);
+    if (passes)
+      CAF_CHECK(s.is_called(s.at));
+    else
+      CAF_CHECK(s.hears(client, "HTTP/1.1 403"));
+    CAF_CHECK(s.told->empty()); // nobody is asked twice
+    s.pass(1s);
+    CAF_CHECK_EQUAL(s.events.size(), 1u);
+  }
+}
+
+CAF_TEST(a word holds when the policy changes while the request is dialled) {
+  for (auto at_name : {true, false}) {
+    scene s;
+    s.ask_about_all(unlisted);
+    if (at_name)
+      s.names.names["example.com"].late = 1s;
+    simulation::conditions way;
+    way.delay = 500ms;
+    s.set_way(s.at.on, way);
+    auto& client = s.hold(request);
+    s.say(policy::decision::allow);
+    size_t dials = 0;
+    s.here.on_connect = [&](const ip_sockaddr& to) { dials += to.port() == 80 ? 1 : 0; };
+    CAF_REQUIRE(s.until([&] { return at_name ? !s.names.asked.empty() : dials == 1; }));
+    s.ask_about_all(unlisted);
+    auto* made = &s.accept(s.at);
+    while (!at_name && !s.hears(*made, "GET", 2s)) // given up: begun under a policy of before
+      made = &s.accept(s.at);
+    auto& origin = *made;
+    CAF_CHECK(s.hears(origin, "GET /x HTTP/1.1\r\n"));
+    origin.say(ok("hello"));
+    CAF_CHECK(s.hears(client, "hello"));
+    CAF_CHECK(s.told->empty());
+    s.check_decided("allow http example.com:80 allow");
+    s.here.on_connect = nullptr;
+  }
+}
+
+CAF_TEST(who asks is judged again when the word comes) {
+  const std::string alice = "socks_users = { alice = \"env:ALICE\" }\n";
+  for (auto removed : {false, true}) {
+    scene s{{.network = unlisted,
+             .daemon = alice,
+             .environment = {{"ALICE", "secret"}, {"BOB", "hidden"}}}};
+    s.ask_about_all(unlisted, alice);
+    auto& client =
+      s.hold(get("http://example.com/", "Proxy-Authorization: Basic YWxpY2U6c2VjcmV0\r\n"));
+    CAF_CHECK_EQUAL(s.told->front().what.user, "alice");
+    s.ask_about_all(unlisted, removed ? "socks_users = { bob = \"env:BOB\" }\n" : alice);
+    s.say(policy::decision::allow);
+    if (removed)
+      CAF_CHECK(s.hears(client, "HTTP/1.1 407"));
+    CAF_CHECK_EQUAL(s.is_called(s.at, 1s), !removed);
+  }
+}
