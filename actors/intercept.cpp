@@ -20,8 +20,11 @@ constexpr size_t words_read_size = 16 * 1024;
 /// Ends a tunnel that is not to go on unread.
 /// The tunnel is over with it: nothing is left that another policy could refuse again.
 void record_refusal(client_session& c, const policy::denial& why) {
-  (void)c.shard.refused(why, c.inside()->tunnel.to(), c);
+  const auto& to = c.inside()->tunnel.to();
+  (void)c.shard.refused(why, to, c);
   c.end = ending::refused;
+  if (c.shard.config().log.access)
+    c.turned_down = std::make_unique<policy::target>(to);
   c.enter(state::reading{});
 }
 
