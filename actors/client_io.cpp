@@ -229,9 +229,10 @@ task<> hold_back(client_end& c) {
 }
 
 task<> close_in_steps(client_end& c) {
-  c.client.shutdown_write();
+  auto ended = false;
   auto deadline = c.in(linger_time);
   for (size_t dropped = 0; dropped < linger_bytes && !c.client.dead();) {
+    ended = ended || c.client.shutdown_write(); // in TLS there may be no room yet
     auto got = co_await c.reader.some(event_loop::scratch_size, deadline);
     if (got.woken())
       continue;

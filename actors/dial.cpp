@@ -139,7 +139,8 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const 
       ++c.shard.counters.upstream_connects;
       attempts.push_back({std::move(made), false});
     } else if (!pending) {
-      co_return std::move(last);
+      co_return last ? std::move(last)
+                     : caf::make_error(errc::dns_error, std::string{"no address to dial"});
     }
     auto overtake = next < order.size() ? std::min(deadline, c.in(attempt_delay)) : deadline;
     for (;;) {

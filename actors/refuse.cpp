@@ -157,7 +157,7 @@ task<after> misdirected(client_session& c, exchange& x, const caf::error& why) {
 
 task<after> fault(client_session& c, exchange& x, const caf::error& why) {
   auto code = code_of(why);
-  c.end = ending::fault;
+  c.end = code == errc::cancelled ? ending::client_gone : ending::fault;
   remember_target(c, x);
   if (outcome_of(code).http_status == 0)
     co_return after::close;

@@ -33,8 +33,6 @@ task<caf::expected<dns_answer>> look_up(client_session& c, const host& name) {
                                          atom::resolve_v, question_for(name));
   c.dns_ms = static_cast<uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
-  if (c.client.dead())
-    co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
   if (answer)
     co_return std::move(*answer);
   co_return look_up_error(c, name, std::move(answer.error()));
@@ -95,6 +93,10 @@ task<reached> reach_offering(client_session& c, exchange& x, tls::alpn offer) {
     auto to = vet_answer(c, x, answer, out.denial);
     if (out.denial)
       co_return out;
+    if (c.client.dead()) { // judged all the same: what is recorded is the verdict
+      out.error = caf::make_error(errc::cancelled, std::string{"the client has gone"});
+      co_return out;
+    }
     // A name that only the upstream proxy can resolve is judged by name alone.
     if (!to && !x.via) {
       out.error = std::move(answer.error());
@@ -166,7 +168,7 @@ task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, after& nex
     next = co_await refuse(c, x, *got.denial);
     co_return nullptr;
   }
-  // Who has left, or was refused meanwhile by another policy, was not let through by this one.
+  // What another policy may refuse by now was not let through by that one.
   if (got.made || x.granted->look(c.shard.policy))
     record_admission(c, x);
   if (!got.made) {

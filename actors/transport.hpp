@@ -111,7 +111,7 @@ public:
 
   /// Sends the end of stream (TLS: close_notify before it). @returns false when there is no room
   /// for that now: to be called again once `may_write`.
-  bool shutdown_write() noexcept;
+  [[nodiscard]] bool shutdown_write() noexcept;
   void close() noexcept;
   /// Closes so that the peer cannot take what it has for the whole.
   void abort() noexcept;

@@ -187,14 +187,16 @@ task<after> relay(client_session& c) {
   down.bytes.put_first(c.first_down);
   std::string{}.swap(c.reader.pending);
   std::string{}.swap(c.first_down);
-  if (through.must_not_answer_http) {
-    if (auto over = co_await hear_answer(c, through, up, down))
-      co_return *over;
-  }
   auto count = [&, up_before = uint64_t{0}, down_before = uint64_t{0}]() mutable {
     c.bytes_up += up.bytes.moved() - std::exchange(up_before, up.bytes.moved());
     c.bytes_down += down.bytes.moved() - std::exchange(down_before, down.bytes.moved());
   };
+  if (through.must_not_answer_http) {
+    if (auto over = co_await hear_answer(c, through, up, down)) {
+      count();
+      co_return *over;
+    }
+  }
   for (;;) {
     auto sent = up.run(c.shard.loop, c.client, server.io, down.over);
     auto received = down.run(c.shard.loop, server.io, c.client, up.over);

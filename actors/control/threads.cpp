@@ -1,6 +1,7 @@
 #include "actors/control/threads.hpp"
 
 #include <chrono>
+#include <exception>
 #include <latch>
 #include <thread>
 #include <vector>
@@ -19,7 +20,7 @@ bool start_and_end(size_t count) {
   try {
     while (started.size() < count)
       started.emplace_back([&] { all_there.wait(); });
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) { // whatever it is, those that have started wait for the end
     enough = false;
   }
   all_there.count_down();

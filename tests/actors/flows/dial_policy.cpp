@@ -318,3 +318,24 @@ CAF_TEST(a client that breaks off while its name is looked up is not dialled for
     CAF_CHECK(!s.is_called(at, 10s));
   }
 }
+
+CAF_TEST(a name is judged by its address though the client has left meanwhile) {
+  for (bool through_proxy : {false, true}) {
+    stage_settings with{.network = "allowed_domains = [\"example.com\"]"};
+    if (through_proxy) {
+      with.network += "\nallow_upstream_proxy = true";
+      with.environment["HTTPS_PROXY"] = "http://93.184.216.40:3128";
+    }
+    stage s{with};
+    s.names.names["example.com"] = {.addresses = {ip("10.1.2.3")}, .late = 2s};
+    auto& proxy = s.serve_at("93.184.216.40", 3128);
+    auto& client = s.client();
+    client.say("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n");
+    CAF_REQUIRE(s.until([&] { return !s.names.asked.empty(); }));
+    client.reset();
+    CAF_CHECK(!s.is_called(proxy, 10s));
+    auto decided = s.decisions();
+    CAF_REQUIRE_EQUAL(decided.size(), 1u);
+    CAF_CHECK(decided[0].starts_with("deny "));
+  }
+}
