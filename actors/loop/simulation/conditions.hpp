@@ -18,10 +18,10 @@ struct conditions {
   /// What one call moves at most, as of a kernel that is short of buffers.
   size_t longest_read = std::numeric_limits<size_t>::max();
   size_t longest_write = std::numeric_limits<size_t>::max();
-  uint32_t spurious = 0;            ///< Calls of a million that meet EAGAIN for no reason.
+  uint32_t spurious = 0;              ///< Calls of a million that meet EAGAIN for no reason.
   std::optional<uint64_t> reset_at{}; ///< A stream is reset once it has carried so many bytes.
-  bool refuses = false;             ///< Whoever connects is refused.
-  bool swallows = false;            ///< Whoever connects is never answered.
+  bool refuses = false;               ///< Whoever connects is refused.
+  bool swallows = false;              ///< Whoever connects is never answered.
 };
 
 } // namespace proxy::simulation
