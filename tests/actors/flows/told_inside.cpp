@@ -27,10 +27,7 @@ struct refusing : stage {
     CAF_CHECK_EQUAL(who.tls_error, "");
     return who;
   }
-  /// The log is written by a thread of its own.
   [[nodiscard]] bool logs(std::string_view words) const {
-    for (int i = 0; i < 2'000 && log().find(words) == std::string::npos; ++i)
-      std::this_thread::sleep_for(1ms);
     return log().find(words) != std::string::npos;
   }
   [[nodiscard]] bool was_refused_once() const {

@@ -31,10 +31,7 @@ struct tunnelled : stage {
     return until([&] { return to.text.size() >= bytes.size(); }) && to.text == bytes;
   }
 
-  /// The log is written by a thread of its own.
   [[nodiscard]] bool logs(std::string_view words) const {
-    for (int i = 0; i < 2'000 && log().find(words) == std::string::npos; ++i)
-      std::this_thread::sleep_for(1ms);
     return log().find(words) != std::string::npos;
   }
 
