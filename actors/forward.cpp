@@ -119,6 +119,7 @@ task<after> forward(client_session& c, exchange& x) {
       c.end = ending::client_gone;
       co_return after::close;
     }
+    server->io.keep_alive();
     transfer t{c, x, c.begin_exchange(x, std::move(server))};
     auto s = begin(c, x, t);
     s = co_await run_exchange(c, t, s);

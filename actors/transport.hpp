@@ -32,6 +32,10 @@ public:
   /// The error that a connect(2) ended with, 0 for none.
   [[nodiscard]] int take_error() noexcept { return raw_.take_error(); }
 
+  /// As `socket::keep_alive`; the streams of a connection leave that to it.
+  void keep_alive() noexcept { raw_.keep_alive(); }
+  [[nodiscard]] bool is_kept_alive() const noexcept { return raw_.is_kept_alive(); }
+
   /// From now on this is a stream, to be used in HTTP/1.1.
   void use(std::unique_ptr<http2_stream> stream) noexcept { stream_ = std::move(stream); }
   /// nullptr for a socket.

@@ -113,6 +113,10 @@ task<after> open_tunnel(client_session& c, exchange& x) {
 
 namespace {
 
+/// How long a tunnel is silent before it is kept alive: most are over sooner, and go without the
+/// system calls.
+constexpr std::chrono::milliseconds first_silence{1'000};
+
 /// Whether bytes may be the beginning of an HTTP response.
 bool may_be_response(std::string_view bytes) noexcept {
   static constexpr std::string_view protocol = "HTTP/";
@@ -128,6 +132,7 @@ task<std::optional<after>> hear_answer(client_session& c, state::tunnel& through
                                        direction& down) {
   constexpr size_t enough = 5; // "HTTP/"
   auto& server = *through.server;
+  server.io.keep_alive();
   std::string begun;
   for (;;) {
     auto sent = up.run(c.shard.loop, c.client, server.io, false);
@@ -214,7 +219,13 @@ task<after> relay(client_session& c) {
       continue;
     }
     c.holds(up.bytes.held() + down.bytes.held());
-    auto in_time = co_await c.wakes.until(c.in(c.timeouts().idle));
+    auto deadline = c.in(c.timeouts().idle);
+    auto kept = server.io.is_kept_alive();
+    auto in_time = co_await c.wakes.until(kept ? deadline : std::min(deadline, c.in(first_silence)));
+    if (!in_time && !kept) {
+      server.io.keep_alive();
+      in_time = co_await c.wakes.until(deadline);
+    }
     if (!in_time) {
       c.end = ending::idle;
       co_return after::close;

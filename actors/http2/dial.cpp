@@ -69,6 +69,7 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c
       c.shard.pool.note(dialled->key, origin_protocol::http1);
     co_return std::move(dialled);
   }
+  dialled->io.keep_alive();
   auto link = std::make_shared<http2_link>(c.shard.loop, std::move(dialled),
                                            limits_of(c.shard.config().limits));
   auto& session = link->session();

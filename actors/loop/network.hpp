@@ -20,8 +20,8 @@ class datagram_buffer;
 
 /// What a socket is opened for, which decides its options.
 enum class socket_kind : uint8_t {
-  stream,   ///< TCP: sends at once, and asks now and then whether a silent peer is still there.
-  listener, ///< What it accepts is set as `stream` is.
+  stream,   ///< TCP: sends at once.
+  listener, ///< What it accepts is set as `stream` is, and kept alive.
   datagram, ///< UDP, one datagram a call.
   datagram_rows, ///< UDP for many: large buffers, rows of one sender's datagrams as one.
 };
@@ -61,6 +61,10 @@ public:
   virtual int listen(int fd) noexcept = 0;
   /// @returns the descriptor of a connection, and who it is with in `peer`.
   [[nodiscard]] virtual int accept(int listener, ip_sockaddr& peer) noexcept = 0;
+
+  /// From now on the system asks a silent peer of a TCP connection every now and then whether it is
+  /// still there (RFC 9293 §3.8.4).
+  virtual void keep_alive(int fd) noexcept = 0;
 
   // -- addresses --
 

@@ -11,6 +11,7 @@ bool socket::open(event_loop& on, int descriptor, ready_handler* wakes) {
   ready = 0;
   loop_ = &on;
   waker_ = wakes;
+  kept_alive_ = false;
   if (on.watch(*this))
     return true;
   on.network().close(std::exchange(fd, -1));

@@ -59,6 +59,14 @@ public:
     return fd >= 0 ? loop_->network().translated_address(fd) : std::nullopt;
   }
 
+  /// As `network::keep_alive`: what is silent for long needs it, what is soon over does without.
+  void keep_alive() noexcept {
+    if (fd >= 0 && !std::exchange(kept_alive_, true))
+      loop_->network().keep_alive(fd);
+  }
+
+  [[nodiscard]] bool is_kept_alive() const noexcept { return kept_alive_; }
+
   /// Hands its events to another flow (a pooled connection that is taken into use), or to none.
   void belong_to(ready_handler* wakes) noexcept { waker_ = wakes; }
 
@@ -111,6 +119,7 @@ private:
 
   event_loop* loop_ = nullptr;
   ready_handler* waker_ = nullptr;
+  bool kept_alive_ = false;
 };
 
 } // namespace proxy

@@ -43,9 +43,7 @@ void set(int fd, int level, int option, int value) noexcept {
   ::setsockopt(fd, level, option, &value, sizeof value);
 }
 
-/// Small writes go out at once; now and then the kernel asks whether a silent peer is still there.
-void set_stream(int fd) noexcept {
-  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+void set_keep_alive(int fd) noexcept {
   set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   set(fd, IPPROTO_TCP, idle_option, idle_before_probe);
 }
@@ -64,8 +62,9 @@ public:
       case socket_kind::listener:
         set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
         // Accepted sockets inherit what is set, which saves the calls for each.
+        set_keep_alive(fd);
         [[fallthrough]];
-      case socket_kind::stream: set_stream(fd); break;
+      case socket_kind::stream: set(fd, IPPROTO_TCP, TCP_NODELAY, 1); break;
       case socket_kind::datagram_rows:
         set(fd, SOL_SOCKET, SO_RCVBUF, row_buffer);
         platform::join_received_datagrams(fd);
@@ -108,6 +107,8 @@ public:
   int accept(int listener, ip_sockaddr& peer) noexcept override {
     return platform::accept_connection(listener, peer.get(), &peer.size);
   }
+
+  void keep_alive(int fd) noexcept override { set_keep_alive(fd); }
 
   ip_sockaddr local_address(int fd) const noexcept override {
     ip_sockaddr out;

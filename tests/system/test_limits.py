@@ -2,6 +2,7 @@
 import socket
 import subprocess
 import threading
+import time
 
 from origins import Origin, Scripted
 from support import SystemTest
@@ -145,15 +146,20 @@ class KeepAliveProbeTest(Limited):
         self.assertEqual(answer.status, 200)
         with proxy.client() as kept:
             self.assertEqual(kept.request(self.origin.url).status, 200)
-            ports = [proxy.address()[1], self.origin.port]
-            try:
-                shown = subprocess.run(["ss", "-tnoH"], capture_output=True, text=True, check=True).stdout
-            except (OSError, subprocess.CalledProcessError):
-                self.skipTest("ss (iproute2) is needed to see the timers of sockets")
-            for what, lines in (("clients", [l for l in shown.splitlines() if l.split()[3].endswith(f":{ports[0]}")]),
-                                ("upstreams", [l for l in shown.splitlines() if l.split()[4].endswith(f":{ports[1]}")])):
-                self.assertTrue(lines, (what, shown))
-                self.assertEqual([line for line in lines if "keepalive" not in line], [], what)
+            ports = {"clients": (3, proxy.address()[1]), "upstreams": (4, self.origin.port)}
+            deadline = time.monotonic() + 20
+            unprobed = None
+            while unprobed != {"clients": [], "upstreams": []} and time.monotonic() < deadline:
+                try:
+                    shown = subprocess.run(["ss", "-tnoH"], capture_output=True, text=True, check=True).stdout
+                except (OSError, subprocess.CalledProcessError):
+                    self.skipTest("ss (iproute2) is needed to see the timers of sockets")
+                unprobed = {}
+                for what, (column, port) in ports.items():
+                    lines = [line for line in shown.splitlines() if line.split()[column].endswith(f":{port}")]
+                    self.assertTrue(lines, (what, shown))
+                    unprobed[what] = [line for line in lines if "keepalive" not in line]
+            self.assertEqual(unprobed, {"clients": [], "upstreams": []})
 
 
 class StreamLimitTest(Http2):

@@ -135,6 +135,7 @@ void node::close(int fd) noexcept {
   if (auto found = files_.find(fd); found != files_.end()) {
     auto what = std::move(found->second);
     files_.erase(found);
+    kept_alive_.erase(fd);
     what->watched_by(nullptr, nullptr);
     what->close();
   } else if (auto read_end = pipes_.find(fd); read_end != pipes_.end()) {

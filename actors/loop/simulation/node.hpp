@@ -22,6 +22,8 @@ public:
   /// Descriptors in use: none are left once everybody has gone.
   [[nodiscard]] size_t descriptors() const noexcept { return files_.size() + pipes_.size(); }
   [[nodiscard]] size_t sockets() const noexcept { return files_.size(); }
+  /// Of these, what `keep_alive` was asked for.
+  [[nodiscard]] size_t kept_alive() const noexcept { return kept_alive_.size(); }
   /// What is open, for people: each with its two ends.
   [[nodiscard]] std::string list() const;
   /// From now on there are no more than so many (EMFILE).
@@ -44,6 +46,7 @@ public:
   void share_port(int fd, bool share) noexcept override;
   int listen(int fd) noexcept override;
   int accept(int listener, ip_sockaddr& peer) noexcept override;
+  void keep_alive(int fd) noexcept override { kept_alive_.insert(fd); }
   ip_sockaddr local_address(int fd) const noexcept override;
   ip_sockaddr peer_address(int fd) const noexcept override;
   std::optional<ip_sockaddr> translated_address(int fd) const noexcept override;
@@ -98,6 +101,7 @@ private:
   std::string name_;
   std::vector<ip_address> addresses_;
   std::map<int, open_file_ptr> files_;
+  std::set<int> kept_alive_; ///< Descriptors.
   std::set<open_file_ptr> kept_;
   std::map<int, pipe> pipes_;
   std::set<listening*> listeners_;

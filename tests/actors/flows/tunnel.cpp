@@ -237,3 +237,18 @@ CAF_TEST(tunnels that are held up fill the memory and one more is refused until 
   s.open();
   CAF_CHECK(s.carries(*s.who, *s.origin, "there is room again"));
 }
+
+CAF_TEST(the server of a tunnel is kept alive once it has been silent for a second) {
+  tunnelled s;
+  s.open();
+  for (int i = 0; i < 30; ++i) {
+    CAF_CHECK(s.carries(*s.who, *s.origin, "ping"));
+    s.w.run_for(100ms);
+  }
+  CAF_CHECK_EQUAL(s.here.kept_alive(), 0u);
+  s.w.run_for(800ms);
+  CAF_CHECK_EQUAL(s.here.kept_alive(), 0u);
+  s.w.run_for(300ms);
+  CAF_CHECK_EQUAL(s.here.kept_alive(), 1u);
+  CAF_CHECK(s.carries(*s.origin, *s.who, "pong"));
+}
