@@ -5,6 +5,7 @@
 
 #include "protocols/ascii.hpp"
 #include "protocols/http1/decode.hpp"
+#include "protocols/known_word.hpp"
 
 namespace proxy {
 
@@ -67,7 +68,7 @@ void read_accept(std::string_view value, std::optional<int>& html, std::optional
       parameters.remove_prefix(1);
     if (ascii::equals_ignoring_case(type, html_type))
       html = std::max(html.value_or(0), weight_of(parameters));
-    else if (ascii::equals_ignoring_case(type, "application/json"))
+    else if (ascii::is<"application/json">(type))
       json = std::max(json.value_or(0), weight_of(parameters));
   }
 }
@@ -79,11 +80,11 @@ answer_form form_for(const http1::request& req) noexcept {
   auto is_git = false;
   // The value first, where that is quicker: most fields are none of these, and most Accepts `*/*`.
   for (const auto& f : req.fields) {
-    if (f.value.size() >= html_type.size() && ascii::equals_ignoring_case(f.name, "accept"))
+    if (f.value.size() >= html_type.size() && ascii::is<"accept">(f.name))
       read_accept(f.value, html, json);
-    else if (is_grpc(f.value) && ascii::equals_ignoring_case(f.name, "content-type"))
+    else if (is_grpc(f.value) && ascii::is<"content-type">(f.name))
       return answer_form::grpc;
-    else if (f.value.starts_with("git/") && ascii::equals_ignoring_case(f.name, "user-agent"))
+    else if (f.value.starts_with("git/") && ascii::is<"user-agent">(f.name))
       is_git = true;
   }
   if (is_git)

@@ -6,6 +6,7 @@
 #include "protocols/ascii.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/rewrite.hpp"
+#include "protocols/known_word.hpp"
 
 namespace proxy {
 
@@ -75,7 +76,7 @@ std::string head_inside(const question& q, const address_parts& parts) {
   auto url = std::string_view{q.address}.substr(0, q.address.find('#'));
   url.remove_prefix(parts.scheme.size() + 3 + parts.authority.size());
   auto asked_for = q;
-  if (ascii::equals_ignoring_case(parts.scheme, "wss"))
+  if (ascii::is<"wss">(parts.scheme))
     asked_for.headers.insert(asked_for.headers.end(),
                              {"Connection: Upgrade", "Upgrade: websocket"});
   return head_of(asked_for, q.method,

@@ -8,6 +8,7 @@
 #include "actors/client_session.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/http1/credentials.hpp"
+#include "protocols/known_word.hpp"
 
 namespace proxy {
 
@@ -61,7 +62,7 @@ login read_login(const http1::request& req, const config::proxy_config& config, 
   auto out = login::none;
   std::string first;
   for (const auto& f : req.fields) {
-    if (!ascii::equals_ignoring_case(f.name, "proxy-authorization"))
+    if (!ascii::is<"proxy-authorization">(f.name))
       continue;
     auto name = user_of(f.value, config);
     if (name.empty() || (out != login::none && name != first))

@@ -6,6 +6,7 @@
 #include "policy/judge.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/error.hpp"
+#include "protocols/known_word.hpp"
 
 namespace proxy::policy {
 
@@ -27,7 +28,7 @@ caf::error read_socket_name(const http1::head& of, target& into) {
   into.port = 0;
   size_t count = 0;
   for (const auto& f : of.fields)
-    if (ascii::equals_ignoring_case(f.name, "x-unix-socket")) {
+    if (ascii::is<"x-unix-socket">(f.name)) {
       into.unix_socket = std::make_shared<const std::string>(f.value);
       ++count;
     }

@@ -5,6 +5,7 @@
 
 #include "policy/ip_class.hpp"
 #include "protocols/ascii.hpp"
+#include "protocols/known_word.hpp"
 
 namespace proxy::policy {
 
@@ -37,8 +38,8 @@ caf::expected<upstream_proxy> read_proxy(std::string_view text) {
   upstream_proxy out;
   if (auto colon = text.find("://"); colon != std::string_view::npos) {
     auto scheme = text.substr(0, colon);
-    out.tls = ascii::equals_ignoring_case(scheme, "https");
-    if (!out.tls && !ascii::equals_ignoring_case(scheme, "http"))
+    out.tls = ascii::is<"https">(scheme);
+    if (!out.tls && !ascii::is<"http">(scheme))
       return caf::make_error(errc::invalid_config, std::string{"non-http proxy protocol"});
     text.remove_prefix(colon + 3);
   }

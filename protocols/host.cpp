@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "protocols/ascii.hpp"
+#include "protocols/known_word.hpp"
 
 namespace proxy {
 
@@ -38,9 +39,7 @@ char name_char(char c) noexcept { return name_chars[static_cast<unsigned char>(c
 bool is_scope_char(char c) noexcept { return name_char(c) != '\0' || c == '~'; }
 
 /// Whether a label claims to hold punycode, which IDNA then has to confirm (RFC 5890 §2.3.2.1).
-bool is_ace_label(std::string_view label) noexcept {
-  return ascii::equals_ignoring_case(label.substr(0, 4), "xn--");
-}
+bool is_ace_label(std::string_view label) noexcept { return ascii::is<"xn--">(label.substr(0, 4)); }
 
 /// One number of an IPv4 address as inet_aton(3) and URL parsers read it: 0x hexadecimal, 0 octal,
 /// else decimal. A bare "0x" is zero.

@@ -16,6 +16,7 @@
 #include "actors/loop/machine.hpp"
 #include "actors/sockaddr.hpp"
 #include "protocols/ascii.hpp"
+#include "protocols/known_word.hpp"
 
 namespace proxy::cli {
 
@@ -292,10 +293,9 @@ std::optional<proxy_url> parse_proxy_url(std::string_view text) {
   text = ascii::trim(text);
   auto scheme = text.substr(0, std::min(text.find("://"), text.size()));
   if (scheme.size() < text.size()) {
-    out.socks = ascii::equals_ignoring_case(scheme, "socks5h") ||
-                ascii::equals_ignoring_case(scheme, "socks5") ||
-                ascii::equals_ignoring_case(scheme, "socks");
-    if (!out.socks && !ascii::equals_ignoring_case(scheme, "http"))
+    out.socks =
+      ascii::is<"socks5h">(scheme) || ascii::is<"socks5">(scheme) || ascii::is<"socks">(scheme);
+    if (!out.socks && !ascii::is<"http">(scheme))
       return std::nullopt;
     text.remove_prefix(scheme.size() + 3);
   }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "protocols/ascii.hpp"
+#include "protocols/known_word.hpp"
 
 namespace proxy::http1 {
 
@@ -32,8 +33,7 @@ bool is_watch(std::string_view parameters) noexcept {
   while (!parameters.empty()) {
     auto one = ascii::trim(parameters.substr(0, parameters.find(';')));
     parameters.remove_prefix(std::min(parameters.find(';'), parameters.size() - 1) + 1);
-    if (ascii::equals_ignoring_case(one, "stream=watch") ||
-        ascii::equals_ignoring_case(one, "type=watch"))
+    if (ascii::is<"stream=watch">(one) || ascii::is<"type=watch">(one))
       return true;
   }
   return false;

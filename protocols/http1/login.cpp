@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocols/http1/grammar.hpp"
+#include "protocols/known_word.hpp"
 
 namespace proxy::http1 {
 
@@ -30,10 +31,9 @@ bool names_scheme(std::string_view value) noexcept {
 } // namespace
 
 bool is_connection_login(const field& f) noexcept {
-  auto is = [&](std::string_view name) { return ascii::equals_ignoring_case(f.name, name); };
   switch (f.name.size()) {
-    case 13: return is("authorization") && names_scheme(f.value);
-    case 16: return is("www-authenticate") && names_scheme(f.value);
+    case 13: return ascii::is<"authorization">(f.name) && names_scheme(f.value);
+    case 16: return ascii::is<"www-authenticate">(f.name) && names_scheme(f.value);
     default: return false;
   }
 }

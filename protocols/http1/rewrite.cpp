@@ -1,4 +1,5 @@
 #include "protocols/http1/rewrite.hpp"
+#include "protocols/known_word.hpp"
 
 #include <algorithm>
 #include <array>
@@ -28,15 +29,15 @@ enum class treatment : uint8_t {
 
 /// Length first, then one or two comparisons: this runs for every field of every message.
 treatment treatment_of(std::string_view name) noexcept {
-  auto is = [&](std::string_view other) { return ascii::equals_ignoring_case(name, other); };
   auto when = [](bool hit, treatment then) { return hit ? then : treatment::forward; };
   switch (name.size()) {
-    case 2: return when(is("te"), treatment::te);
-    case 4: return when(is("host"), treatment::drop);
-    case 7: return when(is("upgrade"), treatment::drop);
-    case 10: return when(is("connection") || is("keep-alive"), treatment::drop);
+    case 2: return when(ascii::is<"te">(name), treatment::te);
+    case 4: return when(ascii::is<"host">(name), treatment::drop);
+    case 7: return when(ascii::is<"upgrade">(name), treatment::drop);
+    case 10:
+      return when(ascii::is<"connection">(name) || ascii::is<"keep-alive">(name), treatment::drop);
     case 12:
-      if (is("max-forwards"))
+      if (ascii::is<"max-forwards">(name))
         return treatment::max_forwards;
       if (same_variable(name, "x-request-id"))
         return treatment::ours;
@@ -46,13 +47,14 @@ treatment treatment_of(std::string_view name) noexcept {
       return when(same_variable(name, "x-unix-socket") || same_variable(name, "x-proxy-error"),
                   treatment::drop);
     case 14:
-      return is("http2-settings") ? treatment::drop
-                                  : when(is("content-length"), treatment::content_length);
-    case 16: return when(is("proxy-connection"), treatment::drop);
-    case 17: return when(is("transfer-encoding"), treatment::drop);
-    case 18: return when(is("proxy-authenticate"), treatment::drop);
-    case 19: return when(is("proxy-authorization"), treatment::drop);
-    case 25: return when(is("proxy-authentication-info"), treatment::drop);
+      return ascii::is<"http2-settings">(name)
+               ? treatment::drop
+               : when(ascii::is<"content-length">(name), treatment::content_length);
+    case 16: return when(ascii::is<"proxy-connection">(name), treatment::drop);
+    case 17: return when(ascii::is<"transfer-encoding">(name), treatment::drop);
+    case 18: return when(ascii::is<"proxy-authenticate">(name), treatment::drop);
+    case 19: return when(ascii::is<"proxy-authorization">(name), treatment::drop);
+    case 25: return when(ascii::is<"proxy-authentication-info">(name), treatment::drop);
     default: return treatment::forward;
   }
 }
@@ -84,28 +86,34 @@ class nominated_names {
 public:
   explicit nominated_names(const head& h) {
     for (const auto& f : h.fields)
-      if (ascii::equals_ignoring_case(f.name, "connection"))
+      if (ascii::is<"connection">(f.name))
         for_each_element(f.value, [this](std::string_view option) { add(option); });
   }
 
   [[nodiscard]] bool contain(std::string_view name) const noexcept {
-    return std::any_of(names_.begin(), names_.begin() + count_, [&](std::string_view other) {
-      return ascii::equals_ignoring_case(name, other);
+    return std::any_of(names_.begin(), names_.begin() + count_, [&](const auto& other) {
+      return ascii::equals_ignoring_case(name, {other.bytes, other.size});
     });
   }
 
 private:
+  /// Without the work that an array of views would be to begin with.
+  struct option_name {
+    const char* bytes;
+    size_t size;
+  };
+
   void add(std::string_view option) {
     auto same = [&](std::string_view other) { return ascii::equals_ignoring_case(option, other); };
     // What falls anyway, `keep-alive` and `upgrade` most of all, needs no place in the list.
-    if (same("close") || treatment_of(option) == treatment::drop ||
+    if (ascii::is<"close">(option) || treatment_of(option) == treatment::drop ||
         std::ranges::any_of(end_to_end, same))
       return;
     if (count_ < static_cast<ptrdiff_t>(names_.size()))
-      names_[static_cast<size_t>(count_++)] = option;
+      names_[static_cast<size_t>(count_++)] = {option.data(), option.size()};
   }
 
-  std::array<std::string_view, max_connection_options> names_;
+  std::array<option_name, max_connection_options> names_; ///< The first `count_` of them.
   ptrdiff_t count_ = 0;
 };
 
@@ -265,9 +273,8 @@ bool accepts_trailers(const head& h) noexcept {
   bool found = false;
   for (const auto& f : h.fields)
     if (treatment_of(f.name) == treatment::te)
-      for_each_element(f.value, [&](std::string_view coding) {
-        found |= ascii::equals_ignoring_case(coding, "trailers");
-      });
+      for_each_element(f.value,
+                       [&](std::string_view coding) { found |= ascii::is<"trailers">(coding); });
   return found;
 }
 
@@ -312,13 +319,13 @@ void append_rest(const request& req, const request_target& target, const rewrite
 bool has_passed(const head& h, std::string_view pseudonym) noexcept {
   // The last word of an entry or not: a comment that names us tells of us all the same.
   return std::ranges::any_of(h.fields, [&](const field& f) {
-    return ascii::equals_ignoring_case(f.name, "via") && f.value.find(pseudonym) != f.value.npos;
+    return ascii::is<"via">(f.name) && f.value.find(pseudonym) != f.value.npos;
   });
 }
 
 void append_via_lines(const head& h, std::string& out) {
   for (const auto& f : h.fields)
-    if (ascii::equals_ignoring_case(f.name, "via"))
+    if (ascii::is<"via">(f.name))
       append_field(out, "Via", f.value);
 }
 

@@ -1,4 +1,5 @@
 #include "protocols/http1/summary.hpp"
+#include "protocols/known_word.hpp"
 
 #include "protocols/http1/grammar.hpp"
 
@@ -6,27 +7,27 @@ namespace proxy::http1 {
 
 const char* summary::add(const field& f) {
   // The length tells most fields apart before a single byte is compared.
-  auto is = [&](std::string_view name) { return ascii::equals_ignoring_case(f.name, name); };
-  switch (f.name.size()) {
-    case 4: hosts += is("host"); break;
+  auto name = f.name;
+  switch (name.size()) {
+    case 4: hosts += ascii::is<"host">(name); break;
     case 6:
-      expect_continue |= is("expect") && ascii::equals_ignoring_case(f.value, "100-continue");
+      expect_continue |= ascii::is<"expect">(name) && ascii::is<"100-continue">(f.value);
       break;
     case 7:
-      if (is("upgrade") && upgrade_value.empty())
+      if (ascii::is<"upgrade">(name) && upgrade_value.empty())
         upgrade_value = f.value;
       break;
     case 10:
-      if (is("connection"))
+      if (ascii::is<"connection">(name))
         return add_connection(f.value);
       break;
-    case 13: authorization |= is("authorization"); break;
+    case 13: authorization |= ascii::is<"authorization">(name); break;
     case 14:
-      if (is("content-length"))
+      if (ascii::is<"content-length">(name))
         return add_length(f.value);
       break;
     case 17:
-      if (is("transfer-encoding") && ++coding_fields)
+      if (ascii::is<"transfer-encoding">(name) && ++coding_fields)
         lenient ? for_each_element(f.value, [this](std::string_view one) { add_coding(one); })
                 : add_coding(f.value);
       break;
@@ -36,7 +37,7 @@ const char* summary::add(const field& f) {
 }
 
 void summary::add_coding(std::string_view value) {
-  chunked = codings++ == 0 && ascii::equals_ignoring_case(value, "chunked");
+  chunked = codings++ == 0 && ascii::is<"chunked">(value);
 }
 
 const char* summary::add_length(std::string_view value) {
@@ -64,9 +65,9 @@ const char* summary::add_one_length(std::string_view value) {
 const char* summary::add_connection(std::string_view value) {
   for_each_element(value, [this](std::string_view option) {
     ++options;
-    close |= ascii::equals_ignoring_case(option, "close");
-    keep_alive |= ascii::equals_ignoring_case(option, "keep-alive");
-    upgrade |= ascii::equals_ignoring_case(option, "upgrade");
+    close |= ascii::is<"close">(option);
+    keep_alive |= ascii::is<"keep-alive">(option);
+    upgrade |= ascii::is<"upgrade">(option);
   });
   static_assert(max_connection_options == 32);
   return options > max_connection_options ? "more than 32 Connection options" : nullptr;

@@ -1,4 +1,5 @@
 #include "protocols/http1/upgrade.hpp"
+#include "protocols/known_word.hpp"
 
 #include "protocols/http1/grammar.hpp"
 
@@ -9,13 +10,13 @@ namespace {
 /// `h2c`, and what its drafts called themselves: `h2c-14`.
 bool is_cleartext_http2(std::string_view protocol) noexcept {
   auto name = protocol.substr(0, protocol.find_first_of("-/"));
-  return ascii::equals_ignoring_case(name, "h2c");
+  return ascii::is<"h2c">(name);
 }
 
 template <class Visit>
 void for_each_protocol(const head& h, Visit visit) {
   for (const auto& f : h.fields)
-    if (ascii::equals_ignoring_case(f.name, "upgrade"))
+    if (ascii::is<"upgrade">(f.name))
       for_each_element(f.value, visit);
 }
 
@@ -44,7 +45,7 @@ bool offers_websocket_alone(const request& req) noexcept {
   bool websocket = false;
   for_each_protocol(req, [&](std::string_view protocol) {
     ++count;
-    websocket |= ascii::equals_ignoring_case(protocol, "websocket");
+    websocket |= ascii::is<"websocket">(protocol);
   });
   return count == 1 && websocket;
 }

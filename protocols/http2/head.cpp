@@ -1,4 +1,5 @@
 #include "protocols/http2/head.hpp"
+#include "protocols/known_word.hpp"
 
 #include <algorithm>
 
@@ -22,8 +23,7 @@ bool belongs_to_http1(std::string_view name) noexcept {
 }
 
 bool is_websocket_handshake(std::string_view name) noexcept {
-  return ascii::equals_ignoring_case(name, "sec-websocket-key") ||
-         ascii::equals_ignoring_case(name, "sec-websocket-accept");
+  return ascii::is<"sec-websocket-key">(name) || ascii::is<"sec-websocket-accept">(name);
 }
 
 void append_line(std::string& out, std::string_view name, std::string_view value) {
@@ -83,7 +83,7 @@ std::string target_of(const field_section& in, bool plain_connect) {
     return authority;
   std::string path{in.value_of(":path")};
   auto scheme = in.value_of(":scheme");
-  if (scheme.empty() || ascii::equals_ignoring_case(scheme, "https"))
+  if (scheme.empty() || ascii::is<"https">(scheme))
     return path;
   return std::string{scheme} + "://" + authority + path;
 }
@@ -107,7 +107,7 @@ std::string lower(std::string_view name) {
 void append_same(const http1::head& h, bool websocket, bool keep_length, std::vector<field>& out) {
   for (const auto& f : h.fields)
     if (!belongs_to_http1(f.name) && !(websocket && is_websocket_handshake(f.name)) &&
-        (keep_length || !ascii::equals_ignoring_case(f.name, "content-length")))
+        (keep_length || !ascii::is<"content-length">(f.name)))
       out.push_back({lower(f.name), std::string{f.value}});
 }
 
@@ -234,7 +234,7 @@ std::string spell_trailers(const field_section& in) {
 std::vector<field> to_fields(const http1::request& req, exchange_facts& facts) {
   std::vector<field> out;
   out.reserve(req.fields.size() + 4);
-  auto websocket = ascii::equals_ignoring_case(req.upgrade, "websocket");
+  auto websocket = ascii::is<"websocket">(req.upgrade);
   facts.to_head = req.method == "HEAD";
   facts.websocket_key = websocket ? req.find("sec-websocket-key").value_or("") : "";
   out.push_back({":method", websocket ? "CONNECT" : std::string{req.method}});
