@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "actors/control/threads.hpp"
-#include "actors/cores.hpp"
+#include "actors/loop/system/cores.hpp"
 #include "actors/network_proxy_parts.hpp"
-#include "actors/observe/log.hpp"
-#include "actors/shard_behavior.hpp"
+#include "actors/observe/log/log.hpp"
+#include "actors/serve/worker/shard_behavior.hpp"
 
 namespace proxy {
 

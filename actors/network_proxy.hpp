@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "actors/abilities.hpp"
+#include "actors/serve/abilities.hpp"
 #include "actors/messages.hpp"
 #include "config/load.hpp"
 

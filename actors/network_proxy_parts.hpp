@@ -16,9 +16,9 @@
 #include "actors/control/address_watch.hpp"
 #include "actors/control/departures.hpp"
 #include "actors/control/failure_report.hpp"
-#include "actors/control/generation.hpp"
-#include "actors/control/policy_sources.hpp"
-#include "actors/control/policy_store_behavior.hpp"
+#include "actors/control/policy/generation.hpp"
+#include "actors/control/policy/policy_sources.hpp"
+#include "actors/control/policy/policy_store_behavior.hpp"
 #include "actors/network_proxy.hpp"
 
 /// What a `network_proxy` is made of. For its own units alone.

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "actors/loop/machine.hpp"
+#include "actors/loop/system/machine.hpp"
 #include "actors/network_proxy_parts.hpp"
-#include "actors/observe/log.hpp"
-#include "actors/shard_behavior.hpp"
+#include "actors/observe/log/log.hpp"
+#include "actors/serve/worker/shard_behavior.hpp"
 
 // How a proxy ends: it drains, its parts end one after the other, and what is lost meanwhile, or
 // does not end, is told to its owner.

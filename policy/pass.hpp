@@ -36,7 +36,7 @@ class pass;
 
 /// Proof that something is granted by the policy of this moment: what begins, goes on or is taken
 /// under it takes one of these. A look, not a thing to keep: the moment ends where a flow waits, so
-/// it cannot be copied, moved, stored or handed to a coroutine (`actors/pass.hpp`).
+/// it cannot be copied, moved, stored or handed to a coroutine (`actors/serve/decide/pass.hpp`).
 template <class Snapshot, class Grant = permit>
 class fresh_pass {
 public:

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "actors/observe/timestamp.hpp"
+#include "actors/observe/log/timestamp.hpp"
 #include "protocols/error.hpp"
 
 namespace proxy::admin {

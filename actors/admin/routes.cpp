@@ -1,8 +1,8 @@
 #include "actors/admin/routes.hpp"
 
 #include "actors/admin/json.hpp"
-#include "actors/explain.hpp"
-#include "actors/loop/ask.hpp"
+#include "actors/admin/explain.hpp"
+#include "actors/loop/task/ask.hpp"
 #include "actors/observe/metrics.hpp"
 
 namespace proxy::admin {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/abilities.hpp"
+#include "actors/serve/abilities.hpp"
 #include "config/load.hpp"
 
 /// The command line: one file per subcommand. Data goes to stdout, talk to stderr.

@@ -8,7 +8,7 @@
 
 #include "actors/cli/cli.hpp"
 #include "actors/cli/dial.hpp"
-#include "actors/loop/machine.hpp"
+#include "actors/loop/system/machine.hpp"
 #include "protocols/host.hpp"
 
 namespace proxy::cli {

@@ -13,8 +13,8 @@
 #include <cstring>
 #include <span>
 
-#include "actors/loop/machine.hpp"
-#include "actors/sockaddr.hpp"
+#include "actors/loop/system/machine.hpp"
+#include "actors/loop/system/sockaddr.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/known_word.hpp"
 

@@ -1,4 +1,4 @@
-#include "actors/explain.hpp"
+#include "actors/admin/explain.hpp"
 
 #include <algorithm>
 #include <iostream>
@@ -7,7 +7,7 @@
 #include "actors/cli/arguments.hpp"
 #include "actors/cli/cli.hpp"
 #include "actors/cli/lookup.hpp"
-#include "actors/control/generation.hpp"
+#include "actors/control/policy/generation.hpp"
 
 namespace proxy::cli {
 

@@ -6,8 +6,8 @@
 
 #include <thread>
 
-#include "actors/resolver.hpp"
-#include "actors/search_domains.hpp"
+#include "actors/dns/resolver.hpp"
+#include "actors/dns/search_domains.hpp"
 #include "protocols/host.hpp"
 
 namespace proxy::cli {

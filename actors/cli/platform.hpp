@@ -3,7 +3,7 @@
 #include <csignal>
 #include <string>
 
-#include "actors/cli/signals.hpp"
+#include "actors/cli/daemon/signals.hpp"
 
 /// What the commands need of the system and systems do in different ways: `linux/` or `posix/` has
 /// it, as in `actors/loop/`.

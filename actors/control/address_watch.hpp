@@ -3,8 +3,8 @@
 #include <caf/typed_actor.hpp>
 #include <memory>
 
-#include "actors/control/policy_store.hpp"
-#include "actors/loop/address_events.hpp"
+#include "actors/control/policy/policy_store.hpp"
+#include "actors/loop/system/address_events.hpp"
 #include "actors/loop/pinned_actor.hpp"
 
 namespace proxy {

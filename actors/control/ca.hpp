@@ -4,7 +4,7 @@
 #include <caf/typed_actor.hpp>
 #include <optional>
 
-#include "actors/loop/clock.hpp"
+#include "actors/loop/system/clock.hpp"
 #include "actors/messages.hpp"
 #include "tls/leaf_cache.hpp"
 

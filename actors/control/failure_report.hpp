@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "actors/network_proxy.hpp"
-#include "actors/observe/log.hpp"
+#include "actors/observe/log/log.hpp"
 
 namespace proxy {
 

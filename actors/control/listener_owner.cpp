@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "actors/control/compile.hpp"
+#include "actors/control/policy/compile.hpp"
 #include "actors/control/port_handover.hpp"
 
 namespace proxy {

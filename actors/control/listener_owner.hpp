@@ -5,7 +5,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <vector>
 
-#include "actors/control/bound_listener.hpp"
+#include "actors/net/bound_listener.hpp"
 #include "actors/messages.hpp"
 #include "config/load.hpp"
 

@@ -1,6 +1,6 @@
 #include "actors/control/port_handover.hpp"
 
-#include "actors/sockaddr.hpp"
+#include "actors/loop/system/sockaddr.hpp"
 
 namespace proxy {
 

@@ -2,7 +2,7 @@
 
 #include <caf/expected.hpp>
 
-#include "actors/control/bound_listener.hpp"
+#include "actors/net/bound_listener.hpp"
 
 namespace proxy {
 

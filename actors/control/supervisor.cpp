@@ -2,7 +2,7 @@
 
 #include <caf/send.hpp>
 
-#include "actors/shard_core.hpp"
+#include "actors/serve/core/shard_core.hpp"
 
 namespace proxy {
 

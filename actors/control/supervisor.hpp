@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "actors/control/listener_owner.hpp"
-#include "actors/observe/log.hpp"
-#include "actors/shard.hpp"
+#include "actors/observe/log/log.hpp"
+#include "actors/serve/worker/shard.hpp"
 
 namespace proxy {
 

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "actors/loop/platform.hpp"
+#include "actors/loop/system/platform.hpp"
 
 namespace proxy {
 

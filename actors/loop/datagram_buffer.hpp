@@ -5,7 +5,7 @@
 #include <memory>
 #include <string_view>
 
-#include "actors/sockaddr.hpp"
+#include "actors/loop/system/sockaddr.hpp"
 
 namespace proxy {
 

@@ -1,6 +1,6 @@
 #include "actors/loop/event_loop.hpp"
 
-#include "actors/loop/waker.hpp"
+#include "actors/loop/task/waker.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>

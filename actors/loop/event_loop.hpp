@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "actors/loop/inbox.hpp"
-#include "actors/loop/machine.hpp"
+#include "actors/loop/system/machine.hpp"
 #include "actors/loop/memory_account.hpp"
 #include "actors/loop/pipe_pool.hpp"
 #include "actors/loop/poller.hpp"

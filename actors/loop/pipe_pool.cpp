@@ -1,6 +1,6 @@
 #include "actors/loop/pipe_pool.hpp"
 
-#include "actors/loop/network.hpp"
+#include "actors/loop/system/network.hpp"
 
 namespace proxy {
 

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "actors/loop/pipe_ends.hpp"
+#include "actors/loop/system/pipe_ends.hpp"
 
 namespace proxy {
 

@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "actors/loop/platform.hpp"
+#include "actors/loop/system/platform.hpp"
 #include "actors/loop/poller.hpp"
 
 namespace proxy {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "actors/loop/clock.hpp"
+#include "actors/loop/system/clock.hpp"
 
 namespace proxy {
 

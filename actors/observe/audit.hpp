@@ -8,8 +8,8 @@
 
 #include "actors/messages.hpp"
 #include "actors/observe/decision_event.hpp"
-#include "actors/observe/line_writer.hpp"
-#include "actors/observe/log.hpp"
+#include "actors/observe/log/line_writer.hpp"
+#include "actors/observe/log/log.hpp"
 #include "actors/observe/subscriber_queue.hpp"
 
 namespace proxy {

@@ -1,7 +1,7 @@
 #include "actors/observe/audit_line.hpp"
 
 #include "actors/observe/json_string.hpp"
-#include "actors/observe/timestamp.hpp"
+#include "actors/observe/log/timestamp.hpp"
 
 namespace proxy {
 

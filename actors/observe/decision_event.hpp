@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "actors/client_address.hpp"
+#include "actors/net/client_address.hpp"
 #include "policy/reason.hpp"
 #include "protocols/error.hpp"
 

@@ -3,7 +3,7 @@
 #include "actors/observe/audit.hpp"
 #include "actors/observe/blocked_ring.hpp"
 #include "actors/observe/decision_event.hpp"
-#include "actors/observe/log.hpp"
+#include "actors/observe/log/log.hpp"
 
 namespace proxy {
 

@@ -2,8 +2,8 @@
 
 #include <chrono>
 
-#include "actors/loop/machine.hpp"
-#include "actors/loop/platform.hpp"
+#include "actors/loop/system/machine.hpp"
+#include "actors/loop/system/platform.hpp"
 #include "actors/observe/metrics.hpp"
 
 namespace proxy {

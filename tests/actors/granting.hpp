@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "actors/pass.hpp"
+#include "actors/serve/decide/pass.hpp"
 #include "tests/policy/rules.hpp"
 
 namespace proxy::test {

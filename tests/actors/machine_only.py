@@ -1,4 +1,4 @@
-"""Time, chance and the network come from the machine that a loop runs on (`actors/loop/machine.hpp`): nothing else
+"""Time, chance and the network come from the machine that a loop runs on (`actors/loop/system/machine.hpp`): nothing else
 below actors/ reads a clock, draws a random number or makes a call on a socket.
 
     machine_only.py ROOT

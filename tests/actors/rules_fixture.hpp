@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/actors/shard_fixture.hpp"
+#include "tests/actors/serve/worker/shard_fixture.hpp"
 #include "tests/policy/rules.hpp"
 
 namespace proxy::test {

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "actors/cli/cli.hpp"
-#include "actors/cli/signals.hpp"
+#include "actors/cli/daemon/signals.hpp"
 
 namespace {
 

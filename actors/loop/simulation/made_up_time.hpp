@@ -1,7 +1,7 @@
 #pragma once
 
-#include "actors/loop/clock.hpp"
-#include "actors/loop/entropy.hpp"
+#include "actors/loop/system/clock.hpp"
+#include "actors/loop/system/entropy.hpp"
 
 namespace proxy::simulation {
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "actors/loop/network.hpp"
+#include "actors/loop/system/network.hpp"
 #include "actors/loop/simulation/made_up_poller.hpp"
 
 namespace proxy::simulation {

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "actors/loop/clock.hpp"
+#include "actors/loop/system/clock.hpp"
 #include "actors/loop/simulation/open_file.hpp"
 
 namespace proxy::simulation {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "actors/mix.hpp"
+#include "actors/loop/mix.hpp"
 
 namespace proxy::simulation {
 

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "actors/loop/platform.hpp"
+#include "actors/loop/system/platform.hpp"
 #include "tests/config/support.hpp"
 #include "tests/support/test.hpp"
 

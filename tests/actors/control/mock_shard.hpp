@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/shard.hpp"
+#include "actors/serve/worker/shard.hpp"
 #include "tests/support/test.hpp"
 
 namespace proxy::test {

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "actors/shard_core.hpp"
+#include "actors/serve/core/shard_core.hpp"
 #include "tests/actors/control/mock_shard.hpp"
 #include "tests/support/test.hpp"
 

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.admin_access
-#include "actors/admin_session.hpp" // unit under test
+#include "actors/serve/client/admin_session.hpp" // unit under test
 
 #include "tests/actors/flows/socks_client.hpp"
 

@@ -1,7 +1,7 @@
 #define CAF_SUITE actors.flows.asked
 #include <thread>
 
-#include "actors/decider.hpp"
+#include "actors/serve/decide/decider.hpp"
 #include "tests/actors/flows/stage.hpp"
 
 using namespace proxy;

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.exchange_faults
-#include "actors/transfer.hpp" // unit under test
+#include "actors/serve/exchange/transfer.hpp" // unit under test
 
 #include "tests/actors/flows/exchange_stage.hpp"
 

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.exchange_limits
-#include "actors/body_meter.hpp" // unit under test
+#include "actors/serve/exchange/body_meter.hpp" // unit under test
 
 #include "tests/actors/flows/exchange_stage.hpp"
 

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.exchange_own
-#include "actors/answers.hpp" // unit under test, as clients meet it
+#include "actors/serve/answer/answers.hpp" // unit under test, as clients meet it
 
 #include "tests/actors/flows/exchange_stage.hpp"
 

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.exchange_policy
-#include "actors/pass.hpp" // unit under test, as exchanges meet it
+#include "actors/serve/decide/pass.hpp" // unit under test, as exchanges meet it
 
 #include "tests/actors/flows/exchange_stage.hpp"
 

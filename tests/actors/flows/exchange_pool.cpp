@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.exchange_pool
-#include "actors/upstream.hpp" // unit under test
+#include "actors/serve/upstream/upstream.hpp" // unit under test
 
 #include "tests/actors/flows/exchange_stage.hpp"
 

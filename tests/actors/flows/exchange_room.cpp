@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.exchange_room
-#include "actors/connection.hpp" // unit under test
+#include "actors/serve/client/connection.hpp" // unit under test
 
 #include "tests/actors/flows/exchange_stage.hpp"
 

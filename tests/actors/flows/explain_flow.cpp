@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.explain_flow
-#include "actors/explain.hpp" // unit under test
+#include "actors/admin/explain.hpp" // unit under test
 
 #include <nlohmann/json.hpp>
 

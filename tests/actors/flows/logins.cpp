@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.logins
-#include "actors/users.hpp" // unit under test
+#include "actors/serve/client/users.hpp" // unit under test
 
 #include "tests/actors/flows/socks_client.hpp"
 

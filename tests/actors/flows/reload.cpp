@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.reload
-#include "actors/control/policy_store_behavior.hpp" // unit under test
+#include "actors/control/policy/policy_store_behavior.hpp" // unit under test
 
 #include <unistd.h>
 

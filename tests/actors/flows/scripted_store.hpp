@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "actors/control/file_source.hpp"
-#include "actors/control/policy_store_behavior.hpp"
+#include "actors/control/policy/file_source.hpp"
+#include "actors/control/policy/policy_store_behavior.hpp"
 #include "tests/actors/flows/stage.hpp"
 
 namespace proxy::test {

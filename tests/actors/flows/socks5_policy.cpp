@@ -1,7 +1,7 @@
 #define CAF_SUITE actors.flows.socks5_policy
-#include "actors/flows.hpp" // unit under test
+#include "actors/serve/flows.hpp" // unit under test
 
-#include "actors/decider.hpp"
+#include "actors/serve/decide/decider.hpp"
 #include "tests/actors/flows/socks_client.hpp"
 
 using namespace proxy;

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.socks5_udp
-#include "actors/association.hpp" // unit under test
+#include "actors/serve/socks5/association.hpp" // unit under test
 
 #include "tests/actors/flows/socks_client.hpp"
 

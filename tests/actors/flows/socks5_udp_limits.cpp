@@ -1,7 +1,7 @@
 #define CAF_SUITE actors.flows.socks5_udp_limits
-#include "actors/association.hpp" // unit under test
+#include "actors/serve/socks5/association.hpp" // unit under test
 
-#include "actors/decider.hpp"
+#include "actors/serve/decide/decider.hpp"
 #include "tests/actors/flows/socks_client.hpp"
 
 using namespace proxy;

@@ -1,9 +1,9 @@
 #define CAF_SUITE actors.flows.spread
-#include "actors/listener.hpp" // unit under test
+#include "actors/serve/worker/listener.hpp" // unit under test
 
 #include <unistd.h>
 
-#include "actors/connection.hpp"
+#include "actors/serve/client/connection.hpp"
 #include "tests/actors/flows/stage.hpp"
 
 using namespace proxy;

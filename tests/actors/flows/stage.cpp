@@ -2,8 +2,8 @@
 
 #include <thread>
 
-#include "actors/control/file_source.hpp"
-#include "actors/control/generation.hpp"
+#include "actors/control/policy/file_source.hpp"
+#include "actors/control/policy/generation.hpp"
 
 namespace proxy::test {
 

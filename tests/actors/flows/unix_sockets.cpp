@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.unix_sockets
-#include "actors/socket_dialer.hpp" // unit under test, as flows meet it
+#include "actors/serve/upstream/socket_dialer.hpp" // unit under test, as flows meet it
 
 #include "tests/actors/flows/socks_client.hpp"
 

@@ -8,7 +8,7 @@
 #include <set>
 #include <thread>
 
-#include "actors/loop/request.hpp"
+#include "actors/loop/task/request.hpp"
 #include "tests/actors/loop/sockets.hpp"
 #include "tests/support/loop_fixture.hpp"
 #include "tests/support/test.hpp"

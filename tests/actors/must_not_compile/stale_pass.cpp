@@ -2,8 +2,8 @@
 // the compiler to refuse it and to name `fresh_pass`. FRESH is the control: the same with a fresh
 // pass.
 
-#include "actors/asker.hpp"
-#include "actors/dial.hpp"
+#include "actors/serve/client/asker.hpp"
+#include "actors/serve/upstream/dial.hpp"
 
 using namespace proxy;
 

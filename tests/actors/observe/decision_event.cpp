@@ -5,7 +5,7 @@
 
 #include "actors/admin/json.hpp"
 #include "actors/observe/audit_line.hpp"
-#include "actors/observe/log_line.hpp"
+#include "actors/observe/log/log_line.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;

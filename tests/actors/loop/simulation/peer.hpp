@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "actors/loop/simulation/world.hpp"
-#include "actors/loop/socket.hpp"
+#include "actors/net/socket.hpp"
 #include "tests/support/test.hpp"
 
 namespace proxy::test {

@@ -3,7 +3,7 @@
 
 #include <caf/event_based_actor.hpp>
 
-#include "actors/loop/waker.hpp"
+#include "actors/loop/task/waker.hpp"
 #include "tests/actors/loop/simulation/peer.hpp"
 
 using namespace proxy;

@@ -1,0 +1,140 @@
+#include <variant>
+
+#include "actors/serve/flows.hpp"
+#include "actors/net/http2_link.hpp"
+#include "actors/serve/tunnel/intercept.hpp"
+#include "protocols/socks5/greeting.hpp"
+
+namespace proxy {
+
+namespace {
+
+task<after> serve(client_session& c, exchange& x, verdict& v) {
+  if (auto* question = std::get_if<policy::question>(&v)) {
+    auto asked = std::move(*question);
+    v = co_await decide(c, x, std::move(asked));
+  }
+  if (std::holds_alternative<let_through>(v)) {
+    c.holds(x.head.capacity() + x.received().capacity() + c.reader.pending.capacity());
+    if (x.to_socket)
+      co_return co_await forward_to_socket(c, x);
+    if (x.target.protocol == policy::protocol::https_connect)
+      co_return co_await open_tunnel(c, x);
+    co_return co_await forward(c, x);
+  }
+  if (auto* denial = std::get_if<policy::denial>(&v))
+    co_return co_await refuse(c, x, *denial);
+  if (auto* answer = std::get_if<own_answer>(&v)) {
+    record_admission(c, x);
+    remember_admission(c, x);
+    auto keep = may_keep(c, x);
+    auto sent = co_await send_to_client(c, answer->body);
+    if (sent != sending::done)
+      co_return cut_off(c, sent);
+    co_return co_await go_on(c, x, keep);
+  }
+  const auto& why = std::get<caf::error>(v);
+  if (code_of(why) == errc::misdirected)
+    co_return co_await misdirected(c, x, why);
+  co_return co_await fault(c, x, why);
+}
+
+/// Of the process, or of a connection whose streams hold too much already.
+bool is_short_of_memory(client_end& c) {
+  auto* stream = c.client.stream();
+  return c.shard.loop.memory().is_full() || (stream && stream->link().is_full());
+}
+
+} // namespace
+
+after cut_off(client_session& c, sending how) {
+  c.end = how == sending::too_slow ? ending::idle : ending::client_gone;
+  return how == sending::too_slow ? after::reset : after::close;
+}
+
+task<after> serve_requests(client_session& c) {
+  for (int in_a_row = 0;;) {
+    if (is_to_give_way(c, in_a_row)) {
+      in_a_row = 0;
+      co_await c.wakes.next_turn();
+    }
+    received_head head;
+    awaited_head what;
+    what.first = c.requests == 0;
+    if (what.first && !c.inside())
+      what.front = c.serves;
+    co_await read_head(c, what, head);
+    if (head.status == head_status::socks)
+      co_return after::socks;
+    if (head.status == head_status::client_gone)
+      c.end = ending::client_gone;
+    else if (head.status == head_status::idle)
+      c.end = ending::idle;
+    if (head.status != head_status::complete && head.status != head_status::failed)
+      co_return after::close;
+    exchange x;
+    x.head = c.shard.texts.take();
+    x.spare = c.shard.texts.take();
+    ++c.shard.counters.requests_total;
+    ++c.requests;
+    if (head.status == head_status::complete && is_short_of_memory(c)) {
+      head.status = head_status::failed;
+      head.error = out_of_memory(c);
+    }
+    auto v = head.status == head_status::complete ? judge_request(c, head.text, x)
+                                                  : verdict{std::move(head.error)};
+    std::string{}.swap(head.store); // `x` has what of it is needed
+    auto next = co_await serve(c, x, v);
+    c.shard.texts.give_back(std::move(x.head));
+    c.shard.texts.give_back(x.take_received());
+    if (next != after::next_request)
+      co_return next;
+  }
+}
+
+task<closing> client_flow(client_session& c) {
+  // What served the requests is gone by the time a tunnel runs: an idle tunnel is one small frame.
+  auto next = after::socks;
+  if (c.serves == endpoint::http || c.shard.config().mixed_listeners)
+    next = co_await serve_requests(c);
+  if (next == after::socks)
+    next = co_await socks5_flow(c);
+  if (next == after::first_bytes)
+    next = co_await begin_inside(c);
+  else if (next == after::refusal)
+    next = co_await begin_refused(c);
+  if (next == after::next_request)
+    next = co_await serve_requests(c);
+  if (next == after::tunnel)
+    next = co_await relay(c);
+  else if (next == after::association)
+    next = co_await relay_datagrams(c);
+  else if (next == after::streams)
+    next = co_await serve_streams(c);
+  if (next == after::close_in_steps)
+    co_await close_in_steps(c);
+  co_return next == after::reset ? closing::reset : closing::orderly;
+}
+
+task<closing> turn_away(client_session& c, caf::error why) {
+  ++c.shard.counters.connections_refused;
+  if (c.serves == endpoint::socks) {
+    policy::target unknown;
+    unknown.protocol = policy::protocol::socks5_tcp;
+    (void)c.shard.faulted(errc::overloaded, context_of(why), unknown, c);
+    // The one thing that SOCKS5 can say before the client has spoken.
+    auto answer = socks5::encode_method(socks5::method::none_acceptable);
+    auto sent = co_await send_to_client(c, answer);
+    if (sent != sending::done)
+      co_return cut_off(c, sent) == after::reset ? closing::reset : closing::orderly;
+    co_await close_in_steps(c);
+    co_return closing::orderly;
+  }
+  exchange x;
+  auto next = co_await fault(c, x, why);
+  if (next != after::reset)
+    co_await close_in_steps(c);
+  co_return next == after::reset ? closing::reset : closing::orderly;
+}
+
+} // namespace proxy

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "actors/serve/client/client_end.hpp"
+#include "actors/serve/client/client_io.hpp"
+#include "actors/serve/client/client_states.hpp"
+#include "actors/loop/pinned_actor.hpp"
+#include "actors/loop/task/task.hpp"
+#include "actors/messages.hpp"
+#include "actors/serve/upstream/upstream.hpp"
+
+namespace proxy {
+
+/// Who serves a client: a `connection`, or a `stream_session` for each stream where it speaks
+/// HTTP/2. Lives on the loop that accepted the client (or was handed it) and owns itself while its
+/// flow runs; the shard only lists it.
+using session_actor = caf::typed_actor<
+  // Judge an open tunnel under a new policy; replies true when it was closed.
+  caf::replies_to<atom::judge, snapshot_ptr>::with<bool>,
+  // Finish what is under way, take nothing new.
+  caf::reacts_to<atom::drain>,
+  // End now.
+  caf::reacts_to<atom::abort>>;
+
+using pinned_session = pinned_actor<session_actor>;
+
+/// Who a client showed to be.
+struct identity {
+  std::string user;
+  config_ptr vouched_by; ///< Where the password stood that it showed.
+};
+
+/// How a connection's flow ended; the `end` of its canonical log line.
+enum class ending : uint8_t {
+  done,
+  client_gone,
+  upstream_gone,
+  idle,
+  refused,
+  fault,
+  policy_changed,
+  aborted
+};
+[[nodiscard]] std::string_view to_string(ending e) noexcept;
+
+/// Serving one client, request by request, and whatever a request becomes: what a connection of its
+/// own and a stream of an HTTP/2 connection have in common. Both have one, and flows work with it;
+/// how the client came, and how it goes, is theirs.
+class client_session : public client_end {
+public:
+  /// On a connection of its own.
+  client_session(pinned_session& self, shard_core& owner, endpoint serves, client_address from);
+  /// On a stream of a client that is served already: what the client showed and was granted goes
+  /// for the stream too.
+  /// @param dialled  For the tunnel that the streams are in, not yet used; or nullptr.
+  /// @pre `of` is in `state::h2_link`
+  client_session(pinned_session& self, const client_session& of, std::unique_ptr<upstream> dialled);
+  ~client_session();
+
+  // -- what it does at present --
+
+  [[nodiscard]] const client_state& state() const noexcept { return state_; }
+  /// What it does, if it is that; else nullptr.
+  template <class State>
+  [[nodiscard]] State* in_state() noexcept {
+    return std::get_if<State>(&state_);
+  }
+  template <class State>
+  [[nodiscard]] const State* in_state() const noexcept {
+    return std::get_if<State>(&state_);
+  }
+  /// Does something else from now on. @returns it, valid until the next one.
+  template <class State>
+  State& enter(State next) {
+    auto was = is_tunnel();
+    auto& entered = state_.emplace<State>(std::move(next));
+    count_tunnel(was);
+    return entered;
+  }
+  /// A request is sent to `server`: by itself, or inside the tunnel that is read. @returns what it
+  /// is sent to.
+  [[nodiscard]] upstream& begin_exchange(exchange& x, std::unique_ptr<upstream> server);
+  /// It is over. @returns what it was sent to.
+  [[nodiscard]] std::unique_ptr<upstream> end_exchange();
+
+  /// The tunnel that its requests come in, or a protocol that one of them switched to; nullptr when
+  /// they are not read inside one.
+  [[nodiscard]] interception* inside() noexcept;
+  [[nodiscard]] const interception* inside() const noexcept {
+    return const_cast<client_session*>(this)->inside();
+  }
+  /// The tunnel that its requests come in, if that was refused.
+  [[nodiscard]] const refused_tunnel* refused() const noexcept;
+  /// What admitted an open tunnel, or, with `log.access`, its last request; nullptr for nothing.
+  [[nodiscard]] const admission* admitted() const noexcept;
+  /// Counts as an open tunnel.
+  [[nodiscard]] bool is_tunnel() const noexcept;
+  /// What was dialled when the tunnel that is read was asked for, unless it has been used.
+  [[nodiscard]] std::unique_ptr<upstream> take_dialled() noexcept;
+  [[nodiscard]] bool has_dialled() const noexcept;
+
+  /// As GET /connections lists it.
+  [[nodiscard]] connection_info describe() const;
+  /// Holds something that a new policy may refuse.
+  [[nodiscard]] bool is_open_to_judgement() const noexcept;
+  /// Judges that by the policy of this moment. @returns the denial, recorded, when it may not go
+  /// on.
+  [[nodiscard]] std::optional<policy::denial> judge();
+  /// Renews the pass of the tunnel that requests come in. @pre `inside()`
+  [[nodiscard]] pass::renewed renew_inside();
+  /// Closes all that it has open.
+  void close(closing how);
+
+  // -- the client --
+
+  /// Who the client showed to be; "" when nobody asked.
+  [[nodiscard]] std::string_view user() const noexcept {
+    return known_as ? std::string_view{known_as->user} : std::string_view{};
+  }
+
+  pinned_session& self; ///< In whose name other actors are asked.
+  const uint64_t id;
+  const endpoint serves; ///< The front end that it came to.
+  const steady_time began;
+  bool reaches_out = false; ///< Who is to serve it is looked up or dialled.
+  std::string first_down;   ///< What the client is sent first when its tunnel stands.
+  std::shared_ptr<const identity> known_as; ///< Null when nobody asked. HTTP: by this request.
+  /// Upstreams that the client has logged in to: its streams share them, nobody else does.
+  std::shared_ptr<login_connections> logins;
+
+  // -- for the line at its end --
+
+  /// Of the last request, with `log.access`: what admitted it, or what it asked for and did not
+  /// get.
+  std::unique_ptr<admission> last_admitted;
+  std::unique_ptr<policy::target> turned_down;
+  uint64_t bytes_up = 0;
+  uint64_t bytes_down = 0;
+  uint32_t requests = 0;
+  uint32_t dns_ms = 0;     ///< Of the last look-up.
+  uint32_t connect_ms = 0; ///< Of the last dial.
+  ending end = ending::done;
+
+private:
+  void count_tunnel(bool was_one) noexcept;
+
+  client_state state_;
+};
+
+} // namespace proxy

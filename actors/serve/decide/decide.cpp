@@ -1,0 +1,87 @@
+#include "actors/serve/decide/decider.hpp"
+#include "actors/serve/decide/judgement.hpp"
+#include "actors/loop/task/request.hpp"
+#include "actors/observe/log/log.hpp"
+#include "actors/serve/client/users.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// Where a word is put once it comes. A flow that is cancelled closes it, so that a late one falls
+/// on nothing.
+struct word_slot {
+  waker* flow;
+  std::optional<caf::expected<decider_word>> word;
+};
+
+struct hearing {
+  explicit hearing(waker& flow) : slot(std::make_shared<word_slot>(word_slot{&flow, {}})) {}
+  hearing(const hearing&) = delete;
+  ~hearing() { slot->flow = nullptr; }
+  std::shared_ptr<word_slot> slot;
+};
+
+/// Asks, and waits for the word as long as that may take and the client is there.
+/// @returns errc::cancelled when the client has left.
+task<caf::expected<decider_word>> ask_decider(client_session& c, open_question what) {
+  hearing until_answered{c.wakes};
+  auto slot = until_answered.slot;
+  auto deadline = c.in(c.shard.process->decider_patience);
+  auto heard = [slot](caf::expected<decider_word> word) {
+    if (!slot->flow)
+      return;
+    slot->word.emplace(std::move(word));
+    slot->flow->fire();
+  };
+  request_until<decider_word>(&c.self, deadline, c.shard.process->decider, heard, atom::decide_v,
+                              std::move(what));
+  while (!slot->word) {
+    if (c.client.dead())
+      co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
+    // The request has the deadline; this one comes after it.
+    (void)co_await c.wakes.until(deadline + std::chrono::seconds{1});
+  }
+  co_return std::move(*slot->word);
+}
+
+void log_silence(const client_session& c, const policy::target& to, const caf::error& why) {
+  c.shard.log().warn("msg=decider_silent host={} port={} client={} cause={}",
+                     log_text{to.host.text()}, to.port, c.from.str(), quoted_text(context_of(why)));
+}
+
+/// By the policy of now, and who the client showed to be by the users of now.
+judgement judge_answered(client_session& c, exchange& x, std::string_view head,
+                         const policy::answer* said) {
+  if (auto denial = judge_user(*c.shard.policy, c))
+    return std::move(*denial);
+  return head.empty() ? judge_target(c, x, said) : judge_head(c, head, x, said);
+}
+
+} // namespace
+
+task<verdict> decide(client_session& c, exchange& x, policy::question asked) {
+  policy::target to = asked.to();
+  std::optional<policy::answer> said;
+  std::optional<decider_word> word;
+  if (c.shard.process->decider) {
+    c.holds(x.head.capacity() + x.spare.capacity() + c.reader.pending.capacity());
+    open_question what{to, c.from.str(), std::string{c.user()}};
+    auto heard = co_await ask_decider(c, std::move(what));
+    if (c.client.dead())
+      co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
+    if (heard)
+      said = policy::answer{word.emplace(std::move(*heard)).decision, word->words};
+    else
+      log_silence(c, to, heard.error());
+  }
+  auto head = std::move(x.spare);
+  auto judged = settle(c, judge_answered(c, x, head, said ? &*said : nullptr), head, x);
+  if (auto* still = std::get_if<policy::question>(&judged))
+    judged = policy::denial{still->unanswered()};
+  if (!std::holds_alternative<let_through>(judged) && !x.granted)
+    x.spare = std::move(head); // tells the form of the answer
+  co_return std::move(judged);
+}
+
+} // namespace proxy

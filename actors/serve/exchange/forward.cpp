@@ -1,0 +1,159 @@
+#include "actors/serve/client/asker.hpp"
+#include "actors/serve/flows.hpp"
+#include "actors/serve/upstream/http2_dial.hpp"
+#include "actors/serve/tunnel/intercept.hpp"
+#include "actors/serve/exchange/transfer.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// What of the client's own, of the pool, or of a shared connection can take a request at once;
+/// nullptr for nothing.
+std::unique_ptr<upstream> take_ready(client_session& c, const exchange& x, const fresh_pass& by) {
+  // An upgrade needs a connection of its own: behind an upstream proxy, a tunnel.
+  if (x.upgrade)
+    return nullptr;
+  auto key = key_of(x);
+  if (c.logins)
+    if (auto own = c.logins->take(by, key, c.user(), c.wakes))
+      return own;
+  return x.logs_in ? c.shard.pool.take(by, key, c.wakes) : take_kept(c, by, key);
+}
+
+/// Whether another stream that dials the same upstream may get a connection to share.
+bool may_share(const client_end& c, const exchange& x) {
+  return c.client.stream() && !x.upgrade && !x.logs_in &&
+         c.shard.pool.speaks(key_of(x)) != origin_protocol::http1;
+}
+
+/// Keeps what has served an exchange: for this client alone where it may have logged in.
+void keep_upstream(client_session& c, std::unique_ptr<upstream> served) {
+  if (served->generation != c.shard.policy->generation || c.draining)
+    return;
+  if (!served->logged_in) {
+    c.shard.pool.keep(std::move(served));
+    return;
+  }
+  if (!c.logins)
+    c.logins = std::make_shared<login_connections>(c.shard.pool);
+  c.logins->keep(std::move(served), std::string{c.user()});
+}
+
+/// Makes a tunnel of a connection that has switched.
+/// @returns the denial, if a new policy refuses it; the connection then stays where it is.
+std::optional<policy::denial> open_switched(client_session& c, exchange& x,
+                                            std::unique_ptr<upstream>& server) {
+  auto renewed = renew(c, x);
+  if (auto* no = std::get_if<policy::denial>(&renewed))
+    return std::move(*no);
+  const auto& fresh = std::get<fresh_pass>(renewed);
+  if (!x.via)
+    if (auto no = denial_in(policy::vet(fresh, asker_of(c), {server->address},
+                                        server->found_as ? *server->found_as : host{})))
+      return no;
+  admit_tunnel(c, x, fresh, std::move(server), true);
+  return std::nullopt;
+}
+
+/// Hands a switched connection to its tunnel, unless a new policy refuses it.
+task<after> begin_switched(client_session& c, exchange& x, std::unique_ptr<upstream> server) {
+  if (auto denial = open_switched(c, x, server)) {
+    server.reset();
+    c.first_down.clear();
+    x.keep_alive &= x.body == http1::framing::none; // its body has been read
+    co_return co_await refuse(c, x, *denial);
+  }
+  co_return after::tunnel;
+}
+
+/// Takes what is ready for a request, if there is any: `server`.
+/// @returns the denial, if a new policy refuses the request.
+std::optional<policy::denial> reuse(client_session& c, exchange& x,
+                                    std::unique_ptr<upstream>& server) {
+  auto renewed = renew(c, x);
+  if (auto* no = std::get_if<policy::denial>(&renewed))
+    return std::move(*no);
+  server = take_ready(c, x, std::get<fresh_pass>(renewed));
+  if (server) {
+    ++c.shard.counters.upstream_reuses;
+    record_admission(c, x);
+  }
+  return std::nullopt;
+}
+
+/// Sends the head.
+step begin(client_session& c, const exchange& x, transfer& t) {
+  if (auto fresh = x.granted->look(c.shard.policy))
+    return t.begin(*fresh);
+  return t.outdated();
+}
+
+} // namespace
+
+task<after> forward(client_session& c, exchange& x) {
+  remember_admission(c, x);
+  auto retried = false;
+  auto over_http1 = false;
+  for (;;) {
+    auto next = after::close;
+    std::unique_ptr<upstream> server;
+    if (!retried && !over_http1) {
+      auto denial = reuse(c, x, server);
+      if (!denial && !server && may_share(c, x)) {
+        auto key = key_of(x);
+        co_await wait_for_dialling(c, key);
+        denial = reuse(c, x, server);
+      }
+      if (denial)
+        co_return co_await refuse(c, x, *denial);
+    }
+    if (!server && c.client.dead()) { // it left while it waited: nothing is dialled for it
+      record_admission(c, x);
+    } else if (!server) {
+      server = co_await reach(c, x, next);
+      if (!server)
+        co_return next;
+    }
+    if (c.client.dead()) { // nobody asks any more, or a new policy has closed the tunnel
+      c.end = ending::client_gone;
+      co_return after::close;
+    }
+    server->io.keep_alive();
+    transfer t{c, x, c.begin_exchange(x, std::move(server))};
+    auto s = begin(c, x, t);
+    s = co_await run_exchange(c, t, s);
+    server = c.end_exchange();
+    if ((s == step::retry && !std::exchange(retried, true)) ||
+        (s == step::over_http1 && !std::exchange(over_http1, true))) {
+      t.put_back();
+      server.reset();
+      continue;
+    }
+    t.count();
+    if (c.inside() && c.shard.config().mitm.inspect)
+      log_exchange(c, x, t.status(), t.size());
+    if (s == step::tunnel)
+      co_return co_await begin_switched(c, x, std::move(server));
+    auto upstream_ok = s == step::complete && t.upstream_reusable();
+    auto client_ok = s == step::complete && t.client_reusable();
+    if (auto code = t.end_code(); code && s == step::broken && c.client.stream())
+      c.client.stream()->pass_on(*code);
+    if (upstream_ok)
+      keep_upstream(c, std::move(server));
+    server.reset();
+    if (s == step::fault || s == step::retry || s == step::over_http1) {
+      // What has been read of its body must not be waited for again in what follows.
+      x.keep_alive &= x.body == http1::framing::none;
+      co_return co_await fault(c, x, t.take_error());
+    }
+    if (s == step::complete) {
+      // An unfinished upload: our response must not be reset away by the rest of it.
+      co_return client_ok ? after::next_request : after::close_in_steps;
+    }
+    c.end = s == step::client_gone ? ending::client_gone : ending::upstream_gone;
+    co_return t.needs_reset() ? after::reset : after::close;
+  }
+}
+
+} // namespace proxy

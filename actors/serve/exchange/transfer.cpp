@@ -1,0 +1,357 @@
+#include "actors/serve/exchange/transfer.hpp"
+
+#include "actors/serve/answer/answers.hpp"
+#include "actors/serve/exchange/body_meter.hpp"
+#include "actors/serve/upstream/http2_dial.hpp"
+#include "actors/serve/setting_text.hpp"
+#include "actors/serve/upstream/upstream_name.hpp"
+#include "protocols/ascii.hpp"
+#include "protocols/http1/decode.hpp"
+#include "protocols/http1/event_stream.hpp"
+#include "protocols/http1/login.hpp"
+#include "protocols/http1/rewrite.hpp"
+#include "protocols/http1/upgrade.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// One read of a response head: what it holds of the body is copied, the rest may be spliced.
+constexpr size_t head_read_size = 16 * 1024;
+
+/// 1xx responses before the final one. Beyond it: 502.
+constexpr int max_interim_heads = 32;
+
+constexpr const char* broken_on_the_way = "the connection broke while the request was sent";
+
+/// Of a request head as it was received, whose syntax is known to be right; "" for none.
+std::string_view content_type_of(std::string_view head) {
+  constexpr std::string_view name = "content-type:";
+  for (auto at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1)) {
+    auto line = head.substr(at + 1, head.find('\n', at + 1) - at - 1);
+    if (ascii::equals_ignoring_case(line.substr(0, name.size()), name))
+      return ascii::trim(line.substr(name.size(), line.find('\r') - name.size()));
+  }
+  return {};
+}
+
+/// For Via; "" leaves it to the head.
+std::string_view version_of(const upstream& u) { return u.io.stream() ? "2.0" : ""; }
+
+} // namespace
+
+step transfer::begin(uint64_t generation) {
+  if (u_.generation != generation)
+    return fail(errc::policy_changed, "the connection was made under another policy");
+  auto early =
+    x_.body == http1::framing::none ? std::string_view{} : std::string_view{c_.reader.pending};
+  auto begun = up_.start(u_.io, x_.head, early);
+  if (begun.what == pump::status::malformed)
+    return fail(errc::malformed, context_of(up_.framing_error()));
+  c_.reader.pending.erase(0, begun.taken);
+  if (begun.what == pump::status::sink_failed)
+    return u_.reused ? upstream_failed(broken_on_the_way) : read_last_words();
+  return step::wait;
+}
+
+/// An upstream that takes no more may have said why: its answer, or an alert, counts.
+step transfer::read_last_words() {
+  up_over_ = true;
+  auto s = read_response(true); // the loop may not have told of them yet
+  if (s != step::wait || down_)
+    return s;
+  return upstream_failed(broken_on_the_way);
+}
+
+step transfer::advance() {
+  if (c_.client.dead())
+    return step::client_gone;
+  auto again = false;
+  if (!up_over_ && !up_.finished()) {
+    auto s = move_up();
+    if (s != step::wait && s != step::again)
+      return s;
+    again = s == step::again;
+  }
+  auto s = down_ ? move_down() : read_response();
+  return s == step::wait && again ? step::again : s;
+}
+
+step transfer::move_up() {
+  switch (up_.run(c_.shard.loop, c_.client, u_.io)) {
+    case pump::status::busy: return step::again;
+    case pump::status::blocked: return step::wait;
+    case pump::status::finished: {
+      auto excess = up_.take_excess();
+      c_.reader.pending.append(excess);
+      return step::wait;
+    }
+    case pump::status::malformed: return fail(errc::malformed, context_of(up_.framing_error()));
+    case pump::status::source_ended:
+    case pump::status::source_failed: return step::client_gone;
+    case pump::status::sink_failed:
+      // An upstream may answer and close without reading the body: its answer counts.
+      up_over_ = true;
+      return step::wait;
+  }
+  return step::wait;
+}
+
+bool transfer::is_whole() noexcept {
+  if (!copy_)
+    copy_ = up_.take_copy();
+  return copy_ || (x_.body != http1::framing::chunked && x_.content_length == 0);
+}
+
+void transfer::put_back() {
+  if (copy_)
+    c_.reader.pending.insert(0, *copy_ + up_.take_excess());
+}
+
+step transfer::upstream_failed(std::string how) {
+  auto* stream = u_.io.stream();
+  auto code = errc::bad_response;
+  if (auto words = u_.io.end_words(got_bytes_ || u_.reused); !words.empty()) {
+    how = std::move(words);
+    auto of_tls = !stream || !stream->link().tls_fault().empty();
+    code = of_tls ? errc::tls_handshake : code;
+  }
+  auto failed = fail(code, std::move(how));
+  auto wants_http1 = stream && stream->wants_http1();
+  if (wants_http1)
+    c_.shard.pool.note(u_.key, origin_protocol::http1);
+  if (got_bytes_ || begun_)
+    return failed;
+  // RFC 9113 §7, §8.7: nothing was done with the request. A goodbye that takes it in does not say
+  // so.
+  constexpr uint32_t http_1_1_required = 0xd;
+  auto untouched = stream && (stream->end_code() == http_1_1_required || stream->is_refused());
+  if (wants_http1 && (untouched || x_.idempotent) && is_whole())
+    return step::over_http1;
+  if (stream && stream->is_refused() && is_whole())
+    return step::retry;
+  // RFC 9110 §9.2.2: a kept connection may have been closed while idle; what was idempotent and
+  // whole can be sent again.
+  auto whole = x_.body != http1::framing::chunked && x_.content_length == 0;
+  return whole && u_.reused && x_.idempotent ? step::retry : failed;
+}
+
+step transfer::timed_out(const std::string& limit) {
+  // Whoever owes the next byte is the one that is late.
+  if (!request_sent() && !up_.holds_bytes() && !x_.expects_continue)
+    return fail(errc::request_timeout, "the request body paused for longer than " + limit);
+  // A connection that has gone silent must not take more streams.
+  if (auto* stream = u_.io.stream())
+    stream->link().session().drain();
+  return fail(errc::response_timeout, "no response from the upstream within " + limit);
+}
+
+step transfer::read_response(bool at_once) {
+  while (std::exchange(at_once, false) || u_.io.may_read()) {
+    auto buffer = c_.shard.loop.scratch().first(head_read_size);
+    auto got = u_.io.read(buffer);
+    if (got.blocked())
+      break;
+    if (!got.ok())
+      return upstream_failed(got_bytes_ ? "the upstream closed within the response head"
+                                        : "the upstream closed without a response");
+    got_bytes_ = true;
+    up_.drop_copy();
+    std::string_view bytes{buffer.data(), got.size};
+    if (!head_.empty()) {
+      head_.append(bytes);
+      bytes = head_;
+    }
+    auto s = settle_head(bytes);
+    if (s != step::wait || down_)
+      return s;
+  }
+  return step::wait;
+}
+
+/// Handles every response head in `bytes`: interim ones are passed on, the final one begins the
+/// body.
+step transfer::settle_head(std::string_view bytes) {
+  auto& res = c_.shard.response;
+  const auto& config = c_.shard.config();
+  http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
+  for (;;) {
+    auto end = http1::find_head_end(bytes, scanned_);
+    if (end.value_or(bytes.size()) > limits.max_bytes)
+      return fail(errc::bad_response, "response " + http1::head_too_long(limits.max_bytes));
+    if (!end) {
+      scanned_ = bytes.size();
+      head_ = std::string{bytes}; // a copy first: `bytes` may be a view of it
+      return step::wait;
+    }
+    scanned_ = 0;
+    if (auto err = http1::decode_response(bytes.substr(0, *end), limits, x_.to_head, false, res))
+      return fail(errc::bad_response, context_of(err));
+    auto rest = bytes.substr(*end);
+    auto switches = res.status == 101 && x_.upgrade && http1::takes_offer(res, x_.offered);
+    if (switches && c_.client.stream() &&
+        !c_.client.stream()->is_answered_by(res.find("sec-websocket-accept").value_or("")))
+      return fail(errc::bad_response, "101 that does not answer the handshake");
+    // As the answer to an extended CONNECT it would mean that the protocol was switched.
+    if (c_.client.stream() && x_.upgrade && res.status >= 200 && res.status < 300)
+      return fail(errc::bad_response, "the upstream does not switch the protocol");
+    if (res.status == 101 && !switches)
+      return fail(errc::bad_response, "101 to a protocol that was not offered");
+    // The client knows nothing of that proxy, and has no credentials for it.
+    if (res.status == 407 && x_.via && !needs_tunnel(x_))
+      return fail(errc::upstream_proxy_login, asks_for_credentials(*x_.via));
+    if (res.status >= 200 || switches)
+      return begin_body(rest);
+    if (++interim_heads_ > max_interim_heads)
+      return fail(errc::bad_response,
+                  "more than " + std::to_string(max_interim_heads) + " interim responses");
+    if (!x_.client_1_0) {
+      std::string interim;
+      http1::rewrite_response(res, {.via = pseudonym_of(c_), .received = version_of(u_)}, interim);
+      auto sent = c_.client.write(interim);
+      // Interim responses are optional: one that does not fit at once is dropped whole, never cut.
+      // (Under TLS it is sealed by then and can no longer be dropped.)
+      if (sent.failed() || (sent.size < interim.size() && (sent.ok() || c_.client.is_tls())))
+        return step::client_gone;
+    }
+    bytes = rest;
+  }
+}
+
+step transfer::begin_body(std::string_view rest) {
+  auto& res = c_.shard.response;
+  auto& out = c_.shard.loop.out();
+  auto switches = res.status == 101;
+  status_ = res.status;
+  u_.logged_in |= x_.logs_in || (res.status == 401 && http1::has_connection_login(res));
+  auto body = res.body;
+  auto dechunk = body == http1::framing::chunked && x_.client_1_0;
+  if (switches || body == http1::framing::until_close)
+    down_.emplace(pump::until_end{});
+  else if (body == http1::framing::chunked)
+    down_.emplace(pump::chunks{.decode = dechunk, .trailers = {.of_response = true}});
+  else
+    down_.emplace(pump::length{body == http1::framing::length ? res.content_length : 0});
+  dechunked_ = dechunk;
+  if (dechunk)
+    res.body = http1::framing::until_close;
+  // A request body that is still coming may never end: such a connection is not promised to go on.
+  keep_client_ =
+    x_.keep_alive && !c_.draining && res.body != http1::framing::until_close && up_.finished();
+  reusable_ = res.keep_alive && body != http1::framing::until_close && !switches;
+  out.clear();
+  http1::rewrite_options options{.via = pseudonym_of(c_),
+                                 .keep_upgrade = switches,
+                                 .close = !keep_client_ && !switches,
+                                 .received = version_of(u_)};
+  http1::rewrite_response(res, options, out);
+  head_size_ = out.size();
+  if (switches) {
+    c_.first_down.assign(out).append(rest);
+    return step::tunnel;
+  }
+  auto begun = down_->start(c_.client, out, rest);
+  if (begun.what == pump::status::malformed)
+    return fail(errc::bad_response,
+                context_of(down_->framing_error())); // nothing of it has gone out yet
+  begun_ = true;
+  if (begun.what == pump::status::sink_failed)
+    return step::client_gone;
+  if (begun.taken < rest.size())
+    reusable_ = false; // bytes that nobody asked for
+  if (begun.what != pump::status::finished)
+    event_stream_ = http1::is_event_stream(res.find("content-type").value_or(""));
+  std::string{}.swap(head_); // `rest` may have been a view of it
+  return begun.what == pump::status::finished ? step::complete : move_down();
+}
+
+step transfer::move_down() {
+  switch (down_->run(c_.shard.loop, u_.io, c_.client)) {
+    case pump::status::busy: return step::again;
+    case pump::status::blocked: return step::wait;
+    case pump::status::finished:
+      if (!down_->take_excess().empty())
+        reusable_ = false;
+      return step::complete;
+    case pump::status::source_ended:
+      // Only a body that is delimited by the end of the connection may end with it.
+      if (down_->ends_with_source())
+        return step::complete;
+      return fail(errc::bad_response, "the response was cut short");
+    case pump::status::source_failed:
+      return fail(errc::bad_response, "the connection broke within the response");
+    case pump::status::malformed:
+      return fail(errc::bad_response, context_of(down_->framing_error()));
+    case pump::status::sink_failed: return step::client_gone;
+  }
+  return step::wait;
+}
+
+bool transfer::body_is_due() const noexcept {
+  if (begun_)
+    return !event_stream_;
+  if (request_sent())
+    return false;
+  // Who expects 100 (Continue) waits for the upstream before the body begins.
+  return !x_.expects_continue || up_.moved() > x_.head.size();
+}
+
+step transfer::too_slow() {
+  auto keys = " (" + slow_body_keys(c_.shard.config()) + ")";
+  auto waits_for = [](const pump& p, const transport& to) {
+    return p.holds_bytes() || !to.may_write();
+  };
+  if (!begun_) {
+    if (http1::is_event_stream(content_type_of(x_.received())))
+      return step::wait;
+    if (waits_for(up_, u_.io))
+      return fail(errc::response_timeout, "the upstream takes the request body too slowly" + keys);
+    return fail(errc::request_timeout, "the request body comes too slowly" + keys);
+  }
+  slow_ = true;
+  auto client = waits_for(*down_, c_.client);
+  c_.shard.log().info("msg=slow_body host={} port={} client={} cause=\"{} too slowly{}\"",
+                      x_.target.host.text(), x_.target.port, c_.from.str(),
+                      client ? "the client takes the response" : "the response comes", keys);
+  return client ? step::client_gone
+                : fail(errc::response_timeout, "the response comes too slowly" + keys);
+}
+
+task<step> run_exchange(client_end& c, transfer& t, step begun) {
+  auto deadline = c.in(c.timeouts().response);
+  auto is_idle = false; // which of the two is running
+  auto wait_for = [&](bool idle) {
+    is_idle = idle;
+    deadline = c.in(idle ? c.timeouts().idle : c.timeouts().response);
+  };
+  body_meter meter{c.shard.config(), c.shard.loop.now()};
+  auto s = begun;
+  while (s == step::wait || s == step::again) {
+    s = t.advance();
+    if (s == step::again) {
+      co_await c.wakes.next_turn();
+      wait_for(true);
+    } else if (s == step::wait) {
+      // Once bytes move in either direction, silence is what counts.
+      auto moved = t.progressed();
+      auto heard = t.heard();
+      if (moved || heard)
+        wait_for(t.response_begun() || !t.request_sent());
+      c.holds(t.held());
+      auto due = t.body_is_due();
+      auto look = due ? std::min(deadline, meter.next_look()) : deadline;
+      auto in_time = co_await c.wakes.until(look);
+      auto now = c.shard.loop.now();
+      if (!due)
+        meter.rest(now, t.moved());
+      else if (!meter.keeps_up(now, t.moved()))
+        s = t.too_slow();
+      if (s == step::wait && !in_time && now >= deadline)
+        co_return t.timed_out(is_idle ? setting_text("timeouts.idle", c.timeouts().idle)
+                                      : setting_text("timeouts.response", c.timeouts().response));
+    }
+  }
+  co_return s;
+}
+
+} // namespace proxy

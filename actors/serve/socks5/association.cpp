@@ -1,0 +1,389 @@
+#include "actors/serve/socks5/association.hpp"
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "actors/serve/client/asker.hpp"
+#include "actors/loop/task/request.hpp"
+#include "actors/dns/search_domains.hpp"
+#include "protocols/socks5/datagram.hpp"
+
+namespace proxy {
+
+namespace {
+
+/// Look-ups under way for one association, and datagrams that wait for each.
+constexpr size_t max_look_ups = 16;
+constexpr size_t max_waiting = 8;
+constexpr size_t max_waiting_bytes = 64 * 1024; ///< Of all of them.
+
+/// How long a target stays closed: refused, unreachable, or with too many look-ups before it.
+constexpr std::chrono::seconds refused_for{60};
+constexpr std::chrono::seconds failed_for{1};
+constexpr std::chrono::milliseconds busy_for{100};
+
+/// Targets whose verdicts are remembered. When there are more, the old ones go.
+constexpr size_t max_recorded = 1024;
+constexpr std::chrono::seconds recorded_for{60};
+
+bool same_address(const ip_sockaddr& a, const ip_sockaddr& b) { return a.ip() == b.ip(); }
+
+/// The first address that there is a way to.
+size_t first_reachable(network& by, std::span<const ip_address> addresses, uint16_t port) {
+  for (size_t i = 0; i + 1 < addresses.size(); ++i)
+    if (by.has_way_to(make_sockaddr(addresses[i], port)))
+      return i;
+  return addresses.size() - 1;
+}
+
+bool is_any(const ip_address& address) {
+  return address == ip_address{} || address == ip_address::v4(0);
+}
+
+/// An IPv4 address that is spelled as the IPv6 address that maps it means the same.
+ip_address unmapped(const ip_address& address) {
+  auto v4 = ip_address::v4(address.low32());
+  return address.bytes() == v4.bytes() ? v4 : address;
+}
+
+} // namespace
+
+association::association(client_session& c) : c_(c) {
+  c.shard.process->udp_associations.fetch_add(1, std::memory_order_relaxed);
+  ++c.shard.counters.udp_associations_active;
+}
+
+association::~association() {
+  *alive_ = nullptr;
+  c_.shard.process->udp_associations.fetch_sub(1, std::memory_order_relaxed);
+  --c_.shard.counters.udp_associations_active;
+}
+
+caf::expected<std::unique_ptr<association>> association::open(client_session& c,
+                                                              const socks5::endpoint& wanted) {
+  auto limit = c.shard.config().limits.max_udp_associations;
+  if (c.shard.process->udp_associations.load(std::memory_order_relaxed) >= limit)
+    return caf::make_error(errc::overloaded, std::string{"too many UDP associations"});
+  std::unique_ptr<association> made{new association(c)};
+  auto here = c.client.local_address().ip().value_or(ip_address{});
+  if (auto error = made->client_.open(c.shard.loop, make_sockaddr(here, 0), &c.wakes); error != 0)
+    return caf::make_error(errc::system, "UDP socket: " + std::generic_category().message(error));
+  auto bound = made->client_.bound();
+  made->listed_ =
+    c.shard.process->association_sockets.add({bound.ip().value_or(ip_address{}), bound.port()});
+  if (auto err = made->expect_from(wanted))
+    return err;
+  return made;
+}
+
+caf::error association::expect_from(const socks5::endpoint& declared) {
+  auto address = declared.host.ip() ? unmapped(*declared.host.ip()) : ip_address{};
+  auto named = !is_any(address);
+  sender_ = c_.from.ip;
+  if (!c_.shard.config().socks_users.empty()) {
+    // Who showed who it is says where it sends from, and nobody else may, from wherever.
+    if (named && address.is_v4() != sender_.is_v4())
+      return caf::make_error(errc::unsupported_address_type,
+                             "datagrams from " + address.str() + " cannot come here");
+    if (named)
+      sender_ = address;
+    client_known_ = declared.port != 0;
+  } else {
+    // A client behind an address translator does not know its own address: only a port that goes
+    // with the address it is connected from is believed.
+    client_known_ = declared.port != 0 && address == sender_;
+  }
+  if (client_known_)
+    client_at_ = make_sockaddr(sender_, declared.port);
+  return caf::none;
+}
+
+void association::drop(uint64_t shard_counters::*counter, uint64_t count) noexcept {
+  c_.shard.counters.*counter += count;
+}
+
+association::moved association::run() {
+  auto& buffer = c_.shard.datagrams();
+  auto out = std::exchange(sent_what_waited_, false) ? moved::some : moved::nothing;
+  if (client_.may_read() && client_.receive(buffer)) {
+    buffer.each([this](const auto& got) { take_from_client(got); });
+    flush_up();
+    out = moved::some;
+  }
+  for (auto* upstream : {&upstream_v4_, &upstream_v6_})
+    if (upstream->may_read() && upstream->receive(buffer)) {
+      buffer.each([this](const auto& got) { take_from_upstream(got); });
+      flush_down();
+      out = moved::some;
+    }
+  if (client_.may_read() || upstream_v4_.may_read() || upstream_v6_.may_read())
+    return moved::more;
+  return out;
+}
+
+bool association::may_be_client(const ip_sockaddr& peer) const {
+  if (client_known_)
+    return peer.port() == client_at_.port() && same_address(peer, client_at_);
+  return peer.ip() == sender_;
+}
+
+void association::take_from_client(const datagram_buffer::item& got) {
+  if (!may_be_client(*got.from))
+    return drop(&shard_counters::udp_dropped_foreign);
+  auto datagram = socks5::decode_datagram(got.bytes);
+  if (!datagram)
+    return drop(&shard_counters::udp_dropped_malformed);
+  if (datagram->frag != 0)
+    return drop(&shard_counters::udp_dropped_fragments);
+  // Whoever else sends to this port by mistake, as a late answer to its last owner, is nobody.
+  if (!client_known_) {
+    client_at_ = *got.from;
+    client_known_ = true;
+  }
+  auto* t = targets_.find(datagram->address);
+  if (!t) {
+    if (c_.shard.loop.memory().is_full())
+      return drop(&shard_counters::udp_dropped_refused);
+    auto max = c_.shard.config().limits.max_udp_targets;
+    if (targets_.size() >= max)
+      flush_up(); // what is queued points to the target that makes room
+    t = &targets_.add(datagram->address, max);
+    count_held();
+  }
+  if (t->is == udp_target::state::closed && c_.shard.loop.now() >= t->closed_until)
+    begin(*t);
+  send_up(*t, datagram->data);
+}
+
+bool association::leads_back(const udp_target& t) const noexcept {
+  const auto& own = c_.shard.process->association_sockets;
+  return own.contains({t.leads->addresses()[t.chosen], t.to.port}) ||
+         (t.stands_for && own.contains({*t.stands_for, t.to.port}));
+}
+
+void association::send_up(udp_target& t, std::string_view data) {
+  if (t.is == udp_target::state::open && !t.granted->look(c_.shard.policy))
+    renew(t);
+  // Not only once: an association may come to a port that was a target before.
+  if (t.is == udp_target::state::open && leads_back(t))
+    refuse(t, {policy::reason::not_allowed_local,
+               policy::source::baseline_policy,
+               policy::decision::deny,
+               nullptr,
+               {},
+               true});
+  if (t.is == udp_target::state::open) {
+    c_.shard.outgoing(t.at.family() == AF_INET6).put(t.at, {}, data);
+    c_.bytes_up += data.size();
+  } else if (t.is == udp_target::state::resolving && t.waiting.size() < max_waiting &&
+             waiting_bytes() + data.size() <= max_waiting_bytes &&
+             !c_.shard.loop.memory().is_full()) {
+    t.waiting.emplace_back(data);
+    count_held();
+  } else {
+    drop(&shard_counters::udp_dropped_refused);
+  }
+}
+
+size_t association::waiting_bytes() {
+  size_t sum = 0;
+  if (looking_up_ > 0)
+    for (const auto& t : targets_.all())
+      for (const auto& data : t.waiting)
+        sum += data.size();
+  return sum;
+}
+
+void association::count_held() {
+  constexpr size_t target_cost = 1024, name_cost = 512;
+  c_.holds(waiting_bytes() + targets_.size() * target_cost +
+           (names_.size() + recorded_.size()) * name_cost);
+}
+
+void association::flush_up() {
+  for (auto v6 : {false, true}) {
+    auto& queue = c_.shard.outgoing(v6);
+    if (queue.empty())
+      continue;
+    auto& by = v6 ? upstream_v6_ : upstream_v4_;
+    if (!by.is_open()) {
+      auto any = make_sockaddr(v6 ? ip_address{} : ip_address::v4(0), 0);
+      (void)by.open(c_.shard.loop, any, &c_.wakes); // sending says so when it failed
+    }
+    auto sent = by.send(queue, [this](const ip_sockaddr& to, int) { unreachable(to); });
+    c_.shard.counters.udp_datagrams_up += sent.datagrams;
+    drop(&shard_counters::udp_dropped_unsent, sent.dropped);
+  }
+}
+
+void association::unreachable(const ip_sockaddr& to) {
+  auto* t = targets_.from(to);
+  if (!t)
+    return;
+  auto fresh = t->granted->look(c_.shard.policy); // stale: it is about to be judged
+  if (auto next = t->chosen + 1; fresh && next < t->leads->addresses().size())
+    targets_.move_on(*t, next, *fresh);
+  else
+    targets_.close(*t, c_.shard.loop.now() + failed_for);
+}
+
+void association::take_from_upstream(const datagram_buffer::item& got) {
+  auto* t = targets_.from(*got.from);
+  if (!t)
+    return drop(&shard_counters::udp_dropped_foreign);
+  c_.shard.outgoing(false).put(client_at_, t->header, got.bytes);
+  c_.bytes_down += got.bytes.size();
+}
+
+void association::flush_down() {
+  auto sent = client_.send(c_.shard.outgoing(false), [](const ip_sockaddr&, int) {});
+  c_.shard.counters.udp_datagrams_down += sent.datagrams;
+  drop(&shard_counters::udp_dropped_unsent, sent.dropped);
+}
+
+void association::begin(udp_target& t) {
+  auto named = socks5::read_address(t.address());
+  if (!named || named->port == 0)
+    return targets_.close(t, c_.shard.loop.now() + refused_for);
+  t.to = {};
+  t.to.protocol = policy::protocol::socks5_udp;
+  t.to.host = std::move(named->host);
+  t.to.port = named->port;
+  if (!judge(t))
+    return;
+  dns_answer known{policy::known_addresses(t.to.host)};
+  if (known.addresses.empty())
+    if (auto at = names_.find(question_for(t.to.host)); at != names_.end())
+      known = at->second;
+  if (known.addresses.empty() && looking_up_ >= max_look_ups)
+    return targets_.close(t, c_.shard.loop.now() + busy_for);
+  if (known.addresses.empty())
+    resolve(t);
+  else if (auto fresh = t.granted->look(c_.shard.policy))
+    settle(t, *fresh, std::move(known));
+}
+
+bool association::judge(udp_target& t) {
+  auto judged = policy::decide(*c_.shard.policy->rules, {.to = t.to, .by = asker_of(c_)});
+  auto* denial = std::get_if<policy::denial>(&judged);
+  if (auto* question = std::get_if<policy::question>(&judged))
+    refuse(t, question->unanswered()); // datagrams wait for nobody's word
+  else if (denial)
+    refuse(t, *denial);
+  if (!std::holds_alternative<policy::permit>(judged))
+    return false;
+  t.granted.emplace(std::get<policy::permit>(std::move(judged)), c_.shard.policy);
+  return true;
+}
+
+void association::resolve(udp_target& t) {
+  ++looking_up_;
+  t.is = udp_target::state::resolving;
+  auto name = question_for(t.to.host);
+  auto come = [still = alive_, name](caf::expected<dns_answer> answer) {
+    if (*still)
+      (*still)->resolved(name, std::move(answer));
+  };
+  auto deadline = c_.in(c_.timeouts().dns + std::chrono::seconds{1});
+  request_until<dns_answer>(&c_.self, deadline, c_.shard.resolver, come, atom::resolve_v, name);
+}
+
+void association::resolved(const std::string& name, caf::expected<dns_answer> answer) {
+  --looking_up_;
+  if (answer) {
+    if (names_.size() >= c_.shard.config().limits.max_udp_targets)
+      names_.clear();
+    names_[name] = *answer;
+  }
+  for (auto& t : targets_.all()) {
+    if (t.is != udp_target::state::resolving || question_for(t.to.host) != name)
+      continue;
+    auto renewed = t.granted->renew(c_.shard.policy, asker_of(c_));
+    if (auto* denial = std::get_if<policy::denial>(&renewed)) {
+      refuse(t, *denial);
+      continue;
+    }
+    const auto& fresh = std::get<fresh_pass>(renewed);
+    if (answer) {
+      settle(t, fresh, *answer);
+    } else {
+      admit(t, fresh); // that it has no address is no verdict
+      drop(&shard_counters::udp_dropped_refused, t.waiting.size());
+      targets_.close(t, c_.shard.loop.now() + failed_for);
+    }
+  }
+  flush_up();
+  count_held();
+  c_.wakes.fire(); // what waited has gone: that is no silence
+}
+
+void association::settle(udp_target& t, const fresh_pass& by, dns_answer found) {
+  auto judged =
+    policy::vet(by, asker_of(c_), std::move(found.addresses), std::move(found.found_as));
+  if (auto* denial = std::get_if<policy::denial>(&judged))
+    return refuse(t, *denial);
+  auto waiting = std::move(t.waiting);
+  t.waiting = {};
+  t.leads.emplace(std::get<policy::vetted>(std::move(judged)));
+  admit(t, by);
+  t.chosen = first_reachable(c_.shard.loop.network(), t.leads->addresses(), t.to.port);
+  targets_.open(t, by);
+  for (const auto& data : waiting)
+    send_up(t, data);
+  if (waiting.empty())
+    return;
+  flush_up(); // their bytes end here
+  sent_what_waited_ = true;
+}
+
+void association::refuse(udp_target& t, const policy::denial& why) {
+  auto now = c_.shard.loop.now();
+  drop(&shard_counters::udp_dropped_refused, t.waiting.size());
+  targets_.close(t, now + refused_for);
+  if (is_news(t, why.reason))
+    (void)c_.shard.refused(why, t.to, c_);
+}
+
+void association::admit(udp_target& t, const fresh_pass& by) {
+  if (is_news(t, policy::reason::allow))
+    c_.shard.admitted(by.granted(), c_);
+}
+
+bool association::is_news(const udp_target& t, policy::reason verdict) {
+  auto now = c_.shard.loop.now();
+  auto name = t.to.host.in_url() + ':' + std::to_string(t.to.port);
+  if (auto known = recorded_.find(name); known != recorded_.end()) {
+    known->second.at = now;
+    return std::exchange(known->second.reason, verdict) != verdict;
+  }
+  if (recorded_.size() >= max_recorded)
+    std::erase_if(recorded_, [&](const auto& one) { return one.second.at + recorded_for <= now; });
+  if (recorded_.size() >= max_recorded)
+    return verdict == policy::reason::allow; // a flood of refused names: the counter tells
+  recorded_.emplace(std::move(name), verdict_of{verdict, now});
+  return true;
+}
+
+void association::renew(udp_target& t) {
+  auto renewed = t.granted->renew(c_.shard.policy, asker_of(c_));
+  if (auto* denial = std::get_if<policy::denial>(&renewed))
+    return refuse(t, *denial);
+  // Not the chosen one alone: it may move on to another.
+  auto addresses = t.leads->addresses();
+  auto vetted = policy::vet(std::get<fresh_pass>(renewed), asker_of(c_),
+                            {addresses.begin(), addresses.end()}, t.leads->found_as());
+  if (auto* denial = std::get_if<policy::denial>(&vetted))
+    refuse(t, *denial);
+}
+
+void association::judge_again() {
+  for (auto& t : targets_.all()) {
+    if (t.is == udp_target::state::closed)
+      t.closed_until = {}; // what was refused may be allowed now
+    if (t.is == udp_target::state::open)
+      renew(t);
+  }
+}
+
+} // namespace proxy

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <caf/expected.hpp>
+#include <memory>
+#include <span>
+
+#include "actors/serve/flows.hpp"
+
+/// The pieces of dialling. Not for flows, which may only reach what was judged: `dial`,
+/// `dial_through`. Each ends with errc::policy_changed as soon as `x.granted` is stale, so that no
+/// packet leaves for what may be refused by now.
+
+namespace proxy {
+
+/// RFC 8305 §5: attempts one after the other, a slow one is overtaken.
+/// @returns errc::connection_refused or errc::connection_timeout with the address.
+task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const exchange& x,
+                                                           std::span<const ip_address> to,
+                                                           uint16_t port, steady_time deadline);
+
+/// Starts one connect(2) to `to.address`. @returns 0, or why it failed at once.
+[[nodiscard]] int begin_connect(client_end& c, const fresh_pass& by, upstream& to, uint16_t port);
+
+/// Starts TLS with a host, inside the TLS that the connection has already, if any.
+/// @returns nullptr when it cannot be started.
+[[nodiscard]] tls::ssl_ptr begin_tls(client_end& c, const fresh_pass& by, upstream& u,
+                                     const host& name, uint16_t port, tls::alpn offer);
+
+/// What looking up a name has failed with; one that took too long names the setting.
+[[nodiscard]] caf::error look_up_error(const client_end& c, const host& name, caf::error why);
+
+/// Waits for news of what is dialled.
+/// @returns nothing, errc::connection_timeout (context: `late`), errc::policy_changed, or
+///          errc::cancelled when the client has gone.
+task<caf::error> wait_dialling(client_end& c, const exchange& x, steady_time deadline,
+                               std::string_view late);
+
+/// Puts verified TLS on a connection, inside the TLS it has already, if any.
+/// @param port  Of the service, whose earlier sessions may be resumed.
+/// @returns errc::tls_certificate, errc::tls_handshake, errc::no_common_protocol or
+///          errc::connection_timeout.
+task<caf::error> secure(client_end& c, const exchange& x, upstream& u, const host& name,
+                        uint16_t port, tls::alpn offer = tls::alpn::http1);
+
+} // namespace proxy

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <caf/typed_actor.hpp>
+#include <memory>
+
+#include "actors/net/bound_listener.hpp"
+#include "actors/loop/pinned_actor.hpp"
+#include "actors/serve/core/shard_core.hpp"
+
+namespace proxy {
+
+/// Accepts connections of one listening socket for one shard. Pinned to the shard's loop, owned by
+/// it. When descriptors run out, a few clients at a time are turned away on some that were held
+/// back; beyond that it pauses and tries again, so that nothing spins.
+using listener_actor = caf::typed_actor<
+  // Stop accepting and end.
+  caf::reacts_to<atom::abort>>;
+
+/// Spawns who serves an accepted descriptor on the shard's own loop: a `connection`, or an
+/// `admin_session`. Closes one whom the shard takes in no more.
+/// @param held_back  It is one of those that are, so that clients can be turned away.
+void spawn_session(shard_core& on, int descriptor, endpoint serves, const ip_address& ip,
+                   uint16_t port, bool held_back = false);
+
+class listener final : public pinned_actor<listener_actor>, io_source, timer {
+public:
+  using super = pinned_actor<listener_actor>;
+
+  listener(caf::actor_config& cfg, shard_core& owner, bound_listener_ptr socket);
+  ~listener() override;
+
+  const char* name() const override { return "listener"; }
+
+  /// Accepts nobody any more and lets go of the socket. On its loop, and at once: what waits in the
+  /// socket's queue would be accepted before any message is heard.
+  void close();
+
+private:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+  void on_ready() override;
+  void on_timer() override;
+  void begin();
+  void stop();
+  /// Accepts on a descriptor that was held back, when there are no others. @returns false, with
+  /// errno set, when nobody was accepted.
+  [[nodiscard]] bool accept_on_reserve();
+  /// Hands an accepted connection to the shard that should have it.
+  void place(int descriptor, const ip_address& ip, uint16_t port);
+
+  shard_core& shard_;
+  bound_listener_ptr socket_; ///< Null once it is closed.
+  bool watching_ = false;
+};
+
+} // namespace proxy

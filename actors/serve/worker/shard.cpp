@@ -1,0 +1,239 @@
+#include "actors/serve/worker/shard_behavior.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+#include "actors/serve/client/admin_session.hpp"
+#include "actors/serve/client/connection.hpp"
+#include "actors/loop/system/cores.hpp"
+#include "actors/serve/exchange/stream_session.hpp"
+#include "actors/loop/system/open_descriptor.hpp"
+#include "actors/loop/task/request.hpp"
+
+namespace proxy {
+
+namespace {
+
+session_actor handle_of(client_session& c) { return caf::actor_cast<session_actor>(&c.self); }
+
+/// Whoever serves a client of the proxy, streams and all.
+template <class F>
+void for_each_session(const shard_core& core, F f) {
+  for (auto* c : core.connections())
+    f(c->session());
+  for (auto* c : core.streams())
+    f(c->session());
+}
+
+/// From now on the proxy ends when this one ends without being told to.
+template <class Handle>
+void watch(shard_state& s, const std::string& what, const Handle& who) {
+  caf::anon_send(s.supervisor, atom::watch_v, what + " of " + worker_name(s.core->index), true,
+                 caf::actor_cast<caf::strong_actor_ptr>(who));
+}
+
+/// Closes the listeners whose sockets do not pass.
+template <class F>
+void keep_listeners(shard_state& s, F passes) {
+  std::erase_if(s.listeners, [&](const auto& entry) {
+    if (passes(entry.first))
+      return false;
+    local<listener>(entry.second).close();
+    caf::anon_send(entry.second, atom::abort_v);
+    return true;
+  });
+}
+
+/// Takes in only these from now on: listeners for others are closed by the time this returns.
+void take_in_only(shard_state& s, intake whom) {
+  auto& core = *s.core;
+  core.takes_in = std::max(core.takes_in, whom);
+  keep_listeners(s, [&](const auto& socket) { return core.admits(socket->serves); });
+}
+
+/// Listens on the wanted sockets, so far as the shard takes in who comes there.
+void set_listeners(shard_pointer self, const listener_set& wanted) {
+  auto& s = self->state;
+  keep_listeners(s, [&](const auto& socket) {
+    return std::find(wanted.begin(), wanted.end(), socket) != wanted.end();
+  });
+  for (const auto& socket : wanted) {
+    auto same = [&](const auto& entry) { return entry.first == socket; };
+    if (s.core->admits(socket->serves) &&
+        std::none_of(s.listeners.begin(), s.listeners.end(), same)) {
+      caf::actor_config cfg{&s.core->loop};
+      s.listeners.emplace_back(
+        socket, self->system().spawn_impl<listener, caf::hidden>(cfg, *s.core, socket));
+      watch(s, std::string{to_string(socket->serves)} + " listener", s.listeners.back().second);
+    }
+  }
+}
+
+/// How long the tunnels of a shard may take to judge themselves, all together.
+constexpr std::chrono::seconds judgement_patience{20};
+
+/// Counts the answers of tunnels that judge themselves; delivers how many closed once all are here.
+struct judgement final : timer {
+  explicit judgement(caf::typed_response_promise<uint64_t> to) : done(std::move(to)) {}
+
+  void answered(bool has_closed) {
+    closed += has_closed;
+    if (--waiting == 0 && done.pending())
+      done.deliver(closed);
+  }
+  /// One that does not answer may be open under a policy that is no longer in force.
+  void on_timer() override {
+    if (waiting > 0 && done.pending())
+      done.deliver(no_answer_in_time());
+  }
+
+  caf::typed_response_promise<uint64_t> done;
+  size_t waiting = 1; ///< The one that keeps the count open.
+  uint64_t closed = 0;
+};
+
+/// Asks every tunnel to judge itself.
+void judge_tunnels(shard_pointer self, const snapshot_ptr& next,
+                   caf::typed_response_promise<uint64_t> done) {
+  auto& core = *self->state.core;
+  auto count = std::make_shared<judgement>(std::move(done));
+  for_each_session(core, [&](client_session& c) {
+    if (!c.is_open_to_judgement() && !c.reaches_out)
+      return;
+    ++count->waiting;
+    self->request(handle_of(c), kept_by_the_loop, atom::judge_v, next)
+      .then([count](bool closed) { count->answered(closed); },
+            [count](const caf::error&) { count->answered(false); }); // it ended by itself
+  });
+  if (count->waiting > 1)
+    core.loop.arm(*count, core.loop.now() + judgement_patience);
+  count->answered(false);
+}
+
+void install(shard_pointer self, const snapshot_ptr& next, const listener_set& listeners) {
+  auto& core = *self->state.core;
+  auto first = core.policy->generation == 0;
+  if (first || core.config().dns != next->config->dns ||
+      core.config().timeouts != next->config->timeouts)
+    self->send(core.resolver, atom::configure_v, next->config);
+  core.policy = next;
+  const auto& audit = next->config->audit;
+  core.events.audit_to(audit.output == "none" ? audit_actor{} : self->state.audit,
+                       audit.queue_size);
+  auto memory = next->config->limits.memory;
+  core.process->memory.limit.store(static_cast<int64_t>(memory > 0 ? memory : usable_memory() / 4),
+                                   std::memory_order_relaxed);
+  auto clients = next->config->limits.max_connections;
+  core.process->max_connections.store(clients > 0 ? clients : clients_for(usable_descriptors()),
+                                      std::memory_order_relaxed);
+  core.pool.begin_generation(next->generation, next->config->limits, next->config->timeouts);
+  set_listeners(self, listeners);
+  if (!next->rules->enabled)
+    for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
+}
+
+/// Tells everybody who is connected, to the admin API too.
+template <class What>
+void tell_all(shard_pointer self, What what) {
+  for_each_session(*self->state.core, [&](client_session& c) { self->send(handle_of(c), what); });
+  for (auto* c : self->state.core->admin_sessions())
+    self->send(caf::actor_cast<admin_session_actor>(c), what);
+}
+
+} // namespace
+
+shard_state::~shard_state() {
+  if (!core || ended)
+    return;
+  take_in_only(*this, intake::nobody);
+  core->peers.clear();
+  core->store = nullptr;
+  for_each_session(*core, [](client_session& c) { caf::anon_send(handle_of(c), atom::abort_v); });
+  for (auto* c : core->admin_sessions())
+    caf::anon_send(caf::actor_cast<admin_session_actor>(c), atom::abort_v);
+  caf::anon_send_exit(core->resolver, caf::exit_reason::user_shutdown);
+  auto& loop = core->loop;
+  loop.keep(std::shared_ptr<shard_core>{std::move(core)}); // what ends later refers to it
+}
+
+shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
+  auto& s = self->state;
+  s.core = std::make_unique<shard_core>(self->loop(), start.index, start.process);
+  s.audit = start.audit;
+  s.supervisor = start.supervisor;
+  s.core->ca = start.ca;
+  s.core->policy = start.before;
+  s.core->resolver =
+    spawn_pinned<caf::hidden>(self->loop(), resolver, start.before->config, start.process->log);
+  watch(s, "resolver", s.core->resolver);
+  return {
+    [self](atom::install, const snapshot_ptr& next, const listener_set& listeners) {
+      auto done = self->make_response_promise<uint64_t>();
+      auto was_enabled = self->state.core->policy->rules->enabled;
+      auto tunnels = self->state.core->counters.tunnels_active;
+      install(self, next, listeners);
+      if (!next->rules->enabled && was_enabled)
+        done.deliver(tunnels); // all of them are being closed
+      else
+        judge_tunnels(self, next, done);
+      return done;
+    },
+    [self](atom::listen, const peers_ptr& peers) {
+      self->state.core->peers = peers->shards;
+      self->state.core->store = peers->store;
+    },
+    [self](atom::adopt, const accepted_socket_ptr& socket, endpoint serves, const ip_address& ip,
+           uint16_t port) { spawn_session(*self->state.core, socket->take(), serves, ip, port); },
+    [self](atom::describe) {
+      std::vector<connection_info> out;
+      for_each_session(*self->state.core,
+                       [&](const client_session& c) { out.push_back(c.describe()); });
+      return out;
+    },
+    [self](atom::count) {
+      auto out = self->state.core->counters;
+      out.upstream_idle = self->state.core->pool.size();
+      for_each_session(*self->state.core, [&](const client_session& c) {
+        out.bytes_up += c.bytes_up;
+        out.bytes_down += c.bytes_down;
+      });
+      return out;
+    },
+    [self](atom::blocked) { return self->state.core->events.blocked(); },
+    [self](atom::drain) {
+      auto& st = self->state;
+      auto drained = self->make_response_promise<bool>();
+      take_in_only(st, intake::admin_only);
+      st.core->pool.clear();
+      tell_all(self, atom::drain_v);
+      st.core->answer_drain(drained);
+      return drained;
+    },
+    [self](atom::close) {
+      auto& core = *self->state.core;
+      take_in_only(self->state, intake::nobody);
+      core.pool.clear();
+      for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
+    },
+    [self](atom::abort) {
+      take_in_only(self->state, intake::nobody);
+      auto& core = *self->state.core;
+      core.pool.clear();
+      core.peers.clear();
+      core.store = nullptr;
+      tell_all(self, atom::abort_v);
+      // Its unanswered promises hold the resolver itself: only being told ends it.
+      caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
+      // Not in the first pass: the listeners have yet to hear that they are to end.
+      if (std::exchange(self->state.ending, true) && core.connections().empty() &&
+          core.streams().empty() && core.admin_sessions().empty()) {
+        self->state.ended = true;
+        self->quit();
+      } else
+        self->send(self, atom::abort_v); // until all are gone
+    },
+  };
+}
+
+} // namespace proxy
