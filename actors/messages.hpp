@@ -10,8 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/client_identities.hpp"
-#include "actors/observe/blocked_ring.hpp"
+#include "actors/snapshot.hpp"
 #include "config/load.hpp"
 #include "config/proxy_config.hpp"
 #include "policy/rules.hpp"
@@ -24,21 +23,6 @@
 /// none needs to be serialisable.
 
 namespace proxy {
-
-using config_ptr = std::shared_ptr<const config::proxy_config>;
-
-/// Everything that shards and connections go by, in one immutable piece.
-struct snapshot {
-  uint64_t generation = 0;
-  config_ptr config;                  ///< Never null.
-  policy::rules_ptr rules;            ///< Never null.
-  policy::upstream_proxies upstreams; ///< Proxies of the environment that ours goes through.
-  std::shared_ptr<const tls::client_context>
-    trust;                      ///< For https:// targets; null before the first load.
-  client_identities identities; ///< What upstreams that ask are shown.
-  tls::authority_ptr ca;        ///< Vouches for intercepted hosts; null without `mitm`.
-};
-using snapshot_ptr = std::shared_ptr<const snapshot>;
 
 /// What a name resolved to; never empty.
 struct dns_answer {

@@ -1,12 +1,14 @@
 #include "actors/network_proxy.hpp"
 
+#include "actors/admin/admin_flow.hpp"
+
 #include <algorithm>
 
 #include "actors/control/threads.hpp"
 #include "actors/loop/system/cores.hpp"
 #include "actors/network_proxy_parts.hpp"
 #include "actors/observe/log/log.hpp"
-#include "actors/serve/worker/shard_behavior.hpp"
+#include "actors/serve/worker/shard.hpp"
 
 namespace proxy {
 
@@ -123,6 +125,7 @@ network_proxy::start(config::sources from, failure_handler failed, abilities can
   auto made = std::make_unique<impl>();
   made->process = std::make_shared<process_state>(cores);
   made->process->log = make_logger(config.log);
+  made->process->admin_flow = admin_flow;
   made->failure = std::make_shared<failure_report>(made->process->log, std::move(failed));
   if (auto context = tls::server_context::make())
     made->process->tls_server = std::move(*context);

@@ -8,8 +8,9 @@
 #include <variant>
 #include <vector>
 
-#include "actors/serve/abilities.hpp"
 #include "actors/messages.hpp"
+#include "actors/observe/blocked_ring.hpp"
+#include "actors/serve/abilities.hpp"
 #include "config/load.hpp"
 
 namespace proxy {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "actors/control/address_watch.hpp"
+#include "actors/control/ca.hpp"
 #include "actors/control/departures.hpp"
 #include "actors/control/failure_report.hpp"
 #include "actors/control/policy/generation.hpp"

@@ -5,7 +5,7 @@
 #include "actors/loop/system/machine.hpp"
 #include "actors/network_proxy_parts.hpp"
 #include "actors/observe/log/log.hpp"
-#include "actors/serve/worker/shard_behavior.hpp"
+#include "actors/serve/worker/shard.hpp"
 
 // How a proxy ends: it drains, its parts end one after the other, and what is lost meanwhile, or
 // does not end, is told to its owner.

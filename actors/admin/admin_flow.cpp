@@ -1,11 +1,12 @@
+#include "actors/admin/admin_flow.hpp"
+
 #include <algorithm>
 
 #include "actors/admin/json.hpp"
 #include "actors/admin/routes.hpp"
-#include "actors/serve/client/admin_session.hpp"
-#include "actors/serve/answer/answers.hpp"
-#include "actors/serve/flows.hpp"
 #include "actors/observe/log/log.hpp"
+#include "actors/serve/answer/answers.hpp"
+#include "actors/serve/decide/request.hpp"
 #include "protocols/http1/body_cursor.hpp"
 
 namespace proxy {

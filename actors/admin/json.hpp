@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/messages.hpp"
+#include "actors/observe/blocked_ring.hpp"
 
 /// Bodies of the admin API.
 

@@ -3,9 +3,9 @@
 #include <caf/typed_actor.hpp>
 #include <memory>
 
-#include "actors/control/policy/policy_store.hpp"
-#include "actors/loop/system/address_events.hpp"
 #include "actors/loop/pinned_actor.hpp"
+#include "actors/loop/system/address_events.hpp"
+#include "actors/serve/core/interfaces.hpp"
 
 namespace proxy {
 

@@ -5,18 +5,10 @@
 #include <optional>
 
 #include "actors/loop/system/clock.hpp"
-#include "actors/messages.hpp"
+#include "actors/serve/core/interfaces.hpp"
 #include "tls/leaf_cache.hpp"
 
 namespace proxy {
-
-/// Mints certificates for intercepted hosts, so that no loop waits for a signature. Lives on the
-/// scheduler; one per proxy, owned by `network_proxy`. A burst for one host mints once: the first
-/// question fills the cache for those that wait behind it.
-using ca_actor = caf::typed_actor<
-  // The leaf of a host under this CA; errc::invalid_config when the CA's time is over, errc::system
-  // with OpenSSL's words.
-  caf::replies_to<atom::mint, tls::authority_ptr, host>::with<tls::leaf_ptr>>;
 
 struct ca_state {
   static inline const char* name = "ca";

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
 
-#include "actors/network_proxy.hpp"
 #include "actors/observe/log/log.hpp"
 
 namespace proxy {
@@ -13,6 +13,8 @@ namespace proxy {
 /// when the owner knows.
 class failure_report {
 public:
+  using failure_handler = std::function<void(const std::string& why)>;
+
   failure_report(log_ptr log, failure_handler tell)
     : log_(std::move(log)), tell_(std::move(tell)) {}
 

@@ -15,33 +15,9 @@
 
 #include "actors/control/listener_owner.hpp"
 #include "actors/observe/log/log.hpp"
-#include "actors/serve/worker/shard.hpp"
+#include "actors/serve/core/interfaces.hpp"
 
 namespace proxy {
-
-/// Watches the actors without which the proxy cannot keep its promises. When one of them ends, or
-/// says that it cannot do its part, the proxy fails closed: every worker stops serving at once, the
-/// log names who is lost, and the owner is told once the answers under way have had their time.
-/// Has a thread of its own, so that it waits for nobody; one per proxy, owned by `network_proxy`,
-/// which watches it in turn, and ends it before it ends the others.
-using supervisor_actor = caf::typed_actor<
-  // From now on the actor of this name has to live. True: it may be told to end (it does so without
-  // a reason, or with user_shutdown), as workers do with what is theirs.
-  caf::reacts_to<atom::watch, std::string, bool, caf::strong_actor_ptr>,
-  // The workers, to be closed when somebody is lost.
-  caf::reacts_to<atom::listen, peers_ptr>,
-  // Somebody lives but does not do his part: name, and what happened.
-  caf::reacts_to<atom::lost, std::string, std::string>,
-  // The proxy ends in order: whoever ends from now on was told to. True; false where somebody was
-  // lost before, once the owner has been told.
-  caf::replies_to<atom::close>::with<bool>,
-  // Its own: the last answers had their time.
-  caf::reacts_to<atom::abort>>;
-
-/// How a worker is called where somebody reads of it.
-[[nodiscard]] inline std::string worker_name(size_t index) {
-  return "worker " + std::to_string(index);
-}
 
 /// How long answers have to reach who asked: the one to a reload that failed among them.
 inline constexpr std::chrono::milliseconds last_answers{500};

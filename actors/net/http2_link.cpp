@@ -1,8 +1,8 @@
 #include "actors/net/http2_link.hpp"
 
-#include "actors/net/http2_stream.hpp"
 #include "actors/loop/event_loop.hpp"
-#include "actors/serve/upstream/upstream.hpp"
+#include "actors/net/http2_stream.hpp"
+#include "actors/net/transport.hpp"
 
 namespace proxy {
 
@@ -37,9 +37,9 @@ http2_link::http2_link(event_loop& loop, transport& client, ready_handler& owner
     session_(http2::role::server, limits), moved_at_(loop.now()), quiet_since_(loop.now()),
     earned_at_(loop.now()) {}
 
-http2_link::http2_link(event_loop& loop, std::unique_ptr<upstream> carrier,
+http2_link::http2_link(event_loop& loop, std::shared_ptr<const upstream> carrier, transport& io,
                        const http2::session_limits& limits)
-  : loop_(loop), held_(loop.memory()), carrier_(std::move(carrier)), io_(&carrier_->io),
+  : loop_(loop), held_(loop.memory()), carrier_(std::move(carrier)), io_(&io),
     session_(http2::role::client, limits), moved_at_(loop.now()), quiet_since_(loop.now()),
     earned_at_(loop.now()) {}
 

@@ -26,7 +26,8 @@ public:
   http2_link(event_loop& loop, transport& client, ready_handler& owner,
              const http2::session_limits& limits);
   /// The link to an upstream, whose connection it owns.
-  http2_link(event_loop& loop, std::unique_ptr<upstream> carrier,
+  /// @param io  The connection's.
+  http2_link(event_loop& loop, std::shared_ptr<const upstream> carrier, transport& io,
              const http2::session_limits& limits);
   ~http2_link() override;
 
@@ -86,7 +87,7 @@ private:
 
   event_loop& loop_;
   held_bytes held_;
-  std::unique_ptr<upstream> carrier_;
+  std::shared_ptr<const upstream> carrier_;
   transport* io_; ///< nullptr once it is gone.
   ready_handler* owner_ = nullptr;
   http2::session session_;

@@ -6,12 +6,12 @@
 #include <set>
 #include <vector>
 
-#include "actors/net/bound_listener.hpp"
 #include "actors/control/policy/compile.hpp"
 #include "actors/control/policy/generation.hpp"
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/loop/simulation/world.hpp"
-#include "actors/serve/worker/shard_behavior.hpp"
+#include "actors/net/bound_listener.hpp"
+#include "actors/serve/worker/shard.hpp"
 #include "tests/simulate/names.hpp"
 #include "tests/simulate/origin.hpp"
 #include "tests/simulate/violation.hpp"

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "actors/messages.hpp"
+#include "actors/observe/blocked_ring.hpp"
 
 namespace proxy::cli {
 

@@ -13,13 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "actors/control/policy/compile.hpp"
 #include "actors/control/listener_owner.hpp"
+#include "actors/control/policy/compile.hpp"
 #include "actors/control/policy/policy_source.hpp"
-#include "actors/control/policy/policy_store.hpp"
 #include "actors/control/supervisor.hpp"
 #include "actors/observe/audit.hpp"
-#include "actors/serve/worker/shard.hpp"
+#include "actors/serve/core/interfaces.hpp"
 #include "actors/serve/core/shard_core.hpp"
 
 namespace proxy {

@@ -1,6 +1,11 @@
+#include "actors/serve/answer/refuse.hpp"
+
 #include "actors/serve/answer/answers.hpp"
-#include "actors/serve/flows.hpp"
 #include "actors/serve/answer/told_inside.hpp"
+#include "actors/serve/client/after.hpp"
+#include "actors/serve/client/client_flow.hpp"
+#include "actors/serve/exchange/exchange.hpp"
+#include "actors/serve/tunnel/tunnel.hpp"
 #include "policy/ip_class.hpp"
 #include "policy/remedy.hpp"
 #include "protocols/socks5/reply.hpp"

@@ -22,7 +22,7 @@ void admin_session::begin(int descriptor) {
     finish(closing::reset);
     return;
   }
-  flow_ = admin_flow(*this);
+  flow_ = shard.process->admin_flow(*this);
   holds(0);
   flow_.start(this, &admin_session::flow_done);
 }

@@ -2,9 +2,9 @@
 
 #include <caf/typed_actor.hpp>
 
-#include "actors/serve/client/client_io.hpp"
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/loop/task/task.hpp"
+#include "actors/serve/client/client_io.hpp"
 #include "actors/serve/core/shard_core.hpp"
 
 namespace proxy {
@@ -40,8 +40,5 @@ private:
   size_t place_ = 0;   ///< In the shard's list.
   task<closing> flow_; ///< Last: destroyed first.
 };
-
-/// Serves one client of the admin API until either side closes.
-task<closing> admin_flow(admin_session& c);
 
 } // namespace proxy

@@ -1,8 +1,21 @@
+#include "actors/serve/client/client_flow.hpp"
+
 #include <variant>
 
-#include "actors/serve/flows.hpp"
 #include "actors/net/http2_link.hpp"
+#include "actors/serve/answer/refuse.hpp"
+#include "actors/serve/client/after.hpp"
+#include "actors/serve/decide/decide.hpp"
+#include "actors/serve/decide/request.hpp"
+#include "actors/serve/exchange/exchange.hpp"
+#include "actors/serve/exchange/forward.hpp"
+#include "actors/serve/exchange/http2_flow.hpp"
+#include "actors/serve/exchange/socket_flow.hpp"
+#include "actors/serve/socks5/socks5_flow.hpp"
 #include "actors/serve/tunnel/intercept.hpp"
+#include "actors/serve/tunnel/refused_tunnel.hpp"
+#include "actors/serve/tunnel/tunnel.hpp"
+#include "actors/serve/upstream/route.hpp"
 #include "protocols/socks5/greeting.hpp"
 
 namespace proxy {

@@ -1,8 +1,9 @@
 #include "actors/serve/client/client_session.hpp"
 
-#include "actors/serve/socks5/association.hpp"
 #include "actors/net/http2_link.hpp"
 #include "actors/serve/client/users.hpp"
+#include "actors/serve/exchange/exchange.hpp"
+#include "actors/serve/socks5/association.hpp"
 
 namespace proxy {
 

@@ -1,8 +1,9 @@
 #include "actors/serve/client/client_states.hpp"
 
 #include "actors/serve/client/asker.hpp"
+#include "actors/serve/decide/renew.hpp"
 #include "actors/serve/socks5/association.hpp"
-#include "actors/serve/flows.hpp"
+#include "actors/serve/tunnel/tunnel.hpp"
 
 namespace proxy {
 

@@ -1,9 +1,9 @@
 #include "actors/serve/client/connection.hpp"
 
 #include "actors/loop/system/cores.hpp"
-#include "actors/serve/flows.hpp"
 #include "actors/net/http2_link.hpp"
 #include "actors/observe/log/log.hpp"
+#include "actors/serve/client/client_flow.hpp"
 #include "actors/serve/client/users.hpp"
 
 namespace proxy {

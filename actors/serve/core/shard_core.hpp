@@ -7,23 +7,22 @@
 #include <string>
 #include <vector>
 
-#include "actors/control/ca.hpp"
-#include "actors/control/policy/policy_store.hpp"
-#include "actors/serve/decide/decider.hpp"
-#include "actors/net/datagram_socket.hpp"
+#include "actors/dns/resolver.hpp"
 #include "actors/loop/descriptor_reserve.hpp"
 #include "actors/loop/event_loop.hpp"
+#include "actors/loop/task/task.hpp"
 #include "actors/messages.hpp"
+#include "actors/net/datagram_socket.hpp"
 #include "actors/observe/audit.hpp"
 #include "actors/observe/event_hub.hpp"
-#include "actors/serve/upstream/own_sockets.hpp"
-#include "actors/serve/core/refusal_leaves.hpp"
-#include "actors/dns/resolver.hpp"
-#include "actors/serve/core/roster.hpp"
-#include "actors/serve/worker/shard.hpp"
-#include "actors/serve/upstream/socket_dialer.hpp"
-#include "actors/serve/core/spare_texts.hpp"
 #include "actors/serve/answer/told_refusal.hpp"
+#include "actors/serve/core/interfaces.hpp"
+#include "actors/serve/core/refusal_leaves.hpp"
+#include "actors/serve/core/roster.hpp"
+#include "actors/serve/core/spare_texts.hpp"
+#include "actors/serve/decide/decider.hpp"
+#include "actors/serve/upstream/own_sockets.hpp"
+#include "actors/serve/upstream/socket_dialer.hpp"
 #include "actors/serve/upstream/upstream.hpp"
 #include "protocols/http1/decode.hpp"
 #include "protocols/http1/path.hpp"
@@ -36,6 +35,7 @@ class client_session;
 class connection;
 class stream_session;
 class admin_session;
+enum class closing : uint8_t;
 
 /// Whom a shard takes in. It only ever takes in fewer.
 enum class intake : uint8_t { everybody, admin_only, nobody };
@@ -71,6 +71,8 @@ struct process_state {
   socket_dialer_actor socket_dialer; ///< Null where unix sockets are not served.
   decider_actor decider; ///< Is asked what the rules leave to somebody; null: nobody is.
   std::chrono::milliseconds decider_patience = std::chrono::seconds{30}; ///< For its word.
+  /// Serves a client of the admin API until either side closes. Set before there can be one.
+  task<closing> (*admin_flow)(admin_session& c) = nullptr;
   std::shared_ptr<const tls::server_context>
     tls_server; ///< Towards clients of intercepted tunnels.
 

@@ -1,8 +1,10 @@
-#include "actors/serve/decide/decider.hpp"
-#include "actors/serve/decide/judgement.hpp"
 #include "actors/loop/task/request.hpp"
 #include "actors/observe/log/log.hpp"
 #include "actors/serve/client/users.hpp"
+#include "actors/serve/decide/decider.hpp"
+#include "actors/serve/decide/judgement.hpp"
+#include "actors/serve/decide/request.hpp"
+#include "actors/serve/exchange/exchange.hpp"
 
 namespace proxy {
 

@@ -1,6 +1,8 @@
 #pragma once
 
-#include "actors/serve/flows.hpp"
+#include "actors/serve/client/client_session.hpp"
+#include "actors/serve/decide/request.hpp"
+#include "actors/serve/exchange/exchange.hpp"
 
 /// How requests are judged, for `judge_request` and `renew`, which make of it what flows work with.
 

@@ -1,7 +1,9 @@
+#include "actors/serve/decide/renew.hpp"
+
 #include "actors/serve/client/asker.hpp"
-#include "actors/serve/flows.hpp"
-#include "actors/serve/decide/judgement.hpp"
 #include "actors/serve/client/users.hpp"
+#include "actors/serve/decide/judgement.hpp"
+#include "actors/serve/exchange/exchange.hpp"
 
 /// What was granted meets a new policy: flows that have waited renew their pass, and so do tunnels
 /// that stand when it is installed.

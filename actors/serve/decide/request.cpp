@@ -1,14 +1,17 @@
+#include "actors/serve/decide/request.hpp"
+
 #include <array>
 #include <charconv>
 
-#include "actors/serve/answer/answers.hpp"
-#include "actors/serve/client/asker.hpp"
-#include "actors/serve/flows.hpp"
-#include "actors/serve/upstream/http2_dial.hpp"
-#include "actors/serve/decide/judgement.hpp"
 #include "actors/observe/log/log.hpp"
-#include "actors/serve/upstream/upstream_name.hpp"
+#include "actors/serve/answer/answers.hpp"
+#include "actors/serve/answer/refuse.hpp"
+#include "actors/serve/client/asker.hpp"
 #include "actors/serve/client/users.hpp"
+#include "actors/serve/decide/judgement.hpp"
+#include "actors/serve/exchange/exchange.hpp"
+#include "actors/serve/upstream/http2_dial.hpp"
+#include "actors/serve/upstream/upstream_name.hpp"
 #include "policy/decide.hpp"
 #include "protocols/http1/login.hpp"
 #include "protocols/http1/rewrite.hpp"

@@ -1,8 +1,15 @@
+#include "actors/serve/exchange/forward.hpp"
+
+#include "actors/serve/answer/refuse.hpp"
+#include "actors/serve/client/after.hpp"
 #include "actors/serve/client/asker.hpp"
-#include "actors/serve/flows.hpp"
-#include "actors/serve/upstream/http2_dial.hpp"
-#include "actors/serve/tunnel/intercept.hpp"
+#include "actors/serve/decide/renew.hpp"
+#include "actors/serve/exchange/exchange.hpp"
 #include "actors/serve/exchange/transfer.hpp"
+#include "actors/serve/tunnel/intercept.hpp"
+#include "actors/serve/tunnel/tunnel.hpp"
+#include "actors/serve/upstream/http2_dial.hpp"
+#include "actors/serve/upstream/route.hpp"
 
 namespace proxy {
 

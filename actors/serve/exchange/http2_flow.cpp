@@ -1,7 +1,11 @@
-#include "actors/serve/flows.hpp"
+#include "actors/serve/exchange/http2_flow.hpp"
+
 #include "actors/net/http2_link.hpp"
-#include "actors/serve/exchange/stream_session.hpp"
 #include "actors/observe/log/log.hpp"
+#include "actors/serve/client/after.hpp"
+#include "actors/serve/client/client_flow.hpp"
+#include "actors/serve/exchange/stream_session.hpp"
+#include "actors/serve/tunnel/tunnel.hpp"
 
 namespace proxy {
 

@@ -1,11 +1,17 @@
+#include "actors/serve/exchange/socket_flow.hpp"
+
 #include <algorithm>
 #include <cstring>
 
-#include "actors/serve/flows.hpp"
-#include "actors/serve/decide/judgement.hpp"
 #include "actors/loop/task/ask.hpp"
-#include "actors/serve/upstream/socket_dialer.hpp"
+#include "actors/serve/answer/refuse.hpp"
+#include "actors/serve/client/after.hpp"
+#include "actors/serve/decide/judgement.hpp"
+#include "actors/serve/decide/renew.hpp"
+#include "actors/serve/decide/request.hpp"
+#include "actors/serve/exchange/exchange.hpp"
 #include "actors/serve/exchange/transfer.hpp"
+#include "actors/serve/upstream/socket_dialer.hpp"
 #include "protocols/http1/rewrite.hpp"
 
 /// Requests for a unix socket (`x-unix-socket`): one connection each, shared with nobody and never

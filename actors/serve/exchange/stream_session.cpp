@@ -1,6 +1,6 @@
 #include "actors/serve/exchange/stream_session.hpp"
 
-#include "actors/serve/flows.hpp"
+#include "actors/serve/exchange/http2_flow.hpp"
 
 namespace proxy {
 

@@ -1,9 +1,10 @@
 #include "actors/serve/exchange/transfer.hpp"
 
 #include "actors/serve/answer/answers.hpp"
+#include "actors/serve/decide/request.hpp"
 #include "actors/serve/exchange/body_meter.hpp"
-#include "actors/serve/upstream/http2_dial.hpp"
 #include "actors/serve/setting_text.hpp"
+#include "actors/serve/upstream/http2_dial.hpp"
 #include "actors/serve/upstream/upstream_name.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/http1/decode.hpp"

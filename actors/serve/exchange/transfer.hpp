@@ -4,9 +4,10 @@
 #include <string>
 #include <string_view>
 
-#include "actors/serve/flows.hpp"
-#include "actors/serve/tunnel/intercept.hpp"
 #include "actors/net/pump.hpp"
+#include "actors/serve/client/client_session.hpp"
+#include "actors/serve/exchange/exchange.hpp"
+#include "actors/serve/tunnel/intercept.hpp"
 
 namespace proxy {
 

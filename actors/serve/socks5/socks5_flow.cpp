@@ -1,10 +1,18 @@
+#include "actors/serve/socks5/socks5_flow.hpp"
+
 #include <openssl/crypto.h>
 #include <sys/socket.h>
 
-#include "actors/serve/socks5/association.hpp"
-#include "actors/serve/flows.hpp"
-#include "actors/serve/tunnel/intercept.hpp"
+#include "actors/serve/answer/refuse.hpp"
+#include "actors/serve/client/after.hpp"
+#include "actors/serve/client/client_flow.hpp"
 #include "actors/serve/client/users.hpp"
+#include "actors/serve/decide/decide.hpp"
+#include "actors/serve/decide/request.hpp"
+#include "actors/serve/exchange/exchange.hpp"
+#include "actors/serve/socks5/association.hpp"
+#include "actors/serve/tunnel/intercept.hpp"
+#include "actors/serve/tunnel/tunnel.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/socks4.hpp"
 #include "protocols/socks5/auth.hpp"

@@ -1,11 +1,17 @@
 #include "actors/serve/tunnel/intercept.hpp"
 
-#include "actors/serve/client/asker.hpp"
 #include "actors/observe/log/log.hpp"
-#include "actors/serve/tunnel/opening.hpp"
-#include "actors/serve/setting_text.hpp"
-#include "actors/serve/upstream/upstream_name.hpp"
+#include "actors/serve/client/after.hpp"
+#include "actors/serve/client/asker.hpp"
+#include "actors/serve/client/client_flow.hpp"
 #include "actors/serve/client/users.hpp"
+#include "actors/serve/decide/renew.hpp"
+#include "actors/serve/exchange/exchange.hpp"
+#include "actors/serve/setting_text.hpp"
+#include "actors/serve/tunnel/opening.hpp"
+#include "actors/serve/tunnel/tunnel.hpp"
+#include "actors/serve/upstream/route.hpp"
+#include "actors/serve/upstream/upstream_name.hpp"
 #include "policy/server_name.hpp"
 
 namespace proxy {

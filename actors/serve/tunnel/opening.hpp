@@ -1,6 +1,7 @@
 #pragma once
 
-#include "actors/serve/flows.hpp"
+#include "actors/serve/client/client_session.hpp"
+#include "actors/serve/exchange/exchange.hpp"
 #include "protocols/client_hello.hpp"
 #include "tls/leaf_cache.hpp"
 

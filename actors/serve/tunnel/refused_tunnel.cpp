@@ -1,5 +1,7 @@
-#include "actors/serve/tunnel/intercept.hpp"
 #include "actors/observe/log/log.hpp"
+#include "actors/serve/client/after.hpp"
+#include "actors/serve/client/client_flow.hpp"
+#include "actors/serve/tunnel/intercept.hpp"
 #include "actors/serve/tunnel/opening.hpp"
 
 namespace proxy {

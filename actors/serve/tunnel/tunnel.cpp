@@ -1,12 +1,18 @@
+#include "actors/serve/tunnel/tunnel.hpp"
+
 #include <algorithm>
 #include <array>
 
-#include "actors/serve/answer/answers.hpp"
-#include "actors/serve/client/asker.hpp"
-#include "actors/serve/flows.hpp"
-#include "actors/serve/tunnel/intercept.hpp"
-#include "actors/net/pump.hpp"
 #include "actors/dns/search_domains.hpp"
+#include "actors/net/pump.hpp"
+#include "actors/serve/answer/answers.hpp"
+#include "actors/serve/answer/refuse.hpp"
+#include "actors/serve/client/after.hpp"
+#include "actors/serve/client/asker.hpp"
+#include "actors/serve/decide/renew.hpp"
+#include "actors/serve/exchange/exchange.hpp"
+#include "actors/serve/tunnel/intercept.hpp"
+#include "actors/serve/upstream/route.hpp"
 #include "actors/serve/upstream/upstream_name.hpp"
 #include "protocols/ascii.hpp"
 
@@ -221,7 +227,8 @@ task<after> relay(client_session& c) {
     c.holds(up.bytes.held() + down.bytes.held());
     auto deadline = c.in(c.timeouts().idle);
     auto kept = server.io.is_kept_alive();
-    auto in_time = co_await c.wakes.until(kept ? deadline : std::min(deadline, c.in(first_silence)));
+    auto in_time =
+      co_await c.wakes.until(kept ? deadline : std::min(deadline, c.in(first_silence)));
     if (!in_time && !kept) {
       server.io.keep_alive();
       in_time = co_await c.wakes.until(deadline);

@@ -3,9 +3,10 @@
 #include <cstring>
 #include <vector>
 
-#include "actors/serve/upstream/dial.hpp"
 #include "actors/dns/search_domains.hpp"
+#include "actors/serve/exchange/exchange.hpp"
 #include "actors/serve/setting_text.hpp"
+#include "actors/serve/upstream/dial.hpp"
 
 namespace proxy {
 

@@ -4,13 +4,21 @@
 #include <memory>
 #include <span>
 
-#include "actors/serve/flows.hpp"
+#include "actors/loop/task/task.hpp"
+#include "actors/serve/client/client_session.hpp"
+#include "actors/serve/exchange/exchange.hpp"
 
-/// The pieces of dialling. Not for flows, which may only reach what was judged: `dial`,
+/// Dialling, and its pieces. These are not for flows, which may only reach what was judged: `dial`,
 /// `dial_through`. Each ends with errc::policy_changed as soon as `x.granted` is stale, so that no
 /// packet leaves for what may be refused by now.
 
 namespace proxy {
+
+/// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
+/// @param offer  Protocols for TLS; errc::no_common_protocol when the upstream speaks none of them.
+/// @returns errc::policy_changed as soon as `x.granted` is stale.
+task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exchange& x,
+                                                    const policy::vetted& to, tls::alpn offer);
 
 /// RFC 8305 §5: attempts one after the other, a slow one is overtaken.
 /// @returns errc::connection_refused or errc::connection_timeout with the address.

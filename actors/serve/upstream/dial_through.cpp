@@ -1,8 +1,10 @@
+#include "actors/dns/search_domains.hpp"
+#include "actors/loop/task/ask.hpp"
+#include "actors/serve/decide/request.hpp"
+#include "actors/serve/exchange/exchange.hpp"
+#include "actors/serve/setting_text.hpp"
 #include "actors/serve/upstream/dial.hpp"
 #include "actors/serve/upstream/http2_dial.hpp"
-#include "actors/loop/task/ask.hpp"
-#include "actors/dns/search_domains.hpp"
-#include "actors/serve/setting_text.hpp"
 #include "actors/serve/upstream/upstream_name.hpp"
 #include "protocols/http1/decode.hpp"
 

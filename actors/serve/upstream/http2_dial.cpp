@@ -1,10 +1,11 @@
 #include "actors/serve/upstream/http2_dial.hpp"
 #include "actors/dns/search_domains.hpp"
 
-#include "actors/serve/upstream/dial.hpp"
 #include "actors/net/http2_link.hpp"
 #include "actors/net/http2_stream.hpp"
+#include "actors/serve/exchange/exchange.hpp"
 #include "actors/serve/setting_text.hpp"
+#include "actors/serve/upstream/dial.hpp"
 #include "actors/serve/upstream/upstream_name.hpp"
 
 namespace proxy {
@@ -70,8 +71,10 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c
     co_return std::move(dialled);
   }
   dialled->io.keep_alive();
-  auto link = std::make_shared<http2_link>(c.shard.loop, std::move(dialled),
-                                           limits_of(c.shard.config().limits));
+  auto& io = dialled->io;
+  auto link =
+    std::make_shared<http2_link>(c.shard.loop, std::shared_ptr<const upstream>{std::move(dialled)},
+                                 io, limits_of(c.shard.config().limits));
   auto& session = link->session();
   link->start();
   {

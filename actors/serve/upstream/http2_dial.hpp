@@ -1,6 +1,7 @@
 #pragma once
 
-#include "actors/serve/flows.hpp"
+#include "actors/serve/client/client_session.hpp"
+#include "actors/serve/exchange/exchange.hpp"
 
 /// How a request comes to a stream of an upstream that speaks HTTP/2.
 

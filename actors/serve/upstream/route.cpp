@@ -1,9 +1,15 @@
-#include "actors/serve/client/asker.hpp"
-#include "actors/serve/upstream/dial.hpp"
-#include "actors/serve/flows.hpp"
-#include "actors/serve/upstream/http2_dial.hpp"
-#include "actors/loop/task/ask.hpp"
+#include "actors/serve/upstream/route.hpp"
+
 #include "actors/dns/search_domains.hpp"
+#include "actors/loop/task/ask.hpp"
+#include "actors/serve/answer/refuse.hpp"
+#include "actors/serve/client/after.hpp"
+#include "actors/serve/client/asker.hpp"
+#include "actors/serve/decide/renew.hpp"
+#include "actors/serve/exchange/exchange.hpp"
+#include "actors/serve/upstream/dial.hpp"
+#include "actors/serve/upstream/dial_through.hpp"
+#include "actors/serve/upstream/http2_dial.hpp"
 
 namespace proxy {
 

@@ -1,15 +1,15 @@
-#include "actors/serve/worker/shard_behavior.hpp"
+#include "actors/serve/worker/shard.hpp"
 
 #include <caf/send.hpp>
 
 #include <algorithm>
 
-#include "actors/serve/client/admin_session.hpp"
-#include "actors/serve/client/connection.hpp"
 #include "actors/loop/system/cores.hpp"
-#include "actors/serve/exchange/stream_session.hpp"
 #include "actors/loop/system/open_descriptor.hpp"
 #include "actors/loop/task/request.hpp"
+#include "actors/serve/client/admin_session.hpp"
+#include "actors/serve/client/connection.hpp"
+#include "actors/serve/exchange/stream_session.hpp"
 
 namespace proxy {
 

@@ -1,45 +1,44 @@
 #pragma once
 
-#include <caf/typed_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <memory>
+#include <utility>
+#include <vector>
 
-#include "actors/messages.hpp"
+#include "actors/loop/pinned_actor.hpp"
+#include "actors/serve/core/interfaces.hpp"
+#include "actors/serve/core/shard_core.hpp"
+#include "actors/serve/worker/listener.hpp"
 
 namespace proxy {
 
-/// Handles that every shard gets once all exist; see shard_core.hpp.
-struct peer_handles;
-using peers_ptr = std::shared_ptr<const peer_handles>;
+struct shard_state {
+  static inline const char* name = "shard";
+  explicit shard_state(shard_actor::pointer) {}
+  /// Of a shard that was not told to end: nobody judges what it served, so all of it ends.
+  ~shard_state();
 
-class open_descriptor;
-/// An accepted connection on its way to another shard.
-using accepted_socket_ptr = std::shared_ptr<open_descriptor>;
+  std::unique_ptr<shard_core> core;
+  audit_actor audit;
+  supervisor_actor supervisor;
+  std::vector<std::pair<bound_listener_ptr, listener_actor>> listeners;
+  bool ending = false; ///< An abort was heard.
+  bool ended = false;  ///< And all that was served has ended.
+};
 
-/// What one core owns: its listeners, connections, resolver and upstream pool. Pinned to its loop;
-/// one per worker, owned by `network_proxy`.
-using shard_actor = caf::typed_actor<
-  // Serve this generation on these listening sockets. Replies with how many open tunnels it closed,
-  // once every connection has judged itself.
-  caf::replies_to<atom::install, snapshot_ptr, listener_set>::with<uint64_t>,
-  // The handles of all shards, this one too, and of the policy store: for balance and the admin
-  // API.
-  caf::reacts_to<atom::listen, peers_ptr>,
-  // Take over an accepted connection from a busier shard: front end and client address too.
-  caf::reacts_to<atom::adopt, accepted_socket_ptr, endpoint, ip_address, uint16_t>,
-  // Live connections.
-  caf::replies_to<atom::describe>::with<std::vector<connection_info>>,
-  caf::replies_to<atom::count>::with<shard_counters>,
-  caf::replies_to<atom::blocked>::with<blocked_page>,
-  // Stop accepting; replies once the last connection of the proxy (not of the admin API) has ended.
-  caf::replies_to<atom::drain>::with<bool>,
-  // Serve nobody any more: listeners close, connections end; those of the admin API get the answer
-  // that they wait for. No reply.
-  caf::reacts_to<atom::close>,
-  // End every connection now and quit.
-  caf::reacts_to<atom::abort>>;
+using shard_pointer = caf::stateful_actor<shard_state, pinned_actor<shard_actor>>*;
+
+/// What a shard is born with.
+struct shard_start {
+  size_t index = 0;
+  std::shared_ptr<process_state> process;
+  snapshot_ptr before; ///< Refuses everything: in force until the first `install`.
+  audit_actor audit;
+  ca_actor ca;
+  supervisor_actor supervisor{};
+};
+
+shard_actor::behavior_type shard(shard_pointer self, shard_start start);
 
 } // namespace proxy
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::ip_address)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::peers_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::accepted_socket_ptr)

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/serve/worker/shard.hpp"
+#include "actors/serve/core/interfaces.hpp"
 #include "tests/support/test.hpp"
 
 namespace proxy::test {

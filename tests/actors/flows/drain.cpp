@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.drain
-#include "actors/serve/worker/shard_behavior.hpp" // unit under test
+#include "actors/serve/worker/shard.hpp" // unit under test
 
 #include "tests/actors/flows/stage.hpp"
 

@@ -1,5 +1,7 @@
 #include "tests/actors/flows/stage.hpp"
 
+#include "actors/admin/admin_flow.hpp"
+
 #include <thread>
 
 #include "actors/control/policy/file_source.hpp"
@@ -66,6 +68,7 @@ void stage::configure(const std::string& network, const std::string& daemon) con
 
 void stage::start(const stage_settings& with) {
   process = std::make_shared<process_state>(with.loops, w.machine_of(here));
+  process->admin_flow = admin_flow;
   process->tls_server = unbox(tls::server_context::make());
   process->log = std::make_shared<logger>(
     config::log{},

@@ -14,7 +14,7 @@
 #include "actors/control/supervisor.hpp"
 #include "actors/loop/simulation/world.hpp"
 #include "actors/network_proxy_parts.hpp"
-#include "actors/serve/worker/shard_behavior.hpp"
+#include "actors/serve/worker/shard.hpp"
 #include "tests/actors/flows/name_server.hpp"
 #include "tests/actors/flows/party.hpp"
 #include "tests/config/support.hpp"

@@ -33,7 +33,9 @@ struct link_fixture : loop_fixture {
     auto carrier = std::make_unique<upstream>();
     carrier->key = key;
     CAF_REQUIRE(carrier->io.open(loop, mine.release(), &handler));
-    auto link = std::make_shared<http2_link>(loop, std::move(carrier), limits_of(limits));
+    auto& io = carrier->io;
+    auto link = std::make_shared<http2_link>(
+      loop, std::shared_ptr<const upstream>{std::move(carrier)}, io, limits_of(limits));
     link->start();
     CAF_REQUIRE(play_until([&] { return link->session().is_ready(); }));
     return link;

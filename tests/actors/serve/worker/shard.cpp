@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.serve.worker.shard
-#include "actors/serve/worker/shard_behavior.hpp" // unit under test
+#include "actors/serve/worker/shard.hpp" // unit under test
 
 #include "actors/loop/system/open_descriptor.hpp"
 #include "tests/actors/serve/worker/shard_fixture.hpp"

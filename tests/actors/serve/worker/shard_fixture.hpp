@@ -7,7 +7,7 @@
 
 #include "actors/control/policy/generation.hpp"
 #include "actors/loop/task/request.hpp"
-#include "actors/serve/worker/shard_behavior.hpp"
+#include "actors/serve/worker/shard.hpp"
 #include "tests/actors/loop/sockets.hpp"
 #include "tests/config/support.hpp"
 #include "tests/support/loop_fixture.hpp"
