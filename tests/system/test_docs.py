@@ -10,7 +10,7 @@ SOURCES = r"(?:cpp|hpp|py|toml|html|js|sh)"
 STEP = re.compile(rf"`([\w./-]+\.{SOURCES}):([\w:~]+)`")
 NAMED = re.compile(rf"`([\w./-]+\.{SOURCES})(?::[\w:~]+)?`")
 # One of each kind, a screen long: what is read first by whoever does not know the code.
-WALKS = ("One request", "One reload", "One UDP datagram")
+WALKS = {"One request": "serve", "One reload": "control", "One UDP datagram": "serve"}
 SCREEN = 45
 
 
@@ -47,11 +47,17 @@ class DocsTest(unittest.TestCase):
         cls.readmes = [path for path in cls.files if os.path.basename(path) == "README.md" and path != "README.md"]
 
     def find(self, readme, name):
-        """The file that a README calls so: from its folder, or from one around it."""
+        """The file that a README calls so: a path from its folder or from one around it, or the end of the only path below one of these."""
         folder = os.path.dirname(readme)
-        while (path := os.path.normpath(os.path.join(folder, name))) not in self.known and folder:
+        while True:
+            if (path := os.path.normpath(os.path.join(folder, name))) in self.known:
+                return path
+            below = [path for path in self.files if path.startswith(folder + "/") and path.endswith("/" + name)]
+            if len(below) == 1:
+                return below[0]
+            if not folder:
+                return None
             folder = os.path.dirname(folder)
-        return path if path in self.known else None
 
     def test_every_step_that_is_named_stands_in_its_file(self):
         wrong = []
@@ -76,8 +82,8 @@ class DocsTest(unittest.TestCase):
         self.assertEqual(wrong, [])
 
     def test_a_request_a_reload_and_a_datagram_are_told_step_by_step(self):
-        text = read("actors", "README.md")
-        for title in WALKS:
+        for title, room in WALKS.items():
+            text = read("actors", room, "README.md")
             with self.subTest(title):
                 walk = re.search(rf"^## {title}\b.*?\n(.*?)(?=^## )", text, re.M | re.S)
                 self.assertIsNotNone(walk, "it has a section of its own")
