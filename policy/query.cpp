@@ -26,23 +26,26 @@ private:
   std::string_view rest_;
 };
 
+/// What stands behind the last byte of a name.
+constexpr int end = -1;
+
 /// Reads a name as the most generous server does (`name_match::alike`).
 template <class Reader>
 class folded_name {
 public:
   explicit folded_name(std::string_view text) : text_(text) {}
 
-  /// The next byte; nullopt at the end.
-  std::optional<char> next() noexcept {
-    if (blanks_ == 0 && !behind_blanks_)
+  /// The next byte, or `end`.
+  int next() noexcept {
+    if (blanks_ == 0 && behind_blanks_ == end)
       read_on();
-    if (!behind_blanks_)
-      return std::nullopt; // blanks at the end count for nothing
+    if (behind_blanks_ == end)
+      return end; // blanks at the end count for nothing
     if (blanks_ > 0) {
       --blanks_;
       return '_';
     }
-    return std::exchange(behind_blanks_, std::nullopt);
+    return std::exchange(behind_blanks_, end);
   }
 
 private:
@@ -57,7 +60,7 @@ private:
         break;
       } else {
         begun_ = true;
-        behind_blanks_ = ascii::to_lower(*c);
+        behind_blanks_ = static_cast<unsigned char>(ascii::to_lower(*c));
         return;
       }
     }
@@ -65,7 +68,7 @@ private:
   }
 
   Reader text_;
-  std::optional<char> behind_blanks_;
+  int behind_blanks_ = end;
   size_t blanks_ = 0;
   bool begun_ = false;
 };
@@ -134,14 +137,9 @@ name_match compare_name(std::string_view encoded, std::string_view wanted) noexc
     return name_match::unclear;
   folded_name<form_reader> name{encoded};
   folded_name<plain_reader> other{wanted};
-  constexpr int end = -1;
-  auto next = [](auto& of) {
-    auto c = of.next();
-    return c ? static_cast<unsigned char>(*c) : end;
-  };
   for (;;) {
-    auto a = next(name);
-    if (a != next(other))
+    auto a = name.next();
+    if (a != other.next())
       return name_match::other;
     if (a == end)
       return name_match::alike;

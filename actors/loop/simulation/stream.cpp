@@ -26,7 +26,7 @@ uint8_t stream::level() const noexcept {
   return bits;
 }
 
-void stream::tell(size_t size, std::function<void(stream& there)> what) {
+void stream::tell(size_t size, std::function<void(stream& far)> what) {
   auto there = other_.lock();
   if (!there)
     return;
@@ -102,7 +102,7 @@ ssize_t stream::read(std::span<char> into, bool leave) {
   in_.erase(0, size);
   if (!in_.empty() && size < into.size())
     touch(); // a short read means that there is no more: that will be news then
-  tell(0, [size](stream& there) { there.take_room(size); });
+  tell(0, [size](stream& far) { far.take_room(size); });
   return static_cast<ssize_t>(size);
 }
 
@@ -141,21 +141,20 @@ ssize_t stream::write(std::span<const iovec> parts) {
   if (way.reset_at && carried_ + size > *way.reset_at) {
     auto left = *way.reset_at > carried_ ? *way.reset_at - carried_ : 0;
     bytes.resize(static_cast<size_t>(left));
-    tell(bytes.size(), [bytes](stream& there) { there.take_bytes(bytes); });
-    send_reset();
+    tell(bytes.size(), [bytes](stream& far) { far.take_bytes(bytes); });
+    tell_of_reset();
     take_reset(ECONNRESET);
     return static_cast<ssize_t>(size);
   }
   carried_ += size;
-  tell(size,
-       [bytes = std::move(bytes)](stream& there) mutable { there.take_bytes(std::move(bytes)); });
+  tell(size, [bytes = std::move(bytes)](stream& far) mutable { far.take_bytes(std::move(bytes)); });
   return static_cast<ssize_t>(size);
 }
 
 void stream::shutdown_write() {
   if (state_ != state::open || std::exchange(ended_out_, true))
     return;
-  tell(0, [](stream& there) { there.take_end(); });
+  tell(0, [](stream& far) { far.take_end(); });
   touch();
 }
 
@@ -182,9 +181,13 @@ void stream::reset() {
     send_reset();
 }
 
-void stream::send_reset() {
+void stream::tell_of_reset() {
   if (state_ == state::open)
-    tell(0, [](stream& there) { there.take_reset(ECONNRESET); });
+    tell(0, [](stream& far) { far.take_reset(ECONNRESET); });
+}
+
+void stream::send_reset() {
+  tell_of_reset();
   be_over();
 }
 

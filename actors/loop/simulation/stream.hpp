@@ -37,7 +37,9 @@ private:
   /// The connection stands, as this end sees it.
   void established(const stream_ptr& other);
   /// Lets the other end know of something, after the way there.
-  void tell(size_t size, std::function<void(stream& there)> what);
+  void tell(size_t size, std::function<void(stream& far)> what);
+  void tell_of_reset();
+  /// The same, and this end hears no more of it.
   void send_reset();
   /// Nothing more goes either way.
   void be_over();

@@ -1,6 +1,7 @@
 #define CAF_SUITE actors.loop.simulation.stream
 #include "actors/loop/simulation/stream.hpp" // unit under test
 
+#include "actors/loop/waker.hpp"
 #include "tests/actors/loop/simulation/peer.hpp"
 
 using namespace proxy;
@@ -9,6 +10,12 @@ using namespace proxy::simulation;
 using namespace std::chrono_literals;
 
 namespace {
+
+/// Counts how often a socket has become ready.
+struct watch final : ready_handler {
+  void fire() override { ++times; }
+  int times = 0;
+};
 
 struct fixture {
   fixture() { listener = listen_at(there, ip("203.0.113.1"), 80); }
@@ -186,6 +193,28 @@ CAF_TEST(a way resets a stream at the byte that it is told) {
   arrive();
   CAF_CHECK_EQUAL(server.heard(), "123456789a");
   CAF_CHECK_EQUAL(server.error, ECONNRESET);
+}
+
+CAF_TEST(whoever waits at the end that wrote too much is woken and told of the reset) {
+  conditions way;
+  way.reset_at = 10;
+  w.net().set_conditions(here, there, way);
+  auto fd = here.open(socket_kind::stream, AF_INET);
+  auto name = make_sockaddr(ip("203.0.113.1"), 80);
+  (void)here.connect(fd, name.get(), name.size);
+  watch seen;
+  proxy::socket mine;
+  CAF_REQUIRE(mine.open(w.add_loop(here), fd, &seen));
+  arrive();
+  CAF_CHECK(mine.may_write() && !mine.may_read());
+  CAF_CHECK(mine.write("0123456789abcdef").ok());
+  seen.times = 0;
+  arrive();
+  CAF_CHECK_EQUAL(seen.times, 1);
+  CAF_CHECK(mine.may_read() && mine.dead());
+  char room[16];
+  auto got = mine.read(room);
+  CAF_CHECK_EQUAL(got.error, ECONNRESET);
 }
 
 CAF_TEST(a slow way takes its time) {
