@@ -18,7 +18,7 @@ containment::containment(const std::vector<placed_text>& outer) {
 const placed_text* containment::find(const domain_pattern& inner) const {
   auto best = entries_.size();
   auto consider = [&](size_t at) {
-    if (at < best && inner.inside(entries_[at].pattern))
+    if (at < best && inner.is_within(entries_[at].pattern))
       best = at;
   };
   // What contains a name stands under that name or under a suffix of it.

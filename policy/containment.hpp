@@ -9,9 +9,9 @@
 
 namespace proxy::policy {
 
-/// Answers which of many patterns contains another one whole (`domain_pattern::inside`). Names are
-/// found by their suffixes, so many patterns cost no more than few; globs and networks are tried
-/// one by one.
+/// Answers which of many patterns contains another one whole (`domain_pattern::is_within`). Names
+/// are found by their suffixes, so many patterns cost no more than few; globs and networks are
+/// tried one by one.
 class containment {
 public:
   /// Rules that do not parse are left out: compiling the list reports them.

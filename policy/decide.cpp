@@ -176,7 +176,7 @@ private:
 
   /// Whether what its host is has not been told before.
   [[nodiscard]] bool is_first_judged() const noexcept {
-    return !q_.to.inside && q_.reading == reading::possible && is_judged_apart(in_force_, q_.to);
+    return !q_.to.in_tunnel && q_.reading == reading::possible && is_judged_apart(in_force_, q_.to);
   }
 
   static denial refusal_by(const answer& a) {

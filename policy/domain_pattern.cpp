@@ -297,7 +297,7 @@ bool domain_pattern::covers_name(const domain_pattern& inner) const noexcept {
   }
 }
 
-bool domain_pattern::inside(const domain_pattern& outer) const noexcept {
+bool domain_pattern::is_within(const domain_pattern& outer) const noexcept {
   if (outer.port_ && outer.port_ != port_)
     return false;
   if (network_.has_value() != outer.network_.has_value())

@@ -26,7 +26,7 @@ public:
   [[nodiscard]] bool matches(const host& h, uint16_t port) const noexcept;
 
   /// Whether every (host, port) this matches, `outer` matches too (managed constraints).
-  [[nodiscard]] bool inside(const domain_pattern& outer) const noexcept;
+  [[nodiscard]] bool is_within(const domain_pattern& outer) const noexcept;
 
   [[nodiscard]] kind shape() const noexcept { return kind_; }
   /// Normalised name: the host for `exact`, x for `*.x` and `**.x`, the glob, the address or

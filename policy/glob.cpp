@@ -183,7 +183,7 @@ bool glob::takes(const step& s, char c) const noexcept {
     case step::kind::component: return c != '/';
     case step::kind::set: return sets_[s.value].test(static_cast<uint8_t>(c));
     case step::kind::fork:
-    case step::kind::jump: break; // `reach` has followed them
+    case step::kind::jump: break; // `enter` has followed them
   }
   return false;
 }
@@ -196,20 +196,20 @@ bool glob::matches(std::string_view text) const noexcept {
   return at.done();
 }
 
-glob::progress::progress(const glob& of) noexcept : of_(of) { reach(at_, 0); }
+glob::progress::progress(const glob& of) noexcept : of_(of) { enter(at_, 0); }
 
 bool glob::progress::take(char c) noexcept {
   steps next;
   for (size_t i = 0; i < of_.steps_.size(); ++i)
     if (at_.test(i) && of_.takes(of_.steps_[i], c))
-      reach(next, static_cast<uint16_t>(i + 1));
+      enter(next, static_cast<uint16_t>(i + 1));
   at_ = next;
   return at_.any();
 }
 
 bool glob::progress::done() const noexcept { return at_.test(of_.steps_.size()); }
 
-void glob::progress::reach(steps& set, uint16_t number) const noexcept {
+void glob::progress::enter(steps& set, uint16_t number) const noexcept {
   // Marked before it is followed, so that no circle is walked twice.
   while (!set.test(number)) {
     set.set(number);
@@ -222,7 +222,7 @@ void glob::progress::reach(steps& set, uint16_t number) const noexcept {
     }
     if (s.what != step::kind::fork)
       return;
-    reach(set, s.to);
+    enter(set, s.to);
     ++number;
   }
 }

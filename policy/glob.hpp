@@ -43,7 +43,7 @@ public:
 
   private:
     using steps = std::bitset<max_steps + 1>;
-    void reach(steps& set, uint16_t number) const noexcept;
+    void enter(steps& set, uint16_t number) const noexcept;
 
     const glob& of_;
     steps at_;

@@ -236,7 +236,7 @@ bool must_be_read(const rules& in_force, const onlookers& by) noexcept {
 }
 
 bool is_read(const rules& in_force, const target& what, const onlookers& by) noexcept {
-  if (what.protocol == protocol::https || what.inside)
+  if (what.protocol == protocol::https || what.in_tunnel)
     return true;
   if (!in_force.mitm)
     return false;

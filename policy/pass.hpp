@@ -45,16 +45,16 @@ public:
   static void* operator new(size_t) = delete;
   static void* operator new[](size_t) = delete;
 
-  [[nodiscard]] const Grant& granted() const noexcept { return pass_.granted(); }
-  [[nodiscard]] const target& to() const noexcept { return granted().to(); }
+  [[nodiscard]] const Grant& grant() const noexcept { return pass_.grant(); }
+  [[nodiscard]] const target& to() const noexcept { return grant().to(); }
   /// The policy that it was granted under, which is the one in force.
-  [[nodiscard]] const Snapshot& under() const noexcept {
+  [[nodiscard]] const Snapshot& snapshot() const noexcept {
     assert(is_fresh());
     return *in_force_;
   }
   /// False when it was kept for too long: another policy has come. For those who end what they were
   /// asked for rather than trust their caller.
-  [[nodiscard]] bool is_fresh() const noexcept { return pass_.under() == in_force_; }
+  [[nodiscard]] bool is_fresh() const noexcept { return pass_.snapshot() == in_force_; }
 
   // For std::optional and std::variant, which make it in place.
   class key {
@@ -84,13 +84,13 @@ public:
 
   /// @param head  Of the request, as received: all that there is to judge it by. "" for none.
   pass(Grant granted, snapshot_ptr under, std::string head = {}) noexcept
-    : grant_(std::move(granted)), under_(std::move(under)), head_(std::move(head)) {}
+    : grant_(std::move(granted)), snapshot_(std::move(under)), head_(std::move(head)) {}
 
-  [[nodiscard]] const Grant& granted() const noexcept { return grant_; }
+  [[nodiscard]] const Grant& grant() const noexcept { return grant_; }
   [[nodiscard]] const target& to() const noexcept { return grant_.to(); }
   [[nodiscard]] const policy::placed_text* rule() const noexcept { return grant_.rule(); }
   [[nodiscard]] bool by_decider() const noexcept { return grant_.source() == source::decider; }
-  [[nodiscard]] const snapshot_ptr& under() const noexcept { return under_; }
+  [[nodiscard]] const snapshot_ptr& snapshot() const noexcept { return snapshot_; }
   [[nodiscard]] const std::string& head() const noexcept { return head_; }
   /// Takes the text of the head, whose memory serves others: there is the target alone to judge it
   /// by.
@@ -99,7 +99,7 @@ public:
   /// A fresh pass as long as nothing has changed. @returns nothing when it is stale.
   /// @param in_force  Where the policy in force is kept: as long as the fresh pass lives.
   [[nodiscard]] std::optional<fresh> look(const snapshot_ptr& in_force) const {
-    return under_ == in_force
+    return snapshot_ == in_force
              ? std::optional<fresh>{std::in_place, typename fresh::key{}, *this, in_force}
              : std::optional<fresh>{};
   }
@@ -121,21 +121,21 @@ public:
   ///               granted now, or a denial. Called when it is stale.
   template <class Judge>
   [[nodiscard]] renewed renew_by(const snapshot_ptr& in_force, Judge&& judge) {
-    if (under_ != in_force) {
+    if (snapshot_ != in_force) {
       std::variant<Grant, denial> judged = judge(in_force);
       if (auto* no = std::get_if<denial>(&judged)) {
         no->passed = nullptr; // what its host was when it was granted is no event any more
         return std::move(*no);
       }
       grant_ = std::get<Grant>(std::move(judged));
-      under_ = in_force;
+      snapshot_ = in_force;
     }
     return renewed{std::in_place_type<fresh>, typename fresh::key{}, *this, in_force};
   }
 
 private:
-  Grant grant_; ///< Its rule lives in `under_`.
-  snapshot_ptr under_;
+  Grant grant_; ///< Its rule lives in `snapshot_`.
+  snapshot_ptr snapshot_;
   std::string head_;
 };
 
@@ -168,7 +168,7 @@ private:
 template <class Snapshot>
 [[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by, const asker& who,
                                                std::vector<ip_address> addresses, host found_as) {
-  return vetted::by(*by.under().rules, by.to(), who, std::move(addresses), std::move(found_as));
+  return vetted::by(*by.snapshot().rules, by.to(), who, std::move(addresses), std::move(found_as));
 }
 template <class Snapshot>
 [[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by, const asker& who,

@@ -59,9 +59,9 @@ struct target {
   policy::protocol protocol = policy::protocol::http;
   proxy::host host;
   uint16_t port = 0;
-  std::string method;   ///< Upper case as received; "" for SOCKS.
-  bool upgrade = false; ///< The request asks for a protocol upgrade.
-  bool inside = false;  ///< A request inside a tunnel that is read.
+  std::string method;     ///< Upper case as received; "" for SOCKS.
+  bool upgrade = false;   ///< The request asks for a protocol upgrade.
+  bool in_tunnel = false; ///< A request inside a tunnel that is read.
   /// A unix socket is asked for, under this name; `host` then only says so.
   std::shared_ptr<const std::string> unix_socket{};
   /// The proxy makes the TLS connection itself.

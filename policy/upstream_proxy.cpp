@@ -205,7 +205,7 @@ const upstream_proxy* upstream_proxies::choose(bool tls, const host& h,
 const upstream_proxy* upstream_proxies::choose(const target& what) const noexcept {
   if (what.protocol == protocol::socks5_udp)
     return nullptr;
-  return choose(what.inside || what.protocol != protocol::http, what.host, what.port);
+  return choose(what.in_tunnel || what.protocol != protocol::http, what.host, what.port);
 }
 
 } // namespace proxy::policy

@@ -2,11 +2,11 @@
 
 #include <utility>
 
+#include "actors/dns/search_domains.hpp"
 #include "actors/serve/abilities.hpp"
 #include "actors/serve/answer/answers.hpp"
-#include "actors/serve/client/asker.hpp"
-#include "actors/dns/search_domains.hpp"
 #include "actors/serve/answer/told_inside.hpp"
+#include "actors/serve/client/asker.hpp"
 #include "actors/serve/upstream/upstream_name.hpp"
 #include "policy/decide.hpp"
 #include "policy/remedy.hpp"
@@ -67,7 +67,7 @@ void set_first_denial(explanation& e, const snapshot& in_force, const policy::ta
     return;
   e.steps.push_back({"refusals", "CONNECT gets 200, the request inside its tunnel the refusal"});
   e.response.clear();
-  append_refusal(e.response, why, what, {.request_id = "-", .remedy = e.remedy, .inside = true});
+  append_refusal(e.response, why, what, {.request_id = "-", .remedy = e.remedy, .in_tunnel = true});
 }
 
 void set_passed(explanation& e) {
@@ -199,7 +199,7 @@ bool judge_inside(explanation& e, const snapshot& in_force, const policy::target
   policy::target to;
   to.protocol = protocol::https;
   to.port = tunnel.port;
-  to.inside = true;
+  to.in_tunnel = true;
   return ask_in_full(e, in_force, to, &tunnel, head).has_value();
 }
 

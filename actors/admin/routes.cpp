@@ -1,7 +1,7 @@
 #include "actors/admin/routes.hpp"
 
-#include "actors/admin/json.hpp"
 #include "actors/admin/explain.hpp"
+#include "actors/admin/json.hpp"
 #include "actors/loop/task/ask.hpp"
 #include "actors/observe/metrics.hpp"
 

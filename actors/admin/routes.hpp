@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "actors/admin/request.hpp"
-#include "actors/serve/client/admin_session.hpp"
 #include "actors/loop/task/task.hpp"
+#include "actors/serve/client/admin_session.hpp"
 
 namespace proxy::admin {
 

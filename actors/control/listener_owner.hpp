@@ -5,8 +5,8 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <vector>
 
-#include "actors/net/bound_listener.hpp"
 #include "actors/messages.hpp"
+#include "actors/net/bound_listener.hpp"
 #include "config/load.hpp"
 
 namespace proxy {

@@ -12,8 +12,8 @@
 #include "actors/dns/channel.hpp"
 #include "actors/dns/file_watch.hpp"
 #include "actors/dns/hosts_file.hpp"
-#include "actors/messages.hpp"
 #include "actors/dns/search_domains.hpp"
+#include "actors/messages.hpp"
 
 namespace proxy {
 

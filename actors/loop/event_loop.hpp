@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "actors/loop/inbox.hpp"
-#include "actors/loop/system/machine.hpp"
 #include "actors/loop/memory_account.hpp"
 #include "actors/loop/pipe_pool.hpp"
 #include "actors/loop/poller.hpp"
+#include "actors/loop/system/machine.hpp"
 #include "actors/loop/timer_wheel.hpp"
 
 namespace proxy {

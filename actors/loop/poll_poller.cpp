@@ -5,8 +5,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "actors/loop/system/platform.hpp"
 #include "actors/loop/poller.hpp"
+#include "actors/loop/system/platform.hpp"
 
 namespace proxy {
 

@@ -45,7 +45,7 @@ tls::step transport::shake_hands(tls::ssl_ptr& session, tls::step (*go_on)(ssl_s
   } else if (what == tls::step::done) {
     outer_ = std::move(tls_);
     tls_ = std::move(session);
-    ahead_ = has_pending();
+    tls_has_more_ = has_pending();
   }
   return what;
 }
@@ -109,7 +109,7 @@ io_result transport::read_tls(std::span<char> into) noexcept {
     raw_.met_read_block();
   if (what == tls::step::want_write)
     raw_.met_write_block();
-  ahead_ = what == tls::step::done ? has_pending() : is_over(what);
+  tls_has_more_ = what == tls::step::done ? has_pending() : is_over(what);
   if (size > 0)
     return {io_result::status::ok, 0, size};
   return of(what, EPROTO);
@@ -158,7 +158,7 @@ void transport::close() noexcept {
     (void)tls::shutdown(*tls_); // as far as there is room
   tls_.reset();
   outer_.reset();
-  ahead_ = false;
+  tls_has_more_ = false;
   back_.clear();
   raw_.close();
 }

@@ -73,7 +73,7 @@ public:
 
   /// A read may make progress.
   [[nodiscard]] bool may_read() const noexcept {
-    return stream_ ? stream_->may_read() : raw_.may_read() || ahead_ || !back_.empty();
+    return stream_ ? stream_->may_read() : raw_.may_read() || tls_has_more_ || !back_.empty();
   }
   [[nodiscard]] bool may_write() const noexcept {
     return stream_ ? stream_->may_write() : raw_.may_write();
@@ -136,7 +136,7 @@ private:
   /// TLS holds something that a read has not met yet: bytes that it took from the socket, whose
   /// readiness does not tell of them, or the end. False once it asks for more, as half a record
   /// does.
-  bool ahead_ = false;
+  bool tls_has_more_ = false;
   std::string back_; ///< Was put back.
 };
 

@@ -88,7 +88,7 @@ inline target request_inside(std::string_view name, std::string method = "GET", 
   out.protocol = tls ? protocol::https : protocol::http;
   out.method = std::move(method);
   out.upgrade = upgrade;
-  out.inside = true;
+  out.in_tunnel = true;
   return out;
 }
 

@@ -116,7 +116,7 @@ CAF_TEST(https in absolute form is judged in one go and by hooks before the mode
   auto in_force = hooked();
   auto ask = [&](std::string_view name, std::string method, std::string_view path) {
     auto to = request_inside(name, std::move(method));
-    to.inside = false;
+    to.in_tunnel = false;
     return judge(in_force, to, {path});
   };
   CAF_CHECK_EQUAL(ask("api.test", "GET", "/v1/x"), "/v1/x hook 0");

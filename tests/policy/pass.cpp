@@ -84,7 +84,7 @@ CAF_TEST(a pass is fresh as long as nothing changes) {
   });
   CAF_CHECK(std::holds_alternative<fresh>(again));
   CAF_CHECK_EQUAL(calls, 0);
-  CAF_CHECK(&std::get<fresh>(again).under() == now.get());
+  CAF_CHECK(&std::get<fresh>(again).snapshot() == now.get());
   CAF_CHECK_EQUAL(std::get<fresh>(again).to().host.text(), "a.test");
 }
 
@@ -112,7 +112,7 @@ CAF_TEST(a renewed pass goes by the new policy and lets go of the old one) {
   now = permitting({"b.test", "*.test"});
   CAF_CHECK_EQUAL(renewed(t, now), "");
   CAF_CHECK(then.expired());
-  CAF_CHECK(t.under() == now);
+  CAF_CHECK(t.snapshot() == now);
   CAF_CHECK(t.look(now).has_value());
   CAF_CHECK_EQUAL(t.rule()->text, "*.test");
 }
@@ -127,7 +127,7 @@ CAF_TEST(what the new policy refuses stays stale) {
   CAF_REQUIRE(no != nullptr);
   CAF_CHECK_EQUAL(std::string{to_string(no->reason)}, "denied");
   CAF_CHECK_EQUAL(no->rule->text, "a.test");
-  CAF_CHECK(t.under() == then);
+  CAF_CHECK(t.snapshot() == then);
   CAF_CHECK(!t.look(now).has_value());
   CAF_CHECK_EQUAL(renewed(t, now), "denied"); // and again
 }

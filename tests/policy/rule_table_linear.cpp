@@ -416,7 +416,7 @@ asked random_question(dice& d) {
   out.to.protocol = d.one_of(protocols);
   out.to.method = out.to.protocol == protocol::https_connect ? "CONNECT" : d.one_of(methods);
   out.has_request = out.to.protocol == protocol::http || out.to.protocol == protocol::https;
-  out.to.inside = out.to.protocol == protocol::https;
+  out.to.in_tunnel = out.to.protocol == protocol::https;
   out.request.path =
     d.one_of(std::vector<std::string_view>{"/v1/a", "/v2/a?q=1", "/v1/?q=1&q=2", "/", "/x%2fv1/"});
   if (d.one_in(2))

@@ -179,7 +179,7 @@ CAF_TEST(a target chooses by how it is asked for) {
     CAF_MESSAGE(to_string(protocol));
     target what;
     what.protocol = protocol;
-    what.inside = inside;
+    what.in_tunnel = inside;
     what.host = unbox(host::parse("example.com"));
     what.port = 80;
     auto found = shown(all.choose(what));

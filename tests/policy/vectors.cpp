@@ -61,7 +61,7 @@ json pattern_port(const json& v) {
 json inside(const json& v) {
   auto inner = domain_pattern::parse(v["inner"].get<std::string>());
   auto outer = domain_pattern::parse(v["outer"].get<std::string>());
-  return inner && outer && inner->inside(*outer);
+  return inner && outer && inner->is_within(*outer);
 }
 
 json loopback(const json& v) {

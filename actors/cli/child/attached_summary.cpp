@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "actors/cli/dial.hpp"
 #include "actors/cli/daemon/summary.hpp"
+#include "actors/cli/dial.hpp"
 #include "config/text.hpp"
 #include "tls/files.hpp"
 

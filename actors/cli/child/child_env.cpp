@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 
-#include "actors/cli/dial.hpp"
 #include "actors/cli/child/java_options.hpp"
 #include "actors/cli/child/proxy_settings.hpp"
+#include "actors/cli/dial.hpp"
 #include "actors/cli/shell.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/ip_address.hpp"

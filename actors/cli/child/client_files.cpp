@@ -9,8 +9,8 @@
 
 #include "actors/cli/child/child.hpp"
 #include "actors/cli/child/java_options.hpp"
-#include "actors/cli/platform.hpp"
 #include "actors/cli/child/proxy_settings.hpp"
+#include "actors/cli/platform.hpp"
 #include "actors/cli/shell.hpp"
 #include "actors/control/policy/trust_files.hpp"
 #include "protocols/ascii.hpp"

@@ -5,9 +5,9 @@
 
 #include "actors/cli/child/child.hpp"
 #include "actors/cli/child/child_env.hpp"
+#include "actors/cli/child/trust_plan.hpp"
 #include "actors/cli/cli.hpp"
 #include "actors/cli/daemon/signals.hpp"
-#include "actors/cli/child/trust_plan.hpp"
 #include "actors/control/policy/trust_files.hpp"
 #include "actors/loop/system/machine.hpp"
 #include "config/home.hpp"

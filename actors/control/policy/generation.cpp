@@ -1,8 +1,8 @@
 #include "actors/control/policy/generation.hpp"
 
+#include "actors/control/listener_owner.hpp"
 #include "actors/control/policy/compile.hpp"
 #include "actors/control/policy/file_source.hpp"
-#include "actors/control/listener_owner.hpp"
 #include "actors/control/policy/trust_files.hpp"
 
 namespace proxy {

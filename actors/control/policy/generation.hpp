@@ -4,9 +4,9 @@
 #include <string_view>
 #include <vector>
 
-#include "actors/net/bound_listener.hpp"
 #include "actors/control/policy/policy_document.hpp"
 #include "actors/messages.hpp"
+#include "actors/net/bound_listener.hpp"
 #include "config/load.hpp"
 
 namespace proxy {

@@ -3,8 +3,8 @@
 #include <memory>
 #include <utility>
 
-#include "actors/loop/system/network.hpp"
 #include "actors/loop/simulation/made_up_poller.hpp"
+#include "actors/loop/system/network.hpp"
 
 namespace proxy::simulation {
 

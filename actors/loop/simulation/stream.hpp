@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "actors/loop/system/clock.hpp"
 #include "actors/loop/simulation/open_file.hpp"
+#include "actors/loop/system/clock.hpp"
 
 namespace proxy::simulation {
 

@@ -10,8 +10,8 @@
 #include <span>
 #include <string_view>
 
-#include "actors/loop/system/pipe_ends.hpp"
 #include "actors/loop/poller.hpp"
+#include "actors/loop/system/pipe_ends.hpp"
 #include "actors/loop/system/sockaddr.hpp"
 
 namespace proxy {
@@ -20,9 +20,9 @@ class datagram_buffer;
 
 /// What a socket is opened for, which decides its options.
 enum class socket_kind : uint8_t {
-  stream,   ///< TCP: sends at once.
-  listener, ///< What it accepts is set as `stream` is, and kept alive.
-  datagram, ///< UDP, one datagram a call.
+  stream,        ///< TCP: sends at once.
+  listener,      ///< What it accepts is set as `stream` is, and kept alive.
+  datagram,      ///< UDP, one datagram a call.
   datagram_rows, ///< UDP for many: large buffers, rows of one sender's datagrams as one.
 };
 

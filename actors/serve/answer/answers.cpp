@@ -2,8 +2,8 @@
 
 #include <charconv>
 
-#include "actors/serve/answer/answer_page.hpp"
 #include "actors/observe/json_string.hpp"
+#include "actors/serve/answer/answer_page.hpp"
 #include "protocols/plain_text.hpp"
 
 namespace proxy {
@@ -301,7 +301,7 @@ void append_refusal(std::string& out, const policy::denial& why, const policy::t
                       why,
                       what,
                       options};
-  auto is_tunnel = what.protocol == policy::protocol::https_connect && !options.inside;
+  auto is_tunnel = what.protocol == policy::protocol::https_connect && !options.in_tunnel;
   auto answer = [&](std::string_view type, std::string_view body, std::string_view more = {}) {
     append_version(out, words.look.status);
     append_refusal_phrase(out, why, what);

@@ -21,7 +21,7 @@ struct answer_options {
   answer_form form = answer_form::usual;
   std::string_view remedy = {}; ///< What can be done about it; "" for nothing to say.
   /// A CONNECT that is answered by requests inside its tunnel: not the text that CONNECT gets.
-  bool inside = false;
+  bool in_tunnel = false;
 };
 
 /// Longest reason phrase of a refusal in bytes. Clients show it in one line, some cut it or reject

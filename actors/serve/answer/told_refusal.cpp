@@ -11,7 +11,7 @@ bool same(const policy::denial& a, const policy::denial& b) {
 
 bool same(const policy::target& a, const policy::target& b) {
   return a.protocol == b.protocol && a.port == b.port && a.upgrade == b.upgrade &&
-         a.inside == b.inside && a.host == b.host && a.method == b.method &&
+         a.in_tunnel == b.in_tunnel && a.host == b.host && a.method == b.method &&
          (a.unix_socket == b.unix_socket ||
           (a.unix_socket && b.unix_socket && *a.unix_socket == *b.unix_socket));
 }
@@ -33,7 +33,8 @@ void told_refusal::append(std::string& out, const policy::rules& in_force,
   auto id = options.request_id;
   if (!text_.empty() && in_force.generation == generation_ && paths == paths_ &&
       options.form == form_ && options.close == close_ && options.head_only == head_only_ &&
-      options.inside == inside_ && id.size() == id_size_ && same(why, why_) && same(what, what_)) {
+      options.in_tunnel == in_tunnel_ && id.size() == id_size_ && same(why, why_) &&
+      same(what, what_)) {
     for (auto at : places_)
       text_.replace(at, id.size(), id);
   } else {
@@ -47,7 +48,7 @@ void told_refusal::append(std::string& out, const policy::rules& in_force,
     form_ = options.form;
     close_ = options.close;
     head_only_ = options.head_only;
-    inside_ = options.inside;
+    in_tunnel_ = options.in_tunnel;
     why_ = why;
     what_ = what;
   }

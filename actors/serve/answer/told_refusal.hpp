@@ -30,7 +30,7 @@ private:
   bool head_only_ = false;
   bool close_ = false;
   answer_form form_{};
-  bool inside_ = false;
+  bool in_tunnel_ = false;
   std::string text_; ///< "" when nothing was told yet.
   size_t id_size_ = 0;
   std::vector<size_t> places_; ///< Of the request id in it.

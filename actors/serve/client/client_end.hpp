@@ -2,11 +2,11 @@
 
 #include <string>
 
-#include "actors/net/client_address.hpp"
 #include "actors/loop/task/waker.hpp"
+#include "actors/net/client_address.hpp"
 #include "actors/net/reader.hpp"
-#include "actors/serve/core/shard_core.hpp"
 #include "actors/net/transport.hpp"
+#include "actors/serve/core/shard_core.hpp"
 
 namespace proxy {
 

@@ -22,34 +22,34 @@ namespace proxy {
 
 namespace {
 
-task<after> serve(client_session& c, exchange& x, verdict& v) {
+task<after> serve(client_session& c, exchange& ex, verdict& v) {
   if (auto* question = std::get_if<policy::question>(&v)) {
     auto asked = std::move(*question);
-    v = co_await decide(c, x, std::move(asked));
+    v = co_await decide(c, ex, std::move(asked));
   }
   if (std::holds_alternative<let_through>(v)) {
-    c.holds(x.head.capacity() + x.received().capacity() + c.reader.pending.capacity());
-    if (x.to_socket)
-      co_return co_await forward_to_socket(c, x);
-    if (x.target.protocol == policy::protocol::https_connect)
-      co_return co_await open_tunnel(c, x);
-    co_return co_await forward(c, x);
+    c.holds(ex.head.capacity() + ex.received().capacity() + c.reader.pending.capacity());
+    if (ex.to_socket)
+      co_return co_await forward_to_socket(c, ex);
+    if (ex.target.protocol == policy::protocol::https_connect)
+      co_return co_await open_tunnel(c, ex);
+    co_return co_await forward(c, ex);
   }
   if (auto* denial = std::get_if<policy::denial>(&v))
-    co_return co_await refuse(c, x, *denial);
+    co_return co_await refuse(c, ex, *denial);
   if (auto* answer = std::get_if<own_answer>(&v)) {
-    record_admission(c, x);
-    remember_admission(c, x);
-    auto keep = may_keep(c, x);
+    record_admission(c, ex);
+    remember_admission(c, ex);
+    auto keep = may_keep(c, ex);
     auto sent = co_await send_to_client(c, answer->body);
     if (sent != sending::done)
       co_return cut_off(c, sent);
-    co_return co_await go_on(c, x, keep);
+    co_return co_await go_on(c, ex, keep);
   }
   const auto& why = std::get<caf::error>(v);
   if (code_of(why) == errc::misdirected)
-    co_return co_await misdirected(c, x, why);
-  co_return co_await fault(c, x, why);
+    co_return co_await misdirected(c, ex, why);
+  co_return co_await fault(c, ex, why);
 }
 
 /// Of the process, or of a connection whose streams hold too much already.
@@ -74,7 +74,7 @@ task<after> serve_requests(client_session& c) {
     received_head head;
     awaited_head what;
     what.first = c.requests == 0;
-    if (what.first && !c.inside())
+    if (what.first && !c.enclosing_tunnel())
       what.front = c.serves;
     co_await read_head(c, what, head);
     if (head.status == head_status::socks)
@@ -85,21 +85,21 @@ task<after> serve_requests(client_session& c) {
       c.end = ending::idle;
     if (head.status != head_status::complete && head.status != head_status::failed)
       co_return after::close;
-    exchange x;
-    x.head = c.shard.texts.take();
-    x.spare = c.shard.texts.take();
+    exchange ex;
+    ex.head = c.shard.texts.take();
+    ex.spare = c.shard.texts.take();
     ++c.shard.counters.requests_total;
     ++c.requests;
     if (head.status == head_status::complete && is_short_of_memory(c)) {
       head.status = head_status::failed;
       head.error = out_of_memory(c);
     }
-    auto v = head.status == head_status::complete ? judge_request(c, head.text, x)
+    auto v = head.status == head_status::complete ? judge_request(c, head.text, ex)
                                                   : verdict{std::move(head.error)};
-    std::string{}.swap(head.store); // `x` has what of it is needed
-    auto next = co_await serve(c, x, v);
-    c.shard.texts.give_back(std::move(x.head));
-    c.shard.texts.give_back(x.take_received());
+    std::string{}.swap(head.store); // `ex` has what of it is needed
+    auto next = co_await serve(c, ex, v);
+    c.shard.texts.give_back(std::move(ex.head));
+    c.shard.texts.give_back(ex.take_received());
     if (next != after::next_request)
       co_return next;
   }
@@ -143,8 +143,8 @@ task<closing> turn_away(client_session& c, caf::error why) {
     co_await close_in_steps(c);
     co_return closing::orderly;
   }
-  exchange x;
-  auto next = co_await fault(c, x, why);
+  exchange ex;
+  auto next = co_await fault(c, ex, why);
   if (next != after::reset)
     co_await close_in_steps(c);
   co_return next == after::reset ? closing::reset : closing::orderly;

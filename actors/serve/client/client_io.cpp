@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "actors/serve/exchange/body_meter.hpp"
 #include "actors/net/http2_link.hpp"
 #include "actors/net/pump.hpp"
+#include "actors/serve/exchange/body_meter.hpp"
 #include "actors/serve/setting_text.hpp"
 #include "protocols/http1/body_cursor.hpp"
 #include "protocols/http1/decode.hpp"

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "actors/serve/client/client_end.hpp"
 #include "actors/loop/task/task.hpp"
+#include "actors/serve/client/client_end.hpp"
 #include "protocols/http1/message.hpp"
 
 /// Reading from a client and writing to it, whatever is served to it.

@@ -46,12 +46,12 @@ client_session::client_session(pinned_session& owner, const client_session& of,
 
 client_session::~client_session() = default;
 
-upstream& client_session::begin_exchange(exchange& x, std::unique_ptr<upstream> server) {
+upstream& client_session::begin_exchange(exchange& ex, std::unique_ptr<upstream> server) {
   auto& to = *server;
   if (auto* around = in_state<state::intercepted>())
-    around->request.emplace(x, std::move(server));
+    around->request.emplace(ex, std::move(server));
   else
-    state_.emplace<state::exchanging>(x, std::move(server));
+    state_.emplace<state::exchanging>(ex, std::move(server));
   return to;
 }
 
@@ -66,11 +66,11 @@ std::unique_ptr<upstream> client_session::end_exchange() {
   return served;
 }
 
-interception* client_session::inside() noexcept {
+interception* client_session::enclosing_tunnel() noexcept {
   if (auto* around = in_state<state::intercepted>())
     return around->what.get();
   if (auto* switched = in_state<state::tunnel>())
-    return switched->inside.get();
+    return switched->enclosing.get();
   auto* h2 = in_state<state::h2_link>();
   auto* around = h2 ? std::get_if<state::intercepted>(&h2->in) : nullptr;
   return around ? around->what.get() : nullptr;

@@ -4,12 +4,12 @@
 #include <optional>
 #include <string>
 
-#include "actors/serve/client/client_end.hpp"
-#include "actors/serve/client/client_io.hpp"
-#include "actors/serve/client/client_states.hpp"
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/loop/task/task.hpp"
 #include "actors/messages.hpp"
+#include "actors/serve/client/client_end.hpp"
+#include "actors/serve/client/client_io.hpp"
+#include "actors/serve/client/client_states.hpp"
 #include "actors/serve/upstream/upstream.hpp"
 
 namespace proxy {
@@ -82,15 +82,15 @@ public:
   }
   /// A request is sent to `server`: by itself, or inside the tunnel that is read. @returns what it
   /// is sent to.
-  [[nodiscard]] upstream& begin_exchange(exchange& x, std::unique_ptr<upstream> server);
+  [[nodiscard]] upstream& begin_exchange(exchange& ex, std::unique_ptr<upstream> server);
   /// It is over. @returns what it was sent to.
   [[nodiscard]] std::unique_ptr<upstream> end_exchange();
 
   /// The tunnel that its requests come in, or a protocol that one of them switched to; nullptr when
   /// they are not read inside one.
-  [[nodiscard]] interception* inside() noexcept;
-  [[nodiscard]] const interception* inside() const noexcept {
-    return const_cast<client_session*>(this)->inside();
+  [[nodiscard]] interception* enclosing_tunnel() noexcept;
+  [[nodiscard]] const interception* enclosing_tunnel() const noexcept {
+    return const_cast<client_session*>(this)->enclosing_tunnel();
   }
   /// The tunnel that its requests come in, if that was refused.
   [[nodiscard]] const refused_tunnel* refused() const noexcept;
@@ -109,8 +109,8 @@ public:
   /// Judges that by the policy of this moment. @returns the denial, recorded, when it may not go
   /// on.
   [[nodiscard]] std::optional<policy::denial> judge();
-  /// Renews the pass of the tunnel that requests come in. @pre `inside()`
-  [[nodiscard]] pass::renewed renew_inside();
+  /// Renews the pass of the tunnel that requests come in. @pre `enclosing_tunnel()`
+  [[nodiscard]] pass::renewed renew_enclosing();
   /// Closes all that it has open.
   void close(closing how);
 
@@ -125,8 +125,8 @@ public:
   const uint64_t id;
   const endpoint serves; ///< The front end that it came to.
   const steady_time began;
-  bool reaches_out = false; ///< Who is to serve it is looked up or dialled.
-  std::string first_down;   ///< What the client is sent first when its tunnel stands.
+  bool is_connecting = false; ///< Who is to serve it is looked up or dialled.
+  std::string first_down;     ///< What the client is sent first when its tunnel stands.
   std::shared_ptr<const identity> known_as; ///< Null when nobody asked. HTTP: by this request.
   /// Upstreams that the client has logged in to: its streams share them, nobody else does.
   std::shared_ptr<login_connections> logins;

@@ -23,7 +23,7 @@ void describe(const admission& what, connection_info& out) {
   out.host = what.to().host.text();
   out.port = what.to().port;
   out.rule = what.rule_text();
-  if (const auto* rule = what.by() ? what.by()->rule() : nullptr) {
+  if (const auto* rule = what.granted_by() ? what.granted_by()->rule() : nullptr) {
     out.rule_file = rule->file;
     out.rule_line = rule->line;
   }
@@ -41,7 +41,7 @@ const policy::target* exchanging::subject() const noexcept {
 
 std::optional<policy::denial> exchanging::judge(client_session& c) {
   // Its pass stays what it is: what was made of it is on its way.
-  const auto* said = request->granted ? answer_of(request->granted->granted()) : nullptr;
+  const auto* said = request->granted ? answer_of(request->granted->grant()) : nullptr;
   if (auto why = judge_under_way(c, request->received(), said))
     return why;
   const auto& now = *c.shard.policy;
@@ -66,27 +66,27 @@ void exchanging::describe(connection_info& out) const {
 void exchanging::close(closing how) noexcept { proxy::close(server, how); }
 
 std::optional<policy::denial> tunnel::judge(client_session& c) {
-  if (auto why = denial_in(renew(c, *by)))
+  if (auto why = denial_in(renew(c, *admitted_by)))
     return why;
-  return inside ? denial_in(c.renew_inside()) : std::nullopt;
+  return enclosing ? denial_in(c.renew_enclosing()) : std::nullopt;
 }
 
 void tunnel::describe(connection_info& out) const {
-  out.state = inside ? "intercepted" : "tunnel";
-  proxy::describe(*by, out);
+  out.state = enclosing ? "intercepted" : "tunnel";
+  proxy::describe(*admitted_by, out);
 }
 
 void tunnel::close(closing how) noexcept { proxy::close(server, how); }
 
 const policy::target* intercepted::subject() const noexcept {
-  return request ? &request->request->target : by ? &by->to() : nullptr;
+  return request ? &request->request->target : admitted_by ? &admitted_by->to() : nullptr;
 }
 
 std::optional<policy::denial> intercepted::judge(client_session& c) {
-  if (by)
-    if (auto why = denial_in(renew(c, *by)))
+  if (admitted_by)
+    if (auto why = denial_in(renew(c, *admitted_by)))
       return why;
-  if (auto why = denial_in(c.renew_inside()))
+  if (auto why = denial_in(c.renew_enclosing()))
     return why;
   return request ? request->judge(c) : std::nullopt;
 }
@@ -94,8 +94,8 @@ std::optional<policy::denial> intercepted::judge(client_session& c) {
 void intercepted::describe(connection_info& out) const {
   if (request)
     request->describe(out);
-  if (by)
-    proxy::describe(*by, out);
+  if (admitted_by)
+    proxy::describe(*admitted_by, out);
   out.state = "intercepted";
 }
 
@@ -110,8 +110,8 @@ std::optional<policy::denial> refused::judge(client_session&) { return std::null
 void refused::describe(connection_info& out) const { out.state = "idle"; }
 
 association::association(std::unique_ptr<proxy::association> what,
-                         std::unique_ptr<admission> admitted_by)
-  : relay(std::move(what)), by(std::move(admitted_by)) {}
+                         std::unique_ptr<admission> admission)
+  : relay(std::move(what)), admitted_by(std::move(admission)) {}
 association::association(association&&) noexcept = default;
 association& association::operator=(association&&) noexcept = default;
 association::~association() = default;
@@ -125,7 +125,7 @@ std::optional<policy::denial> association::judge(client_session& c) {
 
 void association::describe(connection_info& out) const {
   out.state = "association";
-  proxy::describe(*by, out);
+  proxy::describe(*admitted_by, out);
 }
 
 void association::close(closing) noexcept { relay.reset(); }

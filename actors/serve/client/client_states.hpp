@@ -5,8 +5,8 @@
 #include <string>
 #include <variant>
 
-#include "actors/serve/client/client_io.hpp"
 #include "actors/messages.hpp"
+#include "actors/serve/client/client_io.hpp"
 #include "actors/serve/decide/pass.hpp"
 #include "actors/serve/upstream/upstream.hpp"
 
@@ -32,7 +32,7 @@ struct interception {
 /// to read an answer to its request, but not one to CONNECT. Nothing is behind it.
 struct refused_tunnel {
   policy::denial why;
-  snapshot_ptr under; ///< What refused it: holds the rule that decided.
+  snapshot_ptr snapshot; ///< What refused it: holds the rule that decided.
   policy::target to;
   std::string request_id; ///< Of the CONNECT, the one event of it all.
   std::string remedy;
@@ -47,10 +47,10 @@ public:
   explicit admission(policy::target to) : by_(std::move(to)) {}
 
   [[nodiscard]] const policy::target& to() const noexcept {
-    return by() ? by()->to() : std::get<policy::target>(by_);
+    return granted_by() ? granted_by()->to() : std::get<policy::target>(by_);
   }
-  [[nodiscard]] pass* by() noexcept { return std::get_if<pass>(&by_); }
-  [[nodiscard]] const pass* by() const noexcept { return std::get_if<pass>(&by_); }
+  [[nodiscard]] pass* granted_by() noexcept { return std::get_if<pass>(&by_); }
+  [[nodiscard]] const pass* granted_by() const noexcept { return std::get_if<pass>(&by_); }
   /// "decider", the text of the rule, or "".
   [[nodiscard]] std::string_view rule_text() const noexcept;
 
@@ -61,7 +61,7 @@ private:
 };
 
 /// Renews the pass of an open tunnel: by its target, where it leads, and its head if it has one.
-/// @pre `of.by()`
+/// @pre `of.granted_by()`
 [[nodiscard]] pass::renewed renew(client_session& c, admission& of);
 
 /// Lists what was admitted.
@@ -87,7 +87,7 @@ struct reading {
 
 /// A request has been sent, or is being, and its response is awaited or on its way.
 struct exchanging {
-  exchanging(exchange& x, std::unique_ptr<upstream> by) : request(&x), server(std::move(by)) {}
+  exchanging(exchange& ex, std::unique_ptr<upstream> by) : request(&ex), server(std::move(by)) {}
 
   /// @returns nullptr but for a request with a body, which may be as open as a tunnel.
   [[nodiscard]] const policy::target* subject() const noexcept;
@@ -102,30 +102,30 @@ struct exchanging {
 
 /// Bytes that nobody reads go both ways.
 struct tunnel {
-  [[nodiscard]] const admission* admitted() const noexcept { return by.get(); }
-  [[nodiscard]] const policy::target* subject() const noexcept { return &by->to(); }
+  [[nodiscard]] const admission* admitted() const noexcept { return admitted_by.get(); }
+  [[nodiscard]] const policy::target* subject() const noexcept { return &admitted_by->to(); }
   [[nodiscard]] std::optional<policy::denial> judge(client_session& c);
   void describe(connection_info& out) const;
   void close(closing how) noexcept;
 
   std::unique_ptr<upstream> server;
-  std::unique_ptr<admission> by;
-  std::unique_ptr<interception> inside; ///< Of a protocol that a request inside switched to.
-  bool must_not_answer_http = false;    ///< `inspect` could not read it, and would have had to.
+  std::unique_ptr<admission> admitted_by;
+  std::unique_ptr<interception> enclosing; ///< Of a protocol that a request inside switched to.
+  bool must_not_answer_http = false;       ///< `inspect` could not read it, and would have had to.
 };
 
 /// A tunnel whose requests are read: from its 200 on, and between and during requests.
 struct intercepted {
-  [[nodiscard]] const admission* admitted() const noexcept { return by.get(); }
+  [[nodiscard]] const admission* admitted() const noexcept { return admitted_by.get(); }
   [[nodiscard]] const policy::target* subject() const noexcept;
   [[nodiscard]] std::optional<policy::denial> judge(client_session& c);
   void describe(connection_info& out) const;
   void close(closing how) noexcept;
 
   std::unique_ptr<interception> what;
-  std::unique_ptr<admission> by;     ///< Null on a stream: its connection has it.
-  std::unique_ptr<upstream> dialled; ///< For the tunnel; not yet used by a request.
-  std::optional<exchanging> request; ///< The one under way.
+  std::unique_ptr<admission> admitted_by; ///< Null on a stream: its connection has it.
+  std::unique_ptr<upstream> dialled;      ///< For the tunnel; not yet used by a request.
+  std::optional<exchanging> request;      ///< The one under way.
 };
 
 /// A tunnel that was refused, and that is to say so to what the client asks for inside.
@@ -141,19 +141,19 @@ struct refused {
 
 /// The client's datagrams are relayed (RFC 1928 §7).
 struct association {
-  association(std::unique_ptr<proxy::association> what, std::unique_ptr<admission> admitted_by);
+  association(std::unique_ptr<proxy::association> what, std::unique_ptr<admission> admission);
   association(association&&) noexcept;
   association& operator=(association&&) noexcept;
   ~association();
 
-  [[nodiscard]] const admission* admitted() const noexcept { return by.get(); }
-  [[nodiscard]] const policy::target* subject() const noexcept { return &by->to(); }
+  [[nodiscard]] const admission* admitted() const noexcept { return admitted_by.get(); }
+  [[nodiscard]] const policy::target* subject() const noexcept { return &admitted_by->to(); }
   [[nodiscard]] std::optional<policy::denial> judge(client_session& c);
   void describe(connection_info& out) const;
   void close(closing) noexcept;
 
   std::unique_ptr<proxy::association> relay;
-  std::unique_ptr<admission> by;
+  std::unique_ptr<admission> admitted_by;
 };
 
 /// The client speaks HTTP/2 inside its tunnel; its streams are sessions of their own.

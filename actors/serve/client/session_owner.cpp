@@ -19,7 +19,7 @@ session_owner::behavior_type session_owner::make_behavior() {
       if (!self_)
         return false;
       if (!session_.judge()) {
-        if (session_.reaches_out)
+        if (session_.is_connecting)
           session_.wakes.fire(); // by the policy of before: it gives that up
         return false;
       }

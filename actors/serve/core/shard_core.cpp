@@ -4,12 +4,12 @@
 #include <array>
 #include <bit>
 
-#include "actors/serve/client/admin_session.hpp"
-#include "actors/serve/answer/answers.hpp"
-#include "actors/serve/client/connection.hpp"
-#include "actors/loop/system/cores.hpp"
-#include "actors/serve/exchange/stream_session.hpp"
 #include "actors/loop/mix.hpp"
+#include "actors/loop/system/cores.hpp"
+#include "actors/serve/answer/answers.hpp"
+#include "actors/serve/client/admin_session.hpp"
+#include "actors/serve/client/connection.hpp"
+#include "actors/serve/exchange/stream_session.hpp"
 
 namespace proxy {
 

@@ -53,21 +53,21 @@ void log_silence(const client_session& c, const policy::target& to, const caf::e
 }
 
 /// By the policy of now, and who the client showed to be by the users of now.
-judgement judge_answered(client_session& c, exchange& x, std::string_view head,
+judgement judge_answered(client_session& c, exchange& ex, std::string_view head,
                          const policy::answer* said) {
   if (auto denial = judge_user(*c.shard.policy, c))
     return std::move(*denial);
-  return head.empty() ? judge_target(c, x, said) : judge_head(c, head, x, said);
+  return head.empty() ? judge_target(c, ex, said) : judge_head(c, head, ex, said);
 }
 
 } // namespace
 
-task<verdict> decide(client_session& c, exchange& x, policy::question asked) {
+task<verdict> decide(client_session& c, exchange& ex, policy::question asked) {
   policy::target to = asked.to();
   std::optional<policy::answer> said;
   std::optional<decider_word> word;
   if (c.shard.process->decider) {
-    c.holds(x.head.capacity() + x.spare.capacity() + c.reader.pending.capacity());
+    c.holds(ex.head.capacity() + ex.spare.capacity() + c.reader.pending.capacity());
     open_question what{to, c.from.str(), std::string{c.user()}};
     auto heard = co_await ask_decider(c, std::move(what));
     if (c.client.dead())
@@ -77,12 +77,12 @@ task<verdict> decide(client_session& c, exchange& x, policy::question asked) {
     else
       log_silence(c, to, heard.error());
   }
-  auto head = std::move(x.spare);
-  auto judged = settle(c, judge_answered(c, x, head, said ? &*said : nullptr), head, x);
+  auto head = std::move(ex.spare);
+  auto judged = settle(c, judge_answered(c, ex, head, said ? &*said : nullptr), head, ex);
   if (auto* still = std::get_if<policy::question>(&judged))
     judged = policy::denial{still->unanswered()};
-  if (!std::holds_alternative<let_through>(judged) && !x.granted)
-    x.spare = std::move(head); // tells the form of the answer
+  if (!std::holds_alternative<let_through>(judged) && !ex.granted)
+    ex.spare = std::move(head); // tells the form of the answer
   co_return std::move(judged);
 }
 

@@ -8,6 +8,6 @@ namespace proxy {
 /// Puts a question to whoever has a word in it, waits for that, and judges again by it and by the
 /// policy of then. Ends when the client leaves, and after `process_state::decider_patience`.
 /// @returns no question: where nobody answers it is the refusal that it comes to.
-task<verdict> decide(client_session& c, exchange& x, policy::question asked);
+task<verdict> decide(client_session& c, exchange& ex, policy::question asked);
 
 } // namespace proxy

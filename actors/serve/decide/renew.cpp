@@ -21,19 +21,19 @@ policy::denial not_judged() {
 }
 
 /// Judges a request anew. What else is made of it (the head to send, the way it goes) replaces what
-/// `x` has of it.
-/// @param held  The pass in `x` that it was granted by.
+/// `ex` has of it.
+/// @param held  The pass in `ex` that it was granted by.
 template <class Grant>
 std::variant<Grant, policy::denial>
-judge_anew(client_session& c, exchange& x,
+judge_anew(client_session& c, exchange& ex,
            std::optional<policy::pass<snapshot, Grant>> exchange::*held) {
   if (auto denial = judge_user(*c.shard.policy, c))
     return std::move(*denial);
-  const auto* said = x.granted ? answer_of(x.granted->granted()) : nullptr;
+  const auto* said = ex.granted ? answer_of(ex.granted->grant()) : nullptr;
   exchange now;
-  now.target = x.target;
+  now.target = ex.target;
   auto judged =
-    x.received().empty() ? judge_target(c, now, said) : judge_head(c, x.received(), now, said);
+    ex.received().empty() ? judge_target(c, now, said) : judge_head(c, ex.received(), now, said);
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   if (auto* question = std::get_if<policy::question>(&judged))
@@ -41,23 +41,23 @@ judge_anew(client_session& c, exchange& x,
   auto* again = std::get_if<Grant>(&judged);
   if (!again)
     return not_judged();
-  now.recorded = x.recorded;
+  now.recorded = ex.recorded;
   // There and back: the pass, which is being renewed, stays where it is.
-  now.*held = std::move(x.*held);
-  x = std::move(now);
+  now.*held = std::move(ex.*held);
+  ex = std::move(now);
   return std::move(*again);
 }
 
 } // namespace
 
-pass::renewed renew(client_session& c, exchange& x) {
-  return x.granted->renew_by(
-    c.shard.policy, [&](const snapshot_ptr&) { return judge_anew(c, x, &exchange::granted); });
+pass::renewed renew(client_session& c, exchange& ex) {
+  return ex.granted->renew_by(
+    c.shard.policy, [&](const snapshot_ptr&) { return judge_anew(c, ex, &exchange::granted); });
 }
 
-socket_pass::renewed renew_to_socket(client_session& c, exchange& x) {
-  return x.to_socket->renew_by(
-    c.shard.policy, [&](const snapshot_ptr&) { return judge_anew(c, x, &exchange::to_socket); });
+socket_pass::renewed renew_to_socket(client_session& c, exchange& ex) {
+  return ex.to_socket->renew_by(
+    c.shard.policy, [&](const snapshot_ptr&) { return judge_anew(c, ex, &exchange::to_socket); });
 }
 
 std::optional<policy::denial> judge_under_way(client_session& c, std::string_view head,
@@ -78,27 +78,28 @@ std::optional<policy::denial> judge_under_way(client_session& c, std::string_vie
 }
 
 pass::renewed renew(client_session& c, admission& of) {
-  auto& tunnel = *of.by();
+  auto& tunnel = *of.granted_by();
   return tunnel.renew_by(c.shard.policy, [&](const snapshot_ptr& now) {
-    auto judged = policy::judge_again(*now->rules, tunnel.granted(), asker_of(c), of.where);
+    auto judged = policy::judge_again(*now->rules, tunnel.grant(), asker_of(c), of.where);
     // One that began as a request is judged as that, too.
     if (std::holds_alternative<policy::permit>(judged) && !tunnel.head().empty())
-      if (auto why = judge_under_way(c, tunnel.head(), answer_of(tunnel.granted())))
+      if (auto why = judge_under_way(c, tunnel.head(), answer_of(tunnel.grant())))
         judged = std::move(*why);
     return judged;
   });
 }
 
 std::string_view admission::rule_text() const noexcept {
-  if (!by())
+  if (!granted_by())
     return {};
-  if (by()->by_decider())
+  if (granted_by()->by_decider())
     return "decider";
-  return by()->rule() ? std::string_view{by()->rule()->text} : std::string_view{};
+  return granted_by()->rule() ? std::string_view{granted_by()->rule()->text} : std::string_view{};
 }
 
-pass::renewed client_session::renew_inside() {
-  return inside()->tunnel.renew(shard.policy, asker_of(*this), {.reading = policy::reading::done});
+pass::renewed client_session::renew_enclosing() {
+  return enclosing_tunnel()->tunnel.renew(shard.policy, asker_of(*this),
+                                          {.reading = policy::reading::done});
 }
 
 } // namespace proxy

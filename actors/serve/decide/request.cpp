@@ -36,9 +36,9 @@ bool ends_here(const http1::request& req) {
   return value && !value->empty() && value->find_first_not_of('0') == std::string_view::npos;
 }
 
-own_answer answer_here(const client_end& c, const http1::request& req, const exchange& x) {
+own_answer answer_here(const client_end& c, const http1::request& req, const exchange& ex) {
   own_answer answer;
-  answer_options options{.request_id = {}, .head_only = false, .close = !may_keep(c, x)};
+  answer_options options{.request_id = {}, .head_only = false, .close = !may_keep(c, ex)};
   // TRACE would reflect fields that are none of the script's business: the request line is enough.
   auto line = std::string{req.method} + ' ' + std::string{req.target} + " HTTP/1.1\r\n";
   auto trace = req.method == "TRACE";
@@ -48,29 +48,29 @@ own_answer answer_here(const client_end& c, const http1::request& req, const exc
 }
 
 /// What the request line and the fields say; `req` then offers to switch to what we pass on.
-void take_over(http1::request& req, exchange& x) {
-  x.body = req.body;
-  x.content_length = req.content_length;
-  x.to_head = req.method == "HEAD";
-  x.idempotent = is_idempotent(req.method);
-  x.client_1_0 = req.http_1_0;
-  x.keep_alive = req.keep_alive;
-  x.expects_continue = req.expect_continue;
-  x.target.method = req.method;
-  x.logs_in = req.authorization && http1::has_connection_login(req);
+void take_over(http1::request& req, exchange& ex) {
+  ex.body = req.body;
+  ex.content_length = req.content_length;
+  ex.to_head = req.method == "HEAD";
+  ex.idempotent = is_idempotent(req.method);
+  ex.client_1_0 = req.http_1_0;
+  ex.keep_alive = req.keep_alive;
+  ex.expects_continue = req.expect_continue;
+  ex.target.method = req.method;
+  ex.logs_in = req.authorization && http1::has_connection_login(req);
   if (req.method != "CONNECT")
-    x.offered = http1::upgrade_offer(req);
-  x.upgrade = !x.offered.empty();
-  req.upgrade = x.offered;
+    ex.offered = http1::upgrade_offer(req);
+  ex.upgrade = !ex.offered.empty();
+  req.upgrade = ex.offered;
 }
 
 /// What is read switches to WebSocket and to nothing else: what follows another protocol's 101
 /// would pass unread. Such an offer is not passed on, as a server that ignores it would have it.
-void keep_websocket_alone(http1::request& req, exchange& x) {
+void keep_websocket_alone(http1::request& req, exchange& ex) {
   if (http1::offers_websocket_alone(req))
     return;
-  x.upgrade = false;
-  x.offered.clear();
+  ex.upgrade = false;
+  ex.offered.clear();
   req.upgrade = {};
 }
 
@@ -94,9 +94,9 @@ caf::error find_target_inside(const interception& inside, const http1::request& 
 }
 
 /// A tunnel that is asked for in the client's stead has come the same way as its request.
-void keep_via_lines(const http1::request& req, exchange& x) {
-  if (x.via && needs_tunnel(x))
-    http1::append_via_lines(req, x.via_lines);
+void keep_via_lines(const http1::request& req, exchange& ex) {
+  if (ex.via && needs_tunnel(ex))
+    http1::append_via_lines(req, ex.via_lines);
 }
 
 /// What hooks do to the head.
@@ -121,8 +121,8 @@ std::vector<std::string> names_in(const policy::mitm_hook& hook) {
 }
 
 /// Asks the policy of this moment. Fills in how a request that it lets through goes.
-/// @param q  Of `x.target`.
-judgement ask_policy(client_session& c, exchange& x, const policy::query& q) {
+/// @param q  Of `ex.target`.
+judgement ask_policy(client_session& c, exchange& ex, const policy::query& q) {
   auto judged = policy::decide(*c.shard.policy->rules, q);
   if (auto* denial = std::get_if<policy::denial>(&judged)) {
     if (auto err = policy::fault_in(*denial))
@@ -131,87 +131,87 @@ judgement ask_policy(client_session& c, exchange& x, const policy::query& q) {
   }
   if (auto* question = std::get_if<policy::question>(&judged))
     return std::move(*question);
-  x.via = c.shard.policy->upstreams.choose(x.target);
+  ex.via = c.shard.policy->upstreams.choose(ex.target);
   return std::get<policy::permit>(std::move(judged));
 }
 
 /// Judges a request by all that it says.
 /// @param tunnel  That it came in; nullptr for none.
 judgement judge_in_full(client_session& c, const http1::request& req,
-                        const http1::request_target& target, exchange& x, const pass* tunnel,
+                        const http1::request_target& target, exchange& ex, const pass* tunnel,
                         const policy::answer* said) {
   auto& fields = c.shard.fields;
   fields.clear();
-  if (policy::reads_fields(*c.shard.policy->rules, x.target))
+  if (policy::reads_fields(*c.shard.policy->rules, ex.target))
     http1::list_forwarded(req, fields);
-  return ask_policy(c, x,
-                    {.to = x.target,
+  return ask_policy(c, ex,
+                    {.to = ex.target,
                      .by = asker_of(c),
                      .request = policy::request_facts{target.path, fields, &c.shard.path},
                      .through = tunnel ? &tunnel->to() : nullptr,
                      .answer = said     ? said
-                               : tunnel ? answer_inside(tunnel->granted())
+                               : tunnel ? answer_inside(tunnel->grant())
                                         : nullptr});
 }
 
 /// Writes the head to send of a request that was let through, or answers it here.
 judgement prepare(client_session& c, http1::request& req, http1::request_target& target,
-                  exchange& x, policy::permit permit) {
+                  exchange& ex, policy::permit permit) {
   http1::rewrite_options options{.via = pseudonym_of(c),
                                  .received = c.client.stream() ? "2.0" : ""};
-  x.held_back.clear();
+  ex.held_back.clear();
   if (permit.path_judged())
     target.path = c.shard.path.text;
   if (const auto* hook = permit.hook()) {
     apply(*hook, options, c.shard.fields);
-    if (x.body == http1::framing::chunked)
-      x.held_back = names_in(*hook);
-    x.logs_in |= std::ranges::any_of(options.set, http1::is_connection_login);
+    if (ex.body == http1::framing::chunked)
+      ex.held_back = names_in(*hook);
+    ex.logs_in |= std::ranges::any_of(options.set, http1::is_connection_login);
   }
-  if (policy::is_read(*c.shard.policy->rules, x.target))
-    keep_websocket_alone(req, x);
-  options.keep_upgrade = x.upgrade;
+  if (policy::is_read(*c.shard.policy->rules, ex.target))
+    keep_websocket_alone(req, ex);
+  options.keep_upgrade = ex.upgrade;
   if (ends_here(req))
-    return std::pair{std::move(permit), answer_here(c, req, x)};
+    return std::pair{std::move(permit), answer_here(c, req, ex)};
   // Behind an upstream proxy an upgrade goes through a tunnel: the protocol it switches to is the
   // origin's, and must not be the proxy's. So does what came in one.
-  if (x.via && !needs_tunnel(x))
-    http1::rewrite_request_for_proxy(req, target, options, proxy_authorization(*x.via), x.head);
+  if (ex.via && !needs_tunnel(ex))
+    http1::rewrite_request_for_proxy(req, target, options, proxy_authorization(*ex.via), ex.head);
   else
-    http1::rewrite_request(req, target, options, x.head);
-  keep_via_lines(req, x);
+    http1::rewrite_request(req, target, options, ex.head);
+  keep_via_lines(req, ex);
   return permit;
 }
 
 /// Judges a request inside an intercepted tunnel, whose host the policy let through.
-judgement judge_inside(client_session& c, http1::request& req, exchange& x,
+judgement judge_inside(client_session& c, http1::request& req, exchange& ex,
                        const policy::answer* said) {
-  auto denial = denial_in(c.renew_inside());
+  auto denial = denial_in(c.renew_enclosing());
   if (denial)
     return std::move(*denial);
-  const auto& inside = *c.inside();
-  auto method = std::move(x.target.method);
-  x.target = inside.tunnel.to(); // for the record, whatever it turns out to ask for
-  x.target.protocol = inside.tls ? policy::protocol::https : policy::protocol::http;
-  x.target.method = std::move(method);
-  x.target.upgrade = x.upgrade;
-  x.target.inside = true;
+  const auto& inside = *c.enclosing_tunnel();
+  auto method = std::move(ex.target.method);
+  ex.target = inside.tunnel.to(); // for the record, whatever it turns out to ask for
+  ex.target.protocol = inside.tls ? policy::protocol::https : policy::protocol::http;
+  ex.target.method = std::move(method);
+  ex.target.upgrade = ex.upgrade;
+  ex.target.in_tunnel = true;
   http1::request_target target;
   if (auto err = find_target_inside(inside, req, target))
     return err;
-  auto tunnel_host = std::exchange(x.target.host, target.host);
-  auto judged = judge_in_full(c, req, target, x, &inside.tunnel, said);
+  auto tunnel_host = std::exchange(ex.target.host, target.host);
+  auto judged = judge_in_full(c, req, target, ex, &inside.tunnel, said);
   if (auto* permit = std::get_if<policy::permit>(&judged))
-    return prepare(c, req, target, x, std::move(*permit));
+    return prepare(c, req, target, ex, std::move(*permit));
   if (std::holds_alternative<caf::error>(judged))
-    x.target.host = std::move(tunnel_host); // what it names is not where it would go
+    ex.target.host = std::move(tunnel_host); // what it names is not where it would go
   return judged;
 }
 
 } // namespace
 
-judgement judge_target(client_session& c, exchange& x, const policy::answer* said) {
-  return ask_policy(c, x, {.to = x.target, .by = asker_of(c), .answer = said});
+judgement judge_target(client_session& c, exchange& ex, const policy::answer* said) {
+  return ask_policy(c, ex, {.to = ex.target, .by = asker_of(c), .answer = said});
 }
 
 std::string_view pseudonym_of(const client_end& c) noexcept {
@@ -222,7 +222,7 @@ namespace {
 
 /// Finds out who asks, where that has to be said (RFC 9110 §11.7), and takes nobody for the one
 /// who asked before. The target is read for the record alone.
-std::optional<policy::denial> identify(client_session& c, const http1::request& req, exchange& x) {
+std::optional<policy::denial> identify(client_session& c, const http1::request& req, exchange& ex) {
   c.known_as.reset();
   if (c.shard.config().socks_users.empty())
     return std::nullopt;
@@ -233,11 +233,11 @@ std::optional<policy::denial> identify(client_session& c, const http1::request& 
       std::make_shared<const identity>(identity{std::move(user), c.shard.policy->config});
     return std::nullopt;
   }
-  x.wrong_login = shown == login::wrong;
+  ex.wrong_login = shown == login::wrong;
   http1::request_target target;
   if (!http1::parse_target(req, target)) {
-    x.target.host = target.host;
-    x.target.port = target.port;
+    ex.target.host = target.host;
+    ex.target.port = target.port;
   }
   return client_required();
 }
@@ -273,17 +273,17 @@ caf::error check_loop(const client_end& c, const http1::head* head, bool first) 
 namespace {
 
 /// What a request inside a refused tunnel gets, whatever it asks for.
-policy::denial refuse_again(const refused_tunnel& tunnel, exchange& x) {
-  auto method = std::move(x.target.method);
-  x.target = tunnel.to;
-  x.target.method = std::move(method);
+policy::denial refuse_again(const refused_tunnel& tunnel, exchange& ex) {
+  auto method = std::move(ex.target.method);
+  ex.target = tunnel.to;
+  ex.target.method = std::move(method);
   return tunnel.why;
 }
 
 /// The refusal for a browser that was pointed at one of our own ports. Who it is need not be known:
 /// it would be asked in a way that browsers do not take from a web site.
 std::optional<policy::denial> refuse_visit(client_session& c, const http1::request& req,
-                                           exchange& x) {
+                                           exchange& ex) {
   http1::request_target target;
   if (!req.target.starts_with('/') || form_for(req) != answer_form::html ||
       http1::parse_target(req, target))
@@ -296,106 +296,106 @@ std::optional<policy::denial> refuse_visit(client_session& c, const http1::reque
   if (!c.shard.config().socks_users.empty() &&
       !policy::is_own_listener(rules, target.host, target.port))
     return std::nullopt;
-  auto to = x.target;
+  auto to = ex.target;
   to.host = target.host;
   to.port = target.port;
   auto denial = policy::why_not(rules, {.to = to, .by = asker_of(c)});
   if (!denial)
     return std::nullopt; // another host with a port of that number
-  x.target = std::move(to);
-  x.form = answer_form::visit;
+  ex.target = std::move(to);
+  ex.form = answer_form::visit;
   return denial;
 }
 
-judgement judge_decoded(client_session& c, exchange& x, const policy::answer* said) {
+judgement judge_decoded(client_session& c, exchange& ex, const policy::answer* said) {
   auto& req = c.shard.request;
   if (auto* refused = c.refused())
-    return refuse_again(*refused, x);
-  auto first = !c.inside() && c.requests <= 1;
+    return refuse_again(*refused, ex);
+  auto first = !c.enclosing_tunnel() && c.requests <= 1;
   if (auto err = check_loop(c, &req, first)) {
-    x.keep_alive &= !first; // a connection of our own goes on leading back to us
+    ex.keep_alive &= !first; // a connection of our own goes on leading back to us
     return err;
   }
-  if (c.inside())
-    return judge_inside(c, req, x, said);
+  if (c.enclosing_tunnel())
+    return judge_inside(c, req, ex, said);
   auto connect = req.method == "CONNECT";
   if (connect)
-    x.target.protocol = policy::protocol::https_connect;
-  if (auto denial = refuse_visit(c, req, x))
+    ex.target.protocol = policy::protocol::https_connect;
+  if (auto denial = refuse_visit(c, req, ex))
     return std::move(*denial);
-  if (auto denial = identify(c, req, x))
+  if (auto denial = identify(c, req, ex))
     return std::move(*denial);
   if (!connect && req.find("x-unix-socket"))
-    return judge_socket_request(c, req, x);
+    return judge_socket_request(c, req, ex);
   http1::request_target target;
   if (auto err = http1::parse_target(req, target))
     return err;
-  x.target.host = target.host;
-  x.target.port = target.port;
+  ex.target.host = target.host;
+  ex.target.port = target.port;
   if (target.https)
-    x.target.protocol = policy::protocol::https;
-  x.target.upgrade = x.upgrade;
+    ex.target.protocol = policy::protocol::https;
+  ex.target.upgrade = ex.upgrade;
   auto judged =
-    connect ? judge_target(c, x, said) : judge_in_full(c, req, target, x, nullptr, said);
+    connect ? judge_target(c, ex, said) : judge_in_full(c, req, target, ex, nullptr, said);
   auto* permit = std::get_if<policy::permit>(&judged);
   if (!permit)
     return judged;
   if (!connect)
-    return prepare(c, req, target, x, std::move(*permit));
-  keep_via_lines(req, x);
+    return prepare(c, req, target, ex, std::move(*permit));
+  keep_via_lines(req, ex);
   return judged;
 }
 
 } // namespace
 
-judgement judge_head(client_session& c, std::string_view head, exchange& x,
+judgement judge_head(client_session& c, std::string_view head, exchange& ex,
                      const policy::answer* said) {
   auto& req = c.shard.request;
   const auto& config = c.shard.config();
   http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
   if (auto err = http1::decode_request(head, limits, req))
     return err;
-  take_over(req, x);
-  return judge_decoded(c, x, said);
+  take_over(req, ex);
+  return judge_decoded(c, ex, said);
 }
 
-verdict settle(client_session& c, judgement judged, std::string_view head, exchange& x) {
+verdict settle(client_session& c, judgement judged, std::string_view head, exchange& ex) {
   auto keep_head = [&] {
-    x.spare = head;
-    return std::move(x.spare);
+    ex.spare = head;
+    return std::move(ex.spare);
   };
   if (auto* permit = std::get_if<policy::permit>(&judged)) {
-    x.granted.emplace(std::move(*permit), c.shard.policy, keep_head());
+    ex.granted.emplace(std::move(*permit), c.shard.policy, keep_head());
     return let_through{};
   }
   if (auto* permit = std::get_if<policy::socket_permit>(&judged)) {
-    x.to_socket.emplace(std::move(*permit), c.shard.policy, keep_head());
+    ex.to_socket.emplace(std::move(*permit), c.shard.policy, keep_head());
     return let_through{};
   }
   if (auto* answered = std::get_if<std::pair<policy::permit, own_answer>>(&judged)) {
-    x.granted.emplace(std::move(answered->first), c.shard.policy, keep_head());
+    ex.granted.emplace(std::move(answered->first), c.shard.policy, keep_head());
     return std::move(answered->second);
   }
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   if (auto* question = std::get_if<policy::question>(&judged)) {
-    x.spare = head;
+    ex.spare = head;
     return std::move(*question);
   }
   return std::get<caf::error>(std::move(judged));
 }
 
-verdict judge_request(client_session& c, std::string_view head, exchange& x) {
-  auto out = settle(c, judge_head(c, head, x, nullptr), head, x);
+verdict judge_request(client_session& c, std::string_view head, exchange& ex) {
+  auto out = settle(c, judge_head(c, head, ex, nullptr), head, ex);
   // It is answered by us, now, and keeps no head to be asked later.
-  if (auto decoded = !x.target.method.empty();
-      decoded && x.received().empty() && x.form == answer_form::usual)
-    x.form = form_for(c.shard.request);
+  if (auto decoded = !ex.target.method.empty();
+      decoded && ex.received().empty() && ex.form == answer_form::usual)
+    ex.form = form_for(c.shard.request);
   return out;
 }
 
-verdict judge_tunnel_target(client_session& c, exchange& x) {
-  return settle(c, judge_target(c, x, nullptr), {}, x);
+verdict judge_tunnel_target(client_session& c, exchange& ex) {
+  return settle(c, judge_target(c, ex, nullptr), {}, ex);
 }
 
 } // namespace proxy

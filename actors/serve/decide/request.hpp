@@ -16,17 +16,17 @@ struct own_answer {
   std::string body;
 };
 
-/// It may go on: `x.granted` is set, or `x.to_socket`.
+/// It may go on: `ex.granted` is set, or `ex.to_socket`.
 struct let_through {};
 
 using verdict = std::variant<let_through, policy::denial, own_answer, caf::error, policy::question>;
 
-/// Decodes a request head and judges what it asks for, by the policy of this moment. Fills `x`.
-[[nodiscard]] verdict judge_request(client_session& c, std::string_view head, exchange& x);
+/// Decodes a request head and judges what it asks for, by the policy of this moment. Fills `ex`.
+[[nodiscard]] verdict judge_request(client_session& c, std::string_view head, exchange& ex);
 
-/// Judges a tunnel to `x.target` that no request head asks for (SOCKS), by the policy of this
-/// moment. Fills `x`.
-[[nodiscard]] verdict judge_tunnel_target(client_session& c, exchange& x);
+/// Judges a tunnel to `ex.target` that no request head asks for (SOCKS), by the policy of this
+/// moment. Fills `ex`.
+[[nodiscard]] verdict judge_tunnel_target(client_session& c, exchange& ex);
 
 /// What Via says of us; "" with `via = false`.
 [[nodiscard]] std::string_view pseudonym_of(const client_end& c) noexcept;

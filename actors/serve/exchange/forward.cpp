@@ -17,21 +17,21 @@ namespace {
 
 /// What of the client's own, of the pool, or of a shared connection can take a request at once;
 /// nullptr for nothing.
-std::unique_ptr<upstream> take_ready(client_session& c, const exchange& x, const fresh_pass& by) {
+std::unique_ptr<upstream> take_ready(client_session& c, const exchange& ex, const fresh_pass& by) {
   // An upgrade needs a connection of its own: behind an upstream proxy, a tunnel.
-  if (x.upgrade)
+  if (ex.upgrade)
     return nullptr;
-  auto key = key_of(x);
+  auto key = key_of(ex);
   if (c.logins)
     if (auto own = c.logins->take(by, key, c.user(), c.wakes))
       return own;
-  return x.logs_in ? c.shard.pool.take(by, key, c.wakes) : take_kept(c, by, key);
+  return ex.logs_in ? c.shard.pool.take(by, key, c.wakes) : take_kept(c, by, key);
 }
 
 /// Whether another stream that dials the same upstream may get a connection to share.
-bool may_share(const client_end& c, const exchange& x) {
-  return c.client.stream() && !x.upgrade && !x.logs_in &&
-         c.shard.pool.speaks(key_of(x)) != origin_protocol::http1;
+bool may_share(const client_end& c, const exchange& ex) {
+  return c.client.stream() && !ex.upgrade && !ex.logs_in &&
+         c.shard.pool.speaks(key_of(ex)) != origin_protocol::http1;
 }
 
 /// Keeps what has served an exchange: for this client alone where it may have logged in.
@@ -49,76 +49,76 @@ void keep_upstream(client_session& c, std::unique_ptr<upstream> served) {
 
 /// Makes a tunnel of a connection that has switched.
 /// @returns the denial, if a new policy refuses it; the connection then stays where it is.
-std::optional<policy::denial> open_switched(client_session& c, exchange& x,
+std::optional<policy::denial> open_switched(client_session& c, exchange& ex,
                                             std::unique_ptr<upstream>& server) {
-  auto renewed = renew(c, x);
+  auto renewed = renew(c, ex);
   if (auto* no = std::get_if<policy::denial>(&renewed))
     return std::move(*no);
   const auto& fresh = std::get<fresh_pass>(renewed);
-  if (!x.via)
+  if (!ex.via)
     if (auto no = denial_in(policy::vet(fresh, asker_of(c), {server->address},
                                         server->found_as ? *server->found_as : host{})))
       return no;
-  admit_tunnel(c, x, fresh, std::move(server), true);
+  admit_tunnel(c, ex, fresh, std::move(server), true);
   return std::nullopt;
 }
 
 /// Hands a switched connection to its tunnel, unless a new policy refuses it.
-task<after> begin_switched(client_session& c, exchange& x, std::unique_ptr<upstream> server) {
-  if (auto denial = open_switched(c, x, server)) {
+task<after> begin_switched(client_session& c, exchange& ex, std::unique_ptr<upstream> server) {
+  if (auto denial = open_switched(c, ex, server)) {
     server.reset();
     c.first_down.clear();
-    x.keep_alive &= x.body == http1::framing::none; // its body has been read
-    co_return co_await refuse(c, x, *denial);
+    ex.keep_alive &= ex.body == http1::framing::none; // its body has been read
+    co_return co_await refuse(c, ex, *denial);
   }
   co_return after::tunnel;
 }
 
 /// Takes what is ready for a request, if there is any: `server`.
 /// @returns the denial, if a new policy refuses the request.
-std::optional<policy::denial> reuse(client_session& c, exchange& x,
+std::optional<policy::denial> reuse(client_session& c, exchange& ex,
                                     std::unique_ptr<upstream>& server) {
-  auto renewed = renew(c, x);
+  auto renewed = renew(c, ex);
   if (auto* no = std::get_if<policy::denial>(&renewed))
     return std::move(*no);
-  server = take_ready(c, x, std::get<fresh_pass>(renewed));
+  server = take_ready(c, ex, std::get<fresh_pass>(renewed));
   if (server) {
     ++c.shard.counters.upstream_reuses;
-    record_admission(c, x);
+    record_admission(c, ex);
   }
   return std::nullopt;
 }
 
 /// Sends the head.
-step begin(client_session& c, const exchange& x, transfer& t) {
-  if (auto fresh = x.granted->look(c.shard.policy))
+step begin(client_session& c, const exchange& ex, transfer& t) {
+  if (auto fresh = ex.granted->look(c.shard.policy))
     return t.begin(*fresh);
   return t.outdated();
 }
 
 } // namespace
 
-task<after> forward(client_session& c, exchange& x) {
-  remember_admission(c, x);
+task<after> forward(client_session& c, exchange& ex) {
+  remember_admission(c, ex);
   auto retried = false;
   auto over_http1 = false;
   for (;;) {
     auto next = after::close;
     std::unique_ptr<upstream> server;
     if (!retried && !over_http1) {
-      auto denial = reuse(c, x, server);
-      if (!denial && !server && may_share(c, x)) {
-        auto key = key_of(x);
+      auto denial = reuse(c, ex, server);
+      if (!denial && !server && may_share(c, ex)) {
+        auto key = key_of(ex);
         co_await wait_for_dialling(c, key);
-        denial = reuse(c, x, server);
+        denial = reuse(c, ex, server);
       }
       if (denial)
-        co_return co_await refuse(c, x, *denial);
+        co_return co_await refuse(c, ex, *denial);
     }
     if (!server && c.client.dead()) { // it left while it waited: nothing is dialled for it
-      record_admission(c, x);
+      record_admission(c, ex);
     } else if (!server) {
-      server = co_await reach(c, x, next);
+      server = co_await connect_upstream(c, ex, next);
       if (!server)
         co_return next;
     }
@@ -127,8 +127,8 @@ task<after> forward(client_session& c, exchange& x) {
       co_return after::close;
     }
     server->io.keep_alive();
-    transfer t{c, x, c.begin_exchange(x, std::move(server))};
-    auto s = begin(c, x, t);
+    transfer t{c, ex, c.begin_exchange(ex, std::move(server))};
+    auto s = begin(c, ex, t);
     s = co_await run_exchange(c, t, s);
     server = c.end_exchange();
     if ((s == step::retry && !std::exchange(retried, true)) ||
@@ -138,10 +138,10 @@ task<after> forward(client_session& c, exchange& x) {
       continue;
     }
     t.count();
-    if (c.inside() && c.shard.config().mitm.inspect)
-      log_exchange(c, x, t.status(), t.size());
+    if (c.enclosing_tunnel() && c.shard.config().mitm.inspect)
+      log_exchange(c, ex, t.status(), t.size());
     if (s == step::tunnel)
-      co_return co_await begin_switched(c, x, std::move(server));
+      co_return co_await begin_switched(c, ex, std::move(server));
     auto upstream_ok = s == step::complete && t.upstream_reusable();
     auto client_ok = s == step::complete && t.client_reusable();
     if (auto code = t.end_code(); code && s == step::broken && c.client.stream())
@@ -151,8 +151,8 @@ task<after> forward(client_session& c, exchange& x) {
     server.reset();
     if (s == step::fault || s == step::retry || s == step::over_http1) {
       // What has been read of its body must not be waited for again in what follows.
-      x.keep_alive &= x.body == http1::framing::none;
-      co_return co_await fault(c, x, t.take_error());
+      ex.keep_alive &= ex.body == http1::framing::none;
+      co_return co_await fault(c, ex, t.take_error());
     }
     if (s == step::complete) {
       // An unfinished upload: our response must not be reset away by the rest of it.

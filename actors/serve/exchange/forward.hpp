@@ -8,6 +8,6 @@
 namespace proxy {
 
 /// Forwards a request that was let through, and its response (RFC 9110 §7.6).
-task<after> forward(client_session& c, exchange& x);
+task<after> forward(client_session& c, exchange& ex);
 
 } // namespace proxy

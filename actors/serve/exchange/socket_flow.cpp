@@ -30,7 +30,7 @@ constexpr std::chrono::milliseconds first_pause{5};
 constexpr std::chrono::milliseconds longest_pause{200};
 
 /// The head to send: path and query alone, Host as it came.
-caf::error write_head(const client_end& c, const http1::request& req, exchange& x) {
+caf::error write_head(const client_end& c, const http1::request& req, exchange& ex) {
   auto path = http1::path_of_target(req);
   if (!path)
     return std::move(path.error());
@@ -38,7 +38,7 @@ caf::error write_head(const client_end& c, const http1::request& req, exchange& 
   target.path = *path;
   auto host = req.find("host").value_or("");
   http1::rewrite_request(
-    req, target, {.via = pseudonym_of(c), .host = host.empty() ? "localhost" : host}, x.head);
+    req, target, {.via = pseudonym_of(c), .host = host.empty() ? "localhost" : host}, ex.head);
   return {};
 }
 
@@ -51,15 +51,15 @@ caf::error outdated() {
 }
 
 /// Dials, again and again while the socket takes nobody, as long as dialling may take.
-/// @returns errc::policy_changed as soon as `x.to_socket` is stale.
-task<caf::expected<socket_dialled>> dial_in_time(client_session& c, const exchange& x) {
-  const auto& granted = *x.to_socket;
+/// @returns errc::policy_changed as soon as `ex.to_socket` is stale.
+task<caf::expected<socket_dialled>> dial_in_time(client_session& c, const exchange& ex) {
+  const auto& granted = *ex.to_socket;
   auto deadline = c.in(c.timeouts().connect);
   for (auto pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
     if (!granted.look(c.shard.policy))
       co_return outdated();
-    auto to = granted.granted();
-    auto config = granted.under()->config;
+    auto to = granted.grant();
+    auto config = granted.snapshot()->config;
     auto got = co_await ask<socket_dialled>(
       &c.self, c.wakes, deadline, c.shard.process->socket_dialer, atom::dial_v, to, config);
     if (got && got->what != socket_dialled::outcome::busy)
@@ -85,14 +85,14 @@ struct reached_socket {
 };
 
 /// A connection that was made under the policy of this moment, or why there is none.
-task<reached_socket> reach_socket(client_session& c, exchange& x) {
+task<reached_socket> reach_socket(client_session& c, exchange& ex) {
   reached_socket out;
   for (int policies = 0;;) {
-    out.denial = denial_in(renew_to_socket(c, x));
+    out.denial = denial_in(renew_to_socket(c, ex));
     if (out.denial)
       co_return out;
-    auto got = co_await dial_in_time(c, x);
-    if (!x.to_socket->look(c.shard.policy)) {
+    auto got = co_await dial_in_time(c, ex);
+    if (!ex.to_socket->look(c.shard.policy)) {
       if (++policies == max_policies) {
         out.error = caf::make_error(errc::policy_changed, std::string{"the policy keeps changing"});
         co_return out;
@@ -109,7 +109,7 @@ task<reached_socket> reach_socket(client_session& c, exchange& x) {
       out.error = caf::make_error(errc::connection_refused, words_of(*got));
     } else {
       out.made = std::make_unique<upstream>();
-      out.made->generation = x.to_socket->under()->generation;
+      out.made->generation = ex.to_socket->snapshot()->generation;
       // Unlike that of anything in the pool, should it ever come there.
       out.made->key.via = "unix socket";
       out.made->key.host = std::move(got->path);
@@ -124,56 +124,56 @@ task<reached_socket> reach_socket(client_session& c, exchange& x) {
 }
 
 /// Sends the head.
-step begin(client_session& c, const exchange& x, transfer& t) {
-  if (auto fresh = x.to_socket->look(c.shard.policy))
+step begin(client_session& c, const exchange& ex, transfer& t) {
+  if (auto fresh = ex.to_socket->look(c.shard.policy))
     return t.begin(*fresh);
   return t.outdated();
 }
 
 } // namespace
 
-judgement judge_socket_request(client_session& c, http1::request& req, exchange& x) {
-  if (auto err = policy::read_socket_name(req, x.target))
+judgement judge_socket_request(client_session& c, http1::request& req, exchange& ex) {
+  if (auto err = policy::read_socket_name(req, ex.target))
     return err;
-  x.target.upgrade = x.upgrade;
+  ex.target.upgrade = ex.upgrade;
   const auto& now = *c.shard.policy;
   auto judged = policy::decide(
-    *now.rules, policy::socket_query{.request = x.target,
+    *now.rules, policy::socket_query{.request = ex.target,
                                      .served = static_cast<bool>(c.shard.process->socket_dialer)});
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return std::move(*denial);
   // What it would switch to is nobody's business here: it goes on as a plain request.
-  x.upgrade = false;
-  x.offered.clear();
+  ex.upgrade = false;
+  ex.offered.clear();
   req.upgrade = {};
-  if (auto err = write_head(c, req, x))
+  if (auto err = write_head(c, req, ex))
     return err;
   return std::get<policy::socket_permit>(std::move(judged));
 }
 
-task<after> forward_to_socket(client_session& c, exchange& x) {
-  auto got = co_await reach_socket(c, x);
+task<after> forward_to_socket(client_session& c, exchange& ex) {
+  auto got = co_await reach_socket(c, ex);
   if (got.denial)
-    co_return co_await refuse(c, x, *got.denial);
-  c.shard.admitted(x.to_socket->granted(), x.target, c);
+    co_return co_await refuse(c, ex, *got.denial);
+  c.shard.admitted(ex.to_socket->grant(), ex.target, c);
   if (!got.made)
-    co_return co_await fault(c, x, got.error);
+    co_return co_await fault(c, ex, got.error);
   if (c.client.dead()) {
     c.end = ending::client_gone;
     co_return after::close;
   }
   if (c.shard.config().log.access) {
-    c.last_admitted = std::make_unique<admission>(x.target);
+    c.last_admitted = std::make_unique<admission>(ex.target);
   }
-  transfer t{c, x, c.begin_exchange(x, std::move(got.made))};
-  auto s = begin(c, x, t);
+  transfer t{c, ex, c.begin_exchange(ex, std::move(got.made))};
+  auto s = begin(c, ex, t);
   s = co_await run_exchange(c, t, s);
   t.count();
   c.end_exchange().reset();
   if (s == step::fault) {
-    x.keep_alive &= x.body == http1::framing::none; // its body has been read
+    ex.keep_alive &= ex.body == http1::framing::none; // its body has been read
     auto why = t.take_error();
-    co_return co_await fault(c, x, why);
+    co_return co_await fault(c, ex, why);
   }
   if (s != step::complete) {
     c.end = s == step::client_gone ? ending::client_gone : ending::upstream_gone;

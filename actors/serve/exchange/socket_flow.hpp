@@ -8,6 +8,6 @@
 namespace proxy {
 
 /// The same for a unix socket: an upstream of its own, which nobody else gets.
-task<after> forward_to_socket(client_session& c, exchange& x);
+task<after> forward_to_socket(client_session& c, exchange& ex);
 
 } // namespace proxy

@@ -44,9 +44,9 @@ std::string_view version_of(const upstream& u) { return u.io.stream() ? "2.0" : 
 step transfer::begin(uint64_t generation) {
   if (u_.generation != generation)
     return fail(errc::policy_changed, "the connection was made under another policy");
-  auto early =
-    x_.body == http1::framing::none ? std::string_view{} : std::string_view{c_.reader.pending};
-  auto begun = up_.start(u_.io, x_.head, early);
+  auto early = exchange_.body == http1::framing::none ? std::string_view{}
+                                                      : std::string_view{c_.reader.pending};
+  auto begun = up_.start(u_.io, exchange_.head, early);
   if (begun.what == pump::status::malformed)
     return fail(errc::malformed, context_of(up_.framing_error()));
   c_.reader.pending.erase(0, begun.taken);
@@ -101,7 +101,7 @@ step transfer::move_up() {
 bool transfer::is_whole() noexcept {
   if (!copy_)
     copy_ = up_.take_copy();
-  return copy_ || (x_.body != http1::framing::chunked && x_.content_length == 0);
+  return copy_ || (exchange_.body != http1::framing::chunked && exchange_.content_length == 0);
 }
 
 void transfer::put_back() {
@@ -127,19 +127,19 @@ step transfer::upstream_failed(std::string how) {
   // so.
   constexpr uint32_t http_1_1_required = 0xd;
   auto untouched = stream && (stream->end_code() == http_1_1_required || stream->is_refused());
-  if (wants_http1 && (untouched || x_.idempotent) && is_whole())
+  if (wants_http1 && (untouched || exchange_.idempotent) && is_whole())
     return step::over_http1;
   if (stream && stream->is_refused() && is_whole())
     return step::retry;
   // RFC 9110 §9.2.2: a kept connection may have been closed while idle; what was idempotent and
   // whole can be sent again.
-  auto whole = x_.body != http1::framing::chunked && x_.content_length == 0;
-  return whole && u_.reused && x_.idempotent ? step::retry : failed;
+  auto whole = exchange_.body != http1::framing::chunked && exchange_.content_length == 0;
+  return whole && u_.reused && exchange_.idempotent ? step::retry : failed;
 }
 
 step transfer::timed_out(const std::string& limit) {
   // Whoever owes the next byte is the one that is late.
-  if (!request_sent() && !up_.holds_bytes() && !x_.expects_continue)
+  if (!request_sent() && !up_.holds_bytes() && !exchange_.expects_continue)
     return fail(errc::request_timeout, "the request body paused for longer than " + limit);
   // A connection that has gone silent must not take more streams.
   if (auto* stream = u_.io.stream())
@@ -186,27 +186,29 @@ step transfer::settle_head(std::string_view bytes) {
       return step::wait;
     }
     scanned_ = 0;
-    if (auto err = http1::decode_response(bytes.substr(0, *end), limits, x_.to_head, false, res))
+    if (auto err =
+          http1::decode_response(bytes.substr(0, *end), limits, exchange_.to_head, false, res))
       return fail(errc::bad_response, context_of(err));
     auto rest = bytes.substr(*end);
-    auto switches = res.status == 101 && x_.upgrade && http1::takes_offer(res, x_.offered);
+    auto switches =
+      res.status == 101 && exchange_.upgrade && http1::takes_offer(res, exchange_.offered);
     if (switches && c_.client.stream() &&
         !c_.client.stream()->is_answered_by(res.find("sec-websocket-accept").value_or("")))
       return fail(errc::bad_response, "101 that does not answer the handshake");
     // As the answer to an extended CONNECT it would mean that the protocol was switched.
-    if (c_.client.stream() && x_.upgrade && res.status >= 200 && res.status < 300)
+    if (c_.client.stream() && exchange_.upgrade && res.status >= 200 && res.status < 300)
       return fail(errc::bad_response, "the upstream does not switch the protocol");
     if (res.status == 101 && !switches)
       return fail(errc::bad_response, "101 to a protocol that was not offered");
     // The client knows nothing of that proxy, and has no credentials for it.
-    if (res.status == 407 && x_.via && !needs_tunnel(x_))
-      return fail(errc::upstream_proxy_login, asks_for_credentials(*x_.via));
+    if (res.status == 407 && exchange_.via && !needs_tunnel(exchange_))
+      return fail(errc::upstream_proxy_login, asks_for_credentials(*exchange_.via));
     if (res.status >= 200 || switches)
       return begin_body(rest);
     if (++interim_heads_ > max_interim_heads)
       return fail(errc::bad_response,
                   "more than " + std::to_string(max_interim_heads) + " interim responses");
-    if (!x_.client_1_0) {
+    if (!exchange_.client_1_0) {
       std::string interim;
       http1::rewrite_response(res, {.via = pseudonym_of(c_), .received = version_of(u_)}, interim);
       auto sent = c_.client.write(interim);
@@ -224,9 +226,9 @@ step transfer::begin_body(std::string_view rest) {
   auto& out = c_.shard.loop.out();
   auto switches = res.status == 101;
   status_ = res.status;
-  u_.logged_in |= x_.logs_in || (res.status == 401 && http1::has_connection_login(res));
+  u_.logged_in |= exchange_.logs_in || (res.status == 401 && http1::has_connection_login(res));
   auto body = res.body;
-  auto dechunk = body == http1::framing::chunked && x_.client_1_0;
+  auto dechunk = body == http1::framing::chunked && exchange_.client_1_0;
   if (switches || body == http1::framing::until_close)
     down_.emplace(pump::until_end{});
   else if (body == http1::framing::chunked)
@@ -237,8 +239,8 @@ step transfer::begin_body(std::string_view rest) {
   if (dechunk)
     res.body = http1::framing::until_close;
   // A request body that is still coming may never end: such a connection is not promised to go on.
-  keep_client_ =
-    x_.keep_alive && !c_.draining && res.body != http1::framing::until_close && up_.finished();
+  keep_client_ = exchange_.keep_alive && !c_.draining && res.body != http1::framing::until_close &&
+                 up_.finished();
   reusable_ = res.keep_alive && body != http1::framing::until_close && !switches;
   out.clear();
   http1::rewrite_options options{.via = pseudonym_of(c_),
@@ -294,7 +296,7 @@ bool transfer::body_is_due() const noexcept {
   if (request_sent())
     return false;
   // Who expects 100 (Continue) waits for the upstream before the body begins.
-  return !x_.expects_continue || up_.moved() > x_.head.size();
+  return !exchange_.expects_continue || up_.moved() > exchange_.head.size();
 }
 
 step transfer::too_slow() {
@@ -303,7 +305,7 @@ step transfer::too_slow() {
     return p.holds_bytes() || !to.may_write();
   };
   if (!begun_) {
-    if (http1::is_event_stream(content_type_of(x_.received())))
+    if (http1::is_event_stream(content_type_of(exchange_.received())))
       return step::wait;
     if (waits_for(up_, u_.io))
       return fail(errc::response_timeout, "the upstream takes the request body too slowly" + keys);
@@ -312,7 +314,7 @@ step transfer::too_slow() {
   slow_ = true;
   auto client = waits_for(*down_, c_.client);
   c_.shard.log().info("msg=slow_body host={} port={} client={} cause=\"{} too slowly{}\"",
-                      x_.target.host.text(), x_.target.port, c_.from.str(),
+                      exchange_.target.host.text(), exchange_.target.port, c_.from.str(),
                       client ? "the client takes the response" : "the response comes", keys);
   return client ? step::client_gone
                 : fail(errc::response_timeout, "the response comes too slowly" + keys);

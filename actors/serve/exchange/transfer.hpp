@@ -27,16 +27,17 @@ enum class step : uint8_t {
 /// One request and its response, moving between two transports in both directions at once.
 class transfer {
 public:
-  transfer(client_session& c, exchange& x, upstream& u) : c_(c), x_(x), u_(u), up_(make_up(x)) {
+  transfer(client_session& c, exchange& ex, upstream& u)
+    : c_(c), exchange_(ex), u_(u), up_(make_up(ex)) {
     // Only a stream can be refused after it has taken a part of the body.
-    if (u.io.stream() && x.body != http1::framing::none)
+    if (u.io.stream() && ex.body != http1::framing::none)
       up_.keep_copy(max_copy);
   }
 
   /// Begins: sends the head with what of the body has come with it.
   /// @param by  Of the exchange, whose upstream was vetted under the same policy.
-  [[nodiscard]] step begin(const fresh_pass& by) { return begin(by.under().generation); }
-  [[nodiscard]] step begin(const fresh_socket_pass& by) { return begin(by.under().generation); }
+  [[nodiscard]] step begin(const fresh_pass& by) { return begin(by.snapshot().generation); }
+  [[nodiscard]] step begin(const fresh_socket_pass& by) { return begin(by.snapshot().generation); }
   /// There is no fresh pass to begin with.
   [[nodiscard]] step outdated() {
     return fail(errc::policy_changed, "another policy came before the request was sent");
@@ -86,12 +87,12 @@ public:
     auto body = [](const pump& p, size_t head) {
       return p.chunk_data().value_or(p.moved() > head ? p.moved() - head : 0);
     };
-    return {body(up_, x_.head.size()), down_ ? body(*down_, head_size_) : 0};
+    return {body(up_, exchange_.head.size()), down_ ? body(*down_, head_size_) : 0};
   }
   /// Bytes in its buffers, and in those of the request it serves.
   [[nodiscard]] size_t held() const noexcept {
-    return up_.held() + (down_ ? down_->held() : 0) + head_.capacity() + x_.head.capacity() +
-           x_.received().capacity() + c_.reader.pending.capacity();
+    return up_.held() + (down_ ? down_->held() : 0) + head_.capacity() + exchange_.head.capacity() +
+           exchange_.received().capacity() + c_.reader.pending.capacity();
   }
   void count() const {
     c_.bytes_up += up_.moved();
@@ -103,11 +104,11 @@ private:
   /// Of a request body, kept as long as it may have to be sent again.
   static constexpr size_t max_copy = 64 * 1024;
 
-  static pump make_up(const exchange& x) {
-    if (x.body == http1::framing::chunked)
+  static pump make_up(const exchange& ex) {
+    if (ex.body == http1::framing::chunked)
       return pump{
-        pump::chunks{.decode = false, .trailers = {.of_response = false, .strip = x.held_back}}};
-    return pump{pump::length{x.body == http1::framing::length ? x.content_length : 0}};
+        pump::chunks{.decode = false, .trailers = {.of_response = false, .strip = ex.held_back}}};
+    return pump{pump::length{ex.body == http1::framing::length ? ex.content_length : 0}};
   }
 
   [[nodiscard]] step begin(uint64_t generation);
@@ -127,7 +128,7 @@ private:
   }
 
   client_session& c_;
-  exchange& x_;
+  exchange& exchange_;
   upstream& u_;
   pump up_;
   std::optional<pump> down_;

@@ -4,9 +4,9 @@
 #include <system_error>
 #include <utility>
 
-#include "actors/serve/client/asker.hpp"
-#include "actors/loop/task/request.hpp"
 #include "actors/dns/search_domains.hpp"
+#include "actors/loop/task/request.hpp"
+#include "actors/serve/client/asker.hpp"
 #include "protocols/socks5/datagram.hpp"
 
 namespace proxy {
@@ -347,7 +347,7 @@ void association::refuse(udp_target& t, const policy::denial& why) {
 
 void association::admit(udp_target& t, const fresh_pass& by) {
   if (is_news(t, policy::reason::allow))
-    c_.shard.admitted(by.granted(), c_);
+    c_.shard.admitted(by.grant(), c_);
 }
 
 bool association::is_news(const udp_target& t, policy::reason verdict) {

@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "actors/serve/client/client_session.hpp"
 #include "actors/net/datagram_socket.hpp"
+#include "actors/serve/client/client_session.hpp"
 #include "actors/serve/socks5/udp_targets.hpp"
 #include "protocols/socks5/request.hpp"
 

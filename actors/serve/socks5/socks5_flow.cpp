@@ -126,9 +126,9 @@ task<std::optional<after>> authenticate(client_session& c, steady_time deadline)
 /// Answers a client that speaks another protocol in that one: SOCKS4, or HTTP.
 task<after> answer_stranger(client_session& c) {
   if (!socks4::is_request(c.reader.pending)) {
-    exchange x;
+    exchange ex;
     auto why = caf::make_error(errc::malformed, std::string{"this port speaks SOCKS5, not HTTP"});
-    co_return co_await fault(c, x, why);
+    co_return co_await fault(c, ex, why);
   }
   c.shard.log().info("msg=socks4_refused client={} cause=\"SOCKS4 is not spoken: use SOCKS5\"",
                      c.from.str());
@@ -148,17 +148,17 @@ std::string success(const ip_sockaddr& bound) {
 }
 
 /// Judges a CONNECT and opens its tunnel.
-task<after> open_socks_tunnel(client_session& c, exchange& x) {
-  auto judged = judge_tunnel_target(c, x);
+task<after> open_socks_tunnel(client_session& c, exchange& ex) {
+  auto judged = judge_tunnel_target(c, ex);
   if (auto* question = std::get_if<policy::question>(&judged)) {
     auto asked = std::move(*question);
-    judged = co_await decide(c, x, std::move(asked));
+    judged = co_await decide(c, ex, std::move(asked));
   }
   if (auto* error = std::get_if<caf::error>(&judged))
-    co_return co_await fault(c, x, *error);
+    co_return co_await fault(c, ex, *error);
   if (auto* denial = std::get_if<policy::denial>(&judged))
-    co_return co_await refuse(c, x, *denial);
-  auto next = co_await reach_tunnel(c, x);
+    co_return co_await refuse(c, ex, *denial);
+  auto next = co_await connect_tunnel(c, ex);
   if (next == after::tunnel || next == after::first_bytes) {
     auto* open = c.in_state<state::tunnel>();
     const auto& reached = open ? open->server : c.in_state<state::intercepted>()->dialled;
@@ -168,11 +168,11 @@ task<after> open_socks_tunnel(client_session& c, exchange& x) {
 }
 
 /// Opens a UDP association (RFC 1928 §7).
-task<after> open_association(client_session& c, exchange& x, const socks5::endpoint& wanted) {
+task<after> open_association(client_session& c, exchange& ex, const socks5::endpoint& wanted) {
   if (auto denial = policy::why_no_association(*c.shard.policy->rules)) {
     if (c.shard.config().enable_socks5_udp)
-      co_return co_await refuse(c, x, *denial);
-    (void)c.shard.refused(*denial, x.target, c);
+      co_return co_await refuse(c, ex, *denial);
+    (void)c.shard.refused(*denial, ex.target, c);
     c.end = ending::refused;
     auto reply = socks5::encode_reply(socks5::reply_for(errc::unsupported_command));
     auto told = co_await send_to_client(c, reply);
@@ -180,10 +180,10 @@ task<after> open_association(client_session& c, exchange& x, const socks5::endpo
   }
   auto made = association::open(c, wanted);
   if (!made)
-    co_return co_await fault(c, x, made.error());
+    co_return co_await fault(c, ex, made.error());
   std::string{}.swap(c.reader.pending); // nothing more is said on this connection
   c.turned_down.reset();
-  auto by = std::make_unique<admission>(x.target);
+  auto by = std::make_unique<admission>(ex.target);
   auto& entered = c.enter(state::association{std::move(*made), std::move(by)});
   auto reply = success(entered.relay->bound());
   auto sent = co_await send_to_client(c, reply);
@@ -203,11 +203,11 @@ task<after> socks5_flow(client_session& c) {
     co_return *over;
   ++c.shard.counters.requests_total;
   ++c.requests;
-  exchange x;
-  x.target.protocol = policy::protocol::socks5_tcp;
+  exchange ex;
+  ex.target.protocol = policy::protocol::socks5_tcp;
   auto request = co_await read_message(c, socks5::decode_request, deadline);
   if (!request)
-    co_return co_await fault(c, x, request.error());
+    co_return co_await fault(c, ex, request.error());
   auto [command, target] = std::move(request->value);
   take(c, request->size);
   // What has come behind it is the first of the tunnel: some clients save a round trip.
@@ -221,17 +221,17 @@ task<after> socks5_flow(client_session& c) {
   else
     wrong = check_loop(c, nullptr, true);
   if (wrong)
-    co_return co_await fault(c, x, wrong);
-  x.target.host = target.host;
-  x.target.port = target.port;
+    co_return co_await fault(c, ex, wrong);
+  ex.target.host = target.host;
+  ex.target.port = target.port;
   if (command == socks5::command::udp_associate)
-    x.target.protocol = policy::protocol::socks5_udp;
+    ex.target.protocol = policy::protocol::socks5_udp;
   // Users may have been set since the client was greeted.
   if (auto denial = judge_user(*c.shard.policy, c))
-    co_return co_await refuse(c, x, *denial);
+    co_return co_await refuse(c, ex, *denial);
   if (command == socks5::command::connect)
-    co_return co_await open_socks_tunnel(c, x);
-  co_return co_await open_association(c, x, target);
+    co_return co_await open_socks_tunnel(c, ex);
+  co_return co_await open_association(c, ex, target);
 }
 
 task<after> relay_datagrams(client_session& c) {

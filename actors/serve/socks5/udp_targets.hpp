@@ -7,10 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actors/loop/system/sockaddr.hpp"
 #include "actors/loop/timer_wheel.hpp"
 #include "actors/messages.hpp"
 #include "actors/serve/decide/pass.hpp"
-#include "actors/loop/system/sockaddr.hpp"
 
 namespace proxy {
 

@@ -26,7 +26,7 @@ constexpr size_t words_read_size = 16 * 1024;
 /// Ends a tunnel that is not to go on unread.
 /// The tunnel is over with it: nothing is left that another policy could refuse again.
 void record_refusal(client_session& c, const policy::denial& why) {
-  const auto& to = c.inside()->tunnel.to();
+  const auto& to = c.enclosing_tunnel()->tunnel.to();
   (void)c.shard.refused(why, to, c);
   c.end = ending::refused;
   if (c.shard.config().log.access)
@@ -61,7 +61,7 @@ words pass_words(client_session& c, state::intercepted& in, opening& out) {
   if (got.failed())
     return words::upstream_gone;
   // From here on this is a tunnel that nobody has read from its first byte on.
-  in.by->where.reading = policy::reading::none;
+  in.admitted_by->where.reading = policy::reading::none;
   if (got.ended()) {
     out.words_end = true;
     (void)c.client.shutdown_write(); // in the clear: there is room
@@ -86,10 +86,10 @@ std::optional<policy::denial> judge_unread(client_session& c, state::intercepted
   policy::query q{.to = in.what->tunnel.to(),
                   .by = asker_of(c),
                   .reading = hides ? policy::reading::hidden : policy::reading::none,
-                  .answer = answer_of(in.what->tunnel.granted())};
+                  .answer = answer_of(in.what->tunnel.grant())};
   if (auto why = policy::why_not(rules_of(c), q))
     return why;
-  return denial_in(renew(c, *in.by));
+  return denial_in(renew(c, *in.admitted_by));
 }
 
 /// Reads the client's first message into `c.reader.pending`, where it stays. Until its first byte
@@ -145,26 +145,26 @@ task<> read_opening(client_session& c, state::intercepted& in, opening& out) {
 
 /// Lets a tunnel go on unread.
 task<after> go_on_unread(client_session& c, state::intercepted& in) {
-  exchange x;
-  x.target = in.what->tunnel.to();
-  x.granted = in.what->tunnel;
-  x.via = x.granted->under()->upstreams.choose(x.target);
-  x.recorded = true;
-  auto must_not_answer_http = policy::is_read(rules_of(c), x.target);
+  exchange ex;
+  ex.target = in.what->tunnel.to();
+  ex.granted = in.what->tunnel;
+  ex.via = ex.granted->snapshot()->upstreams.choose(ex.target);
+  ex.recorded = true;
+  auto must_not_answer_http = policy::is_read(rules_of(c), ex.target);
   auto server = std::move(in.dialled);
   if (!server) { // the pool had one, of a server that is spoken to in TLS
     auto next = after::close;
-    server = co_await reach(c, x, next);
+    server = co_await connect_upstream(c, ex, next);
     if (!server)
       co_return after::close;
   }
-  auto renewed = renew(c, x);
+  auto renewed = renew(c, ex);
   if (auto* denial = std::get_if<policy::denial>(&renewed)) {
     record_refusal(c, *denial);
     co_return after::close_in_steps;
   }
   const auto& fresh = std::get<fresh_pass>(renewed);
-  admit_tunnel(c, x, fresh, std::move(server)).must_not_answer_http = must_not_answer_http;
+  admit_tunnel(c, ex, fresh, std::move(server)).must_not_answer_http = must_not_answer_http;
   co_return after::tunnel;
 }
 
@@ -172,13 +172,13 @@ task<after> go_on_unread(client_session& c, state::intercepted& in) {
 /// @returns the denial, if a new policy refuses the tunnel.
 std::optional<policy::denial> read_from_here(client_session& c, state::intercepted& in,
                                              const opening& begun) {
-  auto renewed = c.renew_inside();
+  auto renewed = c.renew_enclosing();
   if (auto* denial = std::get_if<policy::denial>(&renewed))
     return std::move(*denial);
   if (begun.words)
     in.dialled.reset(); // what the server has begun is no answer to a request
   std::string{}.swap(c.first_down);
-  in.by = admit_interception(*in.what, std::get<fresh_pass>(renewed));
+  in.admitted_by = admit_interception(*in.what, std::get<fresh_pass>(renewed));
   return std::nullopt;
 }
 
@@ -191,21 +191,22 @@ void log_failure(client_end& c, const host& name, const caf::error& why) {
 
 } // namespace
 
-void log_exchange(const client_session& c, const exchange& x, uint16_t status, exchange_size size) {
+void log_exchange(const client_session& c, const exchange& ex, uint16_t status,
+                  exchange_size size) {
   auto limit = c.shard.config().mitm.max_body_bytes;
   c.shard.log().info("msg=inspected host={} port={} method={} status={} request_bytes={} "
                      "request_truncated={} response_bytes={} response_truncated={} client={}{}",
-                     log_text{x.target.host.text()}, x.target.port, log_text{x.target.method},
+                     log_text{ex.target.host.text()}, ex.target.port, log_text{ex.target.method},
                      status, size.request, size.request > limit, size.response,
                      size.response > limit, c.from, user_field(c.user()));
 }
 
-after intercept(client_session& c, exchange& x, const fresh_pass& by,
-                std::unique_ptr<upstream> reached) {
-  auto what = std::make_unique<interception>(pass{by.granted(), x.granted->under()});
+after intercept(client_session& c, exchange& ex, const fresh_pass& by,
+                std::unique_ptr<upstream> server) {
+  auto what = std::make_unique<interception>(pass{by.grant(), ex.granted->snapshot()});
   auto admitted = admit_interception(*what, by);
   c.enter(
-    state::intercepted{std::move(what), std::move(admitted), std::move(reached), std::nullopt});
+    state::intercepted{std::move(what), std::move(admitted), std::move(server), std::nullopt});
   c.last_admitted.reset();
   c.turned_down.reset();
   return after::first_bytes;
@@ -219,8 +220,8 @@ task<after> begin_inside(client_session& c) {
   // Until it is known what this tunnel is, it stands with its connection.
   auto& in = *c.in_state<state::intercepted>();
   if (in.dialled && in.dialled->key.via.empty()) {
-    in.by->where.connected = in.dialled->address;
-    in.by->where.found_as = in.dialled->found_as;
+    in.admitted_by->where.connected = in.dialled->address;
+    in.admitted_by->where.found_as = in.dialled->found_as;
   }
   opening begun;
   co_await read_opening(c, in, begun);

@@ -7,13 +7,13 @@
 
 namespace proxy {
 
-/// Makes a tunnel that was let through one whose requests are read; it takes the pass of `x`.
-/// @param by       Of `x.granted`.
+/// Makes a tunnel that was let through one whose requests are read; it takes the pass of `ex`.
+/// @param by       Of `ex.granted`.
 /// @param reached  Its upstream; nullptr where it is known to be there.
 /// @returns `after::first_bytes`: the caller puts its answer into `c.first_down`, and
 ///          `begin_inside` goes on.
-after intercept(client_session& c, exchange& x, const fresh_pass& by,
-                std::unique_ptr<upstream> reached);
+after intercept(client_session& c, exchange& ex, const fresh_pass& by,
+                std::unique_ptr<upstream> server);
 
 /// Waits for what the client says first inside such a tunnel, and settles what the tunnel is. TLS
 /// is taken off with a certificate of our own CA, HTTP in the clear is taken as it is; either
@@ -33,6 +33,6 @@ struct exchange_size {
 /// Logs what `inspect` shows of an exchange: its line without the query, and how long its bodies
 /// were; never what is in them.
 /// @param status  Of the response, 0 when none came.
-void log_exchange(const client_session& c, const exchange& x, uint16_t status, exchange_size size);
+void log_exchange(const client_session& c, const exchange& ex, uint16_t status, exchange_size size);
 
 } // namespace proxy

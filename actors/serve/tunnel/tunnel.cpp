@@ -46,32 +46,32 @@ struct direction {
 
 } // namespace
 
-void remember_admission(client_session& c, const exchange& x) {
-  if (!c.shard.config().log.access || c.inside())
+void remember_admission(client_session& c, const exchange& ex) {
+  if (!c.shard.config().log.access || c.enclosing_tunnel())
     return;
   c.last_admitted =
-    std::make_unique<admission>(pass{x.granted->granted(), x.granted->under()}); // not its head
+    std::make_unique<admission>(pass{ex.granted->grant(), ex.granted->snapshot()}); // not its head
   c.turned_down.reset();
 }
 
-state::tunnel& admit_tunnel(client_session& c, exchange& x, const fresh_pass&,
+state::tunnel& admit_tunnel(client_session& c, exchange& ex, const fresh_pass&,
                             std::unique_ptr<upstream> server, bool switched) {
   // An idle tunnel holds no head that says nothing.
   if (!switched)
-    x.spare = x.granted->take_head();
+    ex.spare = ex.granted->take_head();
   state::tunnel next;
-  next.by = std::make_unique<admission>(*std::exchange(x.granted, std::nullopt));
+  next.admitted_by = std::make_unique<admission>(*std::exchange(ex.granted, std::nullopt));
   // What has switched was judged as a request, and is by its head when another policy comes.
-  next.by->where.reading = switched ? policy::reading::done : policy::reading::none;
+  next.admitted_by->where.reading = switched ? policy::reading::done : policy::reading::none;
   if (server->key.via.empty()) {
-    next.by->where.connected = server->address;
-    next.by->where.found_as = server->found_as;
+    next.admitted_by->where.connected = server->address;
+    next.admitted_by->where.found_as = server->found_as;
   }
   next.server = std::move(server);
   // What a request inside has become stands with the tunnel that it came in.
   auto* around = c.in_state<state::intercepted>();
   if (around && switched)
-    next.inside = std::move(around->what);
+    next.enclosing = std::move(around->what);
   c.last_admitted.reset();
   c.turned_down.reset();
   return c.enter(std::move(next));
@@ -84,34 +84,34 @@ std::unique_ptr<admission> admit_interception(const interception& of, const fres
   return admitted;
 }
 
-task<after> reach_tunnel(client_session& c, exchange& x) {
-  std::unique_ptr<upstream> reached;
+task<after> connect_tunnel(client_session& c, exchange& ex) {
+  std::unique_ptr<upstream> server;
   // The upstream is dialled first, so that an unreachable one is what CONNECT answers. For a tunnel
-  // that is read, a kept connection is proof enough that it can be reached; SOCKS has to name an
+  // that is read, a kept connection is proof enough that it can be server; SOCKS has to name an
   // address.
-  upstream_key inside{true, question_for(x.target.host), x.target.port, name_of(x.via)};
-  if (x.target.protocol == policy::protocol::https_connect &&
-      policy::is_read(*x.granted->under()->rules, x.target) && c.shard.pool.has(inside)) {
-    record_admission(c, x);
+  upstream_key kept{true, question_for(ex.target.host), ex.target.port, name_of(ex.via)};
+  if (ex.target.protocol == policy::protocol::https_connect &&
+      policy::is_read(*ex.granted->snapshot()->rules, ex.target) && c.shard.pool.has(kept)) {
+    record_admission(c, ex);
   } else {
     auto next = after::close;
-    reached = co_await reach(c, x, next);
-    if (!reached)
+    server = co_await connect_upstream(c, ex, next);
+    if (!server)
       co_return next;
   }
-  auto renewed = renew(c, x);
+  auto renewed = renew(c, ex);
   if (auto* denial = std::get_if<policy::denial>(&renewed))
-    co_return co_await refuse(c, x, *denial);
+    co_return co_await refuse(c, ex, *denial);
   const auto& fresh = std::get<fresh_pass>(renewed);
   // By the policy of now, which may have come while it was dialled.
-  if (policy::is_read(*fresh.under().rules, x.target))
-    co_return intercept(c, x, fresh, std::move(reached));
-  admit_tunnel(c, x, fresh, std::move(reached));
+  if (policy::is_read(*fresh.snapshot().rules, ex.target))
+    co_return intercept(c, ex, fresh, std::move(server));
+  admit_tunnel(c, ex, fresh, std::move(server));
   co_return after::tunnel;
 }
 
-task<after> open_tunnel(client_session& c, exchange& x) {
-  auto next = co_await reach_tunnel(c, x);
+task<after> open_tunnel(client_session& c, exchange& ex) {
+  auto next = co_await connect_tunnel(c, ex);
   if (next == after::tunnel || next == after::first_bytes)
     c.first_down = tunnel_established;
   co_return next;
@@ -163,16 +163,16 @@ task<std::optional<after>> hear_answer(client_session& c, state::tunnel& through
       }
     }
     if (begun.size() == enough) {
-      auto why =
-        policy::why_not(*c.shard.policy->rules, {.to = through.by->to(),
-                                                 .by = asker_of(c),
-                                                 .reading = policy::reading::hidden,
-                                                 .answer = answer_of(through.by->by()->granted())});
+      auto why = policy::why_not(*c.shard.policy->rules,
+                                 {.to = through.admitted_by->to(),
+                                  .by = asker_of(c),
+                                  .reading = policy::reading::hidden,
+                                  .answer = answer_of(through.admitted_by->granted_by()->grant())});
       if (!why) { // the policy of now reads no such tunnel
         down.bytes.put_first(begun);
         co_return std::nullopt;
       }
-      (void)c.shard.refused(*why, through.by->to(), c);
+      (void)c.shard.refused(*why, through.admitted_by->to(), c);
       c.end = ending::refused;
       co_return after::reset;
     }

@@ -13,10 +13,10 @@ namespace proxy {
 /// Dials for a tunnel that was let through, which then is `state::tunnel` (`after::tunnel`) or,
 /// where it is to be read, `state::intercepted` (`after::first_bytes`). Anything else: refused and
 /// answered.
-task<after> reach_tunnel(client_session& c, exchange& x);
+task<after> connect_tunnel(client_session& c, exchange& ex);
 
 /// Opens a tunnel for a CONNECT that was let through (RFC 9110 §9.3.6).
-task<after> open_tunnel(client_session& c, exchange& x);
+task<after> open_tunnel(client_session& c, exchange& ex);
 
 /// What CONNECT is answered.
 inline constexpr std::string_view tunnel_established =
@@ -26,12 +26,12 @@ inline constexpr std::string_view tunnel_established =
 task<after> relay(client_session& c);
 
 /// With `log.access`: remembers what admitted a request, for the line at its connection's end.
-void remember_admission(client_session& c, const exchange& x);
+void remember_admission(client_session& c, const exchange& ex);
 
-/// Opens a tunnel, which takes the pass of `x`. @returns it.
-/// @param by        Of `x.granted`.
+/// Opens a tunnel, which takes the pass of `ex`. @returns it.
+/// @param by        Of `ex.granted`.
 /// @param switched  It was a request that switched protocols: what judges it is its head.
-state::tunnel& admit_tunnel(client_session& c, exchange& x, const fresh_pass& by,
+state::tunnel& admit_tunnel(client_session& c, exchange& ex, const fresh_pass& by,
                             std::unique_ptr<upstream> server, bool switched = false);
 
 /// What admits a tunnel whose requests are read.

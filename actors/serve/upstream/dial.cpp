@@ -117,7 +117,7 @@ std::unique_ptr<upstream> pick_connected(std::vector<attempt>& attempts, uint16_
 
 } // namespace
 
-task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const exchange& ex,
                                                            std::span<const ip_address> to,
                                                            uint16_t port, steady_time deadline) {
   auto order = to.size() == 1 ? std::vector<ip_address>{to[0]} : interleave(to);
@@ -129,7 +129,7 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const 
     if (next < order.size()) {
       auto made = std::make_unique<upstream>();
       made->address = order[next++];
-      auto fresh = x.granted->look(c.shard.policy);
+      auto fresh = ex.granted->look(c.shard.policy);
       if (!fresh)
         co_return outdated();
       auto error = begin_connect(c, *fresh, *made, port);
@@ -146,7 +146,7 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const 
     auto overtake = next < order.size() ? std::min(deadline, c.in(attempt_delay)) : deadline;
     for (;;) {
       auto in_time = co_await c.wakes.until(overtake);
-      if (!x.granted->look(c.shard.policy))
+      if (!ex.granted->look(c.shard.policy))
         co_return outdated();
       if (auto connected = pick_connected(attempts, port, last))
         co_return std::move(connected);
@@ -170,12 +170,12 @@ caf::error look_up_error(const client_end& c, const host& name, caf::error why) 
                          name.text() + " (" + setting_text("timeouts.dns", c.timeouts().dns) + ")");
 }
 
-task<caf::error> wait_dialling(client_end& c, const exchange& x, steady_time deadline,
+task<caf::error> wait_dialling(client_end& c, const exchange& ex, steady_time deadline,
                                std::string_view late) {
   auto in_time = co_await c.wakes.until(deadline);
   if (c.client.dead())
     co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
-  if (!x.granted->look(c.shard.policy))
+  if (!ex.granted->look(c.shard.policy))
     co_return outdated();
   co_return in_time ? caf::error{} : caf::make_error(errc::connection_timeout, std::string{late});
 }
@@ -183,16 +183,16 @@ task<caf::error> wait_dialling(client_end& c, const exchange& x, steady_time dea
 tls::ssl_ptr begin_tls(client_end& c, const fresh_pass& by, upstream& u, const host& name,
                        uint16_t port, tls::alpn offer) {
   tls::client_options options{.offer = offer,
-                              .identity = by.under().identities.find(name, port),
+                              .identity = by.snapshot().identities.find(name, port),
                               .cache = &c.shard.tls_sessions,
                               .port = port};
-  return by.under().trust ? u.io.begin_tls(*by.under().trust, name, options) : nullptr;
+  return by.snapshot().trust ? u.io.begin_tls(*by.snapshot().trust, name, options) : nullptr;
 }
 
-task<caf::error> secure(client_end& c, const exchange& x, upstream& u, const host& name,
+task<caf::error> secure(client_end& c, const exchange& ex, upstream& u, const host& name,
                         uint16_t port, tls::alpn offer) {
   tls::ssl_ptr session;
-  if (auto fresh = x.granted->look(c.shard.policy))
+  if (auto fresh = ex.granted->look(c.shard.policy))
     session = begin_tls(c, *fresh, u, name, port, offer);
   else
     co_return outdated();
@@ -206,7 +206,7 @@ task<caf::error> secure(client_end& c, const exchange& x, upstream& u, const hos
       case tls::step::want_write: break;
       default: co_return tls::handshake_error(*session);
     }
-    auto err = co_await wait_dialling(c, x, deadline, {});
+    auto err = co_await wait_dialling(c, ex, deadline, {});
     if (err && code_of(err) == errc::connection_timeout)
       co_return caf::make_error(
         errc::connection_timeout,
@@ -217,17 +217,17 @@ task<caf::error> secure(client_end& c, const exchange& x, upstream& u, const hos
   }
 }
 
-task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exchange& ex,
                                                     const policy::vetted& to, tls::alpn offer) {
   auto began = c.shard.loop.now();
-  const auto& target = x.target;
+  const auto& target = ex.target;
   auto dialled =
-    co_await connect_any(c, x, to.addresses(), target.port, c.in(c.timeouts().connect));
+    co_await connect_any(c, ex, to.addresses(), target.port, c.in(c.timeouts().connect));
   if (!dialled)
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);
   if (target.tls()) {
-    auto err = co_await secure(c, x, *u, target.host, target.port, offer);
+    auto err = co_await secure(c, ex, *u, target.host, target.port, offer);
     if (err)
       co_return std::move(err);
   }

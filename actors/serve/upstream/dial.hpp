@@ -9,20 +9,20 @@
 #include "actors/serve/exchange/exchange.hpp"
 
 /// Dialling, and its pieces. These are not for flows, which may only reach what was judged: `dial`,
-/// `dial_through`. Each ends with errc::policy_changed as soon as `x.granted` is stale, so that no
+/// `dial_through`. Each ends with errc::policy_changed as soon as `ex.granted` is stale, so that no
 /// packet leaves for what may be refused by now.
 
 namespace proxy {
 
 /// Connects to one of the vetted addresses (RFC 8305), with TLS when the target asks for it.
 /// @param offer  Protocols for TLS; errc::no_common_protocol when the upstream speaks none of them.
-/// @returns errc::policy_changed as soon as `x.granted` is stale.
-task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exchange& x,
+/// @returns errc::policy_changed as soon as `ex.granted` is stale.
+task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exchange& ex,
                                                     const policy::vetted& to, tls::alpn offer);
 
 /// RFC 8305 §5: attempts one after the other, a slow one is overtaken.
 /// @returns errc::connection_refused or errc::connection_timeout with the address.
-task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const exchange& ex,
                                                            std::span<const ip_address> to,
                                                            uint16_t port, steady_time deadline);
 
@@ -40,14 +40,14 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const 
 /// Waits for news of what is dialled.
 /// @returns nothing, errc::connection_timeout (context: `late`), errc::policy_changed, or
 ///          errc::cancelled when the client has gone.
-task<caf::error> wait_dialling(client_end& c, const exchange& x, steady_time deadline,
+task<caf::error> wait_dialling(client_end& c, const exchange& ex, steady_time deadline,
                                std::string_view late);
 
 /// Puts verified TLS on a connection, inside the TLS it has already, if any.
 /// @param port  Of the service, whose earlier sessions may be resumed.
 /// @returns errc::tls_certificate, errc::tls_handshake, errc::no_common_protocol or
 ///          errc::connection_timeout.
-task<caf::error> secure(client_end& c, const exchange& x, upstream& u, const host& name,
+task<caf::error> secure(client_end& c, const exchange& ex, upstream& u, const host& name,
                         uint16_t port, tls::alpn offer = tls::alpn::http1);
 
 } // namespace proxy

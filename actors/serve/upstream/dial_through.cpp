@@ -45,30 +45,31 @@ constexpr size_t answer_read_size = 4096;
 
 /// The request for a tunnel (RFC 9110 §9.3.6): nothing of the client's but the way its request
 /// came.
-std::string connect_request(const client_end& c, const exchange& x) {
+std::string connect_request(const client_end& c, const exchange& ex) {
   // A scope id means nothing beyond this machine (RFC 6874 §3).
-  auto v6 = x.target.host.ip() && !x.target.host.ip()->is_v4();
-  auto name = v6 ? '[' + x.target.host.text() + ']' : x.target.host.text();
-  auto target = name + ':' + std::to_string(x.target.port);
+  auto v6 = ex.target.host.ip() && !ex.target.host.ip()->is_v4();
+  auto name = v6 ? '[' + ex.target.host.text() + ']' : ex.target.host.text();
+  auto target = name + ':' + std::to_string(ex.target.port);
   auto request = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
-  if (auto credentials = proxy_authorization(*x.via); !credentials.empty())
+  if (auto credentials = proxy_authorization(*ex.via); !credentials.empty())
     request += "Proxy-Authorization: " + credentials + "\r\n";
-  request += x.via_lines;
+  request += ex.via_lines;
   if (auto name_of_us = pseudonym_of(c); !name_of_us.empty())
     request.append("Via: 1.1 ").append(name_of_us).append("\r\n");
   return request += "\r\n";
 }
 
-task<caf::error> send_request(client_end& c, upstream& u, const exchange& x, steady_time deadline) {
-  upstream_proxy_name name{*x.via};
+task<caf::error> send_request(client_end& c, upstream& u, const exchange& ex,
+                              steady_time deadline) {
+  upstream_proxy_name name{*ex.via};
   auto late = "upstream proxy " + name.text + " took no request within " + connect_limit(c);
-  auto request = connect_request(c, x);
+  auto request = connect_request(c, ex);
   while (!request.empty()) {
     auto sent = u.io.write(request);
     if (sent.ok()) {
       request.erase(0, sent.size);
     } else if (sent.blocked()) {
-      if (auto err = co_await wait_dialling(c, x, deadline, late))
+      if (auto err = co_await wait_dialling(c, ex, deadline, late))
         co_return std::move(err);
     } else {
       co_return bad(name, "closed the connection");
@@ -78,9 +79,9 @@ task<caf::error> send_request(client_end& c, upstream& u, const exchange& x, ste
 }
 
 /// Reads until `received` begins with a whole response head. @returns its size.
-task<caf::expected<size_t>> read_answer(client_end& c, upstream& u, const exchange& x,
+task<caf::expected<size_t>> read_answer(client_end& c, upstream& u, const exchange& ex,
                                         steady_time deadline, std::string& received) {
-  upstream_proxy_name name{*x.via};
+  upstream_proxy_name name{*ex.via};
   auto late = "upstream proxy " + name.text + " did not answer within " + connect_limit(c);
   auto limit = c.shard.config().limits.max_head_bytes;
   size_t scanned = 0;
@@ -96,7 +97,7 @@ task<caf::expected<size_t>> read_answer(client_end& c, upstream& u, const exchan
     if (got.ok()) {
       received.append(buffer.data(), got.size);
     } else if (got.blocked()) {
-      if (auto err = co_await wait_dialling(c, x, deadline, late))
+      if (auto err = co_await wait_dialling(c, ex, deadline, late))
         co_return std::move(err);
     } else {
       co_return bad(name, received.empty() ? "closed the connection without an answer"
@@ -106,17 +107,17 @@ task<caf::expected<size_t>> read_answer(client_end& c, upstream& u, const exchan
 }
 
 /// Asks the upstream proxy for a tunnel. @returns nothing when `u` is one.
-task<caf::error> ask_for_tunnel(client_end& c, upstream& u, const exchange& x) {
-  upstream_proxy_name name{*x.via};
+task<caf::error> ask_for_tunnel(client_end& c, upstream& u, const exchange& ex) {
+  upstream_proxy_name name{*ex.via};
   const auto& config = c.shard.config();
   http1::head_limits limits{config.limits.max_head_bytes, config.limits.max_header_fields};
   auto deadline = c.in(c.timeouts().connect);
-  auto err = co_await send_request(c, u, x, deadline);
+  auto err = co_await send_request(c, u, ex, deadline);
   if (err)
     co_return std::move(err);
   std::string received;
   for (int interim = 0; interim <= max_interim_heads; ++interim) {
-    auto size = co_await read_answer(c, u, x, deadline, received);
+    auto size = co_await read_answer(c, u, ex, deadline, received);
     if (!size)
       co_return std::move(size.error());
     auto& res = c.shard.response;
@@ -125,13 +126,13 @@ task<caf::error> ask_for_tunnel(client_end& c, upstream& u, const exchange& x) {
     if (err)
       co_return bad(name, context_of(err));
     if (res.status == 407)
-      co_return caf::make_error(errc::upstream_proxy_login, asks_for_credentials(*x.via));
+      co_return caf::make_error(errc::upstream_proxy_login, asks_for_credentials(*ex.via));
     if (res.status > 299 || res.status == 101)
       co_return bad(name, "answered " + std::to_string(res.status) + " to CONNECT");
     received.erase(0, *size);
     if (res.status < 200)
       continue;
-    if (x.target.tls() && !received.empty())
+    if (ex.target.tls() && !received.empty())
       co_return bad(name, "sends bytes before the TLS handshake");
     u.io.put_back(std::move(received)); // they belong to the tunnel
     co_return caf::none;
@@ -141,41 +142,41 @@ task<caf::error> ask_for_tunnel(client_end& c, upstream& u, const exchange& x) {
 
 } // namespace
 
-task<caf::expected<std::unique_ptr<upstream>>> dial_through(client_session& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> dial_through(client_session& c, const exchange& ex,
                                                             tls::alpn offer) {
-  upstream_proxy_name name{*x.via};
-  auto addresses = co_await addresses_of(c, x.via->host);
+  upstream_proxy_name name{*ex.via};
+  auto addresses = co_await addresses_of(c, ex.via->host);
   if (!addresses)
     co_return of_proxy(name, addresses.error());
-  if (!x.granted->look(c.shard.policy))
+  if (!ex.granted->look(c.shard.policy))
     co_return caf::make_error(errc::policy_changed,
-                              "the policy changed while " + name_of(x.via) + " was looked up");
+                              "the policy changed while " + name_of(ex.via) + " was looked up");
   // By whatever name: going through ourselves would never end.
   for (const auto& address : *addresses)
     if (auto literal = host::parse(address.str());
-        literal && policy::is_own_listener(*c.shard.policy->rules, *literal, x.via->port))
+        literal && policy::is_own_listener(*c.shard.policy->rules, *literal, ex.via->port))
       co_return caf::make_error(errc::bad_response,
-                                "upstream proxy " + name_of(x.via) + " is this proxy itself");
-  auto dialled = co_await connect_any(c, x, *addresses, x.via->port, c.in(c.timeouts().connect));
+                                "upstream proxy " + name_of(ex.via) + " is this proxy itself");
+  auto dialled = co_await connect_any(c, ex, *addresses, ex.via->port, c.in(c.timeouts().connect));
   if (!dialled)
     co_return of_proxy(name, dialled.error());
   auto u = std::move(*dialled);
-  if (x.via->tls) {
-    auto err = co_await secure(c, x, *u, x.via->host, x.via->port);
+  if (ex.via->tls) {
+    auto err = co_await secure(c, ex, *u, ex.via->host, ex.via->port);
     if (err)
       co_return of_proxy(name, err);
   }
-  if (needs_tunnel(x)) {
-    auto err = co_await ask_for_tunnel(c, *u, x);
+  if (needs_tunnel(ex)) {
+    auto err = co_await ask_for_tunnel(c, *u, ex);
     if (err)
       co_return std::move(err);
   }
-  if (x.target.tls()) {
-    auto err = co_await secure(c, x, *u, x.target.host, x.target.port, offer);
+  if (ex.target.tls()) {
+    auto err = co_await secure(c, ex, *u, ex.target.host, ex.target.port, offer);
     if (err)
       co_return std::move(err);
   }
-  u->key = key_of(x);
+  u->key = key_of(ex);
   co_return std::move(u);
 }
 

@@ -13,7 +13,7 @@ namespace proxy {
 /// bare connection (`needs_tunnel`).
 /// The addresses of the target are the proxy's business: it is judged by name alone.
 /// @returns errc::policy_changed as `dial`.
-task<caf::expected<std::unique_ptr<upstream>>> dial_through(client_session& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> dial_through(client_session& c, const exchange& ex,
                                                             tls::alpn offer);
 
 } // namespace proxy

@@ -37,35 +37,37 @@ void read_for_client(client_session& c, upstream& opened) {
 
 } // namespace
 
-bool needs_tunnel(const exchange& x) noexcept {
-  return x.target.inside || x.upgrade || x.target.protocol != policy::protocol::http;
+bool needs_tunnel(const exchange& ex) noexcept {
+  return ex.target.in_tunnel || ex.upgrade || ex.target.protocol != policy::protocol::http;
 }
 
-upstream_key key_of(const exchange& x) {
-  upstream_key key{x.target.tls(), question_for(x.target.host), x.target.port, name_of(x.via)};
+upstream_key key_of(const exchange& ex) {
+  upstream_key key{ex.target.tls(), question_for(ex.target.host), ex.target.port, name_of(ex.via)};
   // The origin is at the other end of one, the upstream proxy of the other: what is written for one
   // must not reach the other.
-  if (x.via && !x.target.tls() && needs_tunnel(x))
+  if (ex.via && !ex.target.tls() && needs_tunnel(ex))
     key.via += " tunnel";
   return key;
 }
 
-tls::alpn protocols_for(const client_end& c, const exchange& x) {
-  if (!x.target.tls())
+tls::alpn protocols_for(const client_end& c, const exchange& ex) {
+  if (!ex.target.tls())
     return tls::alpn::http1;
-  auto known = c.shard.pool.speaks(key_of(x));
+  auto known = c.shard.pool.speaks(key_of(ex));
   if (known == origin_protocol::http2)
     return tls::alpn::h2;
   // A WebSocket needs a connection of its own, as nearly every server has it, and so does a login
   // that holds for a connection.
-  auto may_share = c.client.stream() && !x.upgrade && !x.logs_in && known != origin_protocol::http1;
+  auto may_share =
+    c.client.stream() && !ex.upgrade && !ex.logs_in && known != origin_protocol::http1;
   return may_share ? tls::alpn::either : tls::alpn::http1;
 }
 
-task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c,
+                                                               const exchange& ex,
                                                                std::unique_ptr<upstream> dialled,
                                                                tls::alpn offer) {
-  if (!x.target.tls() || dialled->io.protocol() != "h2") {
+  if (!ex.target.tls() || dialled->io.protocol() != "h2") {
     if (offer == tls::alpn::either)
       c.shard.pool.note(dialled->key, origin_protocol::http1);
     co_return std::move(dialled);
@@ -85,15 +87,15 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c
         co_return why_over(*link, "the upstream agreed on HTTP/2 and did not speak it");
       auto late = "the upstream, which has agreed on HTTP/2, did not speak it within " +
                   setting_text("timeouts.tls_handshake", c.timeouts().tls_handshake);
-      if (auto err = co_await wait_dialling(c, x, deadline, late))
+      if (auto err = co_await wait_dialling(c, ex, deadline, late))
         co_return std::move(err);
     }
   }
-  if (x.upgrade && !session.takes_websockets())
+  if (ex.upgrade && !session.takes_websockets())
     co_return caf::make_error(
       errc::bad_response, std::string{"the upstream speaks HTTP/2 only, and no WebSocket over it"});
   std::unique_ptr<upstream> opened;
-  if (auto fresh = x.granted->look(c.shard.policy))
+  if (auto fresh = ex.granted->look(c.shard.policy))
     opened = open_stream(*fresh, link, c.wakes);
   else
     co_return caf::make_error(errc::policy_changed,
@@ -101,7 +103,7 @@ task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c
   if (!opened)
     co_return why_over(*link, "the upstream takes no stream on a new connection");
   read_for_client(c, *opened);
-  if (!x.logs_in) // who logs in on a connection has it alone
+  if (!ex.logs_in) // who logs in on a connection has it alone
     c.shard.pool.share(std::move(link));
   co_return std::move(opened);
 }

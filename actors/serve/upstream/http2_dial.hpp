@@ -9,10 +9,10 @@ namespace proxy {
 
 /// Whether what a client asks for goes through an upstream proxy in a tunnel (CONNECT), not as a
 /// request to that proxy.
-[[nodiscard]] bool needs_tunnel(const exchange& x) noexcept;
+[[nodiscard]] bool needs_tunnel(const exchange& ex) noexcept;
 
 /// Whose connections serve a request.
-[[nodiscard]] upstream_key key_of(const exchange& x);
+[[nodiscard]] upstream_key key_of(const exchange& ex);
 
 /// A connection of the pool, or a stream of one, for a request that needs none of its own; nullptr
 /// for none.
@@ -21,13 +21,14 @@ namespace proxy {
 
 /// Which protocols to offer an upstream for a request: what the client speaks, as translating costs
 /// both sides, unless the upstream is known to speak only the other.
-[[nodiscard]] tls::alpn protocols_for(const client_end& c, const exchange& x);
+[[nodiscard]] tls::alpn protocols_for(const client_end& c, const exchange& ex);
 
 /// Makes of a dialled connection what its TLS handshake has agreed on: one on which HTTP/2 is
 /// spoken is shared from now on, and its first stream is returned; any other is returned as it is.
 /// @returns errc::bad_response or errc::connection_timeout when HTTP/2 does not come to life,
-///          errc::policy_changed as soon as `x.granted` is stale.
-task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c, const exchange& x,
+///          errc::policy_changed as soon as `ex.granted` is stale.
+task<caf::expected<std::unique_ptr<upstream>>> settle_protocol(client_session& c,
+                                                               const exchange& ex,
                                                                std::unique_ptr<upstream> dialled,
                                                                tls::alpn offer);
 

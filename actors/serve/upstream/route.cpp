@@ -20,7 +20,7 @@ namespace {
 constexpr int max_policies = 16;
 
 /// What trying to reach a target came to: a connection, a denial, or an error.
-struct reached {
+struct connect_outcome {
   std::unique_ptr<upstream> made;
   std::optional<policy::denial> denial;
   caf::error error;
@@ -47,30 +47,30 @@ task<caf::expected<dns_answer>> look_up(client_session& c, const host& name) {
 /// Takes the connection that was made when the tunnel was asked for, and puts TLS on it where the
 /// request inside comes by TLS.
 /// @returns nothing when it is of no use any more.
-task<caf::expected<std::unique_ptr<upstream>>> use_dialled(client_session& c, const exchange& x,
+task<caf::expected<std::unique_ptr<upstream>>> use_dialled(client_session& c, const exchange& ex,
                                                            tls::alpn offer) {
   auto made = c.take_dialled();
-  auto generation = x.granted->under()->generation;
+  auto generation = ex.granted->snapshot()->generation;
   if (!made || made->generation != generation || made->io.dead() ||
       (made->io.is_plain() && made->io.has_unread())) // it has ended, or speaks unasked
     co_return std::unique_ptr<upstream>{};
-  auto key = key_of(x);
-  if (!x.target.tls()) {
+  auto key = key_of(ex);
+  if (!ex.target.tls()) {
     if (made->key.via != key.via) // goes another way by now
       made.reset();
     co_return std::move(made);
   }
-  if (auto err = co_await secure(c, x, *made, x.target.host, x.target.port, offer))
+  if (auto err = co_await secure(c, ex, *made, ex.target.host, ex.target.port, offer))
     co_return std::move(err);
   made->key = std::move(key);
   co_return std::move(made);
 }
 
 /// Judges what a name has turned out to be. @returns nothing without an answer, or with a denial.
-std::optional<policy::vetted> vet_answer(client_session& c, exchange& x,
+std::optional<policy::vetted> vet_answer(client_session& c, exchange& ex,
                                          caf::expected<dns_answer>& answer,
                                          std::optional<policy::denial>& denial) {
-  auto renewed = renew(c, x);
+  auto renewed = renew(c, ex);
   if (auto* no = std::get_if<policy::denial>(&renewed)) {
     denial = std::move(*no);
     return std::nullopt;
@@ -88,15 +88,15 @@ std::optional<policy::vetted> vet_answer(client_session& c, exchange& x,
 
 /// Resolves, vets and dials, all under one policy.
 /// @returns errc::policy_changed when another came before the end.
-task<reached> reach_offering(client_session& c, exchange& x, tls::alpn offer) {
-  reached out;
+task<connect_outcome> connect_offering(client_session& c, exchange& ex, tls::alpn offer) {
+  connect_outcome out;
   caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
   if (c.has_dialled())
-    dialled = co_await use_dialled(c, x, offer);
+    dialled = co_await use_dialled(c, ex, offer);
   if (dialled && !*dialled) {
-    auto name = x.target.host; // a copy: it may be replaced meanwhile
+    auto name = ex.target.host; // a copy: it may be replaced meanwhile
     auto answer = co_await look_up(c, name);
-    auto to = vet_answer(c, x, answer, out.denial);
+    auto to = vet_answer(c, ex, answer, out.denial);
     if (out.denial)
       co_return out;
     if (c.client.dead()) { // judged all the same: what is recorded is the verdict
@@ -104,23 +104,23 @@ task<reached> reach_offering(client_session& c, exchange& x, tls::alpn offer) {
       co_return out;
     }
     // A name that only the upstream proxy can resolve is judged by name alone.
-    if (!to && !x.via) {
+    if (!to && !ex.via) {
       out.error = std::move(answer.error());
       co_return out;
     }
-    if (x.via)
-      dialled = co_await dial_through(c, x, offer);
+    if (ex.via)
+      dialled = co_await dial_through(c, ex, offer);
     else
-      dialled = co_await dial(c, x, *to, offer);
+      dialled = co_await dial(c, ex, *to, offer);
   }
   if (dialled) {
-    (*dialled)->generation = x.granted->under()->generation;
+    (*dialled)->generation = ex.granted->snapshot()->generation;
     auto carrier = std::move(*dialled);
-    dialled = co_await settle_protocol(c, x, std::move(carrier), offer);
+    dialled = co_await settle_protocol(c, ex, std::move(carrier), offer);
   }
   if (!dialled)
     out.error = std::move(dialled.error());
-  else if (!x.granted->look(c.shard.policy))
+  else if (!ex.granted->look(c.shard.policy))
     out.error = caf::make_error(errc::policy_changed, std::string{"dialled under an older policy"});
   else
     out.made = std::move(*dialled);
@@ -128,17 +128,17 @@ task<reached> reach_offering(client_session& c, exchange& x, tls::alpn offer) {
 }
 
 /// The same with the protocol that the upstream turns out to speak.
-task<reached> reach_speaking(client_session& c, exchange& x) {
-  auto offer = protocols_for(c, x);
-  auto got = co_await reach_offering(c, x, offer);
+task<connect_outcome> connect_speaking(client_session& c, exchange& ex) {
+  auto offer = protocols_for(c, ex);
+  auto got = co_await connect_offering(c, ex, offer);
   // What the client speaks, or what was remembered, is not what the upstream speaks.
   if (offer != tls::alpn::either && got.error && code_of(got.error) == errc::no_common_protocol) {
     auto only_h1 = offer == tls::alpn::h2;
-    c.shard.pool.note(key_of(x), only_h1 ? origin_protocol::http1 : origin_protocol::http2);
-    got = co_await reach_offering(c, x, only_h1 ? tls::alpn::http1 : tls::alpn::h2);
+    c.shard.pool.note(key_of(ex), only_h1 ? origin_protocol::http1 : origin_protocol::http2);
+    got = co_await connect_offering(c, ex, only_h1 ? tls::alpn::http1 : tls::alpn::h2);
   } else if (offer != tls::alpn::http1 && code_of(got.error) == errc::http1_required) {
-    c.shard.pool.note(key_of(x), origin_protocol::http1);
-    auto again = co_await reach_offering(c, x, tls::alpn::http1);
+    c.shard.pool.note(key_of(ex), origin_protocol::http1);
+    auto again = co_await connect_offering(c, ex, tls::alpn::http1);
     if (code_of(again.error) != errc::no_common_protocol) // that would not say why
       got = std::move(again);
   }
@@ -147,38 +147,38 @@ task<reached> reach_speaking(client_session& c, exchange& x) {
 
 } // namespace
 
-void record_admission(client_session& c, exchange& x) {
-  if (!std::exchange(x.recorded, true))
-    c.shard.admitted(x.granted->granted(), c);
+void record_admission(client_session& c, exchange& ex) {
+  if (!std::exchange(ex.recorded, true))
+    c.shard.admitted(ex.granted->grant(), c);
 }
 
-task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, after& next) {
+task<std::unique_ptr<upstream>> connect_upstream(client_session& c, exchange& ex, after& next) {
   struct reaching {
     explicit reaching(bool& flag) noexcept : on(flag) { on = true; }
     ~reaching() { on = false; }
     bool& on;
-  } until_the_end{c.reaches_out};
+  } until_the_end{c.is_connecting};
   std::optional<dialling> for_others;
-  if (c.client.stream() && !x.upgrade && !x.logs_in)
-    for_others.emplace(c.shard.pool, key_of(x));
-  reached got;
+  if (c.client.stream() && !ex.upgrade && !ex.logs_in)
+    for_others.emplace(c.shard.pool, key_of(ex));
+  connect_outcome got;
   for (int policies = 0;;) {
-    got.denial = denial_in(renew(c, x));
+    got.denial = denial_in(renew(c, ex));
     if (got.denial)
       break;
-    got = co_await reach_speaking(c, x);
+    got = co_await connect_speaking(c, ex);
     if (!got.error || code_of(got.error) != errc::policy_changed || ++policies == max_policies)
       break;
   }
   if (got.denial) {
-    next = co_await refuse(c, x, *got.denial);
+    next = co_await refuse(c, ex, *got.denial);
     co_return nullptr;
   }
   // What another policy may refuse by now was not let through by that one.
-  if (got.made || x.granted->look(c.shard.policy))
-    record_admission(c, x);
+  if (got.made || ex.granted->look(c.shard.policy))
+    record_admission(c, ex);
   if (!got.made) {
-    next = co_await fault(c, x, got.error);
+    next = co_await fault(c, ex, got.error);
     co_return nullptr;
   }
   co_return std::move(got.made);

@@ -13,9 +13,9 @@ namespace proxy {
 /// under a policy that is no longer in force. The refusal or fault, if any, is already answered.
 /// @returns a connection that was made under the policy of this moment; nullptr when there is none:
 ///          `next` then says what to do with the connection to the client.
-task<std::unique_ptr<upstream>> reach(client_session& c, exchange& x, after& next);
+task<std::unique_ptr<upstream>> connect_upstream(client_session& c, exchange& ex, after& next);
 
-/// Counts and audits, once, that a request is admitted. @pre `x.granted`
-void record_admission(client_session& c, exchange& x);
+/// Counts and audits, once, that a request is admitted. @pre `ex.granted`
+void record_admission(client_session& c, exchange& ex);
 
 } // namespace proxy

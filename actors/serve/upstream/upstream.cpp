@@ -32,7 +32,7 @@ void upstream_pool::begin_generation(uint64_t generation, const config::limits& 
 std::unique_ptr<upstream> upstream_pool::take(const fresh_pass& by, const upstream_key& key,
                                               ready_handler& wakes) {
   auto at = by_key_.find(key);
-  if (at == by_key_.end() || by.under().generation != generation_)
+  if (at == by_key_.end() || by.snapshot().generation != generation_)
     return nullptr;
   auto taken = remove(*at->second.back());
   taken->io.belong_to(&wakes);
@@ -84,7 +84,7 @@ bool upstream_pool::has(const upstream_key& key) const {
 
 std::unique_ptr<upstream> open_stream(const fresh_pass& by, const std::shared_ptr<http2_link>& link,
                                       ready_handler& wakes) {
-  auto vetted = link->carrier().generation == by.under().generation;
+  auto vetted = link->carrier().generation == by.snapshot().generation;
   auto* opened = vetted ? link->session().open() : nullptr;
   if (!opened)
     return nullptr;
@@ -171,7 +171,7 @@ void login_connections::entry::fire() {
 
 std::unique_ptr<upstream> login_connections::take(const fresh_pass& by, const upstream_key& key,
                                                   std::string_view user, ready_handler& wakes) {
-  if (by.under().generation != pool_.generation_)
+  if (by.snapshot().generation != pool_.generation_)
     return nullptr;
   auto at = std::ranges::find_if(
     idle_, [&](const auto& e) { return e->user == user && e->connection->key == key; });

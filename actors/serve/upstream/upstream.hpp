@@ -6,10 +6,10 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "actors/serve/upstream/own_sockets.hpp"
-#include "actors/serve/decide/pass.hpp"
-#include "actors/serve/upstream/shared_dial.hpp"
 #include "actors/net/transport.hpp"
+#include "actors/serve/decide/pass.hpp"
+#include "actors/serve/upstream/own_sockets.hpp"
+#include "actors/serve/upstream/shared_dial.hpp"
 #include "config/proxy_config.hpp"
 #include "protocols/host.hpp"
 

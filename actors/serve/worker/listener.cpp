@@ -5,11 +5,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "actors/loop/system/open_descriptor.hpp"
+#include "actors/loop/system/sockaddr.hpp"
+#include "actors/observe/log/log.hpp"
 #include "actors/serve/client/admin_session.hpp"
 #include "actors/serve/client/connection.hpp"
-#include "actors/loop/system/open_descriptor.hpp"
-#include "actors/observe/log/log.hpp"
-#include "actors/loop/system/sockaddr.hpp"
 
 namespace proxy {
 

@@ -3,8 +3,8 @@
 #include <caf/typed_actor.hpp>
 #include <memory>
 
-#include "actors/net/bound_listener.hpp"
 #include "actors/loop/pinned_actor.hpp"
+#include "actors/net/bound_listener.hpp"
 #include "actors/serve/core/shard_core.hpp"
 
 namespace proxy {

@@ -99,7 +99,7 @@ void judge_tunnels(shard_pointer self, const snapshot_ptr& next,
   auto& core = *self->state.core;
   auto count = std::make_shared<judgement>(std::move(done));
   for_each_session(core, [&](client_session& c) {
-    if (!c.is_open_to_judgement() && !c.reaches_out)
+    if (!c.is_open_to_judgement() && !c.is_connecting)
       return;
     ++count->waiting;
     self->request(handle_of(c), kept_by_the_loop, atom::judge_v, next)

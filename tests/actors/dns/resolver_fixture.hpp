@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "actors/loop/task/request.hpp"
 #include "actors/dns/resolver.hpp"
+#include "actors/loop/task/request.hpp"
 #include "tests/actors/dns/scripted_name_server.hpp"
 #include "tests/support/loop_fixture.hpp"
 #include "tests/support/test.hpp"

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "actors/cli/dial.hpp"
 #include "actors/cli/child/java_options.hpp"
+#include "actors/cli/dial.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;

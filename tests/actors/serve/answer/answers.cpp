@@ -122,14 +122,14 @@ CAF_TEST(a remedy stands in every body) {
 
 CAF_TEST(a refused tunnel is answered by what its requests can read) {
   policy::denial why;
-  answer_options options{.request_id = "id", .inside = true};
+  answer_options options{.request_id = "id", .in_tunnel = true};
   auto body =
     nlohmann::json::parse(body_of(refusal(why, policy::protocol::https_connect, options)));
   CAF_CHECK_EQUAL(body["protocol"].get<std::string>(), "https_connect");
   options.form = answer_form::html;
   CAF_CHECK(has(refusal(why, policy::protocol::https_connect, options),
                 "content-type: text/html; charset=utf-8\r\n"));
-  options.inside = false; // CONNECT itself has no page to show
+  options.in_tunnel = false; // CONNECT itself has no page to show
   CAF_CHECK(
     has(refusal(why, policy::protocol::https_connect, options), "content-type: text/plain\r\n"));
   options.form = answer_form::text;

@@ -24,7 +24,7 @@ CAF_TEST(what is told is what the policy says of this refusal and never of the o
   auto https = get("example.org", 443);
   https.protocol = protocol::https_connect;
   auto inside = get("example.org", 443);
-  inside.inside = true;
+  inside.in_tunnel = true;
   answer_options usual{.request_id = "1111111111111111"};
   auto next = usual, shorter = usual, kept = usual, head = usual, page = usual, in_tunnel = usual;
   next.request_id = "2222222222222222";
@@ -32,7 +32,7 @@ CAF_TEST(what is told is what the policy says of this refusal and never of the o
   kept.close = false;
   head.head_only = true;
   page.form = answer_form::html;
-  in_tunnel.inside = true;
+  in_tunnel.in_tunnel = true;
   struct row {
     const rules& in_force;
     const denial& why;

@@ -1,11 +1,11 @@
 #define CAF_SUITE actors.serve.decide.pass
 #include "actors/serve/decide/pass.hpp" // unit under test
 
-#include "actors/serve/upstream/dial.hpp"
-#include "actors/serve/upstream/http2_dial.hpp"
-#include "actors/serve/tunnel/intercept.hpp"
 #include "actors/serve/exchange/transfer.hpp"
 #include "actors/serve/socks5/udp_targets.hpp"
+#include "actors/serve/tunnel/intercept.hpp"
+#include "actors/serve/upstream/dial.hpp"
+#include "actors/serve/upstream/http2_dial.hpp"
 #include "tests/actors/granting.hpp"
 #include "tests/support/test.hpp"
 
@@ -117,6 +117,6 @@ CAF_TEST(a pass holds its whole snapshot) {
   CAF_CHECK_EQUAL(now.granted->rule()->text, "*.example");
   auto renewed = now.granted->renew(now.in_force, {});
   CAF_REQUIRE(std::holds_alternative<fresh_pass>(renewed));
-  CAF_CHECK_EQUAL(std::get<fresh_pass>(renewed).under().generation, 1u);
+  CAF_CHECK_EQUAL(std::get<fresh_pass>(renewed).snapshot().generation, 1u);
   CAF_CHECK(then.expired());
 }
