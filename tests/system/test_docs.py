@@ -1,5 +1,5 @@
 """The READMEs of the folders name what is there: each `file:function` stands in that file, each file that is named exists. So do the
-tests that SECURITY.md names."""
+tests that SECURITY.md names, and the files that CONTRIBUTING.md does."""
 import os
 import re
 import subprocess
@@ -12,6 +12,9 @@ STEP = re.compile(rf"`([\w./-]+\.{SOURCES}):([\w:~]+)`")
 NAMED = re.compile(rf"`([\w./-]+\.{SOURCES})(?::[\w:~]+)?`")
 # `tests/policy/decide.cpp: "name of the test"`
 TEST = re.compile(r'`(tests/[\w./-]+\.(?:cpp|py)): "([^"]+)"`')
+# Whole paths: CONTRIBUTING.md stands at the root. `policy/rule.{hpp,cpp}` are two, `tests/fuzz/TARGET.cpp` is a form and none.
+PATH = re.compile(r"`((?:[\w.-]+/)*[\w.-]*(?:\{[\w,]+\})?[\w.-]*\.(?:cpp|hpp|py|md|toml|txt|json|yml|\{[\w,]+\}))(?::[\w:~]+)?`")
+FORM = re.compile(r"(?<![A-Za-z])[A-Z]{2,}(?![A-Za-z]).*\.(?!md)")
 # One of each kind, a screen long: what is read first by whoever does not know the code.
 WALKS = {"One request": "serve", "One reload": "control", "One UDP datagram": "serve"}
 SCREEN = 45
@@ -47,6 +50,15 @@ def tests_in(text):
     names = re.findall(r"^CAF_TEST\((.*?)\)\s*\{", text, re.M | re.S)
     return {" ".join(name.split()) for name in names} | set(re.findall(r"^    def (test_\w+)\(", text, re.M)) | set(
         re.findall(r"defined\((\w+)\)", text))
+
+
+def spread(path):
+    """`a.{hpp,cpp}` is `a.hpp` and `a.cpp`."""
+    before, brace, rest = path.partition("{")
+    if not brace:
+        return [path]
+    inner, _, after = rest.partition("}")
+    return [before + one + after for one in inner.split(",")]
 
 
 class DocsTest(unittest.TestCase):
@@ -102,6 +114,15 @@ class DocsTest(unittest.TestCase):
                  if path not in self.known or name not in tests_in(read(path))]
         self.assertEqual(wrong, [])
 
+    def test_every_file_that_the_guide_for_changes_names_exists(self):
+        page = read("CONTRIBUTING.md")
+        named = [path for found in PATH.findall(page) if not FORM.search(found) for path in spread(found)]
+        self.assertGreater(len(named), 40)
+        self.assertEqual(sorted({path for path in named if path not in self.known}), [])
+        wrong = [f"{path} does not define {function}" for path, function in STEP.findall(page)
+                 if path in self.known and not defines(read(path), function, path.endswith(".hpp"))]
+        self.assertEqual(wrong, [])
+
     def test_a_request_a_reload_and_a_datagram_are_told_step_by_step(self):
         for title, room in WALKS.items():
             text = read("actors", room, "README.md")
@@ -123,6 +144,7 @@ class DocsTest(unittest.TestCase):
                 self.assertEqual(defines(text, function, False), expected)
         self.assertEqual(tests_in("CAF_TEST(one\n  and more) {\n}\n  CAF_TEST(no) {\n    def test_two(self):\ndef test_no(self):\n"),
                          {"one and more", "test_two"})
+        self.assertEqual(spread("a/b.{hpp,cpp}"), ["a/b.hpp", "a/b.cpp"])
         self.assertTrue(defines("class a {\n  [[nodiscard]] bool is_over() const noexcept {\n", "is_over", True))
         self.assertFalse(defines("class a {\n  bool b() { return is_over(); }\n", "is_over", True))
 
