@@ -1,5 +1,5 @@
 """The READMEs of the folders name what is there: each `file:function` stands in that file, each file that is named exists. So do the
-tests that SECURITY.md names, and the files that CONTRIBUTING.md does."""
+tests that SECURITY.md names, and all that CONTRIBUTING.md does."""
 import os
 import re
 import subprocess
@@ -103,6 +103,11 @@ class DocsTest(unittest.TestCase):
                     wrong.append(f"{readme}: there is no {name}")
         self.assertEqual(wrong, [])
 
+    def check_tests(self, page):
+        wrong = [f"{path} has no test {name!r}" for path, name in TEST.findall(page)
+                 if path not in self.known or name not in tests_in(read(path))]
+        self.assertEqual(wrong, [])
+
     def test_every_trick_of_the_security_page_has_a_test_that_is_there(self):
         page = read("SECURITY.md")
         tricks = page[page.index("\n## Tricks"):]
@@ -110,11 +115,9 @@ class DocsTest(unittest.TestCase):
         self.assertGreater(len(rows), 30)
         self.assertEqual([row for row in rows if not TEST.search(row)], [])
         self.assertEqual(tricks.count("`tests/"), len(TEST.findall(tricks)) + tricks.count("`tests/system/test_docs.py`"), "all are of one form")
-        wrong = [f"{path} has no test {name!r}" for path, name in TEST.findall(page)
-                 if path not in self.known or name not in tests_in(read(path))]
-        self.assertEqual(wrong, [])
+        self.check_tests(page)
 
-    def test_every_file_that_the_guide_for_changes_names_exists(self):
+    def test_what_the_guide_for_changes_names_exists(self):
         page = read("CONTRIBUTING.md")
         named = [path for found in PATH.findall(page) if not FORM.search(found) for path in spread(found)]
         self.assertGreater(len(named), 40)
@@ -122,6 +125,7 @@ class DocsTest(unittest.TestCase):
         wrong = [f"{path} does not define {function}" for path, function in STEP.findall(page)
                  if path in self.known and not defines(read(path), function, path.endswith(".hpp"))]
         self.assertEqual(wrong, [])
+        self.check_tests(page)
 
     def test_a_request_a_reload_and_a_datagram_are_told_step_by_step(self):
         for title, room in WALKS.items():
