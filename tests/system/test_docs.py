@@ -1,4 +1,5 @@
-"""The READMEs of the folders name what is there: each `file:function` stands in that file, each file that is named exists."""
+"""The READMEs of the folders name what is there: each `file:function` stands in that file, each file that is named exists. So do the
+tests that SECURITY.md names, and all that CONTRIBUTING.md does."""
 import os
 import re
 import subprocess
@@ -9,6 +10,11 @@ SOURCES = r"(?:cpp|hpp|py|toml|html|js|sh)"
 # `forward.cpp:forward`, `control/policy_store.cpp:change`, `shard.cpp:atom::install` (what handles the message of that name)
 STEP = re.compile(rf"`([\w./-]+\.{SOURCES}):([\w:~]+)`")
 NAMED = re.compile(rf"`([\w./-]+\.{SOURCES})(?::[\w:~]+)?`")
+# `tests/policy/decide.cpp: "name of the test"`
+TEST = re.compile(r'`(tests/[\w./-]+\.(?:cpp|py)): "([^"]+)"`')
+# Whole paths: CONTRIBUTING.md stands at the root. `policy/rule.{hpp,cpp}` are two, `tests/fuzz/TARGET.cpp` is a form and none.
+PATH = re.compile(r"`((?:[\w.-]+/)*[\w.-]*(?:\{[\w,]+\})?[\w.-]*\.(?:cpp|hpp|py|md|toml|txt|json|yml|\{[\w,]+\}))(?::[\w:~]+)?`")
+FORM = re.compile(r"(?<![A-Za-z])[A-Z]{2,}(?![A-Za-z]).*\.(?!md)")
 # One of each kind, a screen long: what is read first by whoever does not know the code.
 WALKS = {"One request": "serve", "One reload": "control", "One UDP datagram": "serve"}
 SCREEN = 45
@@ -37,6 +43,22 @@ def defines(text, function, header):
         return True
     declared = rf"^\s+(?!return |co_|else )[^\n=().;]*?(?<![\w:.>]){name}\("
     return header and re.search(declared, text, re.M) is not None
+
+
+def tests_in(text):
+    """The names of the tests that a source has: suites of CAF, methods of unittest, and cases that must not compile."""
+    names = re.findall(r"^CAF_TEST\((.*?)\)\s*\{", text, re.M | re.S)
+    return {" ".join(name.split()) for name in names} | set(re.findall(r"^    def (test_\w+)\(", text, re.M)) | set(
+        re.findall(r"defined\((\w+)\)", text))
+
+
+def spread(path):
+    """`a.{hpp,cpp}` is `a.hpp` and `a.cpp`."""
+    before, brace, rest = path.partition("{")
+    if not brace:
+        return [path]
+    inner, _, after = rest.partition("}")
+    return [before + one + after for one in inner.split(",")]
 
 
 class DocsTest(unittest.TestCase):
@@ -81,6 +103,30 @@ class DocsTest(unittest.TestCase):
                     wrong.append(f"{readme}: there is no {name}")
         self.assertEqual(wrong, [])
 
+    def check_tests(self, page):
+        wrong = [f"{path} has no test {name!r}" for path, name in TEST.findall(page)
+                 if path not in self.known or name not in tests_in(read(path))]
+        self.assertEqual(wrong, [])
+
+    def test_every_trick_of_the_security_page_has_a_test_that_is_there(self):
+        page = read("SECURITY.md")
+        tricks = page[page.index("\n## Tricks"):]
+        rows = [line for line in tricks.splitlines() if line.startswith("|") and not re.match(r"\|(-|\s*trick\s*\|)", line)]
+        self.assertGreater(len(rows), 30)
+        self.assertEqual([row for row in rows if not TEST.search(row)], [])
+        self.assertEqual(tricks.count("`tests/"), len(TEST.findall(tricks)) + tricks.count("`tests/system/test_docs.py`"), "all are of one form")
+        self.check_tests(page)
+
+    def test_what_the_guide_for_changes_names_exists(self):
+        page = read("CONTRIBUTING.md")
+        named = [path for found in PATH.findall(page) if not FORM.search(found) for path in spread(found)]
+        self.assertGreater(len(named), 40)
+        self.assertEqual(sorted({path for path in named if path not in self.known}), [])
+        wrong = [f"{path} does not define {function}" for path, function in STEP.findall(page)
+                 if path in self.known and not defines(read(path), function, path.endswith(".hpp"))]
+        self.assertEqual(wrong, [])
+        self.check_tests(page)
+
     def test_a_request_a_reload_and_a_datagram_are_told_step_by_step(self):
         for title, room in WALKS.items():
             text = read("actors", room, "README.md")
@@ -100,6 +146,9 @@ class DocsTest(unittest.TestCase):
                                    ("atom::reload", True), ("atom::drain", False), ("change", False), ("ward", False)):
             with self.subTest(function):
                 self.assertEqual(defines(text, function, False), expected)
+        self.assertEqual(tests_in("CAF_TEST(one\n  and more) {\n}\n  CAF_TEST(no) {\n    def test_two(self):\ndef test_no(self):\n"),
+                         {"one and more", "test_two"})
+        self.assertEqual(spread("a/b.{hpp,cpp}"), ["a/b.hpp", "a/b.cpp"])
         self.assertTrue(defines("class a {\n  [[nodiscard]] bool is_over() const noexcept {\n", "is_over", True))
         self.assertFalse(defines("class a {\n  bool b() { return is_over(); }\n", "is_over", True))
 
