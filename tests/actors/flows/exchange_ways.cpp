@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.exchange_ways
-#include "actors/client_io.hpp" // unit under test
+#include "actors/serve/client/client_io.hpp" // unit under test
 
 #include "tests/actors/flows/exchange_stage.hpp"
 

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.socks5_policy
-#include "actors/serve/flows.hpp" // unit under test
+#include "actors/serve/socks5/socks5_flow.hpp" // unit under test
 
 #include "actors/serve/decide/decider.hpp"
 #include "tests/actors/flows/socks_client.hpp"

@@ -1,7 +1,7 @@
 #define CAF_SUITE actors.loop.simulation.stream
 #include "actors/loop/simulation/stream.hpp" // unit under test
 
-#include "actors/loop/waker.hpp"
+#include "actors/loop/task/waker.hpp"
 #include "tests/actors/loop/simulation/peer.hpp"
 
 using namespace proxy;

@@ -4,6 +4,7 @@
 #include "actors/serve/exchange/transfer.hpp"
 #include "actors/serve/socks5/udp_targets.hpp"
 #include "actors/serve/tunnel/intercept.hpp"
+#include "actors/serve/tunnel/tunnel.hpp"
 #include "actors/serve/upstream/dial.hpp"
 #include "actors/serve/upstream/http2_dial.hpp"
 #include "tests/actors/granting.hpp"
