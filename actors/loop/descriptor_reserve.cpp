@@ -1,19 +1,16 @@
 #include "actors/loop/descriptor_reserve.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 namespace proxy {
 
 descriptor_reserve::~descriptor_reserve() {
   for (auto fd : held_)
-    ::close(fd);
+    network_.close(fd);
 }
 
 void descriptor_reserve::hold(size_t count) {
   count_ = count;
   while (held_.size() < count_) {
-    auto fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    auto fd = network_.open_spare();
     if (fd < 0)
       return;
     held_.push_back(fd);
@@ -23,7 +20,7 @@ void descriptor_reserve::hold(size_t count) {
 bool descriptor_reserve::give_up() noexcept {
   if (held_.empty())
     return false;
-  ::close(held_.back());
+  network_.close(held_.back());
   held_.pop_back();
   return true;
 }

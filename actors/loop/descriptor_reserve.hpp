@@ -3,13 +3,16 @@
 #include <cstddef>
 #include <vector>
 
+#include "actors/loop/system/network.hpp"
+
 namespace proxy {
 
 /// Descriptors that stand for nothing: given up one by one when there are no others, so that
 /// whoever comes then can be told so. For one thread.
 class descriptor_reserve {
 public:
-  descriptor_reserve() = default; ///< Holds nothing.
+  /// Holds nothing yet. @param of  Outlives this.
+  explicit descriptor_reserve(network& of) noexcept : network_(of) {}
   descriptor_reserve(const descriptor_reserve&) = delete;
   descriptor_reserve& operator=(const descriptor_reserve&) = delete;
   ~descriptor_reserve();
@@ -25,6 +28,7 @@ public:
   }
 
 private:
+  network& network_;
   std::vector<int> held_;
   size_t count_ = 0;
 };

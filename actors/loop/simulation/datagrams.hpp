@@ -12,11 +12,13 @@ namespace proxy::simulation {
 /// A UDP socket.
 class datagrams final : public open_file {
 public:
-  using open_file::open_file;
+  /// @param joins  Takes a row of one sender's datagrams as one.
+  datagrams(node& on, bool joins) noexcept : open_file(on), joins_(joins) {}
 
   struct item {
     ip_sockaddr from;
     std::string bytes;
+    size_t segment = 0; ///< Size of each datagram but the last; 0: it is one.
   };
 
   uint8_t level() const noexcept override {
@@ -31,8 +33,12 @@ public:
 
   /// @returns whether it is sent, as far as anybody can tell here; else errno.
   [[nodiscard]] int send_to(const ip_sockaddr& to, std::string bytes);
+  /// The same for a row of datagrams of this size. @param segment  0: it is one.
+  [[nodiscard]] int send_row(const ip_sockaddr& to, const std::string& bytes, size_t segment);
   /// The next one; nothing with errno when there is none.
   [[nodiscard]] std::optional<item> take();
+  /// The same, with those behind it that can go with it.
+  [[nodiscard]] std::optional<item> take_row(size_t limit);
   void receive(item what);
   /// Nobody listens where the last one went.
   void is_refused();
@@ -40,8 +46,12 @@ public:
 private:
   /// A burst beyond this is lost.
   static constexpr size_t most = 512;
+  /// Of one row.
+  static constexpr size_t most_in_row = 64;
+  static constexpr size_t longest_in_row = 1472;
   void bind_anywhere(const ip_address& towards);
 
+  const bool joins_;
   std::deque<item> queue_;
   bool connected_ = false;
   bool bound_ = false;

@@ -1,10 +1,9 @@
 #include "actors/loop/simulation/node.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-
-#include "actors/loop/datagram_buffer.hpp"
 
 namespace proxy::simulation {
 
@@ -14,24 +13,15 @@ bool is_loopback(const ip_address& a) {
   return a.is_v4() ? a.low32() >> 24 == 127 : a == *ip_address::parse("::1");
 }
 
-ip_sockaddr read_name(const sockaddr* from, socklen_t size) {
-  ip_sockaddr out;
-  out.size = std::min<socklen_t>(size, sizeof out.storage);
-  std::memcpy(&out.storage, from, out.size);
-  return out;
+/// All addresses of a node.
+bool is_wide(const ip_address& a) { return a == ip_address{} || a == ip_address::v4(0); }
+
+/// Whether one socket is in the other's way at the same port.
+bool meet(const ip_address& a, const ip_address& b) {
+  return a.is_v4() == b.is_v4() && (a == b || is_wide(a) || is_wide(b));
 }
 
 } // namespace
-
-int failed(int error) noexcept {
-  errno = error;
-  return -1;
-}
-
-int open_file::bind(const ip_sockaddr&) { return failed(EINVAL); }
-int open_file::connect(const ip_sockaddr&) { return failed(EOPNOTSUPP); }
-ssize_t open_file::read(std::span<char>, bool) { return failed(ENOTCONN); }
-ssize_t open_file::write(std::span<const iovec>) { return failed(ENOTCONN); }
 
 node::node(internet& of, std::string name, std::vector<ip_address> addresses)
   : net_(of), name_(std::move(name)), addresses_(std::move(addresses)) {}
@@ -40,7 +30,7 @@ node::~node() = default;
 
 std::string node::list() const {
   auto name = [](const ip_sockaddr& at) {
-    return at.ip() ? at.ip()->str() + ':' + std::to_string(at.port()) : std::string{"-"};
+    return at.ip() ? at.ip()->str() + ':' + std::to_string(at.port()) : '-' + path_of(at);
   };
   std::string out;
   for (const auto& [fd, what] : files_)
@@ -73,12 +63,14 @@ uint16_t node::free_port() noexcept {
   return next_port_;
 }
 
+bool node::may_be_bound(const ip_address& address) const noexcept {
+  return has(address) || is_wide(address);
+}
+
 bool node::may_bind(const listening& who, const ip_sockaddr& at) const {
-  auto wide = [](const ip_address& a) { return a == ip_address{} || a == ip_address::v4(0); };
   return std::ranges::none_of(listeners_, [&](const listening* other) {
-    auto theirs = *other->local().ip(), ours = *at.ip();
-    auto meets = theirs.is_v4() == ours.is_v4() && (theirs == ours || wide(theirs) || wide(ours));
-    return other->local().port() == at.port() && meets && !(other->is_shared() && who.is_shared());
+    return other->local().port() == at.port() && meet(*other->local().ip(), *at.ip()) &&
+           !(other->is_shared() && who.is_shared());
   });
 }
 
@@ -94,7 +86,13 @@ listening* node::listener_at(const ip_sockaddr& to) const {
 }
 
 bool node::takes_port(datagrams& who) {
-  return ports_.emplace(std::pair{who.local().ip()->is_v4(), who.local().port()}, &who).second;
+  auto ip = *who.local().ip();
+  auto place = std::pair{ip.is_v4(), who.local().port()};
+  auto [from, to] = ports_.equal_range(place);
+  if (std::any_of(from, to, [&](const auto& e) { return meet(*e.second->local().ip(), ip); }))
+    return false;
+  ports_.emplace(place, &who);
+  return true;
 }
 
 void node::leaves_port(datagrams& who) {
@@ -102,8 +100,10 @@ void node::leaves_port(datagrams& who) {
 }
 
 datagrams* node::datagrams_at(const ip_sockaddr& to) const {
-  auto found = ports_.find({to.ip()->is_v4(), to.port()});
-  return found == ports_.end() ? nullptr : found->second;
+  auto [from, end] = ports_.equal_range({to.ip()->is_v4(), to.port()});
+  auto found =
+    std::find_if(from, end, [&](const auto& e) { return meet(*e.second->local().ip(), *to.ip()); });
+  return found == end ? nullptr : found->second;
 }
 
 open_file* node::file(int fd) const noexcept {
@@ -111,213 +111,22 @@ open_file* node::file(int fd) const noexcept {
   return found == files_.end() ? nullptr : found->second.get();
 }
 
-int node::add(open_file_ptr made) {
-  if (descriptors() >= most_descriptors_)
-    return failed(EMFILE);
-  auto fd = next_fd_++;
-  files_.emplace(fd, std::move(made));
-  return fd;
+void node::stops_listening(listening& who) {
+  listeners_.erase(&who);
+  std::erase_if(paths_, [&](const auto& each) { return each.second == &who; });
 }
 
-std::unique_ptr<poller> node::make_poller() { return std::make_unique<made_up_poller>(*this); }
-
-int node::open(socket_kind kind, int family) noexcept {
-  if (family != AF_INET && family != AF_INET6)
-    return failed(EAFNOSUPPORT);
-  switch (kind) {
-    case socket_kind::stream: return add(std::make_shared<stream>(*this));
-    case socket_kind::listener: return add(std::make_shared<listening>(*this));
-    default: return add(std::make_shared<datagrams>(*this));
-  }
-}
-
-void node::close(int fd) noexcept {
-  if (auto found = files_.find(fd); found != files_.end()) {
-    auto what = std::move(found->second);
-    files_.erase(found);
-    kept_alive_.erase(fd);
-    what->watched_by(nullptr, nullptr);
-    what->close();
-  } else if (auto read_end = pipes_.find(fd); read_end != pipes_.end()) {
-    pipes_.erase(read_end);
-  }
-}
-
-void node::reset(int fd) noexcept {
-  if (auto* what = file(fd))
-    what->reset();
-  close(fd);
-}
-
-int node::connect(int fd, const sockaddr* to, socklen_t size) noexcept {
-  auto* what = file(fd);
-  if (what && on_connect)
-    on_connect(read_name(to, size));
-  return what ? what->connect(read_name(to, size)) : failed(EBADF);
-}
-
-int node::take_error(int fd) noexcept {
-  auto* what = file(fd);
-  return what ? what->take_error() : EBADF;
-}
-
-int node::bind(int fd, const sockaddr* at, socklen_t size) noexcept {
-  auto* what = file(fd);
-  return what ? what->bind(read_name(at, size)) : failed(EBADF);
-}
-
-void node::share_port(int fd, bool share) noexcept {
-  if (auto* what = as<listening>(fd))
-    what->share(share);
-}
-
-int node::listen(int fd) noexcept {
-  auto* what = as<listening>(fd);
-  return what ? what->listen() : failed(EOPNOTSUPP);
-}
-
-int node::accept(int listener, ip_sockaddr& peer) noexcept {
-  auto* what = as<listening>(listener);
-  if (!what)
-    return failed(EINVAL);
-  if (what->level() == 0)
-    return failed(EAGAIN);
-  if (descriptors() >= most_descriptors_)
-    return failed(EMFILE);
-  auto made = what->accept();
-  peer = made->remote();
-  return add(std::move(made));
-}
-
-ip_sockaddr node::local_address(int fd) const noexcept {
-  auto* what = file(fd);
-  return what ? what->local() : ip_sockaddr{};
-}
-
-ip_sockaddr node::peer_address(int fd) const noexcept {
-  auto* what = file(fd);
-  return what ? what->remote() : ip_sockaddr{};
-}
-
-std::optional<ip_sockaddr> node::translated_address(int) const noexcept { return std::nullopt; }
-
-bool node::has_way_to(const ip_sockaddr& to) noexcept {
-  return to.ip() && net_.find(*this, *to.ip()) != nullptr;
-}
-
-ssize_t node::read(int fd, std::span<char> into) noexcept {
-  auto* what = file(fd);
-  return what ? what->read(into, false) : failed(EBADF);
-}
-
-ssize_t node::peek(int fd, std::span<char> into) noexcept {
-  auto* what = file(fd);
-  return what ? what->read(into, true) : failed(EBADF);
-}
-
-ssize_t node::write(int fd, std::string_view bytes, bool) noexcept {
-  iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-  return write(fd, std::span<const iovec>{&part, 1});
-}
-
-ssize_t node::write(int fd, std::span<const iovec> parts) noexcept {
-  auto* what = file(fd);
-  if (what && on_write && !parts.empty())
-    on_write(what->remote(), {static_cast<const char*>(parts[0].iov_base), parts[0].iov_len});
-  return what ? what->write(parts) : failed(EBADF);
-}
-
-void node::shutdown_write(int fd) noexcept {
-  if (auto* what = file(fd))
-    what->shutdown_write();
-}
-
-pipe_ends node::open_pipe(size_t capacity) noexcept {
-  if (descriptors() + 1 >= most_descriptors_)
-    return {};
-  auto fd = std::exchange(next_fd_, next_fd_ + 2);
-  pipes_.emplace(fd, pipe{{}, capacity});
-  return {fd, fd + 1};
-}
-
-ssize_t node::splice_in(int fd, int to, size_t limit) noexcept {
-  auto found = pipes_.find(to - 1);
-  if (found == pipes_.end())
-    return failed(EBADF);
-  auto& into = found->second;
-  std::string bytes(std::min(limit, into.capacity - std::min(into.capacity, into.bytes.size())),
-                    '\0');
-  if (bytes.empty())
-    return failed(EAGAIN);
-  auto got = read(fd, bytes);
-  if (got > 0)
-    into.bytes.append(bytes, 0, static_cast<size_t>(got));
-  return got;
-}
-
-ssize_t node::splice_out(int from, int fd, size_t size, bool more) noexcept {
-  auto found = pipes_.find(from);
-  if (found == pipes_.end())
-    return failed(EBADF);
-  auto& bytes = found->second.bytes;
-  if (bytes.empty())
-    return failed(EAGAIN);
-  auto sent = write(fd, std::string_view{bytes}.substr(0, size), more);
-  if (sent > 0)
-    bytes.erase(0, static_cast<size_t>(sent));
-  return sent;
-}
-
-ssize_t node::receive(int fd, datagram_buffer& into) noexcept {
-  auto* what = as<datagrams>(fd);
-  if (!what)
-    return failed(EBADF);
-  ssize_t count = 0;
-  for (size_t i = 0; i < datagram_buffer::slots; ++i, ++count) {
-    auto got = what->take();
-    if (!got)
-      return count > 0 ? count : -1;
-    auto& row = into.at(i);
-    row.size = got->bytes.copy(into.slot(i), datagram_buffer::slot_size);
-    row.segment = 0;
-    row.from = got->from;
-  }
-  return count;
-}
-
-ssize_t node::send(int fd, std::span<const datagram_row> rows) noexcept {
-  auto* what = as<datagrams>(fd);
-  if (!what)
-    return failed(EBADF);
-  ssize_t count = 0;
-  for (const auto& row : rows) {
-    std::string bytes;
-    for (const auto& part : row.parts)
-      bytes.append(static_cast<const char*>(part.iov_base), part.iov_len);
-    // A row of several: refused as a whole, as where the kernel cannot; they come one by one.
-    auto error = row.segment != 0 ? EINVAL : what->send_to(*row.to, std::move(bytes));
-    if (error != 0)
-      return count > 0 ? count : failed(error);
-    ++count;
-  }
-  return count;
-}
-
-ssize_t node::receive_from(int fd, std::span<char> into, ip_sockaddr* from) noexcept {
-  auto* what = as<datagrams>(fd);
-  if (!what)
-    return read(fd, into);
-  auto got = what->take();
-  if (!got)
-    return -1;
-  if (from)
-    *from = got->from;
-  return static_cast<ssize_t>(got->bytes.copy(into.data(), into.size()));
-}
-
-uint8_t node::readiness(int fd) noexcept {
-  auto* what = file(fd);
-  return what ? static_cast<uint8_t>(what->level() & (io_in | io_out)) : uint8_t{0};
+listening* node::listener_at_path(const ip_sockaddr& to) const {
+  auto path = path_of(to);
+  // Who connects must be allowed to write.
+  if (::access(path.c_str(), W_OK) != 0)
+    return nullptr;
+  auto file = socket_file_at(path);
+  auto found = file ? paths_.find(*file) : paths_.end();
+  if (found != paths_.end())
+    return found->second;
+  errno = ECONNREFUSED;
+  return nullptr;
 }
 
 } // namespace proxy::simulation

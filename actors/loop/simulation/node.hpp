@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/loop/simulation/datagrams.hpp"
+#include "actors/loop/simulation/faults.hpp"
 #include "actors/loop/simulation/internet.hpp"
 #include "actors/loop/simulation/stream.hpp"
 
@@ -20,7 +21,9 @@ public:
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Descriptors in use: none are left once everybody has gone.
-  [[nodiscard]] size_t descriptors() const noexcept { return files_.size() + pipes_.size(); }
+  [[nodiscard]] size_t descriptors() const noexcept {
+    return files_.size() + 2 * pipes_.size() + spares_.size();
+  }
   [[nodiscard]] size_t sockets() const noexcept { return files_.size(); }
   /// Of these, what `keep_alive` was asked for.
   [[nodiscard]] size_t kept_alive() const noexcept { return kept_alive_.size(); }
@@ -28,6 +31,13 @@ public:
   [[nodiscard]] std::string list() const;
   /// From now on there are no more than so many (EMFILE).
   void limit_descriptors(size_t most) noexcept { most_descriptors_ = most; }
+  /// Has calls of a kind fail, which are done otherwise: `times` in a row, once `after` more have
+  /// been done. One that would have to wait is not counted where accepting fails.
+  void fail(call which, int error, size_t times = 1, size_t after = 0) noexcept {
+    faults_.plan(which, error, times, after);
+  }
+  /// How many of these are still to fail.
+  [[nodiscard]] size_t to_fail(call which) const noexcept { return faults_.left(which); }
 
   /// Somebody who watches what leaves here: where a connection is begun to, and what is written on
   /// one. Called before it happens.
@@ -38,6 +48,7 @@ public:
 
   std::unique_ptr<poller> make_poller() override;
   int open(socket_kind kind, int family) noexcept override;
+  int open_spare() noexcept override;
   void close(int fd) noexcept override;
   void reset(int fd) noexcept override;
   int connect(int fd, const sockaddr* to, socklen_t size) noexcept override;
@@ -68,14 +79,21 @@ public:
 
   [[nodiscard]] internet& net() const noexcept { return net_; }
   [[nodiscard]] bool has(const ip_address& address) const noexcept;
+  /// Whether a socket may be bound there: an address of its own, or all of them.
+  [[nodiscard]] bool may_be_bound(const ip_address& address) const noexcept;
   [[nodiscard]] bool is_reached_by(const ip_address& address) const noexcept;
   /// Our end of a connection to an address.
   [[nodiscard]] ip_sockaddr own_end(const ip_address& towards);
   [[nodiscard]] uint16_t free_port() noexcept;
   [[nodiscard]] bool may_bind(const listening& who, const ip_sockaddr& at) const;
   void begins_listening(listening& who) { listeners_.insert(&who); }
-  void stops_listening(listening& who) { listeners_.erase(&who); }
+  void stops_listening(listening& who);
   [[nodiscard]] listening* listener_at(const ip_sockaddr& to) const;
+  /// Files of unix sockets are those of the system; who listens there is of the node alone.
+  void begins_listening(listening& who, const socket_file& at) { paths_[at] = &who; }
+  /// @returns nullptr with errno where a connection to this name comes to nobody.
+  [[nodiscard]] listening* listener_at_path(const ip_sockaddr& to) const;
+  /// @returns false when another one has it at this address.
   [[nodiscard]] bool takes_port(datagrams& who);
   void leaves_port(datagrams& who);
   [[nodiscard]] datagrams* datagrams_at(const ip_sockaddr& to) const;
@@ -91,6 +109,9 @@ private:
     size_t capacity;
   };
 
+  [[nodiscard]] bool has_room(size_t more = 1) const noexcept {
+    return descriptors() + more <= most_descriptors_;
+  }
   [[nodiscard]] int add(open_file_ptr made);
   template <class File>
   [[nodiscard]] File* as(int fd) const noexcept {
@@ -104,8 +125,11 @@ private:
   std::set<int> kept_alive_; ///< Descriptors.
   std::set<open_file_ptr> kept_;
   std::map<int, pipe> pipes_;
+  std::set<int> spares_;
+  faults faults_;
   std::set<listening*> listeners_;
-  std::map<std::pair<bool, uint16_t>, datagrams*> ports_; ///< Of UDP, by family (v4) and port.
+  std::map<socket_file, listening*> paths_;
+  std::multimap<std::pair<bool, uint16_t>, datagrams*> ports_; ///< Of UDP: IPv4 or not, and port.
   size_t most_descriptors_ = 1 << 20;
   int next_fd_ = 1 << 24; ///< No real descriptor has such a number.
   uint16_t next_port_ = 32768;

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "actors/loop/simulation/made_up_poller.hpp"
@@ -56,5 +60,17 @@ using open_file_ptr = std::shared_ptr<open_file>;
 
 /// -1 with errno.
 [[nodiscard]] int failed(int error) noexcept;
+
+/// The path that a unix socket is bound to; "" for all other names.
+[[nodiscard]] std::string path_of(const ip_sockaddr& name);
+/// The other way round. @param path  At most 107 bytes.
+[[nodiscard]] ip_sockaddr name_of(const std::string& path) noexcept;
+/// The name of a unix socket that has none.
+[[nodiscard]] ip_sockaddr unnamed() noexcept;
+
+/// What tells a unix socket's file from others: device and inode.
+using socket_file = std::pair<dev_t, ino_t>;
+/// nullopt where there is none.
+[[nodiscard]] std::optional<socket_file> socket_file_at(const std::string& path);
 
 } // namespace proxy::simulation

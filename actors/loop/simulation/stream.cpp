@@ -7,10 +7,20 @@
 
 namespace proxy::simulation {
 
+namespace {
+
+/// @param from, to  Either may have gone.
+const conditions& way_between(const stream* from, const stream* to) {
+  static const conditions perfect;
+  return from && to ? from->on().net().conditions_between(from->on(), to->on()) : perfect;
+}
+
+} // namespace
+
 uint8_t stream::level() const noexcept {
   switch (state_) {
-    case state::fresh: return io_out | io_hup;
     case state::connecting: return 0;
+    case state::fresh:
     case state::over: return io_in | io_out | io_hup | io_dead;
     case state::open: break;
   }
@@ -38,6 +48,8 @@ void stream::tell(size_t size, std::function<void(stream& far)> what) {
 int stream::connect(const ip_sockaddr& to) {
   if (state_ != state::fresh)
     return failed(state_ == state::connecting ? EALREADY : EISCONN);
+  if (is_unix_)
+    return connect_to_path(to);
   auto ip = to.ip();
   auto* there = ip ? on_.net().find(on_, *ip) : nullptr;
   if (!there)
@@ -66,6 +78,21 @@ int stream::connect(const ip_sockaddr& to) {
   return failed(EINPROGRESS);
 }
 
+int stream::connect_to_path(const ip_sockaddr& to) {
+  auto* who = on_.listener_at_path(to);
+  if (!who)
+    return -1;
+  auto self = std::static_pointer_cast<stream>(shared_from_this());
+  if (!who->listens())
+    return failed(ECONNREFUSED);
+  auto theirs = who->receive(self);
+  if (!theirs)
+    return failed(EAGAIN); // these do not wait
+  remote_ = who->local();
+  established(theirs);
+  return 0;
+}
+
 void stream::refuse_later(node& by, int error) {
   auto self = std::static_pointer_cast<stream>(shared_from_this());
   on_.net().at(on_.net().arrival(by, on_, 0, nullptr), [self, error] { self->take_reset(error); });
@@ -83,14 +110,13 @@ void stream::established(const stream_ptr& other) {
 
 ssize_t stream::read(std::span<char> into, bool leave) {
   if (in_.empty()) {
-    if (error_ != 0 && !ended_in_)
+    if (error_ != 0 && (is_unix_ || !ended_in_))
       return failed(std::exchange(error_, 0));
     if (ended_in_ || state_ == state::over)
       return 0;
     return failed(state_ == state::fresh ? ENOTCONN : EAGAIN);
   }
-  auto there = other_.lock();
-  const auto way = there ? on_.net().conditions_between(there->on_, on_) : conditions{};
+  const auto& way = way_between(other_.lock().get(), this);
   if (on_.net().chance().happens(way.spurious)) {
     touch(); // it is as ready as before
     return failed(EAGAIN);
@@ -107,14 +133,13 @@ ssize_t stream::read(std::span<char> into, bool leave) {
 }
 
 ssize_t stream::write(std::span<const iovec> parts) {
-  if (error_ != 0)
+  if (error_ != 0 && !is_unix_)
     return failed(std::exchange(error_, 0));
   if (state_ == state::connecting)
     return failed(EAGAIN);
   if (state_ != state::open || ended_out_)
     return failed(EPIPE);
-  auto there = other_.lock();
-  const auto way = there ? on_.net().conditions_between(on_, there->on_) : conditions{};
+  const auto& way = way_between(this, other_.lock().get());
   if (on_.net().chance().happens(way.spurious)) {
     touch();
     return failed(EAGAIN);
@@ -161,6 +186,8 @@ void stream::shutdown_write() {
 void stream::close() {
   if (std::exchange(closed_, true))
     return;
+  if (is_unix_)
+    return leave(!in_.empty());
   // What nobody will read is answered by a reset (RFC 1122 §4.2.2.13).
   if (!in_.empty())
     send_reset();
@@ -176,7 +203,15 @@ void stream::be_over() {
   on_.let_go(shared_from_this());
 }
 
+void stream::leave(bool with_unread) {
+  if (state_ == state::open)
+    tell(0, [with_unread](stream& far) { far.take_leave(with_unread); });
+  be_over();
+}
+
 void stream::reset() {
+  if (is_unix_)
+    return close(); // they know of no other way
   if (!std::exchange(closed_, true))
     send_reset();
 }
@@ -217,64 +252,20 @@ void stream::take_reset(int error) {
   touch();
 }
 
+void stream::take_leave(bool with_unread) {
+  if (state_ != state::open)
+    return;
+  ended_in_ = ended_out_ = true;
+  if (with_unread)
+    error_ = ECONNRESET;
+  touch();
+}
+
 void stream::take_room(size_t size) {
   auto was_full = outstanding_ >= window;
   outstanding_ -= std::min(outstanding_, size);
   if (std::exchange(full_, false) || was_full)
     touch();
-}
-
-void listening::close() {
-  listens_ = false;
-  on_.stops_listening(*this);
-  for (auto& each : std::exchange(queue_, {}))
-    each->reset();
-}
-
-int listening::bind(const ip_sockaddr& at) {
-  if (!at.ip())
-    return failed(EAFNOSUPPORT);
-  local_ = at;
-  if (at.port() == 0)
-    local_ = make_sockaddr(*at.ip(), on_.free_port());
-  else if (!on_.may_bind(*this, at))
-    return failed(EADDRINUSE);
-  on_.begins_listening(*this);
-  return 0;
-}
-
-int listening::listen() {
-  listens_ = true;
-  return 0;
-}
-
-bool listening::takes(const ip_sockaddr& to) const noexcept {
-  auto mine = local_.ip(), theirs = to.ip();
-  if (!listens_ || !mine || !theirs || local_.port() != to.port() ||
-      mine->is_v4() != theirs->is_v4())
-    return false;
-  return *mine == *theirs || *mine == ip_address{} || *mine == ip_address::v4(0);
-}
-
-stream_ptr listening::receive(const stream_ptr& from) {
-  if (queue_.size() >= backlog)
-    return nullptr;
-  auto made = std::make_shared<stream>(on_);
-  made->local_ = from->remote_;
-  made->remote_ = from->local_;
-  made->state_ = stream::state::open;
-  made->other_ = from;
-  queue_.push_back(made);
-  touch();
-  return made;
-}
-
-stream_ptr listening::accept() {
-  if (queue_.empty())
-    return nullptr;
-  auto first = queue_.front();
-  queue_.pop_front();
-  return first;
 }
 
 } // namespace proxy::simulation

@@ -13,10 +13,13 @@ namespace proxy::simulation {
 class stream;
 using stream_ptr = std::shared_ptr<stream>;
 
-/// One end of a TCP connection.
+/// One end of a connection: of TCP, or of a unix socket.
 class stream final : public open_file {
 public:
-  using open_file::open_file;
+  explicit stream(node& on, bool is_unix = false) noexcept : open_file(on), is_unix_(is_unix) {
+    if (is_unix)
+      local_ = unnamed();
+  }
 
   /// Bytes that may be under way or unread, in one direction.
   static constexpr size_t window = 128 * 1024;
@@ -33,6 +36,7 @@ public:
 private:
   enum class state : uint8_t { fresh, connecting, open, over };
 
+  int connect_to_path(const ip_sockaddr& to);
   void refuse_later(node& by, int error);
   /// The connection stands, as this end sees it.
   void established(const stream_ptr& other);
@@ -41,14 +45,18 @@ private:
   void tell_of_reset();
   /// The same, and this end hears no more of it.
   void send_reset();
+  /// A unix socket goes in both directions at once.
+  void leave(bool with_unread);
   /// Nothing more goes either way.
   void be_over();
   // What comes from the other end.
   void take_bytes(std::string bytes);
   void take_end();
   void take_reset(int error);
+  void take_leave(bool with_unread);
   void take_room(size_t size);
 
+  const bool is_unix_;
   state state_ = state::fresh;
   std::weak_ptr<stream> other_;
   std::string in_;             ///< Not read yet.
@@ -74,6 +82,7 @@ public:
   void close() override;
   int bind(const ip_sockaddr& at) override;
   int listen();
+  [[nodiscard]] bool listens() const noexcept { return listens_; }
   /// @returns nullptr when nobody waits.
   [[nodiscard]] stream_ptr accept();
   /// Whether a connection to this address comes here.
@@ -84,6 +93,8 @@ public:
   [[nodiscard]] bool is_shared() const noexcept { return shared_; }
 
 private:
+  int bind_to_path(const ip_sockaddr& at);
+
   static constexpr size_t backlog = 128;
   std::deque<stream_ptr> queue_;
   bool listens_ = false;

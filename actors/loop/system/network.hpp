@@ -48,6 +48,8 @@ public:
 
   /// @param family  AF_INET, AF_INET6, or AF_UNIX.
   [[nodiscard]] virtual int open(socket_kind kind, int family) noexcept = 0;
+  /// A descriptor that stands for nothing: one that can be given up (`descriptor_reserve`).
+  [[nodiscard]] virtual int open_spare() noexcept = 0;
   virtual void close(int fd) noexcept = 0;
   /// Closes with a reset, so that the peer cannot take what it has for the whole.
   virtual void reset(int fd) noexcept = 0;

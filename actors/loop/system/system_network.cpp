@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -75,6 +76,8 @@ public:
       set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     return fd;
   }
+
+  int open_spare() noexcept override { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
   void close(int fd) noexcept override { ::close(fd); }
 

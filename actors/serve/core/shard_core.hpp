@@ -110,8 +110,8 @@ public:
   event_hub events;                ///< Who is told of decisions and faults.
   policy_store_actor store;        ///< For the admin API.
   std::vector<shard_actor> peers;  ///< All shards, this one too; for the admin API and balance.
-  descriptor_reserve for_clients;  ///< To turn clients away when no other descriptor is left.
-  descriptor_reserve for_admin;    ///< To serve the admin API then.
+  /// To turn clients away when no other descriptor is left, and to serve the admin API then.
+  descriptor_reserve for_clients{loop.network()}, for_admin{loop.network()};
   shard_counters counters;
   intake takes_in = intake::everybody;
 

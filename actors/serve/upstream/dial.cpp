@@ -38,12 +38,17 @@ std::string connect_limit(const client_end& c) {
   return setting_text("timeouts.connect", c.timeouts().connect);
 }
 
+/// Whether it is this machine that has too little of something, and not the way or its end.
+bool is_lack(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
 caf::error to_error(int error, const ip_address& address, uint16_t port) {
   auto where = address.is_v4() ? address.str() : '[' + address.str() + ']';
   auto text = where + ':' + std::to_string(port) + ": " + std::strerror(error);
   if (error == ETIMEDOUT)
     text += " (by the system's own limit, before timeouts.connect)";
-  auto code = error == EMFILE || error == ENFILE            ? errc::overloaded
+  auto code = is_lack(error)                                ? errc::overloaded
               : error == ETIMEDOUT                          ? errc::connection_timeout
               : error == ENETUNREACH || error == ENETDOWN   ? errc::network_unreachable
               : error == EHOSTUNREACH || error == EHOSTDOWN ? errc::host_unreachable

@@ -333,7 +333,6 @@ CAF_TEST(a unix socket that cannot be is told and what is in its place is left a
          {s.at(std::string(120, 'x')), "at most 107 bytes"},
          {s.at("nowhere/admin.sock"), "cannot listen on unix:"},
          {folder + "/admin.sock", "cannot listen on unix:"},
-         {s.at("admin.sock"), "Address family not supported"}, // of this made-up network
        }) {
     auto why = s.move({.admin = "unix://" + path});
     CAF_MESSAGE(why);
@@ -344,4 +343,45 @@ CAF_TEST(a unix socket that cannot be is told and what is in its place is left a
   std::string text;
   file >> text;
   CAF_CHECK_EQUAL(text, "mine");
+}
+
+CAF_TEST(the admin API moves to a unix socket and leaves no file behind) {
+  moving s;
+  auto path = s.at("admin.sock");
+  CAF_CHECK_EQUAL(s.move({.admin = "unix://" + path}), "");
+  CAF_CHECK(s.is_refused("192.0.2.1:8080"));
+  auto mode = std::filesystem::status(path).permissions();
+  CAF_CHECK(mode == (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+  auto& asks = s.somebody(s.here);
+  asks.connect(path);
+  CAF_CHECK_EQUAL(s.who_answers(asks), "admin");
+  auto& elsewhere = s.somebody(s.user); // of another machine nobody comes
+  elsewhere.connect(path);
+  CAF_CHECK_EQUAL(elsewhere.error, ECONNREFUSED);
+  CAF_CHECK_EQUAL(s.move({}), "");
+  CAF_CHECK_EQUAL(s.who_answers("192.0.2.1:8080"), "admin");
+  asks.close();
+  s.pass(1s);
+  CAF_CHECK(!std::filesystem::exists(path));
+}
+
+CAF_TEST(a unix socket that nobody listens on any more is replaced and one in use is not ) {
+  moving s;
+  for (auto in_use : {false, true}) {
+    auto path = s.at(in_use ? "used.sock" : "stale.sock");
+    auto fd = s.here.open(socket_kind::listener, AF_UNIX);
+    auto name = simulation::name_of(path);
+    CAF_REQUIRE_EQUAL(s.here.bind(fd, name.get(), name.size), 0);
+    CAF_REQUIRE_EQUAL(s.here.listen(fd), 0);
+    if (!in_use)
+      s.here.close(fd);
+    auto why = s.move({.admin = "unix://" + path});
+    CAF_CHECK_EQUAL(has(why, "Address already in use"), in_use);
+    auto& asks = s.somebody(s.here);
+    asks.connect(path);
+    if (in_use)
+      s.here.close(fd);
+    else
+      CAF_CHECK_EQUAL(s.who_answers(asks), "admin");
+  }
 }

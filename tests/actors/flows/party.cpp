@@ -5,12 +5,17 @@
 
 namespace proxy::test {
 
-void party::connect(const ip_address& to, uint16_t port) {
-  fd_ = node_.open(socket_kind::stream, to.is_v4() ? AF_INET : AF_INET6);
-  auto name = make_sockaddr(to, port);
-  if (node_.connect(fd_, name.get(), name.size) != 0 && errno != EINPROGRESS)
+void party::begin(int family, const ip_sockaddr& to) {
+  fd_ = node_.open(socket_kind::stream, family);
+  if (node_.connect(fd_, to.get(), to.size) != 0 && errno != EINPROGRESS)
     fail_with(errno);
 }
+
+void party::connect(const ip_address& to, uint16_t port) {
+  begin(to.is_v4() ? AF_INET : AF_INET6, make_sockaddr(to, port));
+}
+
+void party::connect(const std::string& path) { begin(AF_UNIX, simulation::name_of(path)); }
 
 bool party::accept(int listener) {
   ip_sockaddr from;

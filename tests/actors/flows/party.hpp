@@ -25,6 +25,8 @@ public:
   // -- opening and closing --
 
   void connect(const ip_address& to, uint16_t port);
+  /// To a unix socket of its own node.
+  void connect(const std::string& path);
   /// Takes a connection that waits. @returns false when none does.
   bool accept(int listener);
   void close();
@@ -67,6 +69,7 @@ public:
 private:
   ssize_t receive(char* into, size_t room) noexcept override;
   ssize_t send(const char* bytes, size_t count, bool more) noexcept override;
+  void begin(int family, const ip_sockaddr& to);
   void fail_with(int number);
   void shake_hands();
   void move_out();

@@ -60,7 +60,7 @@ CAF_TEST(a tunnel that is cut while it is held up leaves no pipe behind) {
   s.origin->say(noise(500'000, 9));
   s.pass(10s);
   auto held = s.here.descriptors();
-  CAF_CHECK_EQUAL(held, before + 3);
+  CAF_CHECK_EQUAL(held, before + 4); // two sockets, and both ends of a pipe
   s.who->reset();
   CAF_CHECK(s.is_over(*s.origin));
   s.pass(1s);

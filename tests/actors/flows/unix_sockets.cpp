@@ -1,6 +1,9 @@
 #define CAF_SUITE actors.flows.unix_sockets
 #include "actors/serve/upstream/socket_dialer.hpp" // unit under test, as flows meet it
 
+#include <filesystem>
+
+#include "actors/net/bound_listener.hpp"
 #include "tests/actors/flows/socks_client.hpp"
 
 using namespace proxy;
@@ -20,7 +23,7 @@ struct script {
   simulation::node* from = nullptr;
 };
 
-/// Made-up networks have no unix sockets: what is dialled is an origin of TCP.
+/// What is dialled is an origin of TCP: that of the file system is below.
 socket_dialer_actor::behavior_type dial_as_told(socket_dialer_actor::pointer,
                                                 const std::shared_ptr<script>& told) {
   return {[told](atom::dial, const policy::socket_permit& to, const config_ptr&) {
@@ -60,6 +63,35 @@ struct served : stage {
 };
 
 const std::string to_socket = "x-unix-socket: /run/a.sock\r\n";
+
+/// A server that listens at a path of the proxy's machine, and the dialer that proxies have.
+struct with_server : stage {
+  explicit with_server(std::string daemon = "") : stage({.daemon = daemon}) {
+    process->socket_dialer =
+      w.system().spawn<caf::hidden>(socket_dialer, static_cast<proxy::network*>(&here));
+    install("allow_unix_sockets = [\"" + path + "\", \"" + stage::at("link") + "\"]", daemon);
+    auto name = simulation::name_of(path);
+    CAF_REQUIRE_EQUAL(here.bind(server.listens, name.get(), name.size), 0);
+    CAF_REQUIRE_EQUAL(here.listen(server.listens), 0);
+  }
+  ~with_server() { process->socket_dialer = nullptr; }
+
+  party& local() {
+    auto& who = somebody(here);
+    who.connect(ip("127.0.0.1"), 3128);
+    return who;
+  }
+  /// A client that asks for what is at a path.
+  party& asks(const std::string& at, const std::string& body = "") {
+    auto& who = local();
+    who.say("POST http://any.test/ HTTP/1.1\r\nHost: any.test\r\nx-unix-socket: " + at +
+            "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    return who;
+  }
+
+  std::string path = stage::at("a.sock");
+  origin server{here, here.open(socket_kind::listener, AF_UNIX)};
+};
 
 } // namespace
 
@@ -183,4 +215,72 @@ CAF_TEST(a client that leaves and a server that does are each told to the other)
   CAF_CHECK(s.hears(origin, "\r\n\r\n"));
   client.reset();
   CAF_CHECK(s.is_over(origin, 1s));
+}
+
+CAF_TEST(a server at a path is spoken to under each of its names) {
+  const std::string much(300'000, 'm');
+  with_server s;
+  std::filesystem::create_symlink(s.path, s.at("link"));
+  for (const auto& at : {s.path, s.at("link")}) {
+    auto& client = s.asks(at, much);
+    auto& server = s.accept(s.server);
+    CAF_CHECK(s.hears(server, much));
+    CAF_CHECK(server.text.starts_with("POST / HTTP/1.1\r\nHost: any.test\r\n"));
+    server.say(ok(much));
+    CAF_CHECK(s.hears(client, "\r\n\r\n" + much));
+    CAF_CHECK(s.is_over(server, 1s));
+    CAF_CHECK(!client.is_over());
+  }
+}
+
+CAF_TEST(a server that is not there or does not come to accept is told) {
+  struct row {
+    std::string why, told;
+    std::chrono::milliseconds after;
+  };
+  for (const auto& [why, told, after] : std::initializer_list<row>{
+         {"no file", "unix socket proxy failed: No such file", 0ms},
+         {"nobody listens", "unix socket proxy failed: Connection refused", 0ms},
+         {"too many wait", "timeouts.connect", 1500ms},
+         {"our own", "not_allowed_local", 0ms},
+       }) {
+    CAF_MESSAGE(why);
+    with_server s{"timeouts.connect = \"2s\""};
+    if (why == "our own") {
+      std::filesystem::remove(s.path);
+      auto own = unbox(bind_listener(endpoint::admin, {.path = s.path}, s.here));
+      auto& client = s.asks(s.path);
+      CAF_CHECK(s.hears(client, told, 1s));
+      continue;
+    }
+    if (why != "too many wait")
+      s.here.close(s.server.listens);
+    if (why == "no file")
+      std::filesystem::remove(s.path);
+    for (int i = 0; i < 128 && why == "too many wait"; ++i)
+      s.somebody(s.here).connect(s.path);
+    auto& client = s.asks(s.path);
+    CAF_CHECK(after == 0ms || !s.hears(client, "HTTP/1.1", after));
+    CAF_CHECK(s.hears(client, told, 1s));
+    CAF_CHECK(!client.is_over());
+  }
+}
+
+CAF_TEST(a server at a path that goes away is never the end of an answer) {
+  for (auto unread : {false, true})
+    for (auto begun : {false, true}) {
+      with_server s;
+      auto& client = s.asks(s.path, std::string(unread ? 50'000 : 1, 'u'));
+      auto& server = s.accept(s.server);
+      if (!unread)
+        CAF_CHECK(s.hears(server, "\r\n\r\nu"));
+      server.read_nothing();
+      if (begun) {
+        server.say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+        s.pass(1s);
+      }
+      server.close();
+      CAF_CHECK(begun ? s.is_over(client, 1s) : s.hears(client, "HTTP/1.1 502", 1s));
+      CAF_CHECK(!client.hears("unix socket proxy failed: Success"));
+    }
 }

@@ -28,8 +28,10 @@ struct fixture {
   std::vector<std::string> received() {
     w.run_for(1s);
     std::vector<std::string> out;
-    while (there.receive(theirs, buffer) > 0) // fills from the first slot each time
-      out.emplace_back(buffer.slot(0), buffer.at(0).size);
+    for (ssize_t n; (n = there.receive(theirs, buffer)) > 0;) {
+      buffer.fill(static_cast<size_t>(n));
+      buffer.each([&](const datagram_buffer::item& each) { out.emplace_back(each.bytes); });
+    }
     return out;
   }
 
@@ -69,8 +71,8 @@ CAF_TEST(a way loses some and doubles others) {
   way.doubled = 1'000'000;
   w.net().set_conditions(here, there, way);
   send("x");
-  w.run_for(1s);
-  CAF_CHECK_EQUAL(there.receive(theirs, buffer), 2);
+  auto twice = received();
+  CAF_CHECK((twice == std::vector<std::string>{"x", "x"}));
 }
 
 CAF_TEST(who is connected hears that nobody listens and who is not does not ) {
@@ -99,12 +101,58 @@ CAF_TEST(who is connected takes from nobody else) {
   CAF_CHECK_EQUAL(errno, EAGAIN);
 }
 
-CAF_TEST(a row of several is refused so that they are sent one by one) {
-  iovec parts[2] = {{const_cast<char*>("a"), 1}, {const_cast<char*>("b"), 1}};
+CAF_TEST(a row of several comes as one to whom takes rows and one by one to others) {
+  std::string text = "aabbc";
+  iovec part{text.data(), text.size()};
   auto to = make_sockaddr(ip("203.0.113.1"), 53);
-  datagram_row row{&to, parts, 1};
-  CAF_CHECK_EQUAL(here.send(mine, {&row, 1}), -1);
-  CAF_CHECK_EQUAL(errno, EINVAL);
+  datagram_row row{&to, {&part, 1}, 2};
+  CAF_CHECK_EQUAL(here.send(mine, {&row, 1}), 1);
+  send("d");
+  w.run_for(1s);
+  CAF_CHECK_EQUAL(there.receive(theirs, buffer), 2);
+  buffer.fill(2);
+  std::vector<std::string> got;
+  buffer.each([&](const datagram_buffer::item& each) { got.emplace_back(each.bytes); });
+  CAF_CHECK((got == std::vector<std::string>{"aa", "bb", "c", "d"}));
+  CAF_CHECK_EQUAL(buffer.at(0).segment, 2u);
+
+  auto plain = there.open(socket_kind::datagram, AF_INET);
+  auto name = make_sockaddr(ip("203.0.113.1"), 54);
+  CAF_REQUIRE_EQUAL(there.bind(plain, name.get(), name.size), 0);
+  row.to = &name;
+  CAF_CHECK_EQUAL(here.send(mine, {&row, 1}), 1);
+  w.run_for(1s);
+  char room[16];
+  for (std::string_view each : {"aa", "bb", "c"}) {
+    CAF_CHECK_EQUAL(there.receive_from(plain, room, nullptr), static_cast<ssize_t>(each.size()));
+    CAF_CHECK(std::string_view(room, each.size()) == each);
+  }
+}
+
+CAF_TEST(a way loses some of a row and not the others) {
+  conditions way;
+  way.lost = 300'000;
+  w.net().set_conditions(here, there, way);
+  std::string text(60 * 10, 'x');
+  iovec part{text.data(), text.size()};
+  auto to = make_sockaddr(ip("203.0.113.1"), 53);
+  datagram_row row{&to, {&part, 1}, 10};
+  CAF_CHECK_EQUAL(here.send(mine, {&row, 1}), 1);
+  w.run_for(1s);
+  CAF_CHECK_EQUAL(there.receive(theirs, buffer), 1);
+  CAF_CHECK(buffer.at(0).size >= 20 * 10 && buffer.at(0).size <= 55 * 10);
+}
+
+CAF_TEST(a row that no packet could carry is refused) {
+  std::string text(70'000, 'x');
+  iovec part{text.data(), text.size()};
+  auto to = make_sockaddr(ip("203.0.113.1"), 53);
+  for (auto [segment, error] :
+       {std::pair{size_t{2000}, EINVAL}, {size_t{100}, EINVAL}, {size_t{1400}, EMSGSIZE}}) {
+    datagram_row row{&to, {&part, 1}, segment};
+    CAF_CHECK_EQUAL(here.send(mine, {&row, 1}), -1);
+    CAF_CHECK_EQUAL(errno, error);
+  }
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

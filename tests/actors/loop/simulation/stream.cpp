@@ -252,8 +252,64 @@ CAF_TEST(without descriptors nothing is opened and nobody accepted) {
   CAF_CHECK_EQUAL(errno, EMFILE);
   CAF_CHECK(!server.accept(listener));
   CAF_CHECK_EQUAL(errno, EMFILE);
-  there.limit_descriptors(100);
+  auto waits = listen_at(here, ip("192.0.2.1"), 81);
+  here.limit_descriptors(here.descriptors());
+  ip_sockaddr from;
+  CAF_CHECK_EQUAL(here.accept(waits, from), -1); // whether anybody waits or not
+  CAF_CHECK_EQUAL(errno, EMFILE);
+  there.limit_descriptors(there.descriptors() + 1);
+  auto spare = there.open_spare();
+  CAF_CHECK(spare >= 0);
+  CAF_CHECK(!server.accept(listener));
+  there.close(spare);
   CAF_CHECK(server.accept(listener));
+}
+
+CAF_TEST(calls fail as a test has planned) {
+  struct row {
+    call which;
+    int error;
+    std::function<int()> makes; ///< The call. @returns 0, or errno.
+  };
+  auto errno_of = [](ssize_t n) { return n < 0 ? errno : 0; };
+  connect();
+  server.say("12345");
+  arrive();
+  char room[1];
+  for (const auto& [which, error, makes] : std::initializer_list<row>{
+         {call::open, ENFILE, [&] { return errno_of(here.open(socket_kind::stream, AF_INET)); }},
+         {call::read, ENOMEM, [&] { return errno_of(here.read(client.descriptor(), room)); }},
+         {call::write, EPIPE,
+          [&] { return errno_of(here.write(client.descriptor(), "x", false)); }},
+         {call::pipe, EMFILE, [&] { return here.open_pipe(1) ? 0 : EMFILE; }},
+       }) {
+    here.fail(which, error, 2, 1);
+    CAF_CHECK_EQUAL(here.to_fail(which), 2u);
+    auto first = makes(), second = makes(), third = makes(), fourth = makes();
+    CAF_CHECK_EQUAL(first, 0);
+    CAF_CHECK_EQUAL(second, error);
+    CAF_CHECK_EQUAL(third, error);
+    CAF_CHECK_EQUAL(fourth, 0);
+  }
+  here.fail(call::connect, ENOMEM);
+  peer second{here};
+  CAF_CHECK_EQUAL(second.connect(ip("203.0.113.1"), 80), ENOMEM);
+}
+
+CAF_TEST(accepting fails only where somebody waits and who aborts waits no more) {
+  peer taken{there};
+  there.fail(call::accept, ENOMEM);
+  CAF_CHECK(!taken.accept(listener));
+  CAF_CHECK_EQUAL(errno, EAGAIN);
+  CAF_REQUIRE_EQUAL(client.connect(ip("203.0.113.1"), 80), 0);
+  arrive();
+  CAF_CHECK(!taken.accept(listener));
+  CAF_CHECK_EQUAL(errno, ENOMEM);
+  there.fail(call::accept, ECONNABORTED);
+  CAF_CHECK(!taken.accept(listener));
+  CAF_CHECK_EQUAL(errno, ECONNABORTED);
+  CAF_CHECK(!taken.accept(listener));
+  CAF_CHECK_EQUAL(errno, EAGAIN);
 }
 
 CAF_TEST(bytes are spliced through a pipe) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/admin/admin_flow.hpp"
 #include "actors/control/policy/generation.hpp"
 #include "actors/loop/task/request.hpp"
 #include "actors/serve/worker/shard.hpp"
@@ -69,6 +70,7 @@ struct far_end : endpoint_fd {
 /// One shard on a loop that the test turns, serving clients over loopback.
 struct shard_fixture : loop_fixture, config::test::folder {
   shard_fixture() {
+    process->admin_flow = admin_flow;
     process->log =
       std::make_shared<logger>(config::log{}, [](std::string_view) { return size_t{0}; });
     shard = start(0);
