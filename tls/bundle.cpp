@@ -67,7 +67,7 @@ void add_folders(root_set& into, std::string_view list) {
 
 /// Adds all sources, then our CA.
 caf::error gather(root_set& into, const bundle_sources& from) {
-  into.add_platform({from.root_files, from.root_folders});
+  into.add_platform(from.platform);
   if (!from.cert_file.empty())
     if (auto err = into.add_file(from.cert_file, "SSL_CERT_FILE"))
       return err;
@@ -172,11 +172,6 @@ void remove_stale(const std::string& beside) {
 
 } // namespace
 
-bundle_sources bundle_sources::usual(std::string cert_file, std::string cert_dir) {
-  auto& roots = usual_roots();
-  return {roots.files, roots.folders, std::move(cert_file), std::move(cert_dir)};
-}
-
 std::span<const std::string_view> trust_variables() noexcept {
   static constexpr std::string_view names[] = {
     "CODEX_CA_CERTIFICATE",
@@ -232,7 +227,7 @@ caf::expected<user_bundle> write_user_bundle(const bundle_paths& usual, const bu
   if (!own)
     return caf::make_error(errc::invalid_config, "the CA's file holds no certificate");
   root_set platform{*own, usual.pem};
-  platform.add_platform({from.root_files, from.root_folders});
+  platform.add_platform(from.platform);
   root_set all{*own, usual.pem};
   if (auto err = gather(all, from))
     return err;

@@ -11,6 +11,7 @@
 
 #include "protocols/error.hpp"
 #include "tls/authority.hpp"
+#include "tls/platform_roots.hpp"
 
 namespace proxy::tls {
 
@@ -38,17 +39,12 @@ struct named_trust {
 
 /// Where the certificates come from.
 struct bundle_sources {
-  /// The platform's: the first of the files that exists, and all folders that exist.
-  std::vector<std::string> root_files;
-  std::vector<std::string> root_folders;
+  platform_roots platform;
   std::string cert_file; ///< `SSL_CERT_FILE`, "" for none.
   std::string cert_dir;  ///< `SSL_CERT_DIR`, folders separated by ':', "" for none.
   /// What else the user trusts. Unlike a bad SSL_CERT_FILE, what cannot be read is left out: it
   /// concerns the tool of that variable alone.
   std::vector<named_trust> named{};
-
-  /// Those of this platform and these of the user.
-  [[nodiscard]] static bundle_sources usual(std::string cert_file, std::string cert_dir);
 };
 
 /// What became of a bundle.

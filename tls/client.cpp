@@ -26,9 +26,10 @@ caf::error load(ssl_ctx_st* context, const trust& from) {
   // Missing platform roots are no error: the handshake will say which certificate is not trusted.
   // Not SSL_CTX_set_default_verify_paths, which lets the environment take the platform's place. The
   // folder is looked into only for an issuer that the file does not have.
-  if (auto file = first_file(usual_roots().files); !file.empty())
+  if (auto file = first_file(from.platform.files); !file.empty())
     SSL_CTX_load_verify_file(context, file.c_str());
-  SSL_CTX_load_verify_dir(context, X509_get_default_cert_dir());
+  if (!from.platform.hashed.empty())
+    SSL_CTX_load_verify_dir(context, from.platform.hashed.c_str());
   ERR_clear_error();
   if (!from.cert_file.empty() && SSL_CTX_load_verify_file(context, from.cert_file.c_str()) != 1)
     return caf::make_error(errc::invalid_config,

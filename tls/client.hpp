@@ -9,6 +9,7 @@
 #include "protocols/error.hpp"
 #include "protocols/host.hpp"
 #include "tls/authority.hpp"
+#include "tls/platform_roots.hpp"
 #include "tls/session.hpp"
 #include "tls/session_cache.hpp"
 
@@ -20,7 +21,7 @@ namespace proxy::tls {
 
 class carrier;
 
-/// Where trust comes from, beside the platform's roots.
+/// Where trust comes from.
 struct trust {
   std::string cert_file; ///< `SSL_CERT_FILE`, "" for none.
   std::string cert_dir;  ///< `SSL_CERT_DIR`, "" for none.
@@ -28,6 +29,7 @@ struct trust {
   authority_ptr excluded = nullptr;
   /// Files and folders that other variables name; those that cannot be read are passed over.
   std::vector<std::string> more{};
+  platform_roots platform = usual_roots();
 };
 
 /// A certificate for upstreams that ask who we are, and its key. Immutable, shared between threads.

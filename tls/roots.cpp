@@ -103,7 +103,8 @@ const platform_roots& usual_roots() {
      "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/pki/tls/certs/ca-bundle.crt",
      "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem", "/etc/ssl/cert.pem",
      "/opt/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/cacert.pem"},
-    {"/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/security/certificates"}};
+    {"/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/security/certificates"},
+    X509_get_default_cert_dir()};
   return roots;
 }
 

@@ -7,18 +7,10 @@
 
 #include "tls/authority.hpp"
 #include "tls/openssl.hpp"
+#include "tls/platform_roots.hpp"
 
 /// Certificates that are trusted, gathered from files and folders; for the sources of this folder.
 namespace proxy::tls {
-
-/// Where a platform keeps the roots it trusts.
-struct platform_roots {
-  std::vector<std::string> files;   ///< The first that exists counts.
-  std::vector<std::string> folders; ///< All that exist count.
-};
-
-/// The usual places of Linux distributions, OpenSSL's own first.
-[[nodiscard]] const platform_roots& usual_roots();
 
 /// The first of these that is a file; "" when none is.
 [[nodiscard]] std::string first_file(const std::vector<std::string>& paths);

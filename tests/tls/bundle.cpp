@@ -78,8 +78,8 @@ CAF_TEST(a bundle holds platform and user and our CA in this order and each once
   write(folder / "roots/2", c);
   write(folder / "roots/1", a);
   write(folder / "user.pem", d + ca->pem() + a);
-  sources.root_files = {folder / "missing", folder / "roots.pem", folder / "user.pem"};
-  sources.root_folders = {folder / "nowhere", folder / "roots"};
+  sources.platform.files = {folder / "missing", folder / "roots.pem", folder / "user.pem"};
+  sources.platform.folders = {folder / "nowhere", folder / "roots"};
   CAF_CHECK_EQUAL(bundle(), b + a + c + ca->pem());
   sources.cert_file = folder / "user.pem";
   CAF_CHECK_EQUAL(bundle(), b + a + c + d + ca->pem());
@@ -141,7 +141,7 @@ CAF_TEST(a bundle is not a source of itself) {
 
 CAF_TEST(a user who trusts more has files of their own) {
   write(folder / "roots.pem", a);
-  sources.root_files = {folder / "roots.pem"};
+  sources.platform.files = {folder / "roots.pem"};
   auto made = [&] { return unbox(write_user_bundle(paths, sources, ca->pem())); };
   // No more than the platform: what everybody has, and nothing is written.
   CAF_CHECK_EQUAL(made().paths.pem, paths.pem);
@@ -278,10 +278,10 @@ CAF_TEST(folders of the user are read within bounds) {
   (void)bundle();
   CAF_CHECK(has_note("holds more than 256 files"));
   // The platform's own folder may be larger, and is read once.
-  sources.root_folders = {folder / "many"};
+  sources.platform.folders = {folder / "many"};
   (void)bundle();
   CAF_CHECK(report.notes.empty());
-  sources.root_folders.clear();
+  sources.platform.folders.clear();
   write(folder / "big/1", a + std::string((4 << 20) - a.size() - 1, '\n'));
   write(folder / "big/2", b);
   sources.cert_dir = folder / "big";
@@ -300,7 +300,7 @@ CAF_TEST(folders of the user are read within bounds) {
 CAF_TEST(a client that is given the bundle trusts what we mint and what the platform trusts) {
   auto other = unbox(tls::authority::make(now()));
   write(folder / "roots.pem", other->pem());
-  sources.root_files = {folder / "roots.pem"};
+  sources.platform.files = {folder / "roots.pem"};
   (void)bundle();
   tls_fixture both;
   both.client = unbox(client_context::make({paths.pem, ""}));
@@ -310,8 +310,8 @@ CAF_TEST(a client that is given the bundle trusts what we mint and what the plat
 }
 
 CAF_TEST(the platform this runs on has roots) {
-  sources = bundle_sources::usual("", "");
-  if (first_file(sources.root_files).empty())
+  sources = {usual_roots(), "", ""};
+  if (first_file(sources.platform.files).empty())
     return;
   (void)bundle();
   CAF_CHECK(report.certificates > 1);
@@ -319,7 +319,7 @@ CAF_TEST(the platform this runs on has roots) {
 
 CAF_TEST(the trust store holds the same certificates) {
   write(folder / "roots.pem", a + b);
-  sources.root_files = {folder / "roots.pem"};
+  sources.platform.files = {folder / "roots.pem"};
   (void)bundle();
   auto encoded = content_of(paths.java_store);
   const auto* at = reinterpret_cast<const unsigned char*>(encoded.data());
@@ -345,7 +345,7 @@ CAF_TEST(the trust store holds the same certificates) {
 
 CAF_TEST(a trust store of the user is read whatever its form) {
   write(folder / "roots.pem", a + b);
-  sources.root_files = {folder / "roots.pem"};
+  sources.platform.files = {folder / "roots.pem"};
   (void)bundle();
   auto encoded = content_of(paths.java_store);
   CAF_CHECK_EQUAL(unbox(read_java_store(encoded, java_store_password)).size(), 3u);
@@ -387,7 +387,7 @@ CAF_TEST(Java takes the trust store where there is Java) {
   if (std::system("keytool -help >/dev/null 2>&1") != 0)
     return;
   write(folder / "roots.pem", a + b);
-  sources.root_files = {folder / "roots.pem"};
+  sources.platform.files = {folder / "roots.pem"};
   (void)bundle();
   auto list = folder / "list";
   auto command = "keytool -list -keystore '" + paths.java_store + "' -storepass " +

@@ -1,6 +1,8 @@
 #define CAF_SUITE tls.client
 #include "tls/client.hpp" // unit under test
 
+#include <cstdio>
+#include <filesystem>
 #include <openssl/err.h>
 
 #include "protocols/client_hello.hpp"
@@ -297,6 +299,23 @@ CAF_TEST(trust files that cannot be read are named) {
   write(folder / "garbage.pem", "garbage");
   CAF_CHECK_EQUAL(error_of(client_context::make({folder / "garbage.pem", ""})),
                   errc::invalid_config);
+}
+
+CAF_TEST(the roots of a platform are its first file and for the rest its hashed folder) {
+  auto believes = [&](const platform_roots& platform) {
+    client = unbox(client_context::make({.platform = platform}));
+    return talk("example.com")->is_up();
+  };
+  write(folder / "other.pem", unbox(tls::authority::make(start))->pem());
+  CAF_CHECK(!believes({}));
+  CAF_CHECK(believes({{folder / "missing.pem", ca_file, folder / "other.pem"}, {}}));
+  CAF_CHECK(!believes({{folder / "other.pem", ca_file}, {}}));
+  CAF_CHECK(!believes({{}, {}, folder / "missing"}));
+  std::filesystem::create_directory(folder / "hashed");
+  char name[16];
+  std::snprintf(name, sizeof name, "%08lx.0", X509_subject_name_hash(&ca->certificate()));
+  write(folder / "hashed/" + name, ca->pem());
+  CAF_CHECK(believes({{}, {}, folder / "hashed"}));
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -246,7 +246,8 @@ void add_trust(client_files& files, const config::proxy_config& config,
     return;
   config::sources named_by;
   named_by.getenv = env;
-  auto from = tls::bundle_sources::usual(value(env, "SSL_CERT_FILE"), value(env, "SSL_CERT_DIR"));
+  auto from = tls::bundle_sources{tls::usual_roots(), value(env, "SSL_CERT_FILE"),
+                                  value(env, "SSL_CERT_DIR")};
   from.named = named_trust(named_by);
   if (auto path = trusted_by_wget(wgetrc); !path.empty())
     from.named.push_back({"Wget's ca_certificate", path, std::nullopt});

@@ -119,8 +119,10 @@ int cannot_append(const std::string& path) {
 }
 
 surroundings look_around(const config::proxy_config& config, const config::sources& from,
-                         missing_ca missing, std::vector<config::problem>& problems) {
+                         missing_ca missing, std::vector<config::problem>& problems,
+                         const tls::platform_roots& platform) {
   surroundings out;
+  out.platform = platform;
   if (config.allow_upstream_proxy)
     out.proxies = proxy_variables(from);
   auto has_key = config.mitm.enabled && missing != missing_ca::unread;
@@ -131,7 +133,7 @@ surroundings look_around(const config::proxy_config& config, const config::sourc
   out.root_file = environment(from, "SSL_CERT_FILE");
   out.root_folder = environment(from, "SSL_CERT_DIR");
   auto trust = tls::client_context::make(
-    {out.root_file, out.root_folder, out.ca, paths_of(named_trust(from), out.root_file)});
+    {out.root_file, out.root_folder, out.ca, paths_of(named_trust(from), out.root_file), platform});
   if (trust)
     out.trust = std::move(*trust);
   else
@@ -144,13 +146,14 @@ surroundings look_around(const config::proxy_config& config, const config::sourc
 std::optional<policy_document> load_document(const config::sources& from, bool check_patterns,
                                              missing_ca missing,
                                              std::vector<config::problem>& problems,
-                                             machine_addresses_read addresses) {
+                                             machine_addresses_read addresses,
+                                             const tls::platform_roots& platform) {
   auto loaded = config::load(from, check_patterns);
   std::move(loaded.problems.begin(), loaded.problems.end(), std::back_inserter(problems));
   if (!loaded.config)
     return std::nullopt;
   policy_document out{std::move(*loaded.config), {}};
-  out.around = look_around(out.config, from, missing, problems);
+  out.around = look_around(out.config, from, missing, problems, platform);
   out.around.addresses = std::move(addresses);
   if (has_error(problems))
     return std::nullopt;
@@ -194,12 +197,14 @@ machine_addresses_read machine_addresses() {
 policy_source_actor::behavior_type file_source(policy_source_actor::pointer,
                                                file_source_start start) {
   return {
-    [from = start.from, read = start.addresses](atom::load, const policy_wish& wish) {
+    [from = start.from, read = start.addresses,
+     platform = start.platform](atom::load, const policy_wish& wish) {
       auto sources = from;
       sources.mode = wish.mode;
       sources.mode_as = wish.mode_as;
       policy_delivery out;
-      auto document = load_document(sources, false, missing_ca::make, out.problems, read());
+      auto document =
+        load_document(sources, false, missing_ca::make, out.problems, read(), platform);
       if (document)
         check_audit(document->config, out.problems);
       if (document && !has_error(out.problems))

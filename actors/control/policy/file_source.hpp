@@ -19,12 +19,13 @@ enum class missing_ca : uint8_t { make, ignore, unread };
 /// the environment and the machine's addresses; changes nothing but what `missing` says.
 /// @param check_patterns  As for `config::load`.
 /// @param problems        What is wrong is appended, warnings too.
-/// @param addresses       Of this machine.
+/// @param addresses       Of this machine, as is `platform`.
 /// @returns nothing when a problem, of before or new, is an error.
 [[nodiscard]] std::optional<policy_document>
 load_document(const config::sources& from, bool check_patterns, missing_ca missing,
               std::vector<config::problem>& problems,
-              machine_addresses_read addresses = machine_addresses());
+              machine_addresses_read addresses = machine_addresses(),
+              const tls::platform_roots& platform = tls::usual_roots());
 
 /// Whether what the audit trail of a configuration is written to can be opened. Makes no file.
 /// @param problems  An error is appended when it cannot.
@@ -35,6 +36,7 @@ struct file_source_start {
   config::sources from;
   /// Reads the addresses of this machine; tests have others.
   std::function<machine_addresses_read()> addresses = machine_addresses;
+  tls::platform_roots platform = tls::usual_roots(); ///< Tests need none.
 };
 
 /// The source whose policy is in files, on this machine.

@@ -11,6 +11,7 @@
 #include "protocols/ip_address.hpp"
 #include "tls/client.hpp"
 #include "tls/leaf.hpp"
+#include "tls/platform_roots.hpp"
 
 namespace proxy {
 
@@ -26,6 +27,7 @@ struct surroundings {
   std::vector<tls::client_identity_ptr> identities;
   /// The roots that the environment names for everybody (SSL_CERT_FILE, SSL_CERT_DIR); "" for none.
   std::string root_file, root_folder;
+  tls::platform_roots platform; ///< Those of the machine.
 };
 
 /// All that a policy is compiled from.

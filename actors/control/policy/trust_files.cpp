@@ -49,7 +49,7 @@ void write_trust_bundle(const config::proxy_config& config, const surroundings& 
   };
   if (config.codex_home.empty())
     return warn("no trust bundle for clients: " + std::string{config::no_home});
-  auto sources = tls::bundle_sources::usual(around.root_file, around.root_folder);
+  auto sources = tls::bundle_sources{around.platform, around.root_file, around.root_folder};
   auto written = tls::write_bundle(bundle_paths_of(config), sources, *around.ca);
   if (!written)
     return warn("no trust bundle for clients: " + context_of(written.error()));

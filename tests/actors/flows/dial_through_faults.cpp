@@ -1,8 +1,6 @@
 #define CAF_SUITE actors.flows.dial_through_faults
 #include "tests/actors/flows/stage.hpp"
 
-#include <thread>
-
 using namespace proxy;
 using namespace proxy::test;
 
@@ -17,10 +15,23 @@ std::map<std::string, std::string> both(const std::string& url) {
   return {{"HTTP_PROXY", url}, {"HTTPS_PROXY", url}};
 }
 
-void name_all(stage& s) {
-  s.names.names["example.com"] = {.addresses = {ip("93.184.216.34")}};
-  s.names.names["proxy.test"] = {.addresses = {ip(corporate)}};
-}
+/// A stage whose proxy goes through another one.
+struct through : stage {
+  explicit through(const std::string& url = "http://proxy.test:3128",
+                   const std::string& daemon = "")
+    : stage{{.network = allowed, .daemon = daemon, .environment = both(url)}} {
+    names.names["example.com"] = {.addresses = {ip("93.184.216.34")}};
+    names.names["proxy.test"] = {.addresses = {ip(corporate)}};
+  }
+  /// A client that has said this.
+  party& asks(const std::string& request) {
+    auto& who = client();
+    who.say(request);
+    return who;
+  }
+
+  origin& upstream_at = serve_at(corporate, 3128);
+};
 
 const std::string tunnel = "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n";
 const std::string inside = get("https://example.com/");
@@ -60,12 +71,9 @@ CAF_TEST(an answer to CONNECT that opens no tunnel is 502 and names the upstream
   for (const auto& request : {tunnel, inside})
     for (const auto& [reply, words, ends] : rows) {
       CAF_MESSAGE(words << ", asked by " << request.substr(0, 8));
-      stage s{{.network = allowed, .environment = both("http://proxy.test:3128")}};
-      name_all(s);
-      auto& at = s.serve_at(corporate, 3128);
-      auto& client = s.client();
-      client.say(request);
-      auto& upstream = s.accept(at);
+      through s;
+      auto& client = s.asks(request);
+      auto& upstream = s.accept(s.upstream_at);
       CAF_CHECK(s.hears(upstream, "\r\n\r\n"));
       upstream.say(reply);
       if (ends)
@@ -76,18 +84,15 @@ CAF_TEST(an answer to CONNECT that opens no tunnel is 502 and names the upstream
       CAF_CHECK(client.hears(words));
       CAF_CHECK(!client.hears("Proxy-Authenticate"));
       CAF_CHECK(s.is_over(upstream, 1s)); // it is of no use any more
-      CAF_CHECK(!s.is_called(at, 1s));
+      CAF_CHECK(!s.is_called(s.upstream_at, 1s));
     }
 }
 
 CAF_TEST(thirty two interim answers before a tunnel are read over) {
   for (int count : {32, 33}) {
-    stage s{{.network = allowed, .environment = both("http://proxy.test:3128")}};
-    name_all(s);
-    auto& at = s.serve_at(corporate, 3128);
-    auto& client = s.client();
-    client.say(tunnel);
-    auto& upstream = s.accept(at);
+    through s;
+    auto& client = s.asks(tunnel);
+    auto& upstream = s.accept(s.upstream_at);
     upstream.say(repeated("HTTP/1.1 102 Processing\r\n\r\n", count) + "HTTP/1.1 200 OK\r\n\r\n");
     CAF_CHECK(s.hears(client, count == 32 ? "HTTP/1.1 200" : "HTTP/1.1 502"));
   }
@@ -95,12 +100,9 @@ CAF_TEST(thirty two interim answers before a tunnel are read over) {
 
 CAF_TEST(credentials that do not help are told without being shown) {
   for (const auto& request : {tunnel, inside, plain}) {
-    stage s{{.network = allowed, .environment = both("http://user:secret@proxy.test:3128")}};
-    name_all(s);
-    auto& at = s.serve_at(corporate, 3128);
-    auto& client = s.client();
-    client.say(request);
-    auto& upstream = s.accept(at);
+    through s{"http://user:secret@proxy.test:3128"};
+    auto& client = s.asks(request);
+    auto& upstream = s.accept(s.upstream_at);
     CAF_CHECK(s.hears(upstream, "\r\n\r\n"));
     upstream.say("HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=\"corp\"\r\n"
                  "Content-Length: 6\r\n\r\nplease");
@@ -118,12 +120,9 @@ CAF_TEST(credentials that do not help are told without being shown) {
 }
 
 CAF_TEST(nothing may come before the handshake in a tunnel for TLS) {
-  stage s{{.network = allowed, .environment = both("http://proxy.test:3128")}};
-  name_all(s);
-  auto& at = s.serve_at(corporate, 3128);
-  auto& client = s.client();
-  client.say(inside);
-  auto& upstream = s.accept(at);
+  through s;
+  auto& client = s.asks(inside);
+  auto& upstream = s.accept(s.upstream_at);
   upstream.say("HTTP/1.1 200 Established\r\n\r\n" + ok("as if from the origin"));
   CAF_CHECK(s.hears(client, "HTTP/1.1 502"));
   CAF_CHECK(s.hears(client, "sends bytes before the TLS handshake"));
@@ -147,28 +146,23 @@ CAF_TEST(an upstream proxy that is slow has until its deadline and no longer) {
   for (const auto& [what, words] : rows) {
     CAF_MESSAGE(words);
     auto url = what == slow::to_shake_hands ? "https://proxy.test:3128" : "http://proxy.test:3128";
-    stage s{{.network = allowed,
-             .daemon = "timeouts.connect = \"3s\"\ntimeouts.tls_handshake = \"3s\"\n"
-                       "timeouts.dns = \"3s\"",
-             .environment = both(url)}};
-    name_all(s);
+    through s{url, "timeouts.connect = \"3s\"\ntimeouts.tls_handshake = \"3s\"\n"
+                   "timeouts.dns = \"3s\""};
     if (what == slow::names)
       s.names.names["proxy.test"] = {.silent = true};
-    auto& at = s.serve_at(corporate, 3128);
     simulation::conditions way;
     way.swallows = what == slow::to_connect;
     if (what == slow::to_take)
       way.longest_write = 0;
-    s.w.net().set_conditions(s.here, at.on, way);
-    auto& client = s.client();
-    client.say(inside);
+    s.w.net().set_conditions(s.here, s.upstream_at.on, way);
+    auto& client = s.asks(inside);
     if (what == slow::names) {
       CAF_REQUIRE(s.until([&] { return !s.names.asked.empty(); }));
       CAF_CHECK(!s.hears(client, "HTTP", 2900ms));
     } else if (what == slow::to_connect) {
       CAF_CHECK(!s.hears(client, "HTTP", 2990ms));
     } else {
-      auto& upstream = s.accept(at);
+      auto& upstream = s.accept(s.upstream_at);
       if (what == slow::half_an_answer || what == slow::inside) {
         CAF_CHECK(s.hears(upstream, "\r\n\r\n"));
         upstream.say(what == slow::inside ? "HTTP/1.1 200 OK\r\n\r\n" : "HTTP/1.1 200 OK\r\nA:");
@@ -183,17 +177,14 @@ CAF_TEST(an upstream proxy that is slow has until its deadline and no longer) {
 }
 
 CAF_TEST(an answer that comes late but in time and in pieces is taken) {
-  stage s{{.network = allowed, .environment = both("http://proxy.test:3128")}};
-  name_all(s);
-  auto& at = s.serve_at(corporate, 3128);
+  through s;
   simulation::conditions way;
   way.longest_read = 1;
   way.longest_write = 3;
   way.spurious = 300'000;
-  s.set_way(at.on, way);
-  auto& client = s.client();
-  client.say(tunnel);
-  auto& upstream = s.accept(at);
+  s.set_way(s.upstream_at.on, way);
+  auto& client = s.asks(tunnel);
+  auto& upstream = s.accept(s.upstream_at);
   CAF_CHECK(s.hears(upstream, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n"));
   for (const auto* piece : {"HTTP/1.1 20", "0 OK\r\nA: b\r\n\r", "\n220 hello\r\n"}) {
     s.pass(3s);
@@ -221,14 +212,11 @@ CAF_TEST(an upstream proxy that cannot be reached is told as its own fault) {
   for (const auto& [url, error, words] : rows)
     for (const auto& request : {tunnel, inside, plain}) {
       CAF_MESSAGE(words << ", asked by " << request.substr(0, 8));
-      stage s{{.network = allowed, .environment = both(url)}};
-      name_all(s);
+      through s{url};
       s.names.names["refused.test"] = {.code = 5};
       s.names.names["us.test"] = {.addresses = {ip("10.0.0.7"), ip("192.0.2.1")}};
       s.names.names["us6.test"] = {.addresses = {ip("::ffff:192.0.2.1")}};
-      (void)s.place(corporate);
-      auto& client = s.client();
-      client.say(request);
+      auto& client = s.asks(request);
       CAF_CHECK(s.hears(client, "HTTP/1.1 502"));
       CAF_CHECK(s.hears(client, words));
       CAF_CHECK(client.hears(std::string{"error="} + error));
@@ -237,12 +225,9 @@ CAF_TEST(an upstream proxy that cannot be reached is told as its own fault) {
 
 CAF_TEST(an upstream proxy in TLS has to show who it is) {
   for (const auto* shown : {"other.test", ""}) { // garbage comes from the last
-    stage s{{.network = allowed, .environment = both("https://proxy.test:3128")}};
-    name_all(s);
-    auto& at = s.serve_at(corporate, 3128);
-    auto& client = s.client();
-    client.say(plain);
-    auto& upstream = s.accept(at);
+    through s{"https://proxy.test:3128"};
+    auto& client = s.asks(plain);
+    auto& upstream = s.accept(s.upstream_at);
     if (*shown)
       upstream.answer_tls(*s.origin_tls, s.origin_leaf(shown));
     else
@@ -256,16 +241,13 @@ CAF_TEST(an upstream proxy in TLS has to show who it is) {
 
 CAF_TEST(a reset of the upstream proxy while it is asked is an answer of ours) {
   for (auto blocked : {true, false}) {
-    stage s{{.network = allowed, .environment = both("http://proxy.test:3128")}};
-    name_all(s);
-    auto& at = s.serve_at(corporate, 3128);
+    through s;
     simulation::conditions way;
     if (blocked)
       way.longest_write = 0;
-    s.w.net().set_conditions(s.here, at.on, way);
-    auto& client = s.client();
-    client.say(tunnel);
-    auto& upstream = s.accept(at);
+    s.w.net().set_conditions(s.here, s.upstream_at.on, way);
+    auto& client = s.asks(tunnel);
+    auto& upstream = s.accept(s.upstream_at);
     s.pass(1s);
     CAF_CHECK_EQUAL(upstream.text.empty(), blocked);
     upstream.reset();
@@ -275,12 +257,9 @@ CAF_TEST(a reset of the upstream proxy while it is asked is an answer of ours) {
 }
 
 CAF_TEST(a client that leaves takes its wait for the upstream proxy along) {
-  stage s{{.network = allowed, .environment = both("http://proxy.test:3128")}};
-  name_all(s);
-  auto& at = s.serve_at(corporate, 3128);
-  auto& client = s.client();
-  client.say(tunnel);
-  auto& upstream = s.accept(at);
+  through s;
+  auto& client = s.asks(tunnel);
+  auto& upstream = s.accept(s.upstream_at);
   CAF_REQUIRE(s.hears(upstream, "\r\n\r\n"));
   client.reset();
   CAF_CHECK(s.is_over(upstream, 100ms));

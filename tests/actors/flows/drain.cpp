@@ -1,7 +1,7 @@
 #define CAF_SUITE actors.flows.drain
 #include "actors/serve/worker/shard.hpp" // unit under test
 
-#include "tests/actors/flows/stage.hpp"
+#include "tests/actors/flows/waiting.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -50,13 +50,6 @@ struct under_way {
   std::function<void(ending_stage&, party&, party*)> go_on;
 };
 
-party* ask_and_reach(ending_stage& s, party& client, const std::string& bytes) {
-  client.say(bytes);
-  auto& origin = s.accept(s.at_origin);
-  CAF_REQUIRE(s.hears(origin, "\r\n\r\n"));
-  return &origin;
-}
-
 void answer(ending_stage&, party&, party* origin) { origin->say(ok("the whole")); }
 
 /// The origin is reached in the drain.
@@ -86,28 +79,19 @@ const std::vector<under_way> requests{
    },
    answer_late},
   {"a dial",
-   [](ending_stage& s, party& client) {
-     simulation::conditions slow;
-     slow.delay = 2s;
-     s.set_way(s.at_origin.on, slow);
-     client.say(request);
-     s.pass(1s);
-     return static_cast<party*>(nullptr);
-   },
+   [](ending_stage& s, party& client) { return ask_and_dial(s, s.at_origin, client, request); },
    answer_late},
   {"a request whose response is awaited",
-   [](ending_stage& s, party& client) { return ask_and_reach(s, client, request); }, answer},
+   [](ending_stage& s, party& client) { return ask_and_reach(s, s.at_origin, client, request); },
+   answer},
   {"half a response",
    [](ending_stage& s, party& client) {
-     auto* origin = ask_and_reach(s, client, request);
-     origin->say(ok("the whole").substr(0, 42));
-     CAF_REQUIRE(s.hears(client, "HTTP/1.1 200"));
-     return origin;
+     return ask_and_hear_half(s, s.at_origin, client, request);
    },
-   [](ending_stage&, party&, party* origin) { origin->say(ok("the whole").substr(42)); }},
+   [](ending_stage&, party&, party* origin) { say_other_half(*origin); }},
   {"half a body",
    [](ending_stage& s, party& client) {
-     return ask_and_reach(s, client,
+     return ask_and_reach(s, s.at_origin, client,
                           "POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\n"
                           "Content-Length: 10\r\n\r\nhalf ");
    },
@@ -124,7 +108,7 @@ CAF_TEST(whoever does nothing is let go of at once) {
   ending_stage s;
   auto& silent = s.client();
   auto& idle = s.client();
-  auto* kept = ask_and_reach(s, idle, request);
+  auto* kept = ask_and_reach(s, s.at_origin, idle, request);
   kept->say(ok("first"));
   CAF_CHECK(s.hears(idle, "first"));
   auto& watches = s.client(8080);
@@ -174,7 +158,7 @@ CAF_TEST(a request under way is answered to its end and then its connection clos
 CAF_TEST(the last answer says that its connection closes) {
   ending_stage s;
   auto& client = s.client();
-  auto* origin = ask_and_reach(s, client, request);
+  auto* origin = ask_and_reach(s, s.at_origin, client, request);
   auto& late = s.client();
   late.say("GET http://other.test/ HTTP/1.1\r\n");
   s.pass(1s);
@@ -304,7 +288,7 @@ CAF_TEST(whoever is over its grace is reset and nothing stays open) {
   auto& client = s.tunnel("example.com:80");
   auto& origin = s.accept(s.at_origin);
   auto& waits = s.client();
-  auto* asked = ask_and_reach(s, waits, request);
+  auto* asked = ask_and_reach(s, s.at_origin, waits, request);
   auto& watches = s.client(8080);
   auto drained = s.drain();
   CAF_CHECK(!s.comes_to(drained));

@@ -225,7 +225,7 @@ CAF_TEST(a client that stops within its handshake has its time and the log says 
 
 CAF_TEST(a client that does not believe us says so and the log repeats it) {
   intercepting s;
-  auto believes_nobody = unbox(tls::client_context::make({}));
+  auto believes_nobody = unbox(tls::client_context::make(only("")));
   auto& client = s.tunnel("example.com:443");
   client.speak_tls(*believes_nobody, "example.com");
   CAF_CHECK(s.is_over(client));

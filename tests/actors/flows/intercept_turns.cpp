@@ -76,7 +76,7 @@ CAF_TEST(another CA vouches for tunnels from its policy on) {
   auto& doubts = s.tunnel("example.com:443");
   doubts.speak_tls(s.trusts_proxy(), "example.com"); // that of before
   CAF_CHECK(s.until([&] { return !doubts.tls_error.empty(); }));
-  auto trusts_new = unbox(tls::client_context::make({s.at("proxy/ca.pem"), ""}));
+  auto trusts_new = unbox(tls::client_context::make(only(s.at("proxy/ca.pem"))));
   auto& believes = s.tunnel("example.com:443");
   believes.speak_tls(*trusts_new, "example.com", {.cache = &cache});
   CAF_CHECK(s.until([&] { return believes.has_shaken_hands(); }));

@@ -13,6 +13,10 @@ namespace proxy::test {
 
 inline ip_address ip(std::string_view text) { return *ip_address::parse(text); }
 
+/// Trust in what a file holds and in nothing else; "": in nobody. (To read the platform's roots
+/// takes longer than most tests.)
+inline tls::trust only(std::string file) { return {std::move(file), "", nullptr, {}, {}}; }
+
 /// A scripted end of a connection in a made-up world, in the clear or in TLS. What it says waits
 /// until it can be said, what it hears is kept in `text`; a `stage` lets it go on while it runs.
 class party final : private tls::carrier {

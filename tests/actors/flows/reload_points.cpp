@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-#include "tests/actors/flows/stage.hpp"
+#include "tests/actors/flows/waiting.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -49,19 +49,12 @@ struct point {
   bool is_cut = false;   ///< It cannot be told any more.
 };
 
-party* ask_and_reach(served& s, party& client, const std::string& bytes) {
-  client.say(bytes);
-  auto& origin = s.accept(s.at_origin);
-  CAF_REQUIRE(s.hears(origin, "\r\n\r\n"));
-  return &origin;
-}
-
 void nothing(served&, party&, party*) {}
 
 const std::vector<point> points{
   {"between two requests",
    [](served& s, party& client) {
-     auto* origin = ask_and_reach(s, client, request);
+     auto* origin = ask_and_reach(s, s.at_origin, client, request);
      origin->say(ok("first"));
      CAF_REQUIRE(s.hears(client, "first"));
      client.forget();
@@ -85,29 +78,16 @@ const std::vector<point> points{
    },
    nothing},
   {"while the origin is dialled",
-   [](served& s, party& client) {
-     simulation::conditions slow;
-     slow.delay = 2s;
-     s.set_way(s.at_origin.on, slow);
-     client.say(request);
-     s.pass(1s);
-     return static_cast<party*>(nullptr);
-   },
-   nothing},
+   [](served& s, party& client) { return ask_and_dial(s, s.at_origin, client, request); }, nothing},
   {"while the response is waited for",
-   [](served& s, party& client) { return ask_and_reach(s, client, request); },
+   [](served& s, party& client) { return ask_and_reach(s, s.at_origin, client, request); },
    [](served&, party&, party* origin) { origin->say(ok("the whole")); }, false},
   {"in the response",
-   [](served& s, party& client) {
-     auto* origin = ask_and_reach(s, client, request);
-     origin->say(ok("the whole").substr(0, 42));
-     CAF_REQUIRE(s.hears(client, "HTTP/1.1 200"));
-     return origin;
-   },
-   [](served&, party&, party* origin) { origin->say(ok("the whole").substr(42)); }, false},
+   [](served& s, party& client) { return ask_and_hear_half(s, s.at_origin, client, request); },
+   [](served&, party&, party* origin) { say_other_half(*origin); }, false},
   {"in the body of the request",
    [](served& s, party& client) {
-     return ask_and_reach(s, client,
+     return ask_and_reach(s, s.at_origin, client,
                           "POST http://goes.test/ HTTP/1.1\r\nHost: goes.test\r\n"
                           "Content-Length: 10\r\n\r\nhalf");
    },

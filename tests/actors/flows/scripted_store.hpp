@@ -39,7 +39,7 @@ scripted_source(scripted_source_actor::pointer self, const std::shared_ptr<sourc
     sources.mode_as = wish.mode_as;
     policy_delivery out;
     if (auto found =
-          load_document(sources, false, missing_ca::make, out.problems, script->addresses))
+          load_document(sources, false, missing_ca::make, out.problems, script->addresses, {}))
       out.document = std::make_shared<policy_document>(std::move(*found));
     return out;
   };

@@ -1,7 +1,7 @@
 #define CAF_SUITE actors.flows.socks5_udp
 #include "actors/serve/socks5/association.hpp" // unit under test
 
-#include "tests/actors/flows/socks_client.hpp"
+#include "tests/actors/flows/udp_stage.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -9,18 +9,10 @@ using namespace std::string_literals;
 
 namespace {
 
-const std::string allowed =
-  R"(allowed_domains = ["93.184.216.34", "93.184.216.35", "2606:2800::1", "**.test"])";
+struct served : udp_stage {
+  using udp_stage::udp_stage;
 
-struct served : stage {
-  explicit served(stage_settings with = {.network = allowed}) : stage(std::move(with)) {
-    names.names["good.test"] = {.addresses = {ip("93.184.216.34")}};
-    names.names["six.test"] = {.addresses = {ip("2606:2800::1")}};
-  }
-  udp_end at{*this, place("93.184.216.34"), "93.184.216.34", 53};
-  udp_end other{*this, place("93.184.216.35"), "93.184.216.35", 53};
   udp_end six{*this, place("2606:2800::1"), "2606:2800::1", 53};
-  udp_end mine{*this, user, "192.0.2.9"};
 
   /// Everything that a name leads to, whichever it is.
   [[nodiscard]] udp_end& end_of(const std::string& host) {
@@ -164,7 +156,7 @@ CAF_TEST(a name without an address drops what waits and is asked again a second 
   };
   for (const auto& [says, settled] :
        std::initializer_list<row>{{{.code = 3}, 0ms}, {{.code = 2}, 1s}, {{.silent = true}, 5s}}) {
-    served s{{.network = allowed, .daemon = "timeouts.dns = \"5s\""}};
+    served s{{.network = udp_allowed, .daemon = "timeouts.dns = \"5s\""}};
     s.names.names["later.test"] = says;
     auto open = associate(s);
     auto send = [&](const std::string& what) {
@@ -247,7 +239,7 @@ CAF_TEST(what is said on its connection means nothing) {
 CAF_TEST(silence ends it at its deadline and datagrams of either side put that off) {
   enum class by { nobody, client, target, new_target };
   for (auto who : {by::nobody, by::client, by::target, by::new_target}) {
-    served s{{.network = allowed, .daemon = "timeouts.udp_idle = \"1m\""}};
+    served s{{.network = udp_allowed, .daemon = "timeouts.udp_idle = \"1m\""}};
     auto open = associate(s);
     s.mine.send(open.relay, socks_datagram("93.184.216.34", 53, "begin"));
     CAF_CHECK(s.at.hears("begin"));

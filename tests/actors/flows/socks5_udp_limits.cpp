@@ -2,7 +2,7 @@
 #include "actors/serve/socks5/association.hpp" // unit under test
 
 #include "actors/serve/decide/decider.hpp"
-#include "tests/actors/flows/socks_client.hpp"
+#include "tests/actors/flows/udp_stage.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -10,27 +10,12 @@ using namespace std::string_literals;
 
 namespace {
 
-const std::string allowed =
-  R"(allowed_domains = ["93.184.216.34", "93.184.216.35", "2606:2800::1", "**.test"])";
-
-struct served : stage {
-  explicit served(stage_settings with = {.network = allowed}) : stage(std::move(with)) {
-    names.names["good.test"] = {.addresses = {ip("93.184.216.34")}};
-  }
-  udp_end at{*this, place("93.184.216.34"), "93.184.216.34", 53};
-  udp_end other{*this, place("93.184.216.35"), "93.184.216.35", 53};
-  udp_end mine{*this, user, "192.0.2.9"};
-
-  void send(const associated& by, const std::string& host, std::string_view data,
-            uint16_t port = 53) {
-    mine.send(by.relay, socks_datagram(host, port, data));
-  }
-};
+using served = udp_stage;
 
 } // namespace
 
 CAF_TEST(an association too many is refused until another one ends) {
-  served s{{.network = allowed, .daemon = "limits.max_udp_associations = 2"}};
+  served s{{.network = udp_allowed, .daemon = "limits.max_udp_associations = 2"}};
   auto first = associate(s);
   auto second = associate(s);
   auto sockets = s.here.sockets();
@@ -52,7 +37,7 @@ CAF_TEST(an association too many is refused until another one ends) {
 }
 
 CAF_TEST(many targets make room for each other and whoever made room may not answer) {
-  served s{{.network = allowed, .daemon = "limits.max_udp_targets = 2"}};
+  served s{{.network = udp_allowed, .daemon = "limits.max_udp_targets = 2"}};
   auto open = associate(s);
   std::deque<udp_end> ends;
   for (uint16_t port = 1000; port < 1006; ++port)
@@ -82,7 +67,7 @@ CAF_TEST(many targets make room for each other and whoever made room may not ans
 }
 
 CAF_TEST(a target that makes room while its name is looked up is forgotten with what waits) {
-  served s{{.network = allowed, .daemon = "limits.max_udp_targets = 1"}};
+  served s{{.network = udp_allowed, .daemon = "limits.max_udp_targets = 1"}};
   s.names.names["good.test"].late = 500ms;
   s.names.names["other.test"] = {.addresses = {ip("93.184.216.35")}};
   auto open = associate(s);

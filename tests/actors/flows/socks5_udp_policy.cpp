@@ -2,7 +2,7 @@
 #include "actors/serve/socks5/association.hpp" // unit under test
 
 #include "actors/serve/decide/decider.hpp"
-#include "tests/actors/flows/socks_client.hpp"
+#include "tests/actors/flows/udp_stage.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -10,21 +10,7 @@ using namespace std::string_literals;
 
 namespace {
 
-const std::string allowed =
-  R"(allowed_domains = ["93.184.216.34", "93.184.216.35", "2606:2800::1", "**.test"])";
-
-struct served : stage {
-  explicit served(stage_settings with = {.network = allowed}) : stage(std::move(with)) {
-    names.names["good.test"] = {.addresses = {ip("93.184.216.34")}};
-  }
-  udp_end at{*this, place("93.184.216.34"), "93.184.216.34", 53};
-  udp_end other{*this, place("93.184.216.35"), "93.184.216.35", 53};
-  udp_end mine{*this, user, "192.0.2.9"};
-
-  void send(const associated& by, const std::string& host, std::string_view data) {
-    mine.send(by.relay, socks_datagram(host, 53, data));
-  }
-};
+using served = udp_stage;
 
 const std::string with_users = R"(socks_users = {alice = "env:ALICE"})";
 
@@ -96,10 +82,10 @@ CAF_TEST(a policy that changes is told of a target once for each verdict) {
     CAF_CHECK_EQUAL(last, told);
   };
   const auto none = "allowed_domains = [\"other.test\"]"s;
-  judged(allowed, "allow socks5_udp good.test:53 allow");
+  judged(udp_allowed, "allow socks5_udp good.test:53 allow");
   judged(none, "deny socks5_udp good.test:53 not_allowed");
-  judged(allowed + "\ndenied_domains = [\"good.test\"]", "deny socks5_udp good.test:53 denied");
-  judged(allowed, "allow socks5_udp good.test:53 allow");
+  judged(udp_allowed + "\ndenied_domains = [\"good.test\"]", "deny socks5_udp good.test:53 denied");
+  judged(udp_allowed, "allow socks5_udp good.test:53 allow");
 }
 
 CAF_TEST(a change while an association is open holds for all that comes after it) {
@@ -108,21 +94,21 @@ CAF_TEST(a change while an association is open holds for all that comes after it
     bool stays, passes;
   };
   const row rows[] = {
-    {"nothing", allowed, "", true, true},
+    {"nothing", udp_allowed, "", true, true},
     {"one more name", R"(allowed_domains = ["**.test", "more.example"])", "", true, true},
     {"not allowed", R"(allowed_domains = ["other.test"])", "", true, false},
-    {"address denied", allowed + "\ndenied_domains = [\"93.184.216.34\"]", "", true, false},
-    {"another address of it denied", allowed + "\ndenied_domains = [\"93.184.216.35\"]", "", true,
-     false},
-    {"limited", allowed + "\nmode = \"limited\"", "", false, false},
-    {"no UDP", allowed + "\nenable_socks5_udp = false", "", false, false},
-    {"no SOCKS", allowed + "\nenable_socks5 = false", "", false, false},
-    {"users", allowed, with_users, false, false},
+    {"address denied", udp_allowed + "\ndenied_domains = [\"93.184.216.34\"]", "", true, false},
+    {"another address of it denied", udp_allowed + "\ndenied_domains = [\"93.184.216.35\"]", "",
+     true, false},
+    {"limited", udp_allowed + "\nmode = \"limited\"", "", false, false},
+    {"no UDP", udp_allowed + "\nenable_socks5_udp = false", "", false, false},
+    {"no SOCKS", udp_allowed + "\nenable_socks5 = false", "", false, false},
+    {"users", udp_allowed, with_users, false, false},
   };
   for (const auto& [name, network, daemon, stays, passes] : rows)
     for (auto resolving : {true, false}) {
       CAF_MESSAGE(name << (resolving ? " while resolving" : ""));
-      served s{{.network = allowed, .environment = {{"ALICE", "s3cret"}}}};
+      served s{{.network = udp_allowed, .environment = {{"ALICE", "s3cret"}}}};
       s.names.names["two.test"] = {.addresses = {ip("93.184.216.34"), ip("93.184.216.35")},
                                    .late = resolving ? 900ms : 0ms};
       auto open = associate(s);
@@ -230,7 +216,7 @@ CAF_TEST(whose datagrams are taken follows from what the client says and where u
   };
   for (const auto& [host, names_port, users, taken, others] : rows) {
     CAF_MESSAGE(host << (names_port ? " with its port" : "") << (users ? " with users" : ""));
-    served s{{.network = allowed,
+    served s{{.network = udp_allowed,
               .daemon = users ? with_users : "",
               .environment = {{"ALICE", "s3cret"}}}};
     udp_end second{s, s.user, "192.0.2.9"};
@@ -256,7 +242,7 @@ CAF_TEST(whose datagrams are taken follows from what the client says and where u
 }
 
 CAF_TEST(a sender of the other family cannot be waited for) {
-  served s{{.network = allowed, .daemon = with_users, .environment = {{"ALICE", "s3cret"}}}};
+  served s{{.network = udp_allowed, .daemon = with_users, .environment = {{"ALICE", "s3cret"}}}};
   auto sockets = s.here.sockets();
   auto& control = ask_as_alice(s, "2001:db8::9", 5000);
   CAF_CHECK_EQUAL(control.text[1], '\x08');

@@ -80,7 +80,7 @@ void stage::start(const stage_settings& with) {
     logger::max_waiting_bytes, w.time());
   configure(with.network, with.daemon);
   std::vector<ip_address> addresses{ip("127.0.0.1"), ip("192.0.2.1"), ip("2001:db8::1")};
-  auto document = load_document(sources(), false, missing_ca::make, first, addresses);
+  auto document = load_document(sources(), false, missing_ca::make, first, addresses, {});
   if (!document && with.may_fail)
     return;
   for (const auto& each : first)
@@ -105,7 +105,7 @@ void stage::start(const stage_settings& with) {
     shards.push_back(spawn_pinned(
       w.add_loop(here), shard, shard_start{i, process, closed_snapshot(), audit, mint, watcher}));
   auto source = w.system().spawn<caf::hidden>(
-    file_source, file_source_start{sources(), [=] { return std::optional{addresses}; }});
+    file_source, file_source_start{sources(), [=] { return std::optional{addresses}; }, {}});
   store =
     w.system().spawn<caf::hidden>(policy_store, store_start{source, owner, watcher, shards, audit,
                                                             process, policy, proxies, nullptr});
@@ -255,7 +255,7 @@ tls::leaf_ptr stage::origin_leaf(std::string_view name) {
 
 const tls::client_context& stage::trusts_proxy() {
   if (!trusts_proxy_)
-    trusts_proxy_ = unbox(tls::client_context::make({at("proxy/ca.pem"), ""}));
+    trusts_proxy_ = unbox(tls::client_context::make(only(at("proxy/ca.pem"))));
   return *trusts_proxy_;
 }
 

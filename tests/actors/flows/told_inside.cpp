@@ -286,7 +286,7 @@ CAF_TEST(the name in the hello is not compared and
   s.pass(1s);
   CAF_CHECK(s.logs("msg=refusal_not_seen host=refused.test port=443 reason=not_allowed cause="));
   auto& distrusts = s.tunnel("refused.test:443");
-  auto origins = unbox(tls::client_context::make({s.at("origins.pem"), ""}));
+  auto origins = unbox(tls::client_context::make(only(s.at("origins.pem"))));
   distrusts.speak_tls(*origins, "refused.test");
   CAF_CHECK(s.until([&] { return !distrusts.tls_error.empty(); }));
   distrusts.close();

@@ -1,56 +1,12 @@
 #define CAF_SUITE actors.flows.tunnel_ends
-#include "tests/actors/flows/stage.hpp"
+#include "tests/actors/flows/tunnelled.hpp"
 
 #include <cerrno>
-#include <thread>
 
 using namespace proxy;
 using namespace proxy::test;
 
 /// How a tunnel that stands ends.
-
-namespace {
-
-constexpr auto allowed = "allowed_domains = [\"example.com\"]";
-
-/// A stage with one origin that may be reached by tunnels, and one tunnel to it.
-struct tunnelled : stage {
-  explicit tunnelled(const std::string& daemon = "")
-    : stage{{.network = allowed, .daemon = "log.access = true\n" + daemon}} {
-    names.names["example.com"] = {.addresses = {ip("93.184.216.34")}};
-  }
-
-  void open() {
-    who = &tunnel("example.com:443");
-    origin = &accept(at);
-  }
-  /// Says bytes at one end and hears them at the other.
-  bool carries(party& from, party& to, const std::string& bytes) {
-    to.forget();
-    from.say(bytes);
-    return until([&] { return to.text.size() >= bytes.size(); }) && to.text == bytes;
-  }
-
-  [[nodiscard]] bool logs(std::string_view words) const {
-    return log().find(words) != std::string::npos;
-  }
-
-  origin& at = serve_at("93.184.216.34", 443);
-  party* who = nullptr;
-  party* origin = nullptr;
-};
-
-/// Bytes of which no two pieces are alike.
-std::string noise(size_t size, uint32_t from) {
-  std::string out(size, '\0');
-  for (auto& c : out) {
-    from = from * 1664525 + 1013904223;
-    c = static_cast<char>(from >> 24);
-  }
-  return out;
-}
-
-} // namespace
 
 CAF_TEST(a tunnel that is cut while it is held up leaves no pipe behind) {
   tunnelled s;

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.tunnel_unread
-#include "tests/actors/flows/stage.hpp"
+#include "tests/actors/flows/offering.hpp"
 
 #include <cerrno>
 
@@ -9,10 +9,6 @@ using namespace proxy::test;
 /// Tunnels that would be read, and whose client speaks what cannot be.
 
 namespace {
-
-constexpr auto plain = "allowed_domains = [\"example.com\"]";
-constexpr auto inspecting =
-  "allowed_domains = [\"example.com\"]\nmitm = {enabled = true, inspect = true}";
 
 struct unread : stage {
   explicit unread(const std::string& daemon = "")

@@ -1,7 +1,5 @@
 #define CAF_SUITE actors.flows.upgrade
-#include "tests/actors/flows/stage.hpp"
-
-#include <cerrno>
+#include "tests/actors/flows/offering.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -10,52 +8,9 @@ using namespace proxy::test;
 
 namespace {
 
-constexpr auto plain = "allowed_domains = [\"example.com\"]";
-constexpr auto inspecting =
-  "allowed_domains = [\"example.com\"]\nmitm = {enabled = true, inspect = true}";
-constexpr auto websocket = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+struct switched : offering {
+  using offering::offering;
 
-std::string switching(const std::string& to = "websocket") {
-  return "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + to + "\r\n\r\n";
-}
-
-/// How a request comes to the proxy.
-enum class way { absolute, plain_tunnel, tls_tunnel };
-
-struct offering : stage {
-  explicit offering(way by, const std::string& network = "", const std::string& daemon = "")
-    : stage{{.network = !network.empty()      ? network
-                        : by == way::absolute ? plain
-                                              : inspecting,
-             .daemon = daemon}},
-      by_(by), at(serve_at("93.184.216.34", by == way::tls_tunnel ? 443 : 80)) {
-    names.names["example.com"] = {.addresses = {ip("93.184.216.34")}, .ttl = 0};
-    here.on_connect = [this](const ip_sockaddr& to) { dialled += to.port() != 53; };
-  }
-  ~offering() { here.on_connect = {}; }
-
-  /// A client that may send its request.
-  void open() {
-    who = by_ == way::absolute
-            ? &client()
-            : &tunnel(by_ == way::tls_tunnel ? "example.com:443" : "example.com:80");
-    if (by_ == way::tls_tunnel) {
-      who->speak_tls(trusts_proxy(), "example.com");
-      CAF_REQUIRE(until([&] { return who->has_shaken_hands(); }));
-    }
-  }
-  void ask(const std::string& fields, const std::string& behind = "") {
-    auto path = by_ == way::absolute ? "http://example.com/chat" : "/chat";
-    who->say("GET " + std::string{path} + " HTTP/1.1\r\nHost: example.com\r\n" + fields + "\r\n" +
-             behind);
-  }
-  /// The origin hears the request.
-  void take() {
-    origin = &accept(at);
-    if (by_ == way::tls_tunnel)
-      origin->answer_tls(*origin_tls, origin_leaf("example.com"));
-    CAF_REQUIRE(hears(*origin, "\r\n\r\n"));
-  }
   /// All of it: a WebSocket that stands.
   void switch_over() {
     open();
@@ -75,19 +30,7 @@ struct offering : stage {
       pass(10ms);
     return to.text == bytes;
   }
-
-private:
-  way by_;
-
-public:
-  origin& at;
-  int dialled = 0;
-  party* who = nullptr;
-  party* origin = nullptr;
 };
-
-constexpr way ways[] = {way::absolute, way::plain_tunnel, way::tls_tunnel};
-constexpr const char* name_of[] = {"in absolute form", "in a plain tunnel", "in TLS"};
 
 /// What of a head offers or takes a protocol.
 std::string upgrades_in(const std::string& head) {
@@ -104,7 +47,7 @@ std::string upgrades_in(const std::string& head) {
 CAF_TEST(a websocket is offered and taken and then bytes go both ways) {
   for (auto by : ways) {
     CAF_MESSAGE(name_of[static_cast<int>(by)]);
-    offering s{by};
+    switched s{by};
     simulation::conditions how{.longest_read = 5'000, .longest_write = 3'000, .reset_at = {}};
     if (by != way::tls_tunnel) // where parties would lose their last record
       how.spurious = 100'000;
@@ -141,7 +84,7 @@ CAF_TEST(a reset of one side of a websocket is not an end to the other) {
   for (auto by : ways)
     for (auto client_goes : {true, false}) {
       CAF_MESSAGE(name_of[static_cast<int>(by)] << " client goes: " << client_goes);
-      offering s{by};
+      switched s{by};
       s.switch_over();
       auto& goes = client_goes ? *s.who : *s.origin;
       auto& stays = client_goes ? *s.origin : *s.who;
@@ -153,7 +96,7 @@ CAF_TEST(a reset of one side of a websocket is not an end to the other) {
 
 CAF_TEST(a websocket in which nothing moves ends at its deadline) {
   for (auto by : ways) {
-    offering s{by, "", "timeouts.idle = \"1m\""};
+    switched s{by, "", "timeouts.idle = \"1m\""};
     s.switch_over();
     s.pass(50s);
     CAF_CHECK(s.carries(*s.origin, *s.who, "ping"));
@@ -167,7 +110,7 @@ CAF_TEST(an origin that does not switch answers as to any request) {
   for (auto by : ways)
     for (auto status : {"200 OK", "403 Forbidden", "426 Upgrade Required"}) {
       CAF_MESSAGE(name_of[static_cast<int>(by)] << ' ' << status);
-      offering s{by};
+      switched s{by};
       s.open();
       s.ask(websocket);
       s.take();
@@ -187,7 +130,7 @@ CAF_TEST(an origin that does not switch answers as to any request) {
 }
 
 CAF_TEST(an origin that does not switch gets nothing of what the client sent ahead) {
-  offering s{way::absolute};
+  switched s{way::absolute};
   s.open();
   s.ask(websocket, "\x81\x05secret");
   s.take();
@@ -220,7 +163,7 @@ CAF_TEST(of what is offered only what may be passes on) {
   for (auto by : ways)
     for (auto& [fields, unread, read] : rows) {
       CAF_MESSAGE(name_of[static_cast<int>(by)] << ' ' << fields);
-      offering s{by};
+      switched s{by};
       s.open();
       s.ask(fields);
       s.take();
@@ -248,7 +191,7 @@ CAF_TEST(a switch to what was not offered is a fault and nothing passes) {
   for (auto by : ways)
     for (auto& [fields, to] : rows) {
       CAF_MESSAGE(name_of[static_cast<int>(by)] << " to " << to);
-      offering s{by};
+      switched s{by};
       s.open();
       s.ask(fields, get("http://example.com/secret"));
       s.take();

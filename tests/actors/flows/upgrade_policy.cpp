@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.flows.upgrade_policy
-#include "tests/actors/flows/stage.hpp"
+#include "tests/actors/flows/offering.hpp"
 
 #include <cerrno>
 
@@ -11,47 +11,12 @@ using namespace proxy::test;
 
 namespace {
 
-constexpr auto plain = "allowed_domains = [\"example.com\"]";
-constexpr auto inspecting =
-  "allowed_domains = [\"example.com\"]\nmitm = {enabled = true, inspect = true}";
-constexpr auto websocket = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
-constexpr auto switching =
-  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-
-/// How a request comes to the proxy, and where it waits.
-enum class way { absolute, plain_tunnel, tls_tunnel };
+/// Where it waits.
 enum class point { name, dial, answer, open };
 
-struct offering : stage {
-  explicit offering(way by, const std::string& network = "", const std::string& daemon = "")
-    : stage{{.network = !network.empty()      ? network
-                        : by == way::absolute ? plain
-                                              : inspecting,
-             .daemon = daemon}},
-      by_(by), at(serve_at("93.184.216.34", by == way::tls_tunnel ? 443 : 80)) {
-    names.names["example.com"] = {.addresses = {ip("93.184.216.34")}, .ttl = 0};
-    here.on_connect = [this](const ip_sockaddr& to) { dialled += to.port() != 53; };
-  }
-  ~offering() { here.on_connect = {}; }
+struct led : offering {
+  using offering::offering;
 
-  void open() {
-    auto port = by_ == way::tls_tunnel ? ":443" : ":80";
-    who = by_ == way::absolute ? &client() : &tunnel(std::string{"example.com"} + port);
-    if (by_ == way::tls_tunnel) {
-      who->speak_tls(trusts_proxy(), "example.com");
-      CAF_REQUIRE(until([&] { return who->has_shaken_hands(); }));
-    }
-  }
-  void ask(const std::string& fields) {
-    auto path = by_ == way::absolute ? "http://example.com/chat" : "/chat";
-    who->say("GET " + std::string{path} + " HTTP/1.1\r\nHost: example.com\r\n" + fields + "\r\n");
-  }
-  void take() {
-    origin = &accept(at);
-    if (by_ == way::tls_tunnel)
-      origin->answer_tls(*origin_tls, origin_leaf("example.com"));
-    CAF_REQUIRE(hears(*origin, "\r\n\r\n"));
-  }
   /// Leads an offer to a point, and leaves it there.
   void lead_to(point to) {
     open();
@@ -63,7 +28,7 @@ struct offering : stage {
     if (to == point::answer || to == point::open) {
       take();
       if (to == point::open) {
-        origin->say(switching);
+        origin->say(switching());
         CAF_REQUIRE(hears(*who, "HTTP/1.1 101 "));
         CAF_REQUIRE(carries());
       }
@@ -76,19 +41,7 @@ struct offering : stage {
     origin->say("down");
     return up && hears(*who, "down", 5s);
   }
-
-private:
-  way by_;
-
-public:
-  origin& at;
-  int dialled = 0;
-  party* who = nullptr;
-  party* origin = nullptr;
 };
-
-constexpr way ways[] = {way::absolute, way::plain_tunnel, way::tls_tunnel};
-constexpr const char* name_of[] = {"in absolute form", "in a plain tunnel", "in TLS"};
 
 } // namespace
 
@@ -107,7 +60,7 @@ CAF_TEST(limited mode refuses every offer but that of HTTP 2 in the clear) {
   for (auto by : ways)
     for (auto& [fields, refused] : rows) {
       CAF_MESSAGE(name_of[static_cast<int>(by)] << ' ' << fields);
-      offering s{by, std::string{plain} + "\nmode = \"limited\"\nmitm = true"};
+      led s{by, std::string{plain} + "\nmode = \"limited\"\nmitm = true"};
       s.open();
       s.ask(fields);
       if (refused) {
@@ -124,7 +77,7 @@ CAF_TEST(limited mode refuses every offer but that of HTTP 2 in the clear) {
 }
 
 CAF_TEST(an offer to a host that is not allowed is refused with the reason in its body) {
-  offering s{way::absolute};
+  led s{way::absolute};
   auto& client = s.client();
   client.say(get("http://refused.test/chat", websocket));
   CAF_CHECK(s.hears(client, "HTTP/1.1 403 Blocked by policy: not_allowed refused.test"));
@@ -145,7 +98,7 @@ CAF_TEST(an offer in absolute form that waits is refused by the policy that come
   for (auto where : {point::name, point::dial, point::open})
     for (auto& [what, network, reason] : rows) {
       CAF_MESSAGE(what << " at " << static_cast<int>(where));
-      offering s{way::absolute};
+      led s{way::absolute};
       s.lead_to(where);
       auto outcome = *network ? s.reload(network) : s.set_mode(policy::mode::limited);
       CAF_REQUIRE(outcome.report);
@@ -167,10 +120,10 @@ CAF_TEST(an offer in absolute form that waits is refused by the policy that come
 CAF_TEST(a switch that the policy of then does not allow is not made) {
   for (auto by : ways) {
     CAF_MESSAGE(name_of[static_cast<int>(by)]);
-    offering s{by, by == way::absolute ? plain : std::string{inspecting}};
+    led s{by, by == way::absolute ? plain : std::string{inspecting}};
     s.lead_to(point::answer);
     CAF_REQUIRE(s.set_mode(policy::mode::limited).report);
-    s.origin->say(switching);
+    s.origin->say(switching());
     s.who->say("the client's words");
     s.pass(2s);
     CAF_CHECK(!s.who->hears("HTTP/1.1 101"));
@@ -201,7 +154,7 @@ CAF_TEST(a websocket in a tunnel ends with what its tunnel or its request is ref
   for (auto by : ways)
     for (auto& [what, network, ends] : rows) {
       CAF_MESSAGE(name_of[static_cast<int>(by)] << ' ' << what);
-      offering s{by};
+      led s{by};
       s.lead_to(point::open);
       auto outcome = *network ? s.reload(network) : s.set_mode(policy::mode::limited);
       CAF_REQUIRE(outcome.report);
@@ -216,7 +169,7 @@ CAF_TEST(a websocket in a tunnel ends with what its tunnel or its request is ref
 CAF_TEST(an offer that waits goes on under a policy that allows it) {
   for (auto where : {point::name, point::dial, point::answer}) {
     CAF_MESSAGE(static_cast<int>(where));
-    offering s{way::absolute};
+    led s{way::absolute};
     s.lead_to(where);
     s.install("allowed_domains = [\"example.com\", \"other.test\"]");
     if (where != point::answer) {
@@ -226,7 +179,7 @@ CAF_TEST(an offer that waits goes on under a policy that allows it) {
       CAF_CHECK(s.hears(*s.origin, "Upgrade: websocket") ||
                 s.hears(*s.origin, "upgrade: websocket"));
     }
-    s.origin->say(switching);
+    s.origin->say(switching());
     CAF_CHECK(s.hears(*s.who, "HTTP/1.1 101 "));
     CAF_CHECK(s.carries());
   }
@@ -265,7 +218,7 @@ CAF_TEST(a client that breaks off while its offer waits takes the origin along) 
   for (auto by : ways)
     for (auto where : {point::name, point::dial, point::answer}) {
       CAF_MESSAGE(name_of[static_cast<int>(by)] << " at " << static_cast<int>(where));
-      offering s{by};
+      led s{by};
       s.lead_to(where);
       s.who->reset();
       s.pass(5s);
