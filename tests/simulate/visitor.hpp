@@ -1,12 +1,17 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/loop/simulation/made_up_time.hpp"
-#include "tests/simulate/wire_end.hpp"
+#include "tests/support/party.hpp"
 
 namespace proxy::simulate {
+
+/// Where origins send back what they are sent: a stream, and each datagram.
+constexpr uint16_t echo_port = 7, udp_port = 9;
 
 /// What visitors share.
 struct surroundings {
@@ -22,8 +27,9 @@ struct surroundings {
 /// Where a visitor goes: by address, or by name.
 struct destination {
   ip_address address;
-  std::string name; ///< "": by address.
-  [[nodiscard]] std::string text() const { return name.empty() ? address.str() : name; }
+  std::string name;
+  bool by_name;
+  [[nodiscard]] std::string text() const { return by_name ? name : address.str(); }
 };
 
 /// A client of the proxy with a plan of its own.
@@ -50,13 +56,22 @@ protected:
 
   surroundings& around_;
   destination to_;
-  wire_end end_;
+  test::party end_;
 
 private:
   steady_time began_;
 };
 
-/// One of all kinds.
-[[nodiscard]] std::unique_ptr<visitor> make_visitor(surroundings& around, destination to);
+/// The head of an answer.
+struct answer {
+  int status = 0;
+  uint64_t length = 0;
+};
+
+/// Takes the head of an answer from the front. @returns nothing while it is not whole.
+[[nodiscard]] std::optional<answer> take_head(std::string& in);
+
+/// What a client says first that wants a tunnel by HTTP.
+[[nodiscard]] std::string connect_to(const std::string& authority);
 
 } // namespace proxy::simulate

@@ -111,6 +111,14 @@ open_file* node::file(int fd) const noexcept {
   return found == files_.end() ? nullptr : found->second.get();
 }
 
+std::vector<sent_bytes> node::sent() const {
+  std::vector<sent_bytes> out;
+  for (const auto& [fd, what] : files_)
+    if (const auto* of = dynamic_cast<const stream*>(what.get()))
+      out.push_back({of->local(), of->sent()});
+  return out;
+}
+
 void node::stops_listening(listening& who) {
   listeners_.erase(&who);
   std::erase_if(paths_, [&](const auto& each) { return each.second == &who; });

@@ -13,6 +13,12 @@
 
 namespace proxy::simulation {
 
+/// How much has been sent on a connection.
+struct sent_bytes {
+  ip_sockaddr from; ///< This end of it.
+  uint64_t bytes;
+};
+
 /// A computer of a made-up network, as the network that its loops are given. For one thread.
 class node final : public network {
 public:
@@ -42,7 +48,12 @@ public:
   /// Somebody who watches what leaves here: where a connection is begun to, and what is written on
   /// one. Called before it happens.
   std::function<void(const ip_sockaddr& to)> on_connect;
-  std::function<void(const ip_sockaddr& to, std::string_view bytes)> on_write;
+  std::function<void(const ip_sockaddr& from, const ip_sockaddr& to, std::string_view bytes)>
+    on_write;
+  /// Of a datagram, before it is sent.
+  std::function<void(const ip_sockaddr& to)> on_send;
+  /// What has been sent so far on each connection that is open here.
+  [[nodiscard]] std::vector<sent_bytes> sent() const;
 
   // -- as a network --
 

@@ -150,7 +150,8 @@ ssize_t node::write(int fd, std::string_view bytes, bool) noexcept {
 ssize_t node::write(int fd, std::span<const iovec> parts) noexcept {
   auto* what = file(fd);
   if (what && on_write && !parts.empty())
-    on_write(what->remote(), {static_cast<const char*>(parts[0].iov_base), parts[0].iov_len});
+    on_write(what->local(), what->remote(),
+             {static_cast<const char*>(parts[0].iov_base), parts[0].iov_len});
   if (auto error = what ? faults_.take(call::write) : 0; error != 0)
     return failed(error);
   return what ? what->write(parts) : failed(EBADF);
@@ -222,6 +223,8 @@ ssize_t node::send(int fd, std::span<const datagram_row> rows) noexcept {
     return failed(EBADF);
   ssize_t count = 0;
   for (const auto& row : rows) {
+    if (on_send)
+      on_send(*row.to);
     std::string bytes;
     for (const auto& part : row.parts)
       bytes.append(static_cast<const char*>(part.iov_base), part.iov_len);

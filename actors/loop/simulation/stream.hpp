@@ -32,6 +32,8 @@ public:
   ssize_t write(std::span<const iovec> parts) override;
   void shutdown_write() override;
   int take_error() override { return std::exchange(error_, 0); }
+  /// Bytes, in all.
+  [[nodiscard]] uint64_t sent() const noexcept { return carried_; }
 
 private:
   enum class state : uint8_t { fresh, connecting, open, over };

@@ -2,8 +2,8 @@
 
 #include <deque>
 
-#include "tests/actors/flows/h2_end.hpp"
 #include "tests/actors/flows/stage.hpp"
+#include "tests/support/h2_end.hpp"
 
 namespace proxy::test {
 

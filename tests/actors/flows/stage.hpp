@@ -16,8 +16,9 @@
 #include "actors/network_proxy_parts.hpp"
 #include "actors/serve/worker/shard.hpp"
 #include "tests/actors/flows/name_server.hpp"
-#include "tests/actors/flows/party.hpp"
 #include "tests/config/support.hpp"
+#include "tests/support/party.hpp"
+#include "tests/support/test.hpp"
 
 namespace proxy::test {
 

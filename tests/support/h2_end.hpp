@@ -10,106 +10,13 @@
 #include <utility>
 #include <vector>
 
-#include "tests/actors/flows/stage.hpp" // first: of what it includes, some has names that tests define
+#include "tests/support/h2_frames.hpp"
+#include "tests/support/party.hpp"
 
-/// HTTP/2 for scripts: frames as bytes, and an end of a connection that sends any of them and keeps
-/// what it gets. It is no library: what an honest end must not do, it does when it is told to.
+/// HTTP/2 for scripts: an end of a connection that sends any frame and keeps what it gets. It is no
+/// library: what an honest end must not do, it does when it is told to.
 
 namespace proxy::test {
-
-using h2_fields = std::vector<std::pair<std::string, std::string>>;
-using h2_settings = std::vector<std::pair<uint16_t, uint32_t>>;
-
-namespace h2 {
-
-inline constexpr uint8_t end_stream = NGHTTP2_FLAG_END_STREAM;
-inline constexpr uint8_t end_headers = NGHTTP2_FLAG_END_HEADERS;
-inline constexpr uint8_t ack = NGHTTP2_FLAG_ACK;
-inline constexpr uint8_t padded = NGHTTP2_FLAG_PADDED;
-inline constexpr uint8_t whole = end_stream | end_headers;
-inline constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// A number of so many bytes, the highest first.
-inline std::string number(uint64_t value, int bytes = 4) {
-  std::string out;
-  for (auto shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-    out += static_cast<char>(value >> shift & 0xff);
-  return out;
-}
-
-inline uint32_t number_at(std::string_view bytes, size_t at, size_t count = 4) {
-  uint32_t out = 0;
-  for (auto c : bytes.substr(at, count))
-    out = out << 8 | static_cast<unsigned char>(c);
-  return out;
-}
-
-/// A frame (RFC 9113 §4.1).
-inline std::string frame(uint8_t kind, uint8_t flags, int32_t stream,
-                         std::string_view payload = {}) {
-  auto out = number(payload.size(), 3) + number(kind, 1) + number(flags, 1);
-  return out.append(number(static_cast<uint32_t>(stream))).append(payload);
-}
-
-inline std::string settings(const h2_settings& pairs) {
-  std::string payload;
-  for (const auto& [name, value] : pairs)
-    payload += number(name, 2) + number(value);
-  return frame(NGHTTP2_SETTINGS, 0, 0, payload);
-}
-
-inline std::string goaway(int32_t last, uint32_t code = 0, const std::string& words = "") {
-  return frame(NGHTTP2_GOAWAY, 0, 0, number(static_cast<uint32_t>(last)) + number(code) + words);
-}
-
-inline std::string reset(int32_t stream, uint32_t code = NGHTTP2_CANCEL) {
-  return frame(NGHTTP2_RST_STREAM, 0, stream, number(code));
-}
-
-inline std::string window(int32_t stream, uint32_t size) {
-  return frame(NGHTTP2_WINDOW_UPDATE, 0, stream, number(size));
-}
-
-inline std::string ping(uint64_t word = 0) { return frame(NGHTTP2_PING, 0, 0, number(word, 8)); }
-
-/// Fields, packed so that the other end's table stays as it was: blocks go in any order.
-inline std::string block(const h2_fields& fields) {
-  nghttp2_hd_deflater* packer = nullptr;
-  CAF_REQUIRE_EQUAL(nghttp2_hd_deflate_new(&packer, 4096), 0);
-  std::vector<nghttp2_nv> list;
-  auto bytes = [](const std::string& text) {
-    return reinterpret_cast<uint8_t*>(const_cast<char*>(text.data()));
-  };
-  for (const auto& [name, value] : fields)
-    list.push_back(
-      {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NO_INDEX});
-  std::string out(nghttp2_hd_deflate_bound(packer, list.data(), list.size()), '\0');
-  auto size = nghttp2_hd_deflate_hd(packer, reinterpret_cast<uint8_t*>(out.data()), out.size(),
-                                    list.data(), list.size());
-  nghttp2_hd_deflate_del(packer);
-  CAF_REQUIRE(size >= 0);
-  out.resize(static_cast<size_t>(size));
-  return out;
-}
-
-/// The frames of a head: HEADERS, and CONTINUATION where one does not hold it.
-inline std::string head(int32_t stream, const h2_fields& fields, bool ended) {
-  constexpr size_t most = 16384;
-  auto rest = block(fields);
-  uint8_t kind = NGHTTP2_HEADERS;
-  uint8_t flags = ended ? end_stream : 0;
-  std::string out;
-  do {
-    auto part = rest.substr(0, most);
-    rest.erase(0, most);
-    out += frame(kind, rest.empty() ? flags | end_headers : flags, stream, part);
-    kind = NGHTTP2_CONTINUATION;
-    flags = 0;
-  } while (!rest.empty());
-  return out;
-}
-
-} // namespace h2
 
 /// What has come on a stream.
 struct h2_stream {
@@ -143,7 +50,7 @@ class h2_end {
 public:
   h2_end(party& over, bool is_client, std::string authority)
     : on(over), authority_(std::move(authority)), client_(is_client) {
-    CAF_REQUIRE_EQUAL(nghttp2_hd_inflate_new(&unpacker_), 0);
+    h2::must(nghttp2_hd_inflate_new(&unpacker_) == 0);
   }
   ~h2_end() { nghttp2_hd_inflate_del(unpacker_); }
   h2_end(const h2_end&) = delete;
@@ -227,7 +134,7 @@ public:
       auto size = on.text.size() < 9 ? 0 : h2::number_at(on.text, 0, 3);
       auto skip = !client_ && !is_greeted_ ? h2::preface.size() : 0;
       if (skip > 0 && on.text.size() >= skip) {
-        CAF_REQUIRE(on.text.starts_with(h2::preface));
+        h2::must(on.text.starts_with(h2::preface));
         on.text.erase(0, skip);
         is_greeted_ = true;
         continue;
@@ -333,7 +240,7 @@ private:
     for (int flags = 0;;) {
       nghttp2_nv field;
       auto used = nghttp2_hd_inflate_hd2(unpacker_, &field, &flags, at, left, 1);
-      CAF_REQUIRE(used >= 0);
+      h2::must(used >= 0);
       at += used;
       left -= static_cast<size_t>(used);
       if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0)

@@ -1,7 +1,10 @@
-#include "tests/actors/flows/party.hpp"
+#include "tests/support/party.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
+
+#include "protocols/error.hpp"
 
 namespace proxy::test {
 
@@ -38,9 +41,8 @@ void party::reset() {
 void party::speak_tls(const tls::client_context& trusting, std::string_view name,
                       tls::client_options options) {
   tls_ = trusting.session(*host::parse(name), *this, options);
-  serves_ = shaken_ = false;
-  CAF_REQUIRE(tls_);
-  move();
+  serves_ = false;
+  begin_tls();
 }
 
 void party::answer_tls(const tls::server_context& with, tls::leaf_ptr as,
@@ -48,8 +50,13 @@ void party::answer_tls(const tls::server_context& with, tls::leaf_ptr as,
   shown_ = std::move(as);
   tls_ = with.session(*shown_, *this, std::exchange(text, {}), options);
   serves_ = true;
+  begin_tls();
+}
+
+void party::begin_tls() {
   shaken_ = false;
-  CAF_REQUIRE(tls_);
+  if (!tls_)
+    throw std::bad_alloc{};
   move();
 }
 
@@ -65,10 +72,32 @@ bool party::hears(std::string_view what) {
 
 bool party::is_over() {
   move();
-  return ended || error != 0 || !tls_error.empty();
+  return ended || is_broken();
 }
 
-ssize_t party::receive(char* into, size_t room) noexcept { return node_.read(fd_, {into, room}); }
+ssize_t party::receive(char* into, size_t room) noexcept {
+  auto n = node_.read(fd_, {into, room});
+  if (n > 0)
+    count_records({into, static_cast<size_t>(n)});
+  return n;
+}
+
+/// Keeps where the last record begins (RFC 8446 §5.1): its length is in bytes 3 and 4.
+void party::count_records(std::string_view bytes) {
+  constexpr size_t header = 5;
+  came_ += bytes.size();
+  for (auto at = record_ + header_.size(); at < came_;) {
+    bytes.remove_prefix(bytes.size() - (came_ - at));
+    header_ += bytes.substr(0, header - header_.size());
+    if (header_.size() < header)
+      return;
+    auto size = static_cast<uint8_t>(header_[3]) << 8 | static_cast<uint8_t>(header_[4]);
+    if (came_ < record_ + header + static_cast<size_t>(size))
+      return;
+    at = record_ += header + static_cast<size_t>(size);
+    header_.clear();
+  }
+}
 
 ssize_t party::send(const char* bytes, size_t count, bool more) noexcept {
   return node_.write(fd_, {bytes, count}, more);
@@ -107,9 +136,9 @@ void party::move_out() {
   node_.shutdown_write(fd_);
 }
 
-void party::move_in() {
+void party::move_in(size_t most) {
   char block[16384];
-  while (!ended && error == 0 && !deaf_) {
+  while (!ended && error == 0 && !deaf_ && text.size() < most) {
     size_t moved = 0;
     if (tls_) {
       auto came_to = tls::read(*tls_, block, sizeof block, moved);
@@ -129,7 +158,7 @@ void party::move_in() {
   }
 }
 
-void party::move() {
+void party::move(size_t most) {
   if (fd_ < 0 || !tls_error.empty())
     return;
   if (error == 0 && tls_ && !shaken_)
@@ -138,7 +167,7 @@ void party::move() {
     return;
   if (error == 0)
     move_out();
-  move_in();
+  move_in(most);
 }
 
 } // namespace proxy::test
