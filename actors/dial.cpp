@@ -33,10 +33,6 @@ std::vector<ip_address> interleave(std::span<const ip_address> in) {
   return out;
 }
 
-std::string connect_limit(const client_end& c) {
-  return setting_text("timeouts.connect", c.timeouts().connect);
-}
-
 caf::error to_error(int error, const ip_address& address, uint16_t port) {
   auto where = address.is_v4() ? address.str() : '[' + address.str() + ']';
   auto text = where + ':' + std::to_string(port) + ": " + std::strerror(error);
@@ -160,6 +156,10 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const 
       co_return caf::make_error(errc::connection_timeout,
                                 "no answer from " + order[0].str() + " within " + connect_limit(c));
   }
+}
+
+std::string connect_limit(const client_end& c) {
+  return setting_text("timeouts.connect", c.timeouts().connect);
 }
 
 caf::error look_up_error(const client_end& c, const host& name, caf::error why) {

@@ -11,7 +11,7 @@
 #include <string>
 #include <thread>
 
-#include "actors/cli/cli.hpp"
+#include "actors/cli/run_cli.hpp"
 #include "actors/cli/signals.hpp"
 
 namespace {
