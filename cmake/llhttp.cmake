@@ -1,4 +1,4 @@
-# llhttp: Debian 13 has libllhttp-dev; Debian 12 carries the C sources inside node-llhttp.
+# llhttp, for tests: Debian 13 has libllhttp-dev; Debian 12 carries the C sources inside node-llhttp.
 find_library(LLHTTP_LIBRARY llhttp)
 if(LLHTTP_LIBRARY)
   find_path(LLHTTP_INCLUDE llhttp.h REQUIRED)
@@ -11,4 +11,5 @@ else()
   add_library(llhttp STATIC ${LLHTTP_SOURCE}/api.c ${LLHTTP_SOURCE}/http.c ${LLHTTP_SOURCE}/llhttp.c)
   target_include_directories(llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE})
   target_compile_options(llhttp PRIVATE -w)
+  set_target_properties(llhttp PROPERTIES UNITY_BUILD OFF) # some of its functions have one name and two types
 endif()

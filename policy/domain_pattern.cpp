@@ -14,7 +14,9 @@ constexpr std::string_view global_wildcard =
   "unsupported global wildcard domain pattern \"*\"; use exact hosts "
   "or scoped wildcards like *.example.com or **.example.com";
 
-caf::error refuse(std::string why) { return caf::make_error(errc::invalid_config, std::move(why)); }
+caf::error bad_pattern(std::string why) {
+  return caf::make_error(errc::invalid_config, std::move(why));
+}
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blank = " \t\r\n\f\v";
@@ -56,7 +58,7 @@ caf::expected<ip_network> parse_network(std::string_view text) {
   auto slash = text.find('/');
   auto base = ip_address::parse(text.substr(0, slash));
   if (!base)
-    return refuse(
+    return bad_pattern(
       "a pattern is a host name, an IP address or an address prefix, never a URL or a path");
   unsigned bits = 0;
   auto digits = text.substr(slash + 1);
@@ -64,8 +66,8 @@ caf::expected<ip_network> parse_network(std::string_view text) {
   unsigned width = base->is_v4() ? 32 : 128;
   if (error != std::errc{} || end != digits.data() + digits.size() || bits > width ||
       (digits.size() > 1 && digits.front() == '0'))
-    return refuse("the prefix length of " + std::string{text} + " is not a number up to " +
-                  std::to_string(width));
+    return bad_pattern("the prefix length of " + std::string{text} + " is not a number up to " +
+                       std::to_string(width));
   return ip_network{*base, static_cast<uint8_t>(bits)};
 }
 
@@ -99,7 +101,7 @@ bool has_non_ascii(std::string_view text) {
 /// What is compared must be what is read: a look-alike spelling is shown in the form that will be
 /// matched, as a whole pattern that can be copied.
 caf::error refuse_non_ascii(const std::string& instead) {
-  return refuse("the pattern has characters beyond ASCII; write " + instead);
+  return bad_pattern("the pattern has characters beyond ASCII; write " + instead);
 }
 
 /// A glob with the labels that have no wildcard in the form that will be matched. "" where a label
@@ -131,11 +133,11 @@ caf::expected<std::string> parse_glob(std::string_view text) {
   std::string glob{text.ends_with('.') ? text.substr(0, text.size() - 1) : text};
   std::transform(glob.begin(), glob.end(), glob.begin(), ascii::to_lower);
   if (glob.size() > 253)
-    return refuse("the pattern is longer than 253 characters");
+    return bad_pattern("the pattern is longer than 253 characters");
   for (std::string_view rest = glob;;) {
     auto dot = rest.find('.');
     if (auto fault = fault_in_label(rest.substr(0, dot)); !fault.empty())
-      return refuse(std::string{fault});
+      return bad_pattern(std::string{fault});
     if (dot == std::string_view::npos)
       return glob;
     rest.remove_prefix(dot + 1);
@@ -186,23 +188,23 @@ bool glob_matches(std::string_view glob, std::string_view name) noexcept {
 caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
   text = trimmed(text);
   if (text.empty())
-    return refuse("the pattern is empty");
+    return bad_pattern("the pattern is empty");
   if (text.find("://") != std::string_view::npos)
-    return refuse("a pattern is a host name, not a URL; leave out the scheme and the path");
+    return bad_pattern("a pattern is a host name, not a URL; leave out the scheme and the path");
   domain_pattern out;
   auto [rest, port] = split_port(text);
   if (port) {
     out.port_ = parse_port(*port);
     if (!out.port_)
-      return refuse("the port is not a number from 1 to 65535");
+      return bad_pattern("the port is not a number from 1 to 65535");
   }
   if (!rest.empty() && rest.find_first_not_of("*?.[]") == std::string_view::npos &&
       rest.find('*') != std::string_view::npos)
-    return refuse(std::string{global_wildcard});
+    return bad_pattern(std::string{global_wildcard});
   if (rest.find_first_of("{}") != std::string_view::npos ||
       (rest.find_first_of("[]") != std::string_view::npos &&
        rest.find(':') == std::string_view::npos))
-    return refuse("character classes and alternates are not supported");
+    return bad_pattern("character classes and alternates are not supported");
 
   if (rest.find('/') != std::string_view::npos) {
     std::string bare;
@@ -216,7 +218,7 @@ caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
     out.name_ = network.str();
     out.network_ = network;
     if (network.base != written->base)
-      return refuse(bare + " has bits set beyond its prefix; write " + out.str());
+      return bad_pattern(bare + " has bits set beyond its prefix; write " + out.str());
     return out;
   }
 
@@ -229,11 +231,11 @@ caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
   }
   if (std::any_of(rest.begin(), rest.end(), is_wildcard)) {
     if (out.kind_ != kind::exact)
-      return refuse("a second wildcard behind *. or **. is not supported");
+      return bad_pattern("a second wildcard behind *. or **. is not supported");
     if (has_non_ascii(rest)) {
       auto instead = ascii_glob(rest);
       if (instead.empty())
-        return refuse("a label has both a wildcard and characters beyond ASCII");
+        return bad_pattern("a label has both a wildcard and characters beyond ASCII");
       return refuse_non_ascii(port ? instead + ':' + std::string{*port} : instead);
     }
     auto glob = parse_glob(rest);
@@ -246,11 +248,12 @@ caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
 
   auto name = host::parse(rest);
   if (!name)
-    return refuse(context_of(name.error()));
+    return bad_pattern(context_of(name.error()));
   if (name->ip()) {
     if (out.kind_ != kind::exact)
-      return refuse("a wildcard in front of an IP address matches nothing; use an address prefix "
-                    "like 10.0.0.0/8");
+      return bad_pattern(
+        "a wildcard in front of an IP address matches nothing; use an address prefix "
+        "like 10.0.0.0/8");
     out.kind_ = kind::address;
     out.network_ = ip_network{*name->ip(), static_cast<uint8_t>(name->ip()->is_v4() ? 32 : 128)};
     out.scope_ = name->scope();

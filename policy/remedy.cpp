@@ -9,7 +9,7 @@ namespace proxy::policy {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out{'"'};
   for (auto c : text) {
     if (c == '"' || c == '\\')
@@ -97,18 +97,18 @@ private:
   /// What lists `text` as allowed.
   [[nodiscard]] std::string list_as_allowed(const std::string& text) const {
     if (!setting("allowed_domains"))
-      return std::string{ask_operator} + " to add " + quoted(text) + " to allowed_domains";
+      return std::string{ask_operator} + " to add " + in_quotes(text) + " to allowed_domains";
     if (!rules_.origin->may_list(what_.host, what_.port))
       return ask_manager("bounds allowed_domains");
     const auto* list = setting("allowed_domains");
     const auto* map = setting("domains");
     if (list->set || !map || !map->set) {
       if (!list->set)
-        return set_to("allowed_domains", '[' + quoted(text) + ']');
-      return "add " + quoted(text) + " to " + list->name + " in " +
+        return set_to("allowed_domains", '[' + in_quotes(text) + ']');
+      return "add " + in_quotes(text) + " to " + list->name + " in " +
              place_of(list->file, list->line, paths_) + or_ask(list->file);
     }
-    return "add " + quoted(text) + " = \"allow\" to " + map->name + " in " +
+    return "add " + in_quotes(text) + " = \"allow\" to " + map->name + " in " +
            place_of(map->file, map->line, paths_) + or_ask(map->file);
   }
 
@@ -123,7 +123,7 @@ private:
     if (!rules_.origin)
       return {};
     auto near = rules_.origin->listed().find(what_.host, what_.port);
-    auto by = quoted(near.by.text);
+    auto by = in_quotes(near.by.text);
     if (near.by.line != 0)
       by += " (line " + std::to_string(near.by.line) + ')';
     switch (near.how) {
@@ -131,12 +131,12 @@ private:
       case near_name::kind::typo:
         return near.meant == near.by.text
                  ? "; did you mean " + by + '?'
-                 : "; did you mean " + quoted(near.meant) + ", as in " + by + '?';
+                 : "; did you mean " + in_quotes(near.meant) + ", as in " + by + '?';
       case near_name::kind::other_port:
         return "; did you mean another port? " + by + " is for that port alone";
       case near_name::kind::only_below:
         return "; did you mean a name below it? " + by + " does not cover " +
-               quoted(what_.host.text()) + " itself";
+               in_quotes(what_.host.text()) + " itself";
       case near_name::kind::only_itself:
         return "; did you mean " + by + "? It covers no name below it";
     }
@@ -155,16 +155,16 @@ private:
     if (h.ip() && is_metadata(*h.ip()))
       return listing();
     if (why_.address && judging::reaches_own_listener(rules_, *why_.address, what_.port))
-      return stays_closed(quoted(h.text()) + " leads to the proxy itself, which stays closed");
+      return stays_closed(in_quotes(h.text()) + " leads to the proxy itself, which stays closed");
     if (why_.address && is_metadata(*why_.address))
-      return stays_closed(quoted(h.text()) + " leads to a metadata service, which stays closed");
+      return stays_closed(in_quotes(h.text()) + " leads to a metadata service, which stays closed");
     // With that switch on, what is refused is what it does not open.
     if (rules_.allow_local_binding && !h.ip())
-      return stays_closed(quoted(h.text()) + " leads to a metadata service or to the proxy "
-                                             "itself, which stay closed");
+      return stays_closed(in_quotes(h.text()) + " leads to a metadata service or to the proxy "
+                                                "itself, which stay closed");
     if (h.ip() || h.is_localhost())
       return listing() + "; or " + set_to("allow_local_binding", "true");
-    return quoted(h.text()) + " leads to an address of this machine or a private network: " +
+    return in_quotes(h.text()) + " leads to an address of this machine or a private network: " +
            set_to("allow_local_binding", "true") +
            ", which opens neither metadata services nor this proxy itself";
   }
@@ -173,11 +173,11 @@ private:
     if (!why_.rule)
       return std::string{ask_operator} + " to take it off denied_domains";
     if (rules_.origin && rules_.origin->must_deny(what_.host, what_.port, *why_.rule))
-      return ask_manager("denies " + quoted(why_.rule->text));
+      return ask_manager("denies " + in_quotes(why_.rule->text));
     const auto* list = setting("denied_domains");
     const auto* map = setting("domains");
     auto in_map = map && map->set && list && !list->set;
-    return "take " + quoted(why_.rule->text) + " off " +
+    return "take " + in_quotes(why_.rule->text) + " off " +
            (in_map ? map->name : std::string{"denied_domains"}) + " in " +
            place_of(why_.rule->file, why_.rule->line, paths_) + or_ask(why_.rule->file);
   }
@@ -204,8 +204,8 @@ private:
   [[nodiscard]] std::string hooks() const {
     auto where = why_.rule ? why_.rule->file : std::string{};
     if (rules_.origin && !where.empty() && where == rules_.origin->places().managed_file)
-      return ask_manager("has the hooks of " + quoted(what_.host.text()));
-    return "add to mitm_hooks one for " + quoted(what_.host.text()) + " that lets this " +
+      return ask_manager("has the hooks of " + in_quotes(what_.host.text()));
+    return "add to mitm_hooks one for " + in_quotes(what_.host.text()) + " that lets this " +
            (what_.method.empty() ? std::string{"request"} : what_.method.substr(0, 64)) + " pass" +
            (where.empty()
               ? ", or " + std::string{ask_operator}

@@ -11,13 +11,8 @@ namespace proxy::policy {
 namespace {
 
 template <class List, class Test>
-bool any_of(const List& list, Test test) {
-  return std::any_of(std::begin(list), std::end(list), test);
-}
-
-template <class List, class Test>
 bool none_or_any_of(const List& list, Test test) {
-  return list.empty() || any_of(list, test);
+  return list.empty() || std::ranges::any_of(list, test);
 }
 
 /// What can be compared: a value with bytes beyond visible ASCII never matches.
@@ -36,7 +31,7 @@ bool fits_parameters(std::string_view query, std::string_view separators,
     if (name == name_match::other)
       continue;
     if (name == name_match::unclear ||
-        !any_of(wanted.values, [&](auto& v) { return v.matches_encoded(p->value); }))
+        !std::ranges::any_of(wanted.values, [&](auto& v) { return v.matches_encoded(p->value); }))
       return false;
     found = found || name == name_match::same;
   }
@@ -58,13 +53,15 @@ constexpr std::string_view single_fields[] = {
 /// §5.3): then each element has to fit, too, unless what is listed speaks of commas itself.
 bool fits_line(const http1::field& f, const constraint& wanted) noexcept {
   auto fits = [&](std::string_view text) {
-    return any_of(wanted.values, [&](auto& v) { return v.matches(text); });
+    return std::ranges::any_of(wanted.values, [&](auto& v) { return v.matches(text); });
   };
   if (!is_text(f.value) || !fits(f.value))
     return false;
   if (f.value.find(',') == std::string_view::npos ||
-      any_of(single_fields, [&](auto name) { return ascii::equals_ignoring_case(name, f.name); }) ||
-      any_of(wanted.values, [&](auto& v) { return v.names_commas() && v.matches(f.value); }))
+      std::ranges::any_of(single_fields,
+                          [&](auto name) { return ascii::equals_ignoring_case(name, f.name); }) ||
+      std::ranges::any_of(wanted.values,
+                          [&](auto& v) { return v.names_commas() && v.matches(f.value); }))
     return true;
   for (auto rest = f.value;;) {
     auto comma = rest.find(',');
@@ -105,7 +102,7 @@ bool may_fit_query(std::string_view query, const constraint& wanted) noexcept {
 
 bool may_fit_line(std::string_view value, const constraint& wanted) noexcept {
   auto fits = [&](std::string_view text) {
-    return any_of(wanted.values, [&](auto& v) { return v.matches(text); });
+    return std::ranges::any_of(wanted.values, [&](auto& v) { return v.matches(text); });
   };
   if (wanted.values.empty() || !is_text(value) || fits(value))
     return true;
@@ -120,7 +117,7 @@ bool may_fit_line(std::string_view value, const constraint& wanted) noexcept {
 }
 
 bool may_fit_fields(std::span<const http1::field> fields, const constraint& wanted) noexcept {
-  return any_of(fields, [&](auto& f) {
+  return std::ranges::any_of(fields, [&](auto& f) {
     return http1::same_variable(f.name, wanted.name) && may_fit_line(f.value, wanted);
   });
 }

@@ -12,7 +12,7 @@ namespace proxy::policy {
 
 namespace {
 
-denial refuse(reason why) {
+denial deny(reason why) {
   denial out;
   out.reason = why;
   out.source = source::proxy_state;
@@ -71,7 +71,7 @@ std::variant<socket_permit, denial> decide(const rules& in_force, const socket_q
     return no;
   };
   if (!q.served)
-    return refused(refuse(reason::unix_socket_unsupported), "none is served here");
+    return refused(deny(reason::unix_socket_unsupported), "none is served here");
   auto& lists = in_force.sockets;
   auto path = normal_socket_path(*q.request.unix_socket);
   if (!path)
@@ -92,8 +92,8 @@ std::variant<socket_permit, denial> decide(const rules& in_force, const socket_q
   return socket_permit{std::move(*path), by_name};
 }
 
-denial socket_not_allowed() { return refuse(reason::not_allowed); }
+denial socket_not_allowed() { return deny(reason::not_allowed); }
 
-denial socket_is_own() { return refuse(reason::not_allowed_local); }
+denial socket_is_own() { return deny(reason::not_allowed_local); }
 
 } // namespace proxy::policy

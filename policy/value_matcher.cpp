@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view literal_prefix = "literal:";
 constexpr std::string_view pattern_prefix = "pattern:";
 
-caf::error refuse(std::string_view why) {
+caf::error bad_matcher(std::string_view why) {
   return caf::make_error(errc::invalid_config, std::string{why});
 }
 
@@ -28,7 +28,7 @@ caf::expected<value_matcher> value_matcher::parse(std::string_view text, use as)
   value_matcher out{text, as};
   if (auto pattern = pattern_in(text)) {
     if (pattern->empty())
-      return refuse("glob pattern must not be empty");
+      return bad_matcher("glob pattern must not be empty");
     auto compiled =
       glob::compile(*pattern, as == use::path ? glob::separator::slash : glob::separator::none);
     if (!compiled)
@@ -39,7 +39,7 @@ caf::expected<value_matcher> value_matcher::parse(std::string_view text, use as)
   if (text.starts_with(literal_prefix))
     text.remove_prefix(literal_prefix.size());
   if (as == use::path && ascii::trim(text).empty())
-    return refuse("path_prefixes must not contain empty entries");
+    return bad_matcher("path_prefixes must not contain empty entries");
   // Paths come with their escapes in canonical form.
   out.literal_ = as == use::path ? http1::canonical_escapes(text) : std::string{text};
   return out;

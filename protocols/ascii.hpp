@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <type_traits>
 
@@ -21,6 +22,10 @@ namespace proxy::ascii {
 }
 
 [[nodiscard]] constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+
+[[nodiscard]] constexpr bool is_control(char c) noexcept {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
 
 /// The value of a digit in any base up to 16, or 16 when `c` is none.
 [[nodiscard]] constexpr unsigned digit_value(char c) noexcept {
@@ -47,6 +52,11 @@ namespace proxy::ascii {
     if (!same_at(at))
       return false;
   return same_at(size - byte_word::size); // what is left, and some of what was before
+}
+
+/// One of the bytes that the characters stand for.
+[[nodiscard]] constexpr uint8_t byte_at(std::string_view in, size_t at) noexcept {
+  return static_cast<uint8_t>(in[at]);
 }
 
 /// `text` without the spaces and tabs around it.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocols/ascii.hpp"
+
 namespace proxy {
 
 namespace {
@@ -9,7 +11,7 @@ namespace {
 constexpr size_t record_header = 5;
 constexpr size_t message_header = 4;
 constexpr size_t max_record = 1 << 14; // RFC 8446 §5.1
-constexpr size_t max_name = 255;
+constexpr size_t max_server_name = 255;
 
 constexpr uint8_t record_is_handshake = 22;
 constexpr uint8_t message_is_client_hello = 1;
@@ -20,13 +22,11 @@ constexpr uint16_t extension_server_name = 0;
 constexpr uint16_t extension_alpn = 16;
 constexpr uint16_t extension_versions = 43;
 
-uint8_t byte_at(std::string_view in, size_t at) noexcept { return static_cast<uint8_t>(in[at]); }
-
 /// A number of so many bytes in network order.
 size_t number_at(std::string_view in, size_t at, size_t bytes) noexcept {
   size_t value = 0;
   for (size_t i = 0; i < bytes; ++i)
-    value = value << 8 | byte_at(in, at + i);
+    value = value << 8 | ascii::byte_at(in, at + i);
   return value;
 }
 
@@ -118,7 +118,7 @@ void read_server_name(cursor in, client_hello& into) {
       continue;
     if (!into.server_name.empty())
       list.fail("second server name");
-    if (name.left() > max_name)
+    if (name.left() > max_server_name)
       list.fail("server name longer than 255 bytes");
     auto text = name.rest();
     if (std::ranges::any_of(text, [](char c) { return c <= ' ' || c > '~'; }))
@@ -207,9 +207,9 @@ struct message {
 /// What is wrong with the beginning of a record's header, if anything is.
 caf::error check_header(std::string_view in, size_t at) {
   auto come = in.size() - at;
-  if (byte_at(in, at) != record_is_handshake)
+  if (ascii::byte_at(in, at) != record_is_handshake)
     return malformed("record type", at);
-  if (come > 1 && byte_at(in, at + 1) != major_version)
+  if (come > 1 && ascii::byte_at(in, at + 1) != major_version)
     return malformed("record version", at + 1);
   if (come < record_header)
     return {};
@@ -222,7 +222,7 @@ caf::error check_header(std::string_view in, size_t at) {
 /// Reads the header of the message once it has come. `whole` is how long the message is at least by
 /// the lengths of its records.
 caf::error check_message(message& out, size_t whole, size_t at) {
-  if (!out.bytes.empty() && byte_at(out.bytes, 0) != message_is_client_hello)
+  if (!out.bytes.empty() && ascii::byte_at(out.bytes, 0) != message_is_client_hello)
     return malformed("message type", at);
   if (out.bytes.size() >= message_header)
     out.size = message_header + number_at(out.bytes, 1, 3);

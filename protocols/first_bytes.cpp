@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "protocols/ascii.hpp"
 #include "protocols/http1/grammar.hpp"
 
 namespace proxy {
@@ -11,20 +12,18 @@ namespace {
 
 using namespace std::string_view_literals;
 
-uint8_t byte_at(std::string_view in, size_t at) noexcept { return static_cast<uint8_t>(in[at]); }
-
 /// TLS: a record of any type, although only a handshake may begin. OpenSSL lets other records come
 /// before the hello.
 first_bytes tell_tls(std::string_view in) noexcept {
-  constexpr uint8_t least_type = 20, handshake = 22, most_type = 24, major_version = 3;
-  auto type = byte_at(in, 0);
+  constexpr uint8_t least_type = 20, handshake = 22, most_type = 24, tls_major = 3;
+  auto type = ascii::byte_at(in, 0);
   if (type == handshake)
     return first_bytes::tls;
   if (type < least_type || type > most_type)
     return first_bytes::other;
   if (in.size() < 2)
     return first_bytes::undecided;
-  return byte_at(in, 1) == major_version ? first_bytes::tls : first_bytes::other;
+  return ascii::byte_at(in, 1) == tls_major ? first_bytes::tls : first_bytes::other;
 }
 
 /// A hello in the form of SSL 2 (RFC 5246 §E.2): a length with its top bit set, the type of the
@@ -32,20 +31,20 @@ first_bytes tell_tls(std::string_view in) noexcept {
 first_bytes tell_ssl2(std::string_view in) noexcept {
   constexpr size_t least = 9, most = 16 * 1024;
   constexpr uint8_t is_hello = 1;
-  auto first = byte_at(in, 0);
+  auto first = ascii::byte_at(in, 0);
   if ((first & 0x80) == 0 || (first & 0x7fu) << 8 > most)
     return first_bytes::other;
   if (in.size() < 2)
     return first_bytes::undecided;
-  if (auto size = (first & 0x7fu) << 8 | byte_at(in, 1); size < least || size > most)
+  if (auto size = (first & 0x7fu) << 8 | ascii::byte_at(in, 1); size < least || size > most)
     return first_bytes::other;
   if (in.size() < 3)
     return first_bytes::undecided;
-  if (byte_at(in, 2) != is_hello)
+  if (ascii::byte_at(in, 2) != is_hello)
     return first_bytes::other;
   if (in.size() < 4)
     return first_bytes::undecided;
-  auto major = byte_at(in, 3);
+  auto major = ascii::byte_at(in, 3);
   return major == 3 || major == 0 ? first_bytes::tls : first_bytes::other; // SSL 2 itself is 0.2
 }
 
@@ -56,8 +55,6 @@ bool is_blank(char c) noexcept {
   return b == ' ' || (b >= 0x09 && b <= 0x0d && b != '\n') || (b >= 0x1c && b <= 0x1f) ||
          b == 0x85 || b == 0xa0;
 }
-
-bool is_control(char c) noexcept { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
@@ -100,7 +97,7 @@ bool is_git(std::string_view word) noexcept {
 size_t find_break(std::string_view method, std::string_view line) noexcept {
   auto breaks = [&](size_t at) {
     return at < method.size() ? !http1::is_token_char(line[at]) && line[at] != '/'
-                              : is_control(line[at]) && !is_blank(line[at]);
+                              : ascii::is_control(line[at]) && !is_blank(line[at]);
   };
   size_t at = 0;
   while (at < line.size() && !breaks(at))
@@ -131,7 +128,7 @@ first_bytes tell_line(std::string_view line, bool whole) noexcept {
 
 /// Whether a request stands behind control characters, which Java's server trims.
 bool hides_request(std::string_view line) noexcept {
-  auto begin = std::ranges::find_if_not(line, is_control);
+  auto begin = std::ranges::find_if_not(line, ascii::is_control);
   auto text = line.substr(static_cast<size_t>(begin - line.begin()));
   auto end = std::ranges::find_if(text, is_blank);
   return end != text.end() &&
@@ -154,7 +151,7 @@ first_bytes tell(std::string_view in, bool over) noexcept {
   auto line = in.substr(static_cast<size_t>(begin - in.begin()));
   if (line.empty())
     return over ? first_bytes::other : first_bytes::undecided;
-  if (is_control(line[0]))
+  if (ascii::is_control(line[0]))
     return hides_request(line) ? first_bytes::http : first_bytes::other;
   auto end = line.find('\n');
   return tell_line(line.substr(0, end), over || end != std::string_view::npos);

@@ -150,8 +150,6 @@ bool drop_root_dot(std::string& name) {
   return rooted;
 }
 
-bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
 bool is_ascii(std::string_view text) noexcept {
   return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) > 0x7f; });
 }
@@ -172,7 +170,7 @@ caf::expected<host> host::parse(std::string_view text) {
   result.rooted_ = drop_root_dot(name);
   auto found = read_labels(name);
   if (found.ace || (found.fault && !is_ascii(text))) {
-    if (std::ranges::any_of(text, is_control))
+    if (std::ranges::any_of(text, ascii::is_control))
       return malformed("control character");
     auto mapped = to_ascii(name, is_ascii(text));
     if (!mapped)

@@ -15,17 +15,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view product = "codex-network-proxy";
 constexpr std::string_view ca_name = "codex-network-proxy CA";
 constexpr auto ca_lifetime = 10 * 365 * 24h;
-/// A client whose clock is a little late must not find the CA not yet valid.
-constexpr auto clock_skew = 1h;
-constexpr size_t max_chain = 8;
-
-caf::error refused(std::string text) {
-  ERR_clear_error();
-  return caf::make_error(errc::invalid_config, std::move(text));
-}
-
-/// OpenSSL would ask the terminal for the password of an encrypted key.
-int no_password(char*, int, int, void*) { return -1; }
+constexpr size_t max_issuers = 8;
 
 key_ptr parse_key(std::string_view pem) {
   auto reader = reader_of(pem);
@@ -36,7 +26,7 @@ key_ptr parse_key(std::string_view pem) {
 std::vector<certificate_ptr> parse_certificates(std::string_view pem) {
   std::vector<certificate_ptr> found;
   auto reader = reader_of(pem);
-  while (reader && found.size() <= max_chain) {
+  while (reader && found.size() <= max_issuers) {
     certificate_ptr next{PEM_read_bio_X509(reader.get(), nullptr, no_password, nullptr)};
     if (!next)
       break;
@@ -46,7 +36,7 @@ std::vector<certificate_ptr> parse_certificates(std::string_view pem) {
   return found;
 }
 
-caf::expected<std::string> pem_of(EVP_PKEY& key) {
+caf::expected<std::string> key_pem_of(EVP_PKEY& key) {
   // Secure memory where the process has it; wiped in either case.
   bio_ptr memory{BIO_new(BIO_s_secmem())};
   char* bytes = nullptr;
@@ -72,7 +62,7 @@ caf::expected<ca_pem> make_pem(time_point now) {
                        .sign(*key);
   if (!certificate)
     return std::move(certificate.error());
-  auto key_text = pem_of(*key);
+  auto key_text = key_pem_of(*key);
   if (!key_text)
     return std::move(key_text.error());
   ca_pem pem;
@@ -153,9 +143,9 @@ caf::expected<authority_ptr> authority::parse(const ca_pem& pem, const ca_paths&
     return refused("failed to parse CA cert " + paths.certificate +
                    ": no PEM certificate in it; restore it, or remove both files so that they are "
                    "made anew");
-  if (certificates.size() > max_chain)
+  if (certificates.size() > max_issuers)
     return refused("too many certificates in " + paths.certificate + ": at most " +
-                   std::to_string(max_chain) + "; leave only the CA's, and those above it");
+                   std::to_string(max_issuers) + "; leave only the CA's, and those above it");
   auto key = parse_key(pem.key);
   if (!key)
     return refused("failed to parse CA key " + paths.key + ": " + last_error() +

@@ -6,6 +6,9 @@
 
 namespace proxy::tls {
 
+/// A client whose clock is a little late must not find a certificate not yet valid.
+inline constexpr std::chrono::hours clock_skew{1};
+
 /// A fresh ECDSA P-256 key; nullptr when OpenSSL cannot make one.
 [[nodiscard]] key_ptr make_key();
 

@@ -11,7 +11,7 @@ namespace proxy::tls {
 namespace {
 
 /// What OpenSSL offers by default, AES-128-GCM before the rest.
-constexpr const char* tls12_suites = "ECDHE+AES128+AESGCM:ALL:!COMPLEMENTOFDEFAULT:!eNULL";
+constexpr const char* offered_suites = "ECDHE+AES128+AESGCM:ALL:!COMPLEMENTOFDEFAULT:!eNULL";
 
 /// Keeps a session the upstream has handed out; OpenSSL's signature. @returns 1: it is ours now.
 int on_new_session(SSL* ssl, SSL_SESSION* session) {
@@ -71,7 +71,7 @@ caf::expected<std::shared_ptr<const client_context>> client_context::make(const 
   made->excluded_ = from.excluded;
   made->id_ = ++contexts;
   auto* context = made->context_ = SSL_CTX_new(TLS_client_method());
-  if (!context || !set_common(*context) || SSL_CTX_set_cipher_list(context, tls12_suites) != 1)
+  if (!context || !set_common(*context) || SSL_CTX_set_cipher_list(context, offered_suites) != 1)
     return failure("cannot make a TLS context");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, on_verify);
   SSL_CTX_set_cert_cb(context, on_certificate_request, nullptr);

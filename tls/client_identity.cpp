@@ -14,14 +14,6 @@ namespace {
 constexpr size_t max_file_bytes = 256 * 1024;
 constexpr size_t max_chain = 10;
 
-caf::error refused(std::string text) {
-  ERR_clear_error();
-  return caf::make_error(errc::invalid_config, std::move(text));
-}
-
-/// OpenSSL would ask the terminal for the password of an encrypted key.
-int no_password(char*, int, int, void*) { return -1; }
-
 caf::expected<std::string> read(const std::string& path, std::string_view what, bool is_private) {
   auto found = read_file(
     path, what, {.max_bytes = max_file_bytes, .is_private = is_private, .allows_symlink = true});

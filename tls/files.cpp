@@ -31,7 +31,7 @@ struct descriptor {
 
 std::string errno_text(int code) { return std::generic_category().message(code); }
 
-caf::error refused(std::string text) {
+caf::error bad_file(std::string text) {
   return caf::make_error(errc::invalid_config, std::move(text));
 }
 
@@ -57,18 +57,18 @@ bool is_ours_or_roots(const struct stat& found) noexcept {
 caf::error check(const struct stat& found, const std::string& path, const std::string& what,
                  const file_demands& demands) {
   if (!S_ISREG(found.st_mode))
-    return refused(what + " is not a regular file: " + path + "; put a plain file there");
+    return bad_file(what + " is not a regular file: " + path + "; put a plain file there");
   if (static_cast<size_t>(found.st_size) > demands.max_bytes)
-    return refused(what + " " + path + " is larger than " + std::to_string(demands.max_bytes) +
-                   " bytes; it should hold PEM blocks and nothing else");
+    return bad_file(what + " " + path + " is larger than " + std::to_string(demands.max_bytes) +
+                    " bytes; it should hold PEM blocks and nothing else");
   if (!demands.is_private)
     return caf::none;
   if ((found.st_mode & 077U) != 0)
-    return refused(what + " " + path + " must not be group/world accessible (mode=" +
-                   octal(found.st_mode) + "; expected <= 0600); run chmod 600 on it");
+    return bad_file(what + " " + path + " must not be group/world accessible (mode=" +
+                    octal(found.st_mode) + "; expected <= 0600); run chmod 600 on it");
   if (!is_ours_or_roots(found))
-    return refused(what + " " + path + " belongs to user " + std::to_string(found.st_uid) +
-                   "; it must belong to the user the proxy runs as, or to root");
+    return bad_file(what + " " + path + " belongs to user " + std::to_string(found.st_uid) +
+                    "; it must belong to the user the proxy runs as, or to root");
   return caf::none;
 }
 
@@ -125,20 +125,20 @@ caf::expected<std::optional<std::string>> read_file(const std::string& path, std
     if (code == ENOENT)
       return std::nullopt;
     if (code == ELOOP)
-      return refused("refusing to use symlink for " + called + " " + path +
-                     "; put the file itself there");
+      return bad_file("refusing to use symlink for " + called + " " + path +
+                      "; put the file itself there");
     if (code == ENXIO)
-      return refused(called + " is not a regular file: " + path + "; put a plain file there");
-    return refused("failed to read " + called + " " + path + ": " + errno_text(code));
+      return bad_file(called + " is not a regular file: " + path + "; put a plain file there");
+    return bad_file("failed to read " + called + " " + path + ": " + errno_text(code));
   }
   struct stat found {};
   if (::fstat(file.number, &found) != 0)
-    return refused("failed to read " + called + " " + path + ": " + errno_text(errno));
+    return bad_file("failed to read " + called + " " + path + ": " + errno_text(errno));
   if (auto err = check(found, path, called, demands))
     return err;
   std::string content;
   if (auto code = read_all(file.number, content, demands.max_bytes); code != 0)
-    return refused("failed to read " + called + " " + path + ": " + errno_text(code));
+    return bad_file("failed to read " + called + " " + path + ": " + errno_text(code));
   return std::optional{std::move(content)};
 }
 
@@ -168,18 +168,18 @@ caf::error check_folder_of(const std::string& path, shared_by_root group) {
   struct stat found {};
   if (::stat(folder.c_str(), &found) != 0)
     return errno == ENOENT ? caf::none
-                           : refused("failed to look at " + folder + ": " + errno_text(errno));
+                           : bad_file("failed to look at " + folder + ": " + errno_text(errno));
   auto foreign = "folder " + folder + ", where others could put their own file in place of " + path;
   if (!is_ours_or_roots(found))
-    return refused("refusing " + foreign + ": it belongs to user " + std::to_string(found.st_uid) +
-                   "; it must belong to the user the proxy runs as, or to root");
+    return bad_file("refusing " + foreign + ": it belongs to user " + std::to_string(found.st_uid) +
+                    "; it must belong to the user the proxy runs as, or to root");
   auto by_others = found.st_mode & S_IWOTH;
   if (group == shared_by_root::no || found.st_uid != 0)
     by_others |= found.st_mode & S_IWGRP;
   if (by_others == 0 || (found.st_mode & S_ISVTX) != 0)
     return caf::none;
-  return refused("refusing " + foreign + " (mode=" + octal(found.st_mode) +
-                 "); run chmod go-w on the folder");
+  return bad_file("refusing " + foreign + " (mode=" + octal(found.st_mode) +
+                  "); run chmod go-w on the folder");
 }
 
 folder_lock::folder_lock(const std::string& path) noexcept

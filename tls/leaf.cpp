@@ -12,7 +12,6 @@ using namespace std::chrono_literals;
 
 /// Both ends of a validity belong to it (RFC 5280 §4.1.2.5), so a second less is thirty days.
 constexpr auto lifetime = 30 * 24h - 1s;
-constexpr auto clock_skew = 1h;
 constexpr size_t max_common_name = 64; // RFC 5280, ub-common-name
 
 /// Made at first use; nullptr when OpenSSL could not.

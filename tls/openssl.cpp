@@ -32,6 +32,13 @@ caf::error failure(std::string_view what) {
   return caf::make_error(errc::system, std::string{what} + ": " + last_error());
 }
 
+caf::error refused(std::string text) {
+  ERR_clear_error();
+  return caf::make_error(errc::invalid_config, std::move(text));
+}
+
+int no_password(char*, int, int, void*) { return -1; }
+
 std::string text_of(const X509_NAME* name) {
   bio_ptr memory{BIO_new(BIO_s_mem())};
   if (!name || !memory ||

@@ -35,6 +35,12 @@ using key_ptr = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
 /// errc::system: `what`, and the newest entry of the error queue.
 [[nodiscard]] caf::error failure(std::string_view what);
 
+/// errc::invalid_config: `text`, what OpenSSL may have queued about it dropped.
+[[nodiscard]] caf::error refused(std::string text);
+
+/// A pem_password_cb that knows none: OpenSSL would ask the terminal for that of an encrypted key.
+int no_password(char*, int, int, void*);
+
 /// A name on one line, as RFC 4514 writes it, control characters escaped, at most 200 bytes.
 [[nodiscard]] std::string text_of(const X509_NAME* name);
 

@@ -13,8 +13,9 @@ using namespace std::chrono_literals;
 constexpr auto session_lifetime = 1h;
 
 /// Leaves have ECDSA keys, so no other TLS 1.2 suite applies. All are forward secret and AEAD.
-constexpr const char* tls12_suites = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
-                                     "ECDHE-ECDSA-CHACHA20-POLY1305";
+constexpr const char* accepted_suites =
+  "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+  "ECDHE-ECDSA-CHACHA20-POLY1305";
 constexpr const char* groups = "X25519:P-256:P-384";
 
 /// Where a session keeps what it accepts, in the pointer itself.
@@ -43,7 +44,7 @@ bool set_up(ssl_ctx_st& context) {
   SSL_CTX_set_timeout(&context, session_lifetime / 1s);
   SSL_CTX_set_alpn_select_cb(&context, on_alpn, nullptr);
   return set_common(context) && SSL_CTX_set_num_tickets(&context, 1) == 1 &&
-         SSL_CTX_set_cipher_list(&context, tls12_suites) == 1 &&
+         SSL_CTX_set_cipher_list(&context, accepted_suites) == 1 &&
          SSL_CTX_set1_groups_list(&context, groups) == 1;
 }
 

@@ -24,7 +24,7 @@ json rule_json(const std::optional<policy::placed_text>& rule) {
           {"line", rule->line == 0 ? json{} : json(rule->line)}};
 }
 
-std::string_view verdict(const explanation& e) {
+std::string_view verdict_word(const explanation& e) {
   if (e.goes_through())
     return "ALLOW";
   if (e.source.empty())
@@ -80,7 +80,7 @@ std::string to_json(const explanation& e) {
 
 std::string to_text(const explanation& e, bool colour) {
   std::string out;
-  auto word = verdict(e);
+  auto word = verdict_word(e);
   if (colour)
     out += e.goes_through() ? "\x1b[32m" : "\x1b[31m";
   out += word;

@@ -9,6 +9,7 @@
 
 #include "actors/cli/arguments.hpp"
 #include "actors/cli/platform.hpp"
+#include "actors/cli/run_cli.hpp"
 #include "actors/net/own_socket_file.hpp"
 #include "actors/version.hpp"
 #include "tls/ca_files.hpp"

@@ -52,11 +52,6 @@ void add_help(CLI::App& app, context& all);
 /// `serve`, which is also what happens without a subcommand.
 [[nodiscard]] int serve(const config::sources& sources, abilities can);
 
-/// Parses the arguments (without the program's name) and runs what they ask for. @returns the exit
-/// code.
-/// @param can  What a proxy serves, where that is not what is usual for the system.
-[[nodiscard]] int run_cli(std::vector<std::string> arguments, abilities can = {});
-
 /// Prints problems to stderr, one a line.
 /// @param warnings_too  Else only errors.
 void print_problems(const std::vector<config::problem>& problems, bool warnings_too);

@@ -22,7 +22,7 @@ struct connect_options {
   uint16_t port = 0;
 };
 
-int complain(const std::string& what) {
+int cannot_connect(const std::string& what) {
   std::cerr << "codex-network-proxy: connect: " << what << '\n';
   return exit_failed;
 }
@@ -109,7 +109,7 @@ int connect(const connect_options& options) {
   }
   ignore_broken_pipes();
   auto way = reach(options);
-  return way ? relay(*way) : complain(context_of(way.error()));
+  return way ? relay(*way) : cannot_connect(context_of(way.error()));
 }
 
 } // namespace

@@ -71,11 +71,11 @@ void dns_engine::open_channel() {
     [this](const std::string& name, uint64_t question, const std::string& as, dns_records found) {
       on_records(name, question, as, std::move(found));
     });
-  struct open_question {
+  struct repeated_question {
     std::string name, as;
     uint64_t question;
   };
-  std::vector<open_question> open;
+  std::vector<repeated_question> open;
   for (const auto& [name, what] : lookups_)
     open.push_back({name, what->current(), what->question});
   for (const auto& [name, as, question] : open)

@@ -12,12 +12,12 @@ namespace proxy {
 
 namespace {
 
-constexpr std::string_view blanks = " \t\r";
+constexpr std::string_view line_blanks = " \t\r";
 
 /// Takes the next word off the front, "" at the end.
-std::string_view next_word(std::string_view& text) {
-  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-  auto word = text.substr(0, text.find_first_of(blanks));
+std::string_view take_word(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(line_blanks), text.size()));
+  auto word = text.substr(0, text.find_first_of(line_blanks));
   text.remove_prefix(word.size());
   return word;
 }
@@ -30,7 +30,7 @@ std::string_view next_line(std::string_view& text) {
 
 std::vector<std::string> read_domains(std::string_view words, size_t max) {
   std::vector<std::string> out;
-  for (auto word = next_word(words); !word.empty() && out.size() < max; word = next_word(words)) {
+  for (auto word = take_word(words); !word.empty() && out.size() < max; word = take_word(words)) {
     if (word == ".")
       out.emplace_back();
     else if (auto domain = host::parse(word); domain && !domain->ip())
@@ -41,7 +41,7 @@ std::vector<std::string> read_domains(std::string_view words, size_t max) {
 
 void read_options(std::string_view words, search_domains& out) {
   constexpr std::string_view ndots = "ndots:";
-  for (auto word = next_word(words); !word.empty(); word = next_word(words)) {
+  for (auto word = take_word(words); !word.empty(); word = take_word(words)) {
     if (word == "no-tld-query") {
       out.as_written_last = false;
     } else if (word.starts_with(ndots)) {
@@ -72,9 +72,9 @@ search_domains parse_search_domains(std::string_view resolv_conf,
   while (!resolv_conf.empty()) {
     auto line = next_line(resolv_conf);
     if (line.empty() || line[0] == '#' || line[0] == ';' ||
-        blanks.find(line[0]) != std::string_view::npos)
+        line_blanks.find(line[0]) != std::string_view::npos)
       continue;
-    auto keyword = next_word(line);
+    auto keyword = take_word(line);
     if (keyword == "options")
       read_options(line, out);
     else if (!local_domain && keyword == "search") // the last line counts

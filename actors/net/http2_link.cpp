@@ -8,11 +8,11 @@ namespace proxy {
 
 namespace {
 
-constexpr size_t read_size = 64 * 1024;
+constexpr size_t frame_read_size = 64 * 1024;
 /// Gathered before it is written: a few records in one go.
 constexpr size_t write_size = 64 * 1024;
 /// Reads before others of the loop have their turn.
-constexpr int reads_per_turn = 16;
+constexpr int frame_reads_per_turn = 16;
 /// What a session costs by itself, its field tables too.
 constexpr size_t session_cost = 24 * 1024;
 /// Streams that a client may cut short, each second, beyond those it may in one go.
@@ -82,10 +82,10 @@ void http2_link::receive(bool unannounced) {
     earned_at_ = loop_.now();
     session_.earn_resets(resets_per_second * static_cast<uint32_t>(std::min<int64_t>(seconds, 60)));
   }
-  for (int i = 0; i < reads_per_turn; ++i) {
+  for (int i = 0; i < frame_reads_per_turn; ++i) {
     if (!std::exchange(unannounced, false) && !io_->may_read())
       return;
-    auto buffer = loop_.scratch().first(read_size);
+    auto buffer = loop_.scratch().first(frame_read_size);
     auto got = io_->read(buffer);
     if (got.blocked())
       return;

@@ -18,15 +18,15 @@ namespace {
 constexpr std::string_view file_prefix = "file:";
 
 /// A batch is written when it has this size, or when no event waits behind it.
-constexpr size_t batch_size = 64 * 1024;
+constexpr size_t max_batch_bytes = 64 * 1024;
 
 /// What the actor was born with.
-struct surroundings {
+struct audit_io {
   std::shared_ptr<subscriber_queue> queue;
   log_ptr log;
 };
 
-void write_batch(audit_state& state, const surroundings& around) {
+void write_batch(audit_state& state, const audit_io& around) {
   if (state.batched == 0)
     return;
   auto lost = state.sink.write(state.batch);
@@ -98,13 +98,13 @@ size_t audit_sink::write(std::string_view lines) { return fd_ < 0 ? 0 : out_.wri
 
 audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,
                                  std::shared_ptr<subscriber_queue> queue, log_ptr log) {
-  surroundings around{std::move(queue), std::move(log)};
+  audit_io around{std::move(queue), std::move(log)};
   return {
     [self, around](atom::record, const decision_event_ptr& event) {
       auto& state = self->state;
       append_audit_lines(state.batch, *event);
       ++state.batched;
-      if (state.batch.size() >= batch_size) {
+      if (state.batch.size() >= max_batch_bytes) {
         write_batch(state, around);
       } else if (!state.flushing) {
         // Comes after the events that wait already, so they share one write.

@@ -9,8 +9,9 @@ namespace proxy::http1 {
 
 namespace {
 
-constexpr std::string_view schemes[] = {"ntlm",  "negotiate", "nego2",  "negoexts", "kerberos",
-                                        "pku2u", "credssp",   "spnego", "gssapi",   "livessp"};
+constexpr std::string_view connection_schemes[] = {"ntlm",     "negotiate", "nego2",   "negoexts",
+                                                   "kerberos", "pku2u",     "credssp", "spnego",
+                                                   "gssapi",   "livessp"};
 
 /// Looks at every word that could be a scheme: the first of the value, and those behind commas
 /// (challenges make lists). A word inside a quoted string may be taken for one; that costs a
@@ -23,7 +24,7 @@ bool names_scheme(std::string_view value) noexcept {
     auto end = std::ranges::find_if_not(element, is_token_char);
     auto word = element.substr(0, static_cast<size_t>(end - element.begin()));
     found |= std::ranges::any_of(
-      schemes, [&](auto scheme) { return ascii::equals_ignoring_case(word, scheme); });
+      connection_schemes, [&](auto scheme) { return ascii::equals_ignoring_case(word, scheme); });
   });
   return found;
 }

@@ -237,8 +237,8 @@ CAF_TEST(a pattern lies inside another when it matches nothing more) {
          {"fe80::1%a", "fe80::/10", true},
        }) {
     CAF_MESSAGE(inner << " in " << outer);
-    CAF_CHECK_EQUAL(unbox(domain_pattern::parse(inner)).is_within(unbox(domain_pattern::parse(outer))),
-                    inside);
+    CAF_CHECK_EQUAL(
+      unbox(domain_pattern::parse(inner)).is_within(unbox(domain_pattern::parse(outer))), inside);
   }
 }
 

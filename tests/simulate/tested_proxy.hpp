@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "actors/net/bound_listener.hpp"
 #include "actors/control/ca.hpp"
 #include "actors/loop/simulation/world.hpp"
+#include "actors/net/bound_listener.hpp"
 #include "actors/serve/worker/shard.hpp"
 #include "tests/simulate/judge.hpp"
 

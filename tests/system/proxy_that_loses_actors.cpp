@@ -11,8 +11,8 @@
 #include <string>
 #include <thread>
 
-#include "actors/cli/cli.hpp"
 #include "actors/cli/daemon/signals.hpp"
+#include "actors/cli/run_cli.hpp"
 
 namespace {
 

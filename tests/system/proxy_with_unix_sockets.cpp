@@ -1,4 +1,4 @@
-#include "actors/cli/cli.hpp"
+#include "actors/cli/run_cli.hpp"
 
 /// The product as it is where unix sockets are served, for tests elsewhere. Never installed.
 int main(int argc, char** argv) {

@@ -44,6 +44,18 @@ exit 100''')
         with open(self.calls) as lines:
             return ["update" if "update" in line.split() else "install" for line in lines]
 
+    def test_the_program_alone_is_built_of_what_it_needs(self):
+        self.apt_get()
+        self.program("cmake", f'echo "$*" >>{self.tmp}/built')
+        done = self.build()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(os.path.join(self.tmp, "built")) as lines:
+            self.assertRegex(lines.read(), r"--build --preset release -j \d+ --target codex-network-proxy\n$")
+        with open(self.calls) as lines:
+            installed = lines.read()
+        self.assertIn("libcaf-dev", installed)
+        self.assertNotRegex(installed, "llhttp|python3|nodejs")
+
     def test_a_lock_of_another_program_is_waited_for(self):
         self.apt_get(*LOCKED)
         done = self.build()

@@ -27,7 +27,7 @@ constexpr std::string_view rival_options[] = {
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /// The words, as Java takes them apart: at blanks outside of quotes. Each keeps its quotes.
-std::vector<std::string_view> words_of(std::string_view options) {
+std::vector<std::string_view> option_words(std::string_view options) {
   std::vector<std::string_view> out;
   for (size_t at = 0; at < options.size();) {
     if (is_blank(options[at])) {
@@ -46,7 +46,7 @@ std::vector<std::string_view> words_of(std::string_view options) {
 }
 
 /// In quotes where a blank needs them; nothing is escaped within.
-std::string quoted(std::string_view text) {
+std::string java_quoted(std::string_view text) {
   auto needs_them = [](char c) { return is_blank(c) || c == '"' || c == '\''; };
   if (std::ranges::none_of(text, needs_them))
     return std::string{text};
@@ -79,7 +79,7 @@ bool is_ours(std::string_view quoted_word, bool trust) {
 
 std::optional<java_trust> java_trust_in(std::string_view options) {
   java_trust out{"", tls::java_store_password};
-  for (auto quoted_word : words_of(options)) {
+  for (auto quoted_word : option_words(options)) {
     auto word = without_quotes(quoted_word);
     if (word.starts_with(trust_options[0]))
       out.path = word.substr(trust_options[0].size());
@@ -90,7 +90,7 @@ std::optional<java_trust> java_trust_in(std::string_view options) {
 }
 
 std::optional<std::string> without_our_settings(std::string_view options, bool trust) {
-  auto words = words_of(options);
+  auto words = option_words(options);
   if (std::erase_if(words, [&](auto word) { return is_ours(word, trust); }) == 0)
     return std::nullopt;
   std::string out;
@@ -107,7 +107,7 @@ std::string java_options(std::string_view before, std::string_view proxy_url,
       out += ' ';
     (out += name) += value;
   };
-  for (auto word : words_of(before))
+  for (auto word : option_words(before))
     if (!is_ours(word, !trust_store.empty()))
       add("", word);
   auto authority = proxy_url.substr(proxy_url.find("//") + 2);
@@ -118,7 +118,7 @@ std::string java_options(std::string_view before, std::string_view proxy_url,
     add(proxy_options[i], i % 2 == 0 ? authority.substr(0, colon) : authority.substr(colon + 1));
   if (trust_store.empty())
     return out;
-  add(trust_options[0], quoted(trust_store));
+  add(trust_options[0], java_quoted(trust_store));
   add(trust_options[1], "PKCS12");
   add(trust_options[2], tls::java_store_password);
   return out;

@@ -35,7 +35,7 @@ struct run_options {
 /// Signals that a wrapper passes on.
 sigset_t forwarded_signals() { return signal_set({SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1}); }
 
-int complain(const std::string& what) {
+int refuse_to_run(const std::string& what) {
   std::cerr << "codex-network-proxy: run: " << what << '\n';
   return exit_run_failed;
 }
@@ -98,11 +98,11 @@ int run_to_the_end(const child_command& what) {
       await_child(child.pid);
     }
   } catch (const std::system_error& e) {
-    return complain(std::string{"no thread to pass signals on: "} + e.what());
+    return refuse_to_run(std::string{"no thread to pass signals on: "} + e.what());
   }
   if (child.pid > 0)
     return reap_child(child.pid);
-  (void)complain(what.arguments[0] + ": " + std::strerror(child.error));
+  (void)refuse_to_run(what.arguments[0] + ": " + std::strerror(child.error));
   return child.exit_code;
 }
 
@@ -134,11 +134,11 @@ int run_attached(config::sources sources, const std::string& user, std::vector<s
     return exit_run_failed;
   auto url = url_for_clients(config->http);
   if (!url)
-    return complain("--attach needs a proxy_url with a port");
+    return refuse_to_run("--attach needs a proxy_url with a port");
   if (!dial(config->http))
-    return complain("no daemon answers at " + *url);
+    return refuse_to_run("no daemon answers at " + *url);
   if (auto wrong = log_in(*url, *config, user); !wrong.empty())
-    return complain(wrong);
+    return refuse_to_run(wrong);
   const auto* who = choose_user(*config, user);
   attached_summary refused{*config, who ? who->name : ""};
   auto code = run_child(std::move(command), *url, refused.config(), before, false);
@@ -167,16 +167,16 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
     std::move(sources), [lost](const std::string&) { *lost = true; }, can);
   if (auto* failure = std::get_if<start_failure>(&started)) {
     print_problems(failure->problems, false);
-    return complain("cannot start the proxy");
+    return refuse_to_run("cannot start the proxy");
   }
   auto& proxy = std::get<network_proxy>(started);
   auto address = proxy.http_address();
   if (!address)
-    return complain("the configuration says enabled = false");
+    return refuse_to_run("the configuration says enabled = false");
   auto config = proxy.config();
   auto url = "http://" + *address;
   if (auto wrong = log_in(url, *config, ""); !wrong.empty())
-    return complain(wrong);
+    return refuse_to_run(wrong);
   auto code = run_child(std::move(command), url, *config, before, true);
   if (*lost || !proxy.http_address()) { // at once, or half a second later
     std::cerr << "codex-network-proxy: run: the proxy failed while the command ran\n";

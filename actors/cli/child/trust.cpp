@@ -16,7 +16,7 @@ namespace proxy::cli {
 
 namespace {
 
-int complain(const std::string& what) {
+int cannot_trust(const std::string& what) {
   std::cerr << "codex-network-proxy: " << what << '\n';
   return exit_failed;
 }
@@ -37,13 +37,13 @@ int run_one(const command_line& command) {
 /// Prints the commands, or runs them until one fails.
 int carry_out(const std::vector<command_line>& plan, bool dry_run) {
   if (plan.empty())
-    return complain("found no certificate store that is known here");
+    return cannot_trust("found no certificate store that is known here");
   for (const auto& command : plan) {
     if (dry_run)
       std::cout << shell_line(command) << '\n';
     else if (auto code = run_one(command); code != 0)
-      return complain(command[0] + " ended with " + std::to_string(code) +
-                      (::geteuid() == 0 ? "" : "; the system's store needs root"));
+      return cannot_trust(command[0] + " ended with " + std::to_string(code) +
+                          (::geteuid() == 0 ? "" : "; the system's store needs root"));
   }
   return exit_ok;
 }

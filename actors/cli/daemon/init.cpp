@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-int complain(const fs::path& path, const std::string& why) {
+int cannot_make(const fs::path& path, const std::string& why) {
   std::cerr << "codex-network-proxy: cannot make " << path.string() << ": " << why << '\n';
   return exit_failed;
 }
@@ -29,7 +29,7 @@ int write_config(const fs::path& path) {
     return exit_ok;
   }
   if (fd < 0)
-    return complain(path, std::strerror(errno));
+    return cannot_make(path, std::strerror(errno));
   auto text = config::starter_config();
   auto n = ::write(fd, text.data(), text.size());
   auto whole = n >= 0 && static_cast<size_t>(n) == text.size();
@@ -37,7 +37,7 @@ int write_config(const fs::path& path) {
   ::close(fd);
   if (!whole) {
     ::unlink(path.c_str()); // half a configuration is worse than none
-    return complain(path, std::strerror(error));
+    return cannot_make(path, std::strerror(error));
   }
   std::cout << path.string() << '\n';
   return exit_ok;
@@ -53,11 +53,11 @@ int init(bool with_config) {
   std::error_code failure;
   auto made = fs::create_directories(folder, failure);
   if (failure)
-    return complain(folder, failure.message());
+    return cannot_make(folder, failure.message());
   if (made) // keys will live here
     fs::permissions(folder, fs::perms::owner_all, failure);
   if (failure)
-    return complain(folder, failure.message());
+    return cannot_make(folder, failure.message());
   std::cout << folder.string() << '\n';
   return with_config ? write_config(home / "config.toml") : exit_ok;
 }

@@ -62,7 +62,7 @@ void give_up_because(store_pointer self, std::string why) {
 /// Why the change under way may not go on; "" when it may.
 std::string_view obstacle(store_pointer self) {
   auto& s = self->state;
-  if (auto why = ending(s); !why.empty())
+  if (auto why = why_ending(s); !why.empty())
     return why;
   // Who asked for it takes it for failed by the time it would be made.
   auto late = s.change->done && self->clock().now() > s.change->asked + change_patience;
@@ -92,7 +92,7 @@ void watch_others(store_pointer self) {
     if (loses_source(self, gone)) {
       s.source_lost = true;
       if (s.change && !s.change->is_pushed())
-        give_up_because(self, std::string{ending(s)});
+        give_up_because(self, std::string{why_ending(s)});
       return;
     }
     const auto& all = s.now.shards;
@@ -259,7 +259,7 @@ void next_change(store_pointer self) {
   next.run();
 }
 
-std::string_view ending(const policy_store_state& s) {
+std::string_view why_ending(const policy_store_state& s) {
   return s.failed        ? "a worker is lost: the proxy ends"
          : s.source_lost ? "the policy source does not deliver: it is lost, and the proxy ends"
          : s.draining    ? "the proxy is shutting down"
@@ -312,7 +312,7 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
       if (!s.change)
         s.drained.deliver(true);
       else if (!s.change->is_pushed())
-        give_up_because(self, std::string{ending(s)}); // those that wait follow it
+        give_up_because(self, std::string{why_ending(s)}); // those that wait follow it
       return s.drained;
     },
     [self](atom::reload) { return enqueue(self, {}); },

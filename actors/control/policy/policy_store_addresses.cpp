@@ -33,7 +33,7 @@ void retry_addresses(store_pointer self, const std::string& why) {
 void take_addresses(store_pointer self, machine_addresses_read& found) {
   auto& s = self->state;
   auto& now = s.now;
-  if (!ending(s).empty())
+  if (!why_ending(s).empty())
     return next_change(self);
   if (!found)
     return retry_addresses(self, "the system does not tell them");
@@ -45,7 +45,7 @@ void take_addresses(store_pointer self, machine_addresses_read& found) {
       [self, change, found = std::move(*found)](const listener_set& listeners) {
         if (!is_under_way(self, change))
           return;
-        if (!ending(self->state).empty())
+        if (!why_ending(self->state).empty())
           return next_change(self);
         auto& at = self->state.now;
         at.current = move_to(*at.current, found, at.proxies, self->state.change->problems);
@@ -73,7 +73,7 @@ void begin_addresses(store_pointer self) {
   auto& s = self->state;
   s.addresses_waiting = s.addresses_failed = false;
   s.change = std::make_shared<change_under_way>();
-  if (!ending(s).empty() || !stands_on_all(*s.now.current->rules))
+  if (!why_ending(s).empty() || !stands_on_all(*s.now.current->rules))
     return next_change(self);
   ask_source<machine_addresses_read>(
     self, [self](machine_addresses_read& found) { take_addresses(self, found); },

@@ -23,7 +23,7 @@ void tell_problems(logger& log, const std::vector<config::problem>& problems);
 void next_change(store_pointer self);
 
 /// Why no change may go on; "" when it may.
-[[nodiscard]] std::string_view ending(const policy_store_state& s);
+[[nodiscard]] std::string_view why_ending(const policy_store_state& s);
 
 /// Whether an answer is for the change under way: one that was given up may still get some.
 [[nodiscard]] inline bool is_under_way(store_pointer self, const change_ptr& change) {

@@ -14,7 +14,7 @@ constexpr bool pooling = false; // the sanitizer must see every frame come and g
 constexpr bool pooling = true;
 #endif
 
-constexpr size_t step = 64;
+constexpr size_t size_step = 64;
 constexpr size_t classes = 32;  ///< Frames of up to 2 KiB.
 constexpr size_t max_kept = 64; ///< Of each class: bursts are served, memory is not hoarded.
 
@@ -38,7 +38,7 @@ struct pool {
 
 thread_local pool frames;
 
-size_t class_of(size_t size) { return (size + step - 1) / step - 1; }
+size_t class_of(size_t size) { return (size + size_step - 1) / size_step - 1; }
 
 } // namespace
 
@@ -48,7 +48,7 @@ void* allocate_frame(size_t size) {
     return ::operator new(size);
   auto& l = frames.lists[c];
   if (!l.first)
-    return ::operator new((c + 1) * step);
+    return ::operator new((c + 1) * size_step);
   --l.count;
   return std::exchange(l.first, l.first->next);
 }

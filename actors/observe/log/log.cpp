@@ -11,7 +11,7 @@ namespace proxy {
 namespace {
 
 /// Lines are written together up to this size.
-constexpr size_t batch_size = 16 * 1024;
+constexpr size_t flush_size = 16 * 1024;
 
 /// How long lines are gathered once there is one: those of a burst share a wake-up and a write.
 constexpr std::chrono::milliseconds gathering{2};
@@ -79,7 +79,7 @@ void logger::write(log_record::pointer batch) {
     } else {
       batch->append_to(lines_, layout);
       ++line_count_;
-      if (lines_.size() >= batch_size)
+      if (lines_.size() >= flush_size)
         write_lines();
     }
     queue_.done(*batch);

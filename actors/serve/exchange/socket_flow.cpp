@@ -23,7 +23,7 @@ namespace {
 
 /// How often a request is taken up anew because the policy changed while it was dialled. Beyond it:
 /// 503.
-constexpr int max_policies = 16;
+constexpr int max_policy_changes = 16;
 
 /// Between two tries of a socket whose queue is full: nobody tells when it has room.
 constexpr std::chrono::milliseconds first_pause{5};
@@ -46,7 +46,7 @@ std::string words_of(const socket_dialled& got) {
   return std::string{"unix socket proxy failed: "} + std::strerror(got.error);
 }
 
-caf::error outdated() {
+caf::error stale_socket() {
   return caf::make_error(errc::policy_changed, std::string{"dialled under an older policy"});
 }
 
@@ -57,7 +57,7 @@ task<caf::expected<socket_dialled>> dial_in_time(client_session& c, const exchan
   auto deadline = c.in(c.timeouts().connect);
   for (auto pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
     if (!granted.look(c.shard.policy))
-      co_return outdated();
+      co_return stale_socket();
     auto to = granted.grant();
     auto config = granted.snapshot()->config;
     auto got = co_await ask<socket_dialled>(
@@ -65,7 +65,7 @@ task<caf::expected<socket_dialled>> dial_in_time(client_session& c, const exchan
     if (got && got->what != socket_dialled::outcome::busy)
       co_return std::move(got);
     if (!granted.look(c.shard.policy))
-      co_return outdated();
+      co_return stale_socket();
     if (!got || c.in(pause) >= deadline)
       co_return caf::make_error(errc::connection_timeout,
                                 std::string{"unix socket proxy failed: no connection within "
@@ -93,7 +93,7 @@ task<reached_socket> reach_socket(client_session& c, exchange& ex) {
       co_return out;
     auto got = co_await dial_in_time(c, ex);
     if (!ex.to_socket->look(c.shard.policy)) {
-      if (++policies == max_policies) {
+      if (++policies == max_policy_changes) {
         out.error = caf::make_error(errc::policy_changed, std::string{"the policy keeps changing"});
         co_return out;
       }
@@ -124,7 +124,7 @@ task<reached_socket> reach_socket(client_session& c, exchange& ex) {
 }
 
 /// Sends the head.
-step begin(client_session& c, const exchange& ex, transfer& t) {
+step begin_to_socket(client_session& c, const exchange& ex, transfer& t) {
   if (auto fresh = ex.to_socket->look(c.shard.policy))
     return t.begin(*fresh);
   return t.outdated();
@@ -166,7 +166,7 @@ task<after> forward_to_socket(client_session& c, exchange& ex) {
     c.last_admitted = std::make_unique<admission>(ex.target);
   }
   transfer t{c, ex, c.begin_exchange(ex, std::move(got.made))};
-  auto s = begin(c, ex, t);
+  auto s = begin_to_socket(c, ex, t);
   s = co_await run_exchange(c, t, s);
   t.count();
   c.end_exchange().reset();

@@ -18,10 +18,10 @@ namespace proxy {
 namespace {
 
 /// One read of a response head: what it holds of the body is copied, the rest may be spliced.
-constexpr size_t head_read_size = 16 * 1024;
+constexpr size_t response_read_size = 16 * 1024;
 
 /// 1xx responses before the final one. Beyond it: 502.
-constexpr int max_interim_heads = 32;
+constexpr int max_interim_responses = 32;
 
 constexpr const char* broken_on_the_way = "the connection broke while the request was sent";
 
@@ -149,7 +149,7 @@ step transfer::timed_out(const std::string& limit) {
 
 step transfer::read_response(bool at_once) {
   while (std::exchange(at_once, false) || u_.io.may_read()) {
-    auto buffer = c_.shard.loop.scratch().first(head_read_size);
+    auto buffer = c_.shard.loop.scratch().first(response_read_size);
     auto got = u_.io.read(buffer);
     if (got.blocked())
       break;
@@ -205,9 +205,9 @@ step transfer::settle_head(std::string_view bytes) {
       return fail(errc::upstream_proxy_login, asks_for_credentials(*exchange_.via));
     if (res.status >= 200 || switches)
       return begin_body(rest);
-    if (++interim_heads_ > max_interim_heads)
+    if (++interim_heads_ > max_interim_responses)
       return fail(errc::bad_response,
-                  "more than " + std::to_string(max_interim_heads) + " interim responses");
+                  "more than " + std::to_string(max_interim_responses) + " interim responses");
     if (!exchange_.client_1_0) {
       std::string interim;
       http1::rewrite_response(res, {.via = pseudonym_of(c_), .received = version_of(u_)}, interim);

@@ -25,13 +25,13 @@ namespace proxy {
 namespace {
 
 /// More than any message of the protocol; what comes with one stays small.
-constexpr size_t read_size = 1024;
+constexpr size_t message_read_size = 1024;
 
 /// Adds to `c.reader.pending` what the client sends next.
 /// @returns errc::closed, or errc::request_timeout at the deadline.
 task<caf::error> read_more(client_end& c, steady_time deadline) {
   for (;;) {
-    auto got = co_await c.reader.some(read_size, deadline);
+    auto got = co_await c.reader.some(message_read_size, deadline);
     if (got.woken())
       continue;
     if (got.late())

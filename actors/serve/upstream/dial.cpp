@@ -34,10 +34,6 @@ std::vector<ip_address> interleave(std::span<const ip_address> in) {
   return out;
 }
 
-std::string connect_limit(const client_end& c) {
-  return setting_text("timeouts.connect", c.timeouts().connect);
-}
-
 /// Whether it is this machine that has too little of something, and not the way or its end.
 bool is_lack(int error) {
   return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
@@ -166,6 +162,10 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const 
       co_return caf::make_error(errc::connection_timeout,
                                 "no answer from " + order[0].str() + " within " + connect_limit(c));
   }
+}
+
+std::string connect_limit(const client_end& c) {
+  return setting_text("timeouts.connect", c.timeouts().connect);
 }
 
 caf::error look_up_error(const client_end& c, const host& name, caf::error why) {

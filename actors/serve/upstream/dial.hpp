@@ -34,6 +34,9 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const 
 [[nodiscard]] tls::ssl_ptr begin_tls(client_end& c, const fresh_pass& by, upstream& u,
                                      const host& name, uint16_t port, tls::alpn offer);
 
+/// How long dialling may take, as a text that names the setting.
+[[nodiscard]] std::string connect_limit(const client_end& c);
+
 /// What looking up a name has failed with; one that took too long names the setting.
 [[nodiscard]] caf::error look_up_error(const client_end& c, const host& name, caf::error why);
 

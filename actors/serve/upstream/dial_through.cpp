@@ -24,10 +24,6 @@ task<caf::expected<std::vector<ip_address>>> addresses_of(client_session& c, con
   co_return std::move(answer->addresses);
 }
 
-std::string connect_limit(const client_end& c) {
-  return setting_text("timeouts.connect", c.timeouts().connect);
-}
-
 caf::error bad(const upstream_proxy_name& name, const std::string& what) {
   return caf::make_error(errc::bad_response, "upstream proxy " + name.text + ": " + what);
 }
@@ -38,7 +34,7 @@ caf::error of_proxy(const upstream_proxy_name& name, const caf::error& why) {
 }
 
 /// 1xx responses before the final one. Beyond it the proxy is not understood.
-constexpr int max_interim_heads = 32;
+constexpr int max_connect_heads = 32;
 
 /// One read of an answer to CONNECT; most fit.
 constexpr size_t answer_read_size = 4096;
@@ -116,7 +112,7 @@ task<caf::error> ask_for_tunnel(client_end& c, upstream& u, const exchange& ex) 
   if (err)
     co_return std::move(err);
   std::string received;
-  for (int interim = 0; interim <= max_interim_heads; ++interim) {
+  for (int interim = 0; interim <= max_connect_heads; ++interim) {
     auto size = co_await read_answer(c, u, ex, deadline, received);
     if (!size)
       co_return std::move(size.error());

@@ -74,8 +74,8 @@ void set_listeners(shard_pointer self, const listener_set& wanted) {
 constexpr std::chrono::seconds judgement_patience{20};
 
 /// Counts the answers of tunnels that judge themselves; delivers how many closed once all are here.
-struct judgement final : timer {
-  explicit judgement(caf::typed_response_promise<uint64_t> to) : done(std::move(to)) {}
+struct policy_spread final : timer {
+  explicit policy_spread(caf::typed_response_promise<uint64_t> to) : done(std::move(to)) {}
 
   void answered(bool has_closed) {
     closed += has_closed;
@@ -97,7 +97,7 @@ struct judgement final : timer {
 void judge_tunnels(shard_pointer self, const snapshot_ptr& next,
                    caf::typed_response_promise<uint64_t> done) {
   auto& core = *self->state.core;
-  auto count = std::make_shared<judgement>(std::move(done));
+  auto count = std::make_shared<policy_spread>(std::move(done));
   for_each_session(core, [&](client_session& c) {
     if (!c.is_open_to_judgement() && !c.is_connecting)
       return;
