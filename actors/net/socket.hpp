@@ -84,6 +84,10 @@ public:
     if (!peer_done())
       ready &= static_cast<uint8_t>(~io_in);
   }
+  /// It can read nothing before it has written: though something is there, it does not count.
+  /// Room comes as an event, which tells of all that is there; who went on to try would never
+  /// wait, nor look at its deadline.
+  void met_read_block_for_room() noexcept { ready &= static_cast<uint8_t>(~(io_in | io_out)); }
   void met_write_block() noexcept { ready &= static_cast<uint8_t>(~io_out); }
 
   [[nodiscard]] io_result read(std::span<char> into) noexcept;

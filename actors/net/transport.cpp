@@ -108,7 +108,7 @@ io_result transport::read_tls(std::span<char> into) noexcept {
   if (what == tls::step::want_read || tls::has_emptied_socket(*tls_))
     raw_.met_read_block();
   if (what == tls::step::want_write)
-    raw_.met_write_block();
+    raw_.met_read_block_for_room();
   tls_has_more_ = what == tls::step::done ? has_pending() : is_over(what);
   if (size > 0)
     return {io_result::status::ok, 0, size};

@@ -15,7 +15,7 @@ void check_pattern(const domain_pattern& p) {
   auto again = domain_pattern::parse(p.str());
   require(again && again->str() == p.str(), "a normal text stays as it is");
   require(again->shape() == p.shape() && again->port() == p.port(), "and means the same");
-  require(p.inside(p), "a pattern lies inside itself");
+  require(p.is_within(p), "a pattern lies inside itself");
 }
 
 /// The index must answer as the patterns do one by one.
@@ -39,7 +39,7 @@ void check_all(std::string_view in) {
     return;
   auto port = to->port.value_or(443);
   check_set(first_text, *first, to->host, port);
-  if (second && first->inside(*second) && first->matches(to->host, port))
+  if (second && first->is_within(*second) && first->matches(to->host, port))
     require(second->matches(to->host, port), "what lies inside a pattern matches no more than it");
 }
 
