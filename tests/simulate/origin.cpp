@@ -90,7 +90,7 @@ void origin::serve(session& s) {
   auto& text = s.end.text;
   if (s.is == kind::echo) {
     s.end.say(std::exchange(text, {}));
-    if (s.end.ended)
+    if (s.end.ended && text.empty()) // what it says lets it hear more
       s.end.finish();
     return;
   }

@@ -34,7 +34,12 @@ std::optional<reply> take_reply(std::string& in) {
   constexpr size_t chosen = 2, size = 10; // an IPv4 address in it
   if (in.size() < chosen + size)
     return std::nullopt;
-  demand(in.starts_with(std::string{"\x05\x00\x05", 3}), "no SOCKS comes out of the proxy");
+  // Who is turned away before a byte of it was read is told so in HTTP.
+  if (in.starts_with("HTTP/1.1 503 ")) {
+    in.clear();
+    return reply{'\x01', 0};
+  }
+  demand(in.starts_with(std::string{"\x05\x00\x05", 3}), "no SOCKS comes out of the proxy: " + in.substr(0, 60));
   demand(in[5] == 1, "a SOCKS reply with another address than IPv4");
   auto at = [&](size_t i) { return static_cast<uint8_t>(in[i]); };
   reply out{in[3], static_cast<uint16_t>(at(10) << 8 | at(11))};
