@@ -1,13 +1,9 @@
 #include "tests/simulate/origin.hpp"
 
 #include <cstdio>
-#include <cstdlib>
-#include <utility>
 
-#include "tests/simulate/certificates.hpp"
 #include "tests/simulate/pattern.hpp"
 #include "tests/simulate/violation.hpp"
-#include "tests/simulate/visitor.hpp"
 
 namespace proxy::simulate {
 
@@ -20,48 +16,15 @@ int listen_at(simulation::node& on, const ip_address& where, uint16_t port) {
   return fd;
 }
 
-/// The value of a field of a head; "" for none.
-std::string field_of(std::string_view head, std::string_view begins) {
-  auto at = head.find(begins);
-  if (at == std::string_view::npos)
-    return "";
-  at += begins.size();
-  return std::string{head.substr(at, head.find("\r\n", at) - at)};
-}
-
 } // namespace
 
-origin::origin(simulation::node& on, ip_address at, std::string name, judge& sees, bool calm)
-  : on_(on), at_(at), name_(std::move(name)), judge_(sees), calm_(calm),
-    http_(listen_at(on, at, 80)), https_(listen_at(on, at, 443)),
-    echo_(listen_at(on, at, echo_port)), udp_(on.open(socket_kind::datagram, AF_INET)) {
-  auto here = make_sockaddr(at, udp_port);
-  demand(on.bind(udp_, here.get(), here.size) == 0, "an origin has no UDP");
-}
+origin::origin(simulation::node& on, ip_address at)
+  : on_(on), at_(at), http_(listen_at(on, at, 80)), echo_(listen_at(on, at, 7)) {}
 
-void origin::take(int listener, kind as) {
+void origin::take(int listener, bool echoes) {
   ip_sockaddr from;
-  for (int fd; (fd = on_.accept(listener, from)) >= 0;) {
-    auto& made = sessions_.emplace_back(on_, fd, as);
-    const auto& certs = certificates::of_all_worlds();
-    if (as == kind::secure)
-      made.end.answer_tls(*certs.origin_serves, certs.leaf_of(name_), {.accept = tls::alpn::http1});
-  }
-}
-
-void origin::take_datagrams() {
-  char block[4096];
-  ip_sockaddr from;
-  for (ssize_t n; (n = on_.receive_from(udp_, block, &from)) >= 0;) {
-    std::string_view bytes{block, static_cast<size_t>(n)};
-    auto id = std::strtoull(std::string{bytes}.c_str(), nullptr, 10);
-    auto blank = bytes.find(' ');
-    demand(blank != std::string_view::npos && are_bytes_of(id, 0, bytes.substr(blank + 1)),
-           "an origin got a datagram that nobody sent to it");
-    iovec part{block, bytes.size()};
-    datagram_row row{&from, {&part, 1}, 0};
-    (void)on_.send(udp_, {&row, 1});
-  }
+  for (int fd; (fd = on_.accept(listener, from)) >= 0;)
+    sessions_.emplace_back(on_, fd, echoes);
 }
 
 void origin::break_off() {
@@ -71,53 +34,43 @@ void origin::break_off() {
 }
 
 void origin::step() {
-  take(http_, kind::clear);
-  take(https_, kind::secure);
-  take(echo_, kind::echo);
-  take_datagrams();
+  take(http_, false);
+  take(echo_, true);
   for (auto& each : sessions_) {
-    if (each.end.text.empty())
-      each.since = each.end.next_record();
-    each.end.move(each.end.unsaid() > 100'000 ? 0 : 1 << 20);
+    each.end.move(each.end.out.size() > 100'000 ? 0 : 1 << 20);
     serve(each);
+    each.end.move(0);
   }
   std::erase_if(sessions_, [](const session& s) {
-    return s.end.is_broken() || (s.end.ended && s.end.text.empty() && s.end.unsaid() == 0);
+    return s.end.broken || (s.end.ended && s.end.in.empty() && s.end.out.empty());
   });
 }
 
 void origin::serve(session& s) {
-  auto& text = s.end.text;
-  if (s.is == kind::echo) {
-    s.end.say(std::exchange(text, {}));
-    if (s.end.ended && text.empty()) // what it says lets it hear more
+  if (s.echoes) {
+    s.end.out += std::exchange(s.end.in, {});
+    if (s.end.ended)
       s.end.finish();
     return;
   }
-  if (!s.h2 && s.end.speaks_h2())
-    s.h2.emplace(s.end, name_, on_.net().chance(), calm_);
-  if (s.h2)
-    return s.h2->step([&](std::string_view authority, bool changes_nothing, bool forwarded) {
-      check_target(s, authority, changes_nothing, forwarded);
-    });
   for (;;) {
     if (s.in_body) {
-      auto part = text.substr(0, static_cast<size_t>(s.expected - s.got));
+      auto part = s.end.in.substr(0, static_cast<size_t>(s.expected - s.got));
       demand(are_bytes_of(s.id, s.got, part), "an origin got other bytes than were sent to it");
-      text.erase(0, part.size());
+      s.end.in.erase(0, part.size());
       s.got += part.size();
       if (s.got < s.expected)
         return;
       s.in_body = false;
-      s.end.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+      s.end.out += "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     }
-    auto end = text.find("\r\n\r\n");
+    auto end = s.end.in.find("\r\n\r\n");
     if (end == std::string::npos) {
-      demand(text.size() < 64 * 1024, "an origin got a head without an end");
+      demand(s.end.in.size() < 64 * 1024, "an origin got a head without an end");
       return;
     }
-    auto head = text.substr(0, end + 4);
-    text.erase(0, end + 4);
+    auto head = s.end.in.substr(0, end + 4);
+    s.end.in.erase(0, end + 4);
     begin_request(s, head);
   }
 }
@@ -125,11 +78,9 @@ void origin::serve(session& s) {
 void origin::begin_request(session& s, std::string_view head) {
   unsigned long long id = 0, size = 0;
   std::string text{head};
-  check_target(s, field_of(text, "\r\nHost: "), text.starts_with("GET"),
-               !field_of(text, "\r\nVia: ").empty());
   if (std::sscanf(text.c_str(), "GET /%llu/%llu HTTP/1.1\r\n", &id, &size) == 2) {
-    s.end.say("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +
-              bytes_of(id, 0, size));
+    s.end.out += "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n";
+    s.end.out += bytes_of(id, 0, size);
     return;
   }
   demand(std::sscanf(text.c_str(), "POST /%llu/%llu HTTP/1.1\r\n", &id, &size) == 2,
@@ -138,16 +89,6 @@ void origin::begin_request(session& s, std::string_view head) {
   s.expected = size;
   s.got = 0;
   s.in_body = true;
-}
-
-/// A request has come here: it was meant to, and no policy that refuses it was in force.
-void origin::check_target(const session& s, std::string_view host, bool changes_nothing,
-                          bool forwarded) {
-  demand(host == name_ || host == at_.str(),
-         "the origin " + name_ + " got a request for " + std::string{host});
-  if (s.is == kind::secure)
-    judge_.came({"a request in TLS", at_.str(), changes_nothing, forwarded},
-                s.end.other_address().port(), s.since);
 }
 
 } // namespace proxy::simulate

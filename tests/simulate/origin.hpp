@@ -1,22 +1,16 @@
 #pragma once
 
 #include <list>
-#include <optional>
-#include <string>
 
-#include "tests/simulate/h2_service.hpp"
-#include "tests/simulate/judge.hpp"
-#include "tests/support/party.hpp"
+#include "tests/simulate/wire_end.hpp"
 
 namespace proxy::simulate {
 
 /// An origin: answers `GET /ID/SIZE` with so many bytes of that number, takes `POST /ID/SIZE` and
-/// looks at every byte, on port 80 and, in TLS, on port 443; sends back what it is sent on port 7,
-/// and each datagram on port 9.
+/// looks at every byte, on port 80; sends back what it is sent on port 7.
 class origin {
 public:
-  /// @param name  Of its host.
-  origin(simulation::node& on, ip_address at, std::string name, judge& sees, bool calm);
+  origin(simulation::node& on, ip_address at);
 
   void step();
   [[nodiscard]] const ip_address& address() const { return at_; }
@@ -24,31 +18,22 @@ public:
   void break_off();
 
 private:
-  enum class kind : uint8_t { clear, secure, echo };
-
   struct session {
-    session(simulation::node& on, int fd, kind as) : end(on), is(as) { end.take(fd); }
-    test::party end;
-    kind is;
-    std::optional<h2_service> h2;
-    uint64_t since = 0; ///< Where what it has not read yet began, of all that came.
+    session(simulation::node& on, int fd, bool echoing) : end(on, fd), echoes(echoing) {}
+    wire_end end;
+    bool echoes;
     // Of a request whose body is coming:
     uint64_t id = 0, expected = 0, got = 0;
     bool in_body = false;
   };
 
-  void take(int listener, kind as);
-  void take_datagrams();
+  void take(int listener, bool echoes);
   void serve(session& s);
   void begin_request(session& s, std::string_view head);
-  void check_target(const session& s, std::string_view host, bool changes_nothing, bool forwarded);
 
   simulation::node& on_;
   ip_address at_;
-  std::string name_;
-  judge& judge_;
-  bool calm_;
-  int http_ = -1, https_ = -1, echo_ = -1, udp_ = -1;
+  int http_ = -1, echo_ = -1;
   std::list<session> sessions_;
 };
 

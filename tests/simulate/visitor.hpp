@@ -1,17 +1,12 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "actors/loop/simulation/made_up_time.hpp"
-#include "tests/support/party.hpp"
+#include "tests/simulate/wire_end.hpp"
 
 namespace proxy::simulate {
-
-/// Where origins send back what they are sent: a stream, and each datagram.
-constexpr uint16_t echo_port = 7, udp_port = 9;
 
 /// What visitors share.
 struct surroundings {
@@ -27,9 +22,8 @@ struct surroundings {
 /// Where a visitor goes: by address, or by name.
 struct destination {
   ip_address address;
-  std::string name;
-  bool by_name;
-  [[nodiscard]] std::string text() const { return by_name ? name : address.str(); }
+  std::string name; ///< "": by address.
+  [[nodiscard]] std::string text() const { return name.empty() ? address.str() : name; }
 };
 
 /// A client of the proxy with a plan of its own.
@@ -56,22 +50,13 @@ protected:
 
   surroundings& around_;
   destination to_;
-  test::party end_;
+  wire_end end_;
 
 private:
   steady_time began_;
 };
 
-/// The head of an answer.
-struct answer {
-  int status = 0;
-  uint64_t length = 0;
-};
-
-/// Takes the head of an answer from the front. @returns nothing while it is not whole.
-[[nodiscard]] std::optional<answer> take_head(std::string& in);
-
-/// What a client says first that wants a tunnel by HTTP.
-[[nodiscard]] std::string connect_to(const std::string& authority);
+/// One of all kinds.
+[[nodiscard]] std::unique_ptr<visitor> make_visitor(surroundings& around, destination to);
 
 } // namespace proxy::simulate
