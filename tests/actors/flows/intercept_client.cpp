@@ -323,3 +323,36 @@ CAF_TEST(a drain ends silent tunnels at once and lets a handshake and its reques
   CAF_CHECK(has(busy.text, "onnection: close"));
   CAF_CHECK(s.until([&] { return drained->has_value(); }));
 }
+
+CAF_TEST(a client that reads nothing and says what TLS has to answer costs no turns while there is
+           no room) {
+  struct row {
+    const char* what;
+    std::string last;
+  } rows[] = {{"its end", ""},
+              {"a record that is none", "nothing that TLS knows"},
+              {"a record that nobody sealed", "\x17\x03\x03\x00\x20"s + std::string(32, 'x')}};
+  for (auto& [what, last] : rows) {
+    CAF_MESSAGE(what);
+    intercepting s{{.network = limited, .daemon = "timeouts.idle = \"10s\""}};
+    odd_client client{s.tunnel("example.com:443")};
+    client.on.say(client.flight());
+    CAF_REQUIRE(s.until([&] { return client.step(); }));
+    client.on.read_nothing();
+    client.on.say(client.sealed(ask_for("GET", "/")));
+    auto& origin = s.answer_at(s.example);
+    CAF_REQUIRE(s.hears(origin, "GET / "));
+    origin.say(ok(std::string(4'000'000, 'x')));
+    s.pass(1s);
+    CAF_REQUIRE(origin.unsaid() > 0); // all rooms on the way are full
+    client.on.say(last);
+    client.on.finish();
+    s.pass(1ms);
+    auto before = s.w.steps();
+    auto limit = s.w.time().now() + 15s;
+    while (s.w.steps() - before < 10'000 && s.w.step(limit))
+      ;
+    CAF_CHECK(s.w.steps() - before < 1'000);
+    CAF_CHECK(s.is_over(origin));
+  }
+}
