@@ -32,7 +32,9 @@ def hide(text):
 
 
 def bodies(code):
-    """Where functions begin and end."""
+    """Where functions begin and end, but for those that make a constant."""
+    for m in reversed(list(re.finditer(r"\bconstexpr [^;{}()]*=\s*\[\] (?={)", code))):
+        code = code[:m.end()] + " " * (closing(code, m.end()) - m.end()) + code[closing(code, m.end()):]
     found, depth, opened = [], 0, None
     for at, c in enumerate(code):
         if c == "{":
