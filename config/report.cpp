@@ -69,8 +69,8 @@ std::vector<problem> report::take(const std::vector<std::string>& files) {
   };
   std::ranges::stable_sort(problems_, {}, order);
   // The managed layer may be read for two profiles.
-  auto repeated = std::ranges::unique(problems_, {}, &problem::str);
-  problems_.erase(repeated.begin(), repeated.end());
+  auto is_repeated = [](const problem& a, const problem& b) { return a.str() == b.str(); };
+  problems_.erase(std::unique(problems_.begin(), problems_.end(), is_repeated), problems_.end());
   if (dropped_ > 0) {
     problem rest;
     rest.level = failed_ ? problem::severity::error : problem::severity::warning;

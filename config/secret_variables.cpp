@@ -50,8 +50,7 @@ std::vector<std::string> name_secret_variables(const std::vector<layer>& layers)
   }
   std::erase(out, "");
   std::ranges::sort(out);
-  auto repeated = std::ranges::unique(out);
-  out.erase(repeated.begin(), repeated.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 

@@ -112,9 +112,7 @@ struct value_reader {
       return "expected one of " + all_words(k.words) + ", got " + excerpt(text);
     if (k.as == form::path)
       *into = absolute(text);
-    else if (k.as != form::output)
-      *into = text;
-    else if (text == "none" || text == "stderr")
+    else if (k.as != form::output || text == "none" || text == "stderr")
       *into = text;
     else if (text.starts_with("file:") && text.size() > 5)
       *into = "file:" + absolute(text.substr(5));

@@ -205,65 +205,73 @@ caf::expected<domain_pattern> domain_pattern::parse(std::string_view text) {
       (rest.find_first_of("[]") != std::string_view::npos &&
        rest.find(':') == std::string_view::npos))
     return bad_pattern("character classes and alternates are not supported");
+  auto wrong =
+    rest.find('/') != std::string_view::npos ? out.read_network(rest) : out.read_host(rest);
+  if (wrong)
+    return wrong;
+  return out;
+}
 
-  if (rest.find('/') != std::string_view::npos) {
-    std::string bare;
-    std::copy_if(rest.begin(), rest.end(), std::back_inserter(bare),
-                 [](char c) { return c != '[' && c != ']'; });
-    auto written = parse_network(bare);
-    if (!written)
-      return std::move(written.error());
-    ip_network network{masked(written->base, written->bits), written->bits};
-    out.kind_ = kind::network;
-    out.name_ = network.str();
-    out.network_ = network;
-    if (network.base != written->base)
-      return bad_pattern(bare + " has bits set beyond its prefix; write " + out.str());
-    return out;
-  }
+caf::error domain_pattern::read_network(std::string_view text) {
+  std::string bare;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(bare),
+               [](char c) { return c != '[' && c != ']'; });
+  auto written = parse_network(bare);
+  if (!written)
+    return std::move(written.error());
+  kind_ = kind::network;
+  network_ = ip_network{masked(written->base, written->bits), written->bits};
+  name_ = network_->str();
+  if (network_->base != written->base)
+    return bad_pattern(bare + " has bits set beyond its prefix; write " + str());
+  return {};
+}
 
-  if (rest.starts_with("**.")) {
-    out.kind_ = kind::apex_and_below;
-    rest.remove_prefix(3);
-  } else if (rest.starts_with("*.")) {
-    out.kind_ = kind::below;
-    rest.remove_prefix(2);
+caf::error domain_pattern::read_host(std::string_view text) {
+  if (text.starts_with("**.")) {
+    kind_ = kind::apex_and_below;
+    text.remove_prefix(3);
+  } else if (text.starts_with("*.")) {
+    kind_ = kind::below;
+    text.remove_prefix(2);
   }
-  if (std::any_of(rest.begin(), rest.end(), is_wildcard)) {
-    if (out.kind_ != kind::exact)
-      return bad_pattern("a second wildcard behind *. or **. is not supported");
-    if (has_non_ascii(rest)) {
-      auto instead = ascii_glob(rest);
-      if (instead.empty())
-        return bad_pattern("a label has both a wildcard and characters beyond ASCII");
-      return refuse_non_ascii(port ? instead + ':' + std::string{*port} : instead);
-    }
-    auto glob = parse_glob(rest);
-    if (!glob)
-      return std::move(glob.error());
-    out.kind_ = kind::glob;
-    out.name_ = std::move(*glob);
-    return out;
-  }
+  return std::any_of(text.begin(), text.end(), is_wildcard) ? read_glob(text) : read_name(text);
+}
 
-  auto name = host::parse(rest);
+caf::error domain_pattern::read_glob(std::string_view text) {
+  if (kind_ != kind::exact)
+    return bad_pattern("a second wildcard behind *. or **. is not supported");
+  if (has_non_ascii(text)) {
+    auto instead = ascii_glob(text);
+    if (instead.empty())
+      return bad_pattern("a label has both a wildcard and characters beyond ASCII");
+    return refuse_non_ascii(port_ ? instead + ':' + std::to_string(*port_) : instead);
+  }
+  auto glob = parse_glob(text);
+  if (!glob)
+    return std::move(glob.error());
+  kind_ = kind::glob;
+  name_ = std::move(*glob);
+  return {};
+}
+
+caf::error domain_pattern::read_name(std::string_view text) {
+  auto name = host::parse(text);
   if (!name)
     return bad_pattern(context_of(name.error()));
-  if (name->ip()) {
-    if (out.kind_ != kind::exact)
-      return bad_pattern(
-        "a wildcard in front of an IP address matches nothing; use an address prefix "
-        "like 10.0.0.0/8");
-    out.kind_ = kind::address;
-    out.network_ = ip_network{*name->ip(), static_cast<uint8_t>(name->ip()->is_v4() ? 32 : 128)};
-    out.scope_ = name->scope();
-    out.name_ = name->ip()->str();
+  if (!name->ip()) {
+    name_ = name->text();
+  } else if (kind_ == kind::exact) {
+    kind_ = kind::address;
+    network_ = ip_network{*name->ip(), static_cast<uint8_t>(name->ip()->is_v4() ? 32 : 128)};
+    scope_ = name->scope();
+    name_ = name->ip()->str();
   } else {
-    out.name_ = name->text();
+    return bad_pattern(
+      "a wildcard in front of an IP address matches nothing; use an address prefix "
+      "like 10.0.0.0/8");
   }
-  if (has_non_ascii(rest))
-    return refuse_non_ascii(out.str());
-  return out;
+  return has_non_ascii(text) ? refuse_non_ascii(str()) : caf::error{};
 }
 
 bool domain_pattern::matches(const host& h, uint16_t port) const noexcept {

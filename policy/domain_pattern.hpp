@@ -42,6 +42,11 @@ public:
   [[nodiscard]] std::string str() const;
 
 private:
+  /// What parse finds behind the port, in its forms. No error: it is read.
+  [[nodiscard]] caf::error read_network(std::string_view text);
+  [[nodiscard]] caf::error read_host(std::string_view text);
+  [[nodiscard]] caf::error read_glob(std::string_view text);
+  [[nodiscard]] caf::error read_name(std::string_view text);
   [[nodiscard]] bool covers_name(const domain_pattern& inner) const noexcept;
 
   kind kind_ = kind::exact;

@@ -37,7 +37,9 @@ bool is_own_address(const rules& in_force, const ip_address& to, uint16_t port) 
   return false;
 }
 
-std::string matches_or_not(const rule_match& by) { return by ? matches(*by.place) : "no match"; }
+std::string matches_or_not(const rule_match& listing) {
+  return listing ? matches(*listing.place) : "no match";
+}
 
 rule_match denied_host(const rule_table& table, const target& what, const rule_facts& facts) {
   auto& h = what.host;
@@ -106,13 +108,14 @@ const mitm_hook& first_hook(const rules& in_force, const hook_set::numbers& of_h
 
 /// What the requests to a host have to be read for, if this way in hides them: its hooks, or a
 /// rule that looks at requests.
-const placed_text* hidden_from(const rules& in_force, const target& what, const onlookers& by) {
-  if (by.hooks) {
+const placed_text* hidden_from(const rules& in_force, const target& what,
+                               const onlookers& seen_by) {
+  if (seen_by.hooks) {
     bool read =
       what.protocol == protocol::https_connect ? in_force.mitm : what.protocol == protocol::https;
-    return read ? nullptr : &first_hook(in_force, *by.hooks).where;
+    return read ? nullptr : &first_hook(in_force, *seen_by.hooks).where;
   }
-  return is_tunnel(what.protocol) && !in_force.mitm ? by.rule.place : nullptr;
+  return is_tunnel(what.protocol) && !in_force.mitm ? seen_by.rule.place : nullptr;
 }
 
 std::optional<denial> note_mode(std::pair<reason, std::string_view> verdict, const notes& note) {
@@ -130,19 +133,20 @@ bool stands_for(const host& h, const ip_address& address) {
 
 } // namespace
 
-std::string matches(const placed_text& by) {
-  auto out = "matches " + by.text;
-  if (!by.file.empty())
-    out += " (" + by.file + (by.line != 0 ? ':' + std::to_string(by.line) : "") + ')';
+std::string matches(const placed_text& pattern) {
+  auto out = "matches " + pattern.text;
+  if (!pattern.file.empty())
+    out +=
+      " (" + pattern.file + (pattern.line != 0 ? ':' + std::to_string(pattern.line) : "") + ')';
   return out;
 }
 
-denial refuse(reason why, const placed_text* by) {
-  return {why, source::baseline_policy, decision::deny, by, {}, true};
+denial refuse(reason why, const placed_text* decided_by) {
+  return {why, source::baseline_policy, decision::deny, decided_by, {}, true};
 }
 
-denial refuse_by_mode(reason why, const placed_text* by) {
-  return {why, source::mode_guard, decision::deny, by, {}, false};
+denial refuse_by_mode(reason why, const placed_text* decided_by) {
+  return {why, source::mode_guard, decision::deny, decided_by, {}, false};
 }
 
 ip_address loopback_v4() { return ip_address::v4(0x7F000001); }
@@ -162,11 +166,12 @@ bool reaches_own_listener(const rules& in_force, const ip_address& to, uint16_t 
 std::optional<denial> judge_address(const rules& in_force, const target& what,
                                     const ip_address& address, const rule_facts& facts,
                                     const notes& note) {
-  auto refused = [&](reason why, const placed_text* by, std::string_view words) {
+  auto refused = [&](reason why, const placed_text* decided_by, std::string_view words) {
     note.add("addresses", [&] {
-      return address.str() + ": " + std::string{words} + (by ? ", " + matches(*by) : "");
+      return address.str() + ": " + std::string{words} +
+             (decided_by ? ", " + matches(*decided_by) : "");
     });
-    auto no = refuse(why, by);
+    auto no = refuse(why, decided_by);
     no.address = address;
     return no;
   };
@@ -231,27 +236,27 @@ onlookers onlookers_of(const rules& in_force, const target& what) noexcept {
   return out;
 }
 
-bool must_be_read(const rules& in_force, const onlookers& by) noexcept {
-  return in_force.table->limit() || by.hooks || by.rule;
+bool must_be_read(const rules& in_force, const onlookers& seen_by) noexcept {
+  return in_force.table->limit() || seen_by.hooks || seen_by.rule;
 }
 
-bool is_read(const rules& in_force, const target& what, const onlookers& by) noexcept {
+bool is_read(const rules& in_force, const target& what, const onlookers& seen_by) noexcept {
   if (what.protocol == protocol::https || what.in_tunnel)
     return true;
   if (!in_force.mitm)
     return false;
   if (what.protocol == protocol::socks5_tcp)
-    return in_force.inspect || by.rule;
+    return in_force.inspect || seen_by.rule;
   return what.protocol == protocol::https_connect &&
-         (in_force.inspect || must_be_read(in_force, by));
+         (in_force.inspect || must_be_read(in_force, seen_by));
 }
 
-bool is_offered(const rules& in_force, protocol by, const notes& note) {
-  auto udp = by == protocol::socks5_udp;
+bool is_offered(const rules& in_force, protocol way_in, const notes& note) {
+  auto udp = way_in == protocol::socks5_udp;
   const char* missing = nullptr;
   if (!in_force.enabled)
     missing = "no";
-  else if ((udp || by == protocol::socks5_tcp) && !in_force.socks5)
+  else if ((udp || way_in == protocol::socks5_tcp) && !in_force.socks5)
     missing = "no SOCKS5";
   else if (udp && !in_force.socks5_udp)
     missing = "no UDP over SOCKS5";
@@ -264,7 +269,7 @@ denial not_offered() {
 }
 
 std::optional<denial> judge_host(const rules& in_force, const target& what, const rule_facts& facts,
-                                 const notes& note, rule_match& by) {
+                                 const notes& note, rule_match& listing) {
   note.add("host", [&] { return what.host.in_url() + ':' + std::to_string(what.port); });
   if (!is_offered(in_force, what.protocol, note))
     return not_offered();
@@ -284,20 +289,20 @@ std::optional<denial> judge_host(const rules& in_force, const target& what, cons
   if (local_is_refused(in_force, what, facts, note, listed_for_reading))
     return refuse(reason::not_allowed_local);
 
-  by = table.find(action::allow, what.host, what.port, facts);
-  by.for_reading = by.for_reading || listed_for_reading;
-  note.add("allowed_domains", [&] { return matches_or_not(by); });
-  if (!by)
+  listing = table.find(action::allow, what.host, what.port, facts);
+  listing.for_reading = listing.for_reading || listed_for_reading;
+  note.add("allowed_domains", [&] { return matches_or_not(listing); });
+  if (!listing)
     return refuse(reason::not_allowed);
   return std::nullopt;
 }
 
-std::optional<denial> judge_mode(const rules& in_force, const target& what, const onlookers& by,
-                                 const notes& note) {
-  if (auto from = hidden_from(in_force, what, by)) {
+std::optional<denial> judge_mode(const rules& in_force, const target& what,
+                                 const onlookers& seen_by, const notes& note) {
+  if (auto from = hidden_from(in_force, what, seen_by)) {
     note.add("hooks", [&] { return matches(*from) + ", whose requests must be read"; });
     auto no = refuse_by_mode(reason::mitm_required, from);
-    no.for_hooks = by.hooks != nullptr;
+    no.for_hooks = seen_by.hooks != nullptr;
     return no;
   }
   return note_mode(mode_verdict(in_force, what), note);
@@ -334,9 +339,9 @@ std::optional<denial> judge_method(const rules& in_force, std::string_view metho
   return note_mode(mode_verdict(in_force.table->limit(), method, upgrade), note);
 }
 
-std::optional<denial> judge_way_in(const rules& in_force, protocol by, const notes& note) {
+std::optional<denial> judge_way_in(const rules& in_force, protocol way_in, const notes& note) {
   auto limit = in_force.table->limit();
-  if (limit && !limit->protocols.fits(by))
+  if (limit && !limit->protocols.fits(way_in))
     return note_mode({reason::method_not_allowed, no_socks5}, note);
   return note_mode({reason::allow, limit ? "limited: requests are judged" : any_method}, note);
 }

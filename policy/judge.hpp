@@ -28,8 +28,8 @@ private:
 /// Makes permits, for `decide` alone.
 class grants {
 public:
-  [[nodiscard]] static permit make(target to, const placed_text* by, source from) {
-    return {std::move(to), by, from};
+  [[nodiscard]] static permit make(target to, const placed_text* decided_by, source from) {
+    return {std::move(to), decided_by, from};
   }
   static void set_hook(permit& of, const mitm_hook* hook, size_t index) {
     of.hook_ = hook;
@@ -40,10 +40,10 @@ public:
 };
 
 /// "matches PATTERN (FILE:LINE)"
-[[nodiscard]] std::string matches(const placed_text& by);
+[[nodiscard]] std::string matches(const placed_text& pattern);
 
-[[nodiscard]] denial refuse(reason why, const placed_text* by = nullptr);
-[[nodiscard]] denial refuse_by_mode(reason why, const placed_text* by = nullptr);
+[[nodiscard]] denial refuse(reason why, const placed_text* decided_by = nullptr);
+[[nodiscard]] denial refuse_by_mode(reason why, const placed_text* decided_by = nullptr);
 
 [[nodiscard]] ip_address loopback_v4();
 [[nodiscard]] ip_address loopback_v6();
@@ -74,27 +74,28 @@ struct onlookers {
 [[nodiscard]] onlookers onlookers_of(const rules& in_force, const target& what) noexcept;
 
 /// Whether what goes through a tunnel has to be seen for the policy to hold.
-[[nodiscard]] bool must_be_read(const rules& in_force, const onlookers& by) noexcept;
+[[nodiscard]] bool must_be_read(const rules& in_force, const onlookers& seen_by) noexcept;
 
 /// The same as `policy::is_read`.
-[[nodiscard]] bool is_read(const rules& in_force, const target& what, const onlookers& by) noexcept;
+[[nodiscard]] bool is_read(const rules& in_force, const target& what,
+                           const onlookers& seen_by) noexcept;
 
 /// Step 2: whether there is a proxy, and this way in.
-[[nodiscard]] bool is_offered(const rules& in_force, protocol by, const notes& note);
+[[nodiscard]] bool is_offered(const rules& in_force, protocol way_in, const notes& note);
 /// The denial where not.
 [[nodiscard]] denial not_offered();
 
-/// Steps 2 to 6. Sets `by` to the rule that allows it when it returns no denial. That it is let
-/// through to be read and no further is set in any case: also where a listing of a local host is
-/// what says so.
+/// Steps 2 to 6. Sets `listing` to the rule that allows it when it returns no denial. That it is
+/// let through to be read and no further is set in any case: also where a listing of a local host
+/// is what says so.
 [[nodiscard]] std::optional<denial> judge_host(const rules& in_force, const target& what,
                                                const rule_facts& facts, const notes& note,
-                                               rule_match& by);
+                                               rule_match& listing);
 
 /// What guards the way in, once the host has been let through: a hooked host is reached only where
 /// its requests can be read (`hooks`), then the mode (`method`).
 [[nodiscard]] std::optional<denial> judge_mode(const rules& in_force, const target& what,
-                                               const onlookers& by, const notes& note);
+                                               const onlookers& seen_by, const notes& note);
 
 /// What the hooks of a host say of a request that is read. Sets the one that lets it pass when it
 /// returns no denial.
@@ -110,7 +111,7 @@ struct onlookers {
                                                  bool upgrade, const notes& note);
 
 /// The mode alone, for a way in before it names a target.
-[[nodiscard]] std::optional<denial> judge_way_in(const rules& in_force, protocol by,
+[[nodiscard]] std::optional<denial> judge_way_in(const rules& in_force, protocol way_in,
                                                  const notes& note);
 
 [[nodiscard]] bool is_hooked(const rules& in_force, const host& h) noexcept;

@@ -138,7 +138,7 @@ std::vector<uint16_t> ports_to_try(const std::vector<placed_text>& allowed) {
     if (auto pattern = domain_pattern::parse(r.text); pattern && pattern->port())
       out.push_back(*pattern->port());
   std::ranges::sort(out);
-  out.erase(std::ranges::unique(out).begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 

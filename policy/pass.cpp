@@ -19,14 +19,14 @@ const answer* answer_inside(const permit& tunnel) noexcept {
   return tunnel.source() == source::decider ? word(true) : nullptr;
 }
 
-std::variant<permit, denial> judge_again(const rules& now, const permit& was, const asker& by,
+std::variant<permit, denial> judge_again(const rules& now, const permit& was, const asker& who,
                                          const standing& where) {
   destination leads_to;
   if (where.connected)
     leads_to.addresses = std::span{&*where.connected, 1};
   leads_to.found_as = where.found_as.get();
   auto judged = decide(now, {.to = was.to(),
-                             .by = by,
+                             .by = who,
                              .reading = where.reading,
                              .answer = answer_of(was),
                              .leads_to = leads_to});

@@ -22,8 +22,8 @@ struct standing {
 
 /// What other rules make of something that was granted. What a decider granted needs no rule of its
 /// own (it has been asked already), only that nothing else refuses it now.
-[[nodiscard]] std::variant<permit, denial> judge_again(const rules& now, const permit& was,
-                                                       const asker& by, const standing& where = {});
+[[nodiscard]] std::variant<permit, denial>
+judge_again(const rules& now, const permit& was, const asker& who, const standing& where = {});
 
 /// The word that something was granted by, which holds under other rules; nullptr when it has a
 /// rule.
@@ -108,10 +108,10 @@ public:
   /// Judges it again if it is stale, by its target and where it leads: all that there is of what
   /// has no head.
   /// @returns a fresh pass, or why it may not go on; it then stays stale.
-  [[nodiscard]] renewed renew(const snapshot_ptr& in_force, const asker& by,
+  [[nodiscard]] renewed renew(const snapshot_ptr& in_force, const asker& who,
                               const standing& where = {}) {
     return renew_by(in_force, [&](const snapshot_ptr& now) {
-      return judge_again(*now->rules, grant_, by, where);
+      return judge_again(*now->rules, grant_, who, where);
     });
   }
   renewed renew(snapshot_ptr&&, const asker&, const standing& = {}) = delete;
@@ -166,14 +166,15 @@ private:
 /// Judges the addresses of a name that was granted.
 /// @param found_as  The name that has them, where a search domain was added; else empty.
 template <class Snapshot>
-[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by, const asker& who,
+[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& fresh, const asker& who,
                                                std::vector<ip_address> addresses, host found_as) {
-  return vetted::by(*by.snapshot().rules, by.to(), who, std::move(addresses), std::move(found_as));
+  return vetted::by(*fresh.snapshot().rules, fresh.to(), who, std::move(addresses),
+                    std::move(found_as));
 }
 template <class Snapshot>
-[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& by, const asker& who,
+[[nodiscard]] std::variant<vetted, denial> vet(const fresh_pass<Snapshot>& fresh, const asker& who,
                                                std::vector<ip_address> addresses) {
-  return vet(by, who, std::move(addresses), host{});
+  return vet(fresh, who, std::move(addresses), host{});
 }
 
 } // namespace proxy::policy

@@ -238,13 +238,14 @@ bool remedies::may_list(const host& name, uint16_t port) const noexcept {
   return !ceiling_ || ceiling_->match(name, port) != nullptr;
 }
 
-bool remedies::must_deny(const host& name, uint16_t port, const placed_text& by) const noexcept {
-  if (!by.file.empty() && by.file == places_.managed_file)
+bool remedies::must_deny(const host& name, uint16_t port,
+                         const placed_text& decided_by) const noexcept {
+  if (!decided_by.file.empty() && decided_by.file == places_.managed_file)
     return true;
   if (!demanded_)
     return false;
   // An address that a name led to is not known here: the rule for it tells by its text.
-  auto same = [&](const placed_text& each) { return each.text == by.text; };
+  auto same = [&](const placed_text& each) { return each.text == decided_by.text; };
   return demanded_->match(name, port) != nullptr ||
          (demanded_->has_networks() && std::ranges::any_of(demanded_->rules(), same));
 }

@@ -22,9 +22,9 @@ public:
   /// Whether a user could list a host at all.
   [[nodiscard]] bool may_list(const host& name, uint16_t port) const noexcept;
   /// Whether a host stays denied whatever a user's lists say.
-  /// @param by  The rule that denied it, perhaps because of an address.
+  /// @param decided_by  The rule that denied it, perhaps because of an address.
   [[nodiscard]] bool must_deny(const host& name, uint16_t port,
-                               const placed_text& by) const noexcept;
+                               const placed_text& decided_by) const noexcept;
 
 private:
   text_places places_;

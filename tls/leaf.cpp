@@ -46,40 +46,40 @@ leaf::~leaf() {
   EVP_PKEY_free(key_);
 }
 
-caf::expected<leaf_ptr> mint(authority_ptr by, const host& name, authority::time_point now) {
-  if (now >= by->valid_until())
+caf::expected<leaf_ptr> mint(authority_ptr ca, const host& name, authority::time_point now) {
+  if (now >= ca->valid_until())
     return caf::make_error(errc::invalid_config,
                            "the CA has expired; remove its certificate and key so that both are "
                            "made anew, then trust the new one");
   auto* key = process_key();
   if (!key)
     return failure("cannot make a key");
-  auto from = std::max(now - clock_skew, by->valid_from());
-  auto until = std::min(from + lifetime, by->valid_until());
+  auto from = std::max(now - clock_skew, ca->valid_from());
+  auto until = std::min(from + lifetime, ca->valid_until());
   // A name too long for a common name leaves the subject empty, and then the alternative name has
   // to be critical (RFC 5280 §4.1.2.6).
   auto fits = name.text().size() <= max_common_name;
   auto certificate = certificate_builder{*key}
                        .valid(from, until)
                        .subject_name("", fits ? name.text() : "")
-                       .issuer_name(X509_get_subject_name(&by->certificate()))
+                       .issuer_name(X509_get_subject_name(&ca->certificate()))
                        .basic_constraints(false)
                        .key_usage({0})
                        .server_auth()
                        .subject_key_id()
-                       .authority_key_id(by->certificate())
+                       .authority_key_id(ca->certificate())
                        .alternative_name(alternative_name_of(name), !fits)
-                       .sign(by->key());
+                       .sign(ca->key());
   if (!certificate)
     return std::move(certificate.error());
   std::shared_ptr<leaf> made{new leaf};
-  auto bound = name.text() + ' ' + by->fingerprint();
+  auto bound = name.text() + ' ' + ca->fingerprint();
   if (EVP_Digest(bound.data(), bound.size(), made->session_context_.data(), nullptr, EVP_sha256(),
                  nullptr) != 1)
     return failure("cannot hash a name");
   made->certificate_ = certificate->release();
   EVP_PKEY_up_ref(made->key_ = key);
-  made->issuer_ = std::move(by);
+  made->issuer_ = std::move(ca);
   made->renew_at_ = now + (until - now) * 3 / 4;
   return leaf_ptr{std::move(made)};
 }

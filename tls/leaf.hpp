@@ -48,7 +48,7 @@ using leaf_ptr = std::shared_ptr<const leaf>;
 /// process, serverAuth, thirty days at most and not beyond the CA's own time. Takes as long as one
 /// signature, so loops leave it to others.
 /// @returns errc::invalid_config when the CA's time is over, errc::system with OpenSSL's words.
-[[nodiscard]] caf::expected<leaf_ptr> mint(authority_ptr by, const host& name,
+[[nodiscard]] caf::expected<leaf_ptr> mint(authority_ptr ca, const host& name,
                                            authority::time_point now);
 
 } // namespace proxy::tls

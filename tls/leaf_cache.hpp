@@ -11,13 +11,13 @@ class leaf_cache {
 public:
   explicit leaf_cache(size_t capacity = 1000) : leaves_(capacity) {}
 
-  /// The leaf that `by` has minted for this host; nullptr when there is none, it is due for
+  /// The leaf that `ca` has minted for this host; nullptr when there is none, it is due for
   /// renewal, or another CA has minted it.
-  [[nodiscard]] leaf_ptr find(const authority& by, const host& name, leaf::time_point now) {
+  [[nodiscard]] leaf_ptr find(const authority& ca, const host& name, leaf::time_point now) {
     auto* found = leaves_.find(name.text());
     if (!found)
       return nullptr;
-    if (now < (*found)->renew_at() && (*found)->issuer().fingerprint() == by.fingerprint())
+    if (now < (*found)->renew_at() && (*found)->issuer().fingerprint() == ca.fingerprint())
       return *found;
     leaves_.erase(name.text());
     return nullptr;

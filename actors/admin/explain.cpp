@@ -246,9 +246,9 @@ std::string name_to_resolve(const snapshot& in_force, const asked& what) {
 }
 
 explanation explain(const snapshot& in_force, const asked& what,
-                    const caf::expected<dns_answer>& found, const clock& by) {
+                    const caf::expected<dns_answer>& found, const clock& time) {
   auto e = start(*in_force.rules, nullptr, &what.target);
-  e.at = moment_for(in_force, by);
+  e.at = moment_for(in_force, time);
   e.words = what.words;
   if (what.target.unix_socket)
     explain_socket(e, in_force, what.target);

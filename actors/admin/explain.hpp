@@ -83,7 +83,7 @@ struct explanation {
 ///               alone.
 [[nodiscard]] explanation explain(const snapshot& in_force, const asked& what,
                                   const caf::expected<dns_answer>& found,
-                                  const clock& by = this_machine().clock);
+                                  const clock& time = this_machine().clock);
 
 /// The explanation of a question that `parse_question` could not read.
 [[nodiscard]] explanation explain_fault(const policy::rules& in_force, const question& q,

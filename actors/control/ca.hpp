@@ -17,8 +17,8 @@ struct ca_state {
 };
 
 /// @param max_leaves  How many certificates are kept; the one unused for longest makes room.
-/// @param by          What tells when certificates are valid.
+/// @param time        What tells when certificates are valid.
 ca_actor::behavior_type ca(ca_actor::stateful_pointer<ca_state> self, size_t max_leaves,
-                           const clock* by);
+                           const clock* time);
 
 } // namespace proxy

@@ -17,13 +17,13 @@ void share_ports(const listener_set& of, bool share) {
 /// process of this user share it too, until one that does not share is bound. That of the other
 /// address family is in nobody's way.
 /// @returns whether that could be bound: not where somebody listens there, or without IPv6.
-bool forget_sharing(network& by, const ip_address& ip, uint16_t port) {
+bool forget_sharing(network& net, const ip_address& ip, uint16_t port) {
   auto name = make_sockaddr(*ip_address::parse(ip.is_v4() ? "::1" : "127.0.0.1"), port);
-  auto fd = by.open(socket_kind::listener, name.family());
+  auto fd = net.open(socket_kind::listener, name.family());
   if (fd < 0)
     return false;
-  auto bound = by.bind(fd, name.get(), name.size) == 0;
-  by.close(fd);
+  auto bound = net.bind(fd, name.get(), name.size) == 0;
+  net.close(fd);
   return bound;
 }
 

@@ -99,8 +99,8 @@ search_domains system_search_domains(const config::dns& settings) {
   return parse_search_domains(text, settings.local_domain, settings.res_options, host_name());
 }
 
-std::vector<std::string> names_to_try(const search_domains& by, const std::string& name) {
-  if (name.find('.') != std::string::npos || by.domains.empty())
+std::vector<std::string> names_to_try(const search_domains& search, const std::string& name) {
+  if (name.find('.') != std::string::npos || search.domains.empty())
     return {name};
   std::vector<std::string> out;
   auto add = [&out](const std::string& candidate) {
@@ -109,11 +109,11 @@ std::vector<std::string> names_to_try(const search_domains& by, const std::strin
     if (parsed && !parsed->is_localhost() && std::ranges::find(out, candidate) == out.end())
       out.push_back(candidate);
   };
-  if (by.as_written_first)
+  if (search.as_written_first)
     add(name);
-  for (const auto& domain : by.domains)
+  for (const auto& domain : search.domains)
     add(domain.empty() ? name : name + '.' + domain);
-  if (by.as_written_last)
+  if (search.as_written_last)
     add(name);
   if (out.empty())
     out.push_back(name);

@@ -35,7 +35,7 @@ inline constexpr size_t max_search_domains = 32;
 
 /// What is asked for a name, in this order until one has an address. Names that are too long are
 /// left out.
-[[nodiscard]] std::vector<std::string> names_to_try(const search_domains& by,
+[[nodiscard]] std::vector<std::string> names_to_try(const search_domains& search,
                                                     const std::string& name);
 
 /// How the resolver is asked for a host: its name, with the dot at its end where that keeps search

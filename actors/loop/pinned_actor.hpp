@@ -52,6 +52,7 @@ public:
       }
     }
     this->unregister_from_system();
+    // NOLINTNEXTLINE(bugprone-parent-virtual-call): see above.
     caf::monitorable_actor::cleanup(std::move(reason), host);
     return true;
   }

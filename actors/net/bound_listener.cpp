@@ -42,13 +42,13 @@ caf::error bind_ip(bound_listener& l, port_sharing sharing) {
 
 /// Whether somebody listens on a unix socket file. Does not wait: one whose queue is full listens
 /// too, and may never accept.
-bool answers(network& by, const sockaddr_un& name) {
-  auto fd = by.open(socket_kind::stream, AF_UNIX);
+bool answers(network& net, const sockaddr_un& name) {
+  auto fd = net.open(socket_kind::stream, AF_UNIX);
   auto up =
-    fd >= 0 && (by.connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 ||
+    fd >= 0 && (net.connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 ||
                 errno == EAGAIN || errno == EINPROGRESS);
   if (fd >= 0)
-    by.close(fd);
+    net.close(fd);
   return up;
 }
 

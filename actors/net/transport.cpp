@@ -29,11 +29,11 @@ io_result of(tls::step what, int error) {
 
 } // namespace
 
-tls::ssl_ptr transport::begin_tls(const tls::client_context& by, const host& name,
+tls::ssl_ptr transport::begin_tls(const tls::client_context& context, const host& name,
                                   const tls::client_options& options) {
   if (!back_.empty())
     return nullptr;
-  return tls_ ? by.session_inside(name, *tls_, options) : by.session(name, raw_, options);
+  return tls_ ? context.session_inside(name, *tls_, options) : context.session(name, raw_, options);
 }
 
 tls::step transport::shake_hands(tls::ssl_ptr& session, tls::step (*go_on)(ssl_st&) noexcept) {

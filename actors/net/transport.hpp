@@ -57,13 +57,13 @@ public:
   }
 
   /// Begins TLS: a session on the socket, or inside the TLS there is already (through a TLS proxy).
-  [[nodiscard]] tls::ssl_ptr begin_tls(const tls::client_context& by, const host& name,
+  [[nodiscard]] tls::ssl_ptr begin_tls(const tls::client_context& context, const host& name,
                                        const tls::client_options& options);
   /// The same as a server, on the socket.
   /// @param received  What of the client was read before.
-  [[nodiscard]] tls::ssl_ptr begin_tls(const tls::server_context& by, const tls::leaf& as,
+  [[nodiscard]] tls::ssl_ptr begin_tls(const tls::server_context& context, const tls::leaf& as,
                                        std::string received, const tls::server_options& options) {
-    return by.session(as, raw_, std::move(received), options);
+    return context.session(as, raw_, std::move(received), options);
   }
   /// Goes on with a handshake: `tls::connect_step` or `tls::accept_step`. When it is done the bytes
   /// of the conversation go through the session, which moves here; when it wants something, that

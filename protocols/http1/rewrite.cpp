@@ -319,7 +319,7 @@ void append_rest(const request& req, const request_target& target, const rewrite
 bool has_passed(const head& h, std::string_view pseudonym) noexcept {
   // The last word of an entry or not: a comment that names us tells of us all the same.
   return std::ranges::any_of(h.fields, [&](const field& f) {
-    return ascii::is<"via">(f.name) && f.value.find(pseudonym) != f.value.npos;
+    return ascii::is<"via">(f.name) && f.value.find(pseudonym) != std::string_view::npos;
   });
 }
 

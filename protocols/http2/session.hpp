@@ -134,7 +134,7 @@ private:
   /// The library has forgotten it.
   void take_close(uint32_t error);
   /// It ends, though neither both ends were sent nor we have cut it short.
-  void take_cut(uint32_t error, stream_event by);
+  void take_cut(uint32_t error, stream_event event);
 
   /// Goes where the table of §5.1 leads. @returns false when it refuses: the stream, or the
   /// connection, is ended then.

@@ -222,12 +222,12 @@ bool stream::enter(stream_event what) {
   return false;
 }
 
-void stream::take_cut(uint32_t error, stream_event by) {
+void stream::take_cut(uint32_t error, stream_event event) {
   // A client may cut short with NO_ERROR, too: then our end was not sent.
   auto whole = error == NGHTTP2_NO_ERROR && in_.ended() && session_.role_ == role::client;
   if (!whole)
     blame_peer(error == NGHTTP2_REFUSED_STREAM ? cut::refused : cut::by_peer);
-  (void)enter(by);
+  (void)enter(event);
 }
 
 void stream::take_close(uint32_t error) {

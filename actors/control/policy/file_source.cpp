@@ -190,7 +190,7 @@ machine_addresses_read machine_addresses() {
   }
   ::freeifaddrs(list);
   std::ranges::sort(out);
-  out.erase(std::ranges::unique(out).begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 

@@ -22,8 +22,8 @@ log_layout layout_of(const config::log& settings) noexcept {
 
 } // namespace
 
-logger::logger(const config::log& settings, sink out, uint64_t max_bytes, const clock& by)
-  : clock_(by), out_(std::move(out)), queue_(max_bytes), level_(level_named(settings.level)),
+logger::logger(const config::log& settings, sink out, uint64_t max_bytes, const clock& time)
+  : clock_(time), out_(std::move(out)), queue_(max_bytes), level_(level_named(settings.level)),
     layout_(layout_of(settings)), thread_([this] { run(); }) {}
 
 logger::~logger() {

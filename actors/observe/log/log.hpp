@@ -30,7 +30,7 @@ public:
   static constexpr std::chrono::seconds last_patience{5};
 
   logger(const config::log& settings, sink out, uint64_t max_bytes = max_waiting_bytes,
-         const clock& by = this_machine().clock);
+         const clock& time = this_machine().clock);
   logger(const logger&) = delete;
   ~logger();
 

@@ -128,7 +128,7 @@ private:
   }
 
   const log_value& take_value() noexcept {
-    static const log_value none;
+    static const log_value none{};
     if (values_.empty())
       return none;
     const auto& value = values_.front();

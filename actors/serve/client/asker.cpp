@@ -4,8 +4,8 @@
 
 namespace proxy {
 
-std::optional<wall_time> moment_for(const snapshot& in_force, const clock& by) {
-  return policy::reads_time(*in_force.rules) ? std::optional{by.wall()} : std::nullopt;
+std::optional<wall_time> moment_for(const snapshot& in_force, const clock& time) {
+  return policy::reads_time(*in_force.rules) ? std::optional{time.wall()} : std::nullopt;
 }
 
 policy::asker asker_of(const client_session& c) {

@@ -9,7 +9,7 @@ namespace proxy {
 class client_session;
 
 /// The moment by which a policy judges. The clock is read only where a rule has an end.
-[[nodiscard]] std::optional<wall_time> moment_for(const snapshot& in_force, const clock& by);
+[[nodiscard]] std::optional<wall_time> moment_for(const snapshot& in_force, const clock& time);
 
 /// Who asks the policy of this moment, and when. Its views live as long as the name that the client
 /// is known by (`client_session::known_as`).

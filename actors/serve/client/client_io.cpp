@@ -60,6 +60,52 @@ bool settle(const client_end& c, const awaited_head& what, std::string_view byte
   return true;
 }
 
+/// As `settle`, for what was read before. It must not lie where it grows while views point to it.
+bool settle_pending(client_end& c, const awaited_head& what, size_t& scanned, received_head& out) {
+  if (!settle(c, what, c.reader.pending, scanned, out))
+    return false;
+  auto used = out.text.size();
+  out.store = std::move(c.reader.pending);
+  c.reader.pending.assign(out.store, used);
+  out.text = std::string_view{out.store}.substr(0, used);
+  return true;
+}
+
+/// As `settle`, for the first bytes that come: most heads come whole, and are not copied. What is
+/// not understood yet, or stands behind, is kept.
+bool settle_new(client_end& c, const awaited_head& what, std::string_view bytes, size_t& scanned,
+                received_head& out) {
+  if (settle(c, what, bytes, scanned, out)) {
+    if (out.status == head_status::complete || out.status == head_status::socks)
+      c.reader.pending.assign(bytes.substr(out.text.size()));
+    return true;
+  }
+  // A head in pieces grows: not when memory is short.
+  if (c.shard.loop.memory().is_full()) {
+    out.status = head_status::failed;
+    out.error = out_of_memory(c);
+    return true;
+  }
+  c.reader.pending.assign(bytes);
+  return false;
+}
+
+/// Settles `out` where a wait for bytes came to none.
+void settle_without(const client_end& c, const some_bytes& got, received_head& out) {
+  auto begun = !c.reader.pending.empty();
+  if (!got.late()) {
+    if (got.failed() || begun)
+      out.status = head_status::client_gone;
+  } else if (!begun) {
+    out.status = head_status::idle; // silence before the first byte is no request: no answer
+  } else {
+    out.status = head_status::failed;
+    out.error =
+      caf::make_error(errc::request_timeout, "the request head did not arrive within " +
+                                               setting_text("timeouts.head", c.timeouts().head));
+  }
+}
+
 } // namespace
 
 bool is_to_give_way(const client_end& c, int& in_a_row) noexcept {
@@ -90,15 +136,8 @@ caf::error out_of_memory(client_end& c) {
 
 task<> read_head(client_end& c, awaited_head what, received_head& out) {
   size_t scanned = 0;
-  // What a pipelining client sent ahead comes first; it must not lie where it grows while views
-  // point to it.
-  if (!c.reader.pending.empty() && settle(c, what, c.reader.pending, scanned, out)) {
-    auto used = out.text.size();
-    out.store = std::move(c.reader.pending);
-    c.reader.pending.assign(out.store, used);
-    out.text = std::string_view{out.store}.substr(0, used);
-    co_return;
-  }
+  if (!c.reader.pending.empty() && settle_pending(c, what, scanned, out))
+    co_return; // what a pipelining client sent ahead
   auto first = what.first || !c.reader.pending.empty();
   auto deadline = c.in(first ? c.timeouts().head : c.timeouts().keep_alive);
   for (;;) {
@@ -114,48 +153,19 @@ task<> read_head(client_end& c, awaited_head what, received_head& out) {
     auto got = co_await c.reader.some(head_read_size, deadline);
     if (got.woken())
       continue;
-    if (got.late()) {
-      if (c.reader.pending.empty()) {
-        out.status = head_status::idle;
-        co_return; // silence before the first byte is no request: no answer
-      }
-      out.status = head_status::failed;
-      out.error =
-        caf::make_error(errc::request_timeout, "the request head did not arrive within " +
-                                                 setting_text("timeouts.head", c.timeouts().head));
-      co_return;
-    }
     if (!got.ok()) {
-      if (got.failed() || !c.reader.pending.empty())
-        out.status = head_status::client_gone;
+      settle_without(c, got, out);
       co_return;
     }
-    auto bytes = got.bytes;
     if (c.reader.pending.empty()) {
-      if (!first)
+      if (!std::exchange(first, true))
         deadline = c.in(c.timeouts().head);
-      first = true;
-      if (settle(c, what, bytes, scanned, out)) {
-        if (out.status == head_status::complete || out.status == head_status::socks)
-          c.reader.pending.assign(bytes.substr(out.text.size()));
+      if (settle_new(c, what, got.bytes, scanned, out))
         co_return;
-      }
-      // A head in pieces grows: not when memory is short.
-      if (c.shard.loop.memory().is_full()) {
-        out.status = head_status::failed;
-        out.error = out_of_memory(c);
-        co_return;
-      }
-      c.reader.pending.assign(bytes);
     } else {
-      c.reader.pending.append(bytes);
-      if (settle(c, what, c.reader.pending, scanned, out)) {
-        auto used = out.text.size();
-        out.store = std::move(c.reader.pending);
-        c.reader.pending.assign(out.store, used);
-        out.text = std::string_view{out.store}.substr(0, used);
+      c.reader.pending.append(got.bytes);
+      if (settle_pending(c, what, scanned, out))
         co_return;
-      }
     }
   }
 }

@@ -20,7 +20,7 @@ struct exchange;
 
 /// A tunnel whose requests are read and judged one by one.
 struct interception {
-  explicit interception(pass by) : tunnel(std::move(by)) {}
+  explicit interception(pass granted) : tunnel(std::move(granted)) {}
 
   pass tunnel;
   bool tls = true; ///< What the client speaks inside: HTTP under TLS, or in the clear.
@@ -42,7 +42,7 @@ struct refused_tunnel {
 /// `log.access` also the last request.
 class admission {
 public:
-  explicit admission(pass by) : by_(std::move(by)) {}
+  explicit admission(pass granted) : by_(std::move(granted)) {}
   /// Of what has no pass that it goes by: an association, a request to a unix socket.
   explicit admission(policy::target to) : by_(std::move(to)) {}
 
@@ -87,7 +87,8 @@ struct reading {
 
 /// A request has been sent, or is being, and its response is awaited or on its way.
 struct exchanging {
-  exchanging(exchange& ex, std::unique_ptr<upstream> by) : request(&ex), server(std::move(by)) {}
+  exchanging(exchange& ex, std::unique_ptr<upstream> serving)
+    : request(&ex), server(std::move(serving)) {}
 
   /// @returns nullptr but for a request with a body, which may be as open as a tunnel.
   [[nodiscard]] const policy::target* subject() const noexcept;

@@ -4,9 +4,9 @@
 
 namespace proxy {
 
-bool refusal_leaves::may_show(const tls::authority& by, const host& name, const std::string& client,
+bool refusal_leaves::may_show(const tls::authority& ca, const host& name, const std::string& client,
                               tls::leaf::time_point now) {
-  if (cache.find(by, name, now))
+  if (cache.find(ca, name, now))
     return true;
   auto& mine = clients_[client];
   // A clock that is set back brings nothing.

@@ -19,7 +19,7 @@ public:
   static constexpr std::chrono::milliseconds pause{500};
 
   /// Whether a host's certificate is there, or may be made for this client; that then counts.
-  [[nodiscard]] bool may_show(const tls::authority& by, const host& name, const std::string& client,
+  [[nodiscard]] bool may_show(const tls::authority& ca, const host& name, const std::string& client,
                               tls::leaf::time_point now);
 
   tls::leaf_cache cache{256};

@@ -44,9 +44,9 @@ process_state::process_state(size_t shards, const machine& on)
   : pseudonym(std::string{product} + '-' + to_hex(on.entropy.number())), connections(shards),
     dialled(on.entropy.number()), association_sockets(on.entropy.number()) {}
 
-shard_core::shard_core(event_loop& on, size_t number, std::shared_ptr<process_state> shared)
-  : loop(on), index(number), process(std::move(shared)), pool(on),
-    events(process->log, audit_queue_of(process)), id_seed_(on.on().entropy.number()) {
+shard_core::shard_core(event_loop& own_loop, size_t number, std::shared_ptr<process_state> shared)
+  : loop(own_loop), index(number), process(std::move(shared)), pool(own_loop),
+    events(process->log, audit_queue_of(process)), id_seed_(own_loop.on().entropy.number()) {
   loop.memory().belong_to(process->memory);
   auto share = usable_descriptors() / (64 * process->connections.size());
   auto count = std::clamp<uint64_t>(share, 1, max_reserve);
@@ -79,16 +79,16 @@ std::shared_ptr<decision_event> shard_core::event_about(const policy::target& wh
   return event;
 }
 
-void shard_core::admitted(const policy::permit& by, const client_session& of) {
+void shard_core::admitted(const policy::permit& granted, const client_session& of) {
   ++counters.decisions[policy::decision::allow][policy::reason::allow];
   if (!events.hears_admissions())
     return;
-  auto event = event_about(by.to(), of, new_request_id());
-  event->source = by.source();
-  if (by.source() == policy::source::decider)
+  auto event = event_about(granted.to(), of, new_request_id());
+  event->source = granted.source();
+  if (granted.source() == policy::source::decider)
     event->overruled = policy::reason::not_allowed;
-  if (by.rule())
-    event->rule = by.rule()->text;
+  if (granted.rule())
+    event->rule = granted.rule()->text;
   events.publish(std::move(event));
 }
 

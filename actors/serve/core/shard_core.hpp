@@ -93,7 +93,7 @@ audit_queue_of(const std::shared_ptr<process_state>& process) {
 /// What one core owns and its connections use: touched on the shard's loop only.
 class shard_core {
 public:
-  shard_core(event_loop& loop, size_t index, std::shared_ptr<process_state> process);
+  shard_core(event_loop& own_loop, size_t number, std::shared_ptr<process_state> shared);
   shard_core(const shard_core&) = delete;
   ~shard_core();
 
@@ -139,9 +139,9 @@ public:
 
   // Each counts, and makes one event that all hear of who listen; where nobody does, none is made.
 
-  void admitted(const policy::permit& by, const client_session& of);
+  void admitted(const policy::permit& granted, const client_session& of);
   /// For a unix socket, which is no domain.
-  void admitted(const policy::socket_permit& by, const policy::target& what,
+  void admitted(const policy::socket_permit& granted, const policy::target& what,
                 const client_session& of);
   /// (Where unix sockets are served, GET /blocked lists none of them.) @returns its request id.
   std::string refused(const policy::denial& why, const policy::target& what,

@@ -4,9 +4,9 @@
 
 namespace proxy {
 
-std::string slow_body_keys(const config::proxy_config& by) {
-  return "limits.min_body_rate = " + std::to_string(by.limits.min_body_rate) +
-         " over timeouts.slow_body = " + config::duration_text(by.timeouts.slow_body);
+std::string slow_body_keys(const config::proxy_config& config) {
+  return "limits.min_body_rate = " + std::to_string(config.limits.min_body_rate) +
+         " over timeouts.slow_body = " + config::duration_text(config.timeouts.slow_body);
 }
 
 } // namespace proxy

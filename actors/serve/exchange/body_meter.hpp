@@ -12,10 +12,10 @@ namespace proxy {
 /// only when its flow waits anyway, and costs neither timer nor call.
 class body_meter {
 public:
-  body_meter(const config::proxy_config& by, steady_time now) noexcept
-    : window_(by.timeouts.slow_body),
-      least_(by.limits.min_body_rate * static_cast<uint64_t>(window_.count()) / 1000), since_(now) {
-  }
+  body_meter(const config::proxy_config& config, steady_time now) noexcept
+    : window_(config.timeouts.slow_body),
+      least_(config.limits.min_body_rate * static_cast<uint64_t>(window_.count()) / 1000),
+      since_(now) {}
 
   /// Nothing is due now: what comes is measured from here on.
   void rest(steady_time now, uint64_t moved) noexcept {
@@ -44,6 +44,6 @@ private:
 
 /// The keys that were met, with their values: "limits.min_body_rate = 100 over timeouts.slow_body =
 /// 1m".
-[[nodiscard]] std::string slow_body_keys(const config::proxy_config& by);
+[[nodiscard]] std::string slow_body_keys(const config::proxy_config& config);
 
 } // namespace proxy

@@ -17,15 +17,16 @@ namespace {
 
 /// What of the client's own, of the pool, or of a shared connection can take a request at once;
 /// nullptr for nothing.
-std::unique_ptr<upstream> take_ready(client_session& c, const exchange& ex, const fresh_pass& by) {
+std::unique_ptr<upstream> take_ready(client_session& c, const exchange& ex,
+                                     const fresh_pass& fresh) {
   // An upgrade needs a connection of its own: behind an upstream proxy, a tunnel.
   if (ex.upgrade)
     return nullptr;
   auto key = key_of(ex);
   if (c.logins)
-    if (auto own = c.logins->take(by, key, c.user(), c.wakes))
+    if (auto own = c.logins->take(fresh, key, c.user(), c.wakes))
       return own;
-  return ex.logs_in ? c.shard.pool.take(by, key, c.wakes) : take_kept(c, by, key);
+  return ex.logs_in ? c.shard.pool.take(fresh, key, c.wakes) : take_kept(c, fresh, key);
 }
 
 /// Whether another stream that dials the same upstream may get a connection to share.
@@ -96,6 +97,28 @@ step begin(client_session& c, const exchange& ex, transfer& t) {
   return t.outdated();
 }
 
+/// Whether an exchange has come to an answer of ours.
+bool is_fault(step how) noexcept {
+  return how == step::fault || how == step::retry || how == step::over_http1;
+}
+
+/// How the client goes on behind an exchange that is over, and not by a fault.
+after follow(client_session& c, const transfer& t, step how) {
+  // An unfinished upload: our response must not be reset away by the rest of it.
+  if (how == step::complete)
+    return t.client_reusable() ? after::next_request : after::close_in_steps;
+  c.end = how == step::client_gone ? ending::client_gone : ending::upstream_gone;
+  return t.needs_reset() ? after::reset : after::close;
+}
+
+/// Lets go of what has served an exchange, or keeps it for another one.
+void let_go(client_session& c, const transfer& t, step how, std::unique_ptr<upstream> server) {
+  if (auto code = t.end_code(); code && how == step::broken && c.client.stream())
+    c.client.stream()->pass_on(*code);
+  if (how == step::complete && t.upstream_reusable())
+    keep_upstream(c, std::move(server));
+}
+
 } // namespace
 
 task<after> forward(client_session& c, exchange& ex) {
@@ -142,24 +165,16 @@ task<after> forward(client_session& c, exchange& ex) {
       log_exchange(c, ex, t.status(), t.size());
     if (s == step::tunnel)
       co_return co_await begin_switched(c, ex, std::move(server));
-    auto upstream_ok = s == step::complete && t.upstream_reusable();
-    auto client_ok = s == step::complete && t.client_reusable();
-    if (auto code = t.end_code(); code && s == step::broken && c.client.stream())
-      c.client.stream()->pass_on(*code);
-    if (upstream_ok)
-      keep_upstream(c, std::move(server));
-    server.reset();
-    if (s == step::fault || s == step::retry || s == step::over_http1) {
+    auto failed = is_fault(s);
+    if (!failed)
+      next = follow(c, t, s);
+    let_go(c, t, s, std::move(server));
+    if (failed) {
       // What has been read of its body must not be waited for again in what follows.
       ex.keep_alive &= ex.body == http1::framing::none;
       co_return co_await fault(c, ex, t.take_error());
     }
-    if (s == step::complete) {
-      // An unfinished upload: our response must not be reset away by the rest of it.
-      co_return client_ok ? after::next_request : after::close_in_steps;
-    }
-    c.end = s == step::client_gone ? ending::client_gone : ending::upstream_gone;
-    co_return t.needs_reset() ? after::reset : after::close;
+    co_return next;
   }
 }
 

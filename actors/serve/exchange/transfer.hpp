@@ -35,9 +35,11 @@ public:
   }
 
   /// Begins: sends the head with what of the body has come with it.
-  /// @param by  Of the exchange, whose upstream was vetted under the same policy.
-  [[nodiscard]] step begin(const fresh_pass& by) { return begin(by.snapshot().generation); }
-  [[nodiscard]] step begin(const fresh_socket_pass& by) { return begin(by.snapshot().generation); }
+  /// @param fresh  Of the exchange, whose upstream was vetted under the same policy.
+  [[nodiscard]] step begin(const fresh_pass& fresh) { return begin(fresh.snapshot().generation); }
+  [[nodiscard]] step begin(const fresh_socket_pass& fresh) {
+    return begin(fresh.snapshot().generation);
+  }
   /// There is no fresh pass to begin with.
   [[nodiscard]] step outdated() {
     return fail(errc::policy_changed, "another policy came before the request was sent");

@@ -30,9 +30,9 @@ constexpr std::chrono::seconds recorded_for{60};
 bool same_address(const ip_sockaddr& a, const ip_sockaddr& b) { return a.ip() == b.ip(); }
 
 /// The first address that there is a way to.
-size_t first_reachable(network& by, std::span<const ip_address> addresses, uint16_t port) {
+size_t first_reachable(network& net, std::span<const ip_address> addresses, uint16_t port) {
   for (size_t i = 0; i + 1 < addresses.size(); ++i)
-    if (by.has_way_to(make_sockaddr(addresses[i], port)))
+    if (net.has_way_to(make_sockaddr(addresses[i], port)))
       return i;
   return addresses.size() - 1;
 }
@@ -318,17 +318,17 @@ void association::resolved(const std::string& name, caf::expected<dns_answer> an
   c_.wakes.fire(); // what waited has gone: that is no silence
 }
 
-void association::settle(udp_target& t, const fresh_pass& by, dns_answer found) {
+void association::settle(udp_target& t, const fresh_pass& fresh, dns_answer found) {
   auto judged =
-    policy::vet(by, asker_of(c_), std::move(found.addresses), std::move(found.found_as));
+    policy::vet(fresh, asker_of(c_), std::move(found.addresses), std::move(found.found_as));
   if (auto* denial = std::get_if<policy::denial>(&judged))
     return refuse(t, *denial);
   auto waiting = std::move(t.waiting);
   t.waiting = {};
   t.leads.emplace(std::get<policy::vetted>(std::move(judged)));
-  admit(t, by);
+  admit(t, fresh);
   t.chosen = first_reachable(c_.shard.loop.network(), t.leads->addresses(), t.to.port);
-  targets_.open(t, by);
+  targets_.open(t, fresh);
   for (const auto& data : waiting)
     send_up(t, data);
   if (waiting.empty())
@@ -345,9 +345,9 @@ void association::refuse(udp_target& t, const policy::denial& why) {
     (void)c_.shard.refused(why, t.to, c_);
 }
 
-void association::admit(udp_target& t, const fresh_pass& by) {
+void association::admit(udp_target& t, const fresh_pass& fresh) {
   if (is_news(t, policy::reason::allow))
-    c_.shard.admitted(by.grant(), c_);
+    c_.shard.admitted(fresh.grant(), c_);
 }
 
 bool association::is_news(const udp_target& t, policy::reason verdict) {

@@ -66,9 +66,9 @@ private:
   [[nodiscard]] bool judge(udp_target& t);
   /// Judges an open one again, with all its addresses; it may be closed then.
   void renew(udp_target& t);
-  /// Vets the addresses of a target whose name passed. @param by  Of `t.granted`.
-  void settle(udp_target& t, const fresh_pass& by, dns_answer found);
-  void admit(udp_target& t, const fresh_pass& by);
+  /// Vets the addresses of a target whose name passed. @param fresh  Of `t.granted`.
+  void settle(udp_target& t, const fresh_pass& fresh, dns_answer found);
+  void admit(udp_target& t, const fresh_pass& fresh);
   /// Whether an open target is a socket that clients of ours send to: what is sent there would be
   /// unwrapped and sent on, again and again.
   [[nodiscard]] bool leads_back(const udp_target& t) const noexcept;

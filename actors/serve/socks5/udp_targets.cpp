@@ -59,11 +59,11 @@ void udp_targets::open(udp_target& t, const fresh_pass&) {
   last_from_ = nullptr;
 }
 
-void udp_targets::move_on(udp_target& t, size_t chosen, const fresh_pass& by) {
+void udp_targets::move_on(udp_target& t, size_t chosen, const fresh_pass& fresh) {
   forget_peer(t);
   t.is = udp_target::state::resolving; // no peer to forget any more
   t.chosen = chosen;
-  open(t, by);
+  open(t, fresh);
 }
 
 void udp_targets::close(udp_target& t, steady_time until) {

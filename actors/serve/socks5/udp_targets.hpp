@@ -49,10 +49,10 @@ public:
   /// A new target. @pre there is none of this address field
   [[nodiscard]] udp_target& add(std::string_view address, size_t max);
   /// Lets datagrams through to the chosen address of `t.leads`.
-  /// @param by  Of `t.granted`.
-  void open(udp_target& t, const fresh_pass& by);
+  /// @param fresh  Of `t.granted`.
+  void open(udp_target& t, const fresh_pass& fresh);
   /// The same for another of its addresses.
-  void move_on(udp_target& t, size_t chosen, const fresh_pass& by);
+  void move_on(udp_target& t, size_t chosen, const fresh_pass& fresh);
   /// Drops datagrams until `until`.
   void close(udp_target& t, steady_time until);
 

@@ -201,10 +201,10 @@ void log_exchange(const client_session& c, const exchange& ex, uint16_t status,
                      size.response > limit, c.from, user_field(c.user()));
 }
 
-after intercept(client_session& c, exchange& ex, const fresh_pass& by,
+after intercept(client_session& c, exchange& ex, const fresh_pass& fresh,
                 std::unique_ptr<upstream> server) {
-  auto what = std::make_unique<interception>(pass{by.grant(), ex.granted->snapshot()});
-  auto admitted = admit_interception(*what, by);
+  auto what = std::make_unique<interception>(pass{fresh.grant(), ex.granted->snapshot()});
+  auto admitted = admit_interception(*what, fresh);
   c.enter(
     state::intercepted{std::move(what), std::move(admitted), std::move(server), std::nullopt});
   c.last_admitted.reset();

@@ -8,11 +8,11 @@
 namespace proxy {
 
 /// Makes a tunnel that was let through one whose requests are read; it takes the pass of `ex`.
-/// @param by       Of `ex.granted`.
+/// @param fresh    Of `ex.granted`.
 /// @param reached  Its upstream; nullptr where it is known to be there.
 /// @returns `after::first_bytes`: the caller puts its answer into `c.first_down`, and
 ///          `begin_inside` goes on.
-after intercept(client_session& c, exchange& ex, const fresh_pass& by,
+after intercept(client_session& c, exchange& ex, const fresh_pass& fresh,
                 std::unique_ptr<upstream> server);
 
 /// Waits for what the client says first inside such a tunnel, and settles what the tunnel is. TLS

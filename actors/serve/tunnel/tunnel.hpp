@@ -29,14 +29,14 @@ task<after> relay(client_session& c);
 void remember_admission(client_session& c, const exchange& ex);
 
 /// Opens a tunnel, which takes the pass of `ex`. @returns it.
-/// @param by        Of `ex.granted`.
+/// @param fresh     Of `ex.granted`.
 /// @param switched  It was a request that switched protocols: what judges it is its head.
-state::tunnel& admit_tunnel(client_session& c, exchange& ex, const fresh_pass& by,
+state::tunnel& admit_tunnel(client_session& c, exchange& ex, const fresh_pass& fresh,
                             std::unique_ptr<upstream> server, bool switched = false);
 
 /// What admits a tunnel whose requests are read.
-/// @param by  Of `of.tunnel`, or what that was made of.
+/// @param fresh  Of `of.tunnel`, or what that was made of.
 [[nodiscard]] std::unique_ptr<admission> admit_interception(const interception& of,
-                                                            const fresh_pass& by);
+                                                            const fresh_pass& fresh);
 
 } // namespace proxy

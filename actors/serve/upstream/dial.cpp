@@ -63,8 +63,8 @@ bool may_lead_back(const client_end& c, uint16_t port) {
 
 } // namespace
 
-int begin_connect(client_end& c, const fresh_pass& by, upstream& to, uint16_t port) {
-  if (!by.is_fresh())
+int begin_connect(client_end& c, const fresh_pass& fresh, upstream& to, uint16_t port) {
+  if (!fresh.is_fresh())
     return ECANCELED;
   auto name = make_sockaddr(to.address, port);
   auto& net = c.shard.loop.network();
@@ -185,13 +185,13 @@ task<caf::error> wait_dialling(client_end& c, const exchange& ex, steady_time de
   co_return in_time ? caf::error{} : caf::make_error(errc::connection_timeout, std::string{late});
 }
 
-tls::ssl_ptr begin_tls(client_end& c, const fresh_pass& by, upstream& u, const host& name,
+tls::ssl_ptr begin_tls(client_end& c, const fresh_pass& fresh, upstream& u, const host& name,
                        uint16_t port, tls::alpn offer) {
   tls::client_options options{.offer = offer,
-                              .identity = by.snapshot().identities.find(name, port),
+                              .identity = fresh.snapshot().identities.find(name, port),
                               .cache = &c.shard.tls_sessions,
                               .port = port};
-  return by.snapshot().trust ? u.io.begin_tls(*by.snapshot().trust, name, options) : nullptr;
+  return fresh.snapshot().trust ? u.io.begin_tls(*fresh.snapshot().trust, name, options) : nullptr;
 }
 
 task<caf::error> secure(client_end& c, const exchange& ex, upstream& u, const host& name,

@@ -27,11 +27,12 @@ task<caf::expected<std::unique_ptr<upstream>>> connect_any(client_end& c, const 
                                                            uint16_t port, steady_time deadline);
 
 /// Starts one connect(2) to `to.address`. @returns 0, or why it failed at once.
-[[nodiscard]] int begin_connect(client_end& c, const fresh_pass& by, upstream& to, uint16_t port);
+[[nodiscard]] int begin_connect(client_end& c, const fresh_pass& fresh, upstream& to,
+                                uint16_t port);
 
 /// Starts TLS with a host, inside the TLS that the connection has already, if any.
 /// @returns nullptr when it cannot be started.
-[[nodiscard]] tls::ssl_ptr begin_tls(client_end& c, const fresh_pass& by, upstream& u,
+[[nodiscard]] tls::ssl_ptr begin_tls(client_end& c, const fresh_pass& fresh, upstream& u,
                                      const host& name, uint16_t port, tls::alpn offer);
 
 /// How long dialling may take, as a text that names the setting.

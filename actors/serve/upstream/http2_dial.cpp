@@ -116,16 +116,16 @@ task<> wait_for_dialling(client_end& c, const upstream_key& key) {
   co_await await_dial(std::move(dial), c.wakes, deadline, c.client);
 }
 
-std::unique_ptr<upstream> take_kept(client_session& c, const fresh_pass& by,
+std::unique_ptr<upstream> take_kept(client_session& c, const fresh_pass& fresh,
                                     const upstream_key& key) {
   auto& pool = c.shard.pool;
   auto known = key.tls ? pool.speaks(key) : origin_protocol::http1;
   if (known == origin_protocol::http2 || (c.client.stream() && known == origin_protocol::unknown))
-    if (auto opened = pool.take_stream(by, key, c.wakes)) {
+    if (auto opened = pool.take_stream(fresh, key, c.wakes)) {
       read_for_client(c, *opened);
       return opened;
     }
-  return pool.take(by, key, c.wakes);
+  return pool.take(fresh, key, c.wakes);
 }
 
 } // namespace proxy

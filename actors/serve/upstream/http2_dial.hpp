@@ -16,7 +16,7 @@ namespace proxy {
 
 /// A connection of the pool, or a stream of one, for a request that needs none of its own; nullptr
 /// for none.
-[[nodiscard]] std::unique_ptr<upstream> take_kept(client_session& c, const fresh_pass& by,
+[[nodiscard]] std::unique_ptr<upstream> take_kept(client_session& c, const fresh_pass& fresh,
                                                   const upstream_key& key);
 
 /// Which protocols to offer an upstream for a request: what the client speaks, as translating costs

@@ -65,8 +65,8 @@ std::optional<sockaddr_un> address_of(const std::string& path) {
 }
 
 /// The name that the other end was bound to; a file may have been put in another's place meanwhile.
-std::string bound_name_of(const network& by, int fd) {
-  auto name = by.peer_address(fd);
+std::string bound_name_of(const network& net, int fd) {
+  auto name = net.peer_address(fd);
   if (name.size <= offsetof(sockaddr_un, sun_path))
     return {};
   auto room = name.size - offsetof(sockaddr_un, sun_path);
@@ -78,13 +78,13 @@ socket_dialled ended(came_to what, int error = 0) { return {what, error, {}, nul
 
 socket_dialled failed(int error) { return ended(came_to::failed, error); }
 
-socket_dialled connect_to(network& by, const sockaddr_un& name) {
-  auto fd = by.open(socket_kind::stream, AF_UNIX);
+socket_dialled connect_to(network& net, const sockaddr_un& name) {
+  auto fd = net.open(socket_kind::stream, AF_UNIX);
   if (fd < 0)
     return failed(errno);
   socket_dialled out;
-  out.made = std::make_shared<open_descriptor>(by, fd);
-  if (by.connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 &&
+  out.made = std::make_shared<open_descriptor>(net, fd);
+  if (net.connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 &&
       errno != EINPROGRESS) {
     out.error = errno;
     out.what =
@@ -92,7 +92,7 @@ socket_dialled connect_to(network& by, const sockaddr_un& name) {
     out.made.reset();
     return out;
   }
-  out.what = is_own_socket(bound_name_of(by, fd)) ? came_to::own : came_to::connected;
+  out.what = is_own_socket(bound_name_of(net, fd)) ? came_to::own : came_to::connected;
   if (out.what == came_to::own)
     out.made.reset();
   return out;
@@ -101,7 +101,7 @@ socket_dialled connect_to(network& by, const sockaddr_un& name) {
 } // namespace
 
 socket_dialled dial_unix_socket(const policy::socket_permit& to, const config::proxy_config& config,
-                                network& by) {
+                                network& net) {
   int error = 0;
   auto real = real_path(to.path(), error);
   // Of what is not listed nobody learns whether it is there.
@@ -121,15 +121,15 @@ socket_dialled dial_unix_socket(const policy::socket_permit& to, const config::p
     name = address_of(to.path());
   if (!name)
     return failed(ENAMETOOLONG);
-  auto out = connect_to(by, *name);
+  auto out = connect_to(net, *name);
   out.path = std::move(real);
   return out;
 }
 
-socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer, network* by) {
+socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer, network* net) {
   return {
-    [by](atom::dial, const policy::socket_permit& to, const config_ptr& config) {
-      return dial_unix_socket(to, *config, *by);
+    [net](atom::dial, const policy::socket_permit& to, const config_ptr& config) {
+      return dial_unix_socket(to, *config, *net);
     },
   };
 }

@@ -34,13 +34,13 @@ struct socket_dialled {
 using socket_dialer_actor = caf::typed_actor<
   caf::replies_to<atom::dial, policy::socket_permit, config_ptr>::with<socket_dialled>>;
 
-/// @param by  What it connects with.
-socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer self, network* by);
+/// @param net  What it connects with.
+socket_dialer_actor::behavior_type socket_dialer(socket_dialer_actor::pointer self, network* net);
 
 /// What the actor does.
 [[nodiscard]] socket_dialled dial_unix_socket(const policy::socket_permit& to,
                                               const config::proxy_config& config,
-                                              network& by = this_machine().network);
+                                              network& net = this_machine().network);
 
 } // namespace proxy
 

@@ -29,10 +29,10 @@ void upstream_pool::begin_generation(uint64_t generation, const config::limits& 
   idle_time_ = timeouts.upstream_idle;
 }
 
-std::unique_ptr<upstream> upstream_pool::take(const fresh_pass& by, const upstream_key& key,
+std::unique_ptr<upstream> upstream_pool::take(const fresh_pass& fresh, const upstream_key& key,
                                               ready_handler& wakes) {
   auto at = by_key_.find(key);
-  if (at == by_key_.end() || by.snapshot().generation != generation_)
+  if (at == by_key_.end() || fresh.snapshot().generation != generation_)
     return nullptr;
   auto taken = remove(*at->second.back());
   taken->io.belong_to(&wakes);
@@ -82,9 +82,10 @@ bool upstream_pool::has(const upstream_key& key) const {
          });
 }
 
-std::unique_ptr<upstream> open_stream(const fresh_pass& by, const std::shared_ptr<http2_link>& link,
+std::unique_ptr<upstream> open_stream(const fresh_pass& fresh,
+                                      const std::shared_ptr<http2_link>& link,
                                       ready_handler& wakes) {
-  auto vetted = link->carrier().generation == by.snapshot().generation;
+  auto vetted = link->carrier().generation == fresh.snapshot().generation;
   auto* opened = vetted ? link->session().open() : nullptr;
   if (!opened)
     return nullptr;
@@ -97,11 +98,11 @@ std::unique_ptr<upstream> open_stream(const fresh_pass& by, const std::shared_pt
   return made;
 }
 
-std::unique_ptr<upstream> upstream_pool::take_stream(const fresh_pass& by, const upstream_key& key,
-                                                     ready_handler& wakes) {
+std::unique_ptr<upstream>
+upstream_pool::take_stream(const fresh_pass& fresh, const upstream_key& key, ready_handler& wakes) {
   for (const auto& link : shared_)
     if (link->carrier().key == key)
-      if (auto opened = open_stream(by, link, wakes)) {
+      if (auto opened = open_stream(fresh, link, wakes)) {
         opened->reused = true;
         return opened;
       }
@@ -169,9 +170,9 @@ void login_connections::entry::fire() {
     std::erase_if(among->idle_, [this](const auto& e) { return e.get() == this; }); // destroys this
 }
 
-std::unique_ptr<upstream> login_connections::take(const fresh_pass& by, const upstream_key& key,
+std::unique_ptr<upstream> login_connections::take(const fresh_pass& fresh, const upstream_key& key,
                                                   std::string_view user, ready_handler& wakes) {
-  if (by.snapshot().generation != pool_.generation_)
+  if (fresh.snapshot().generation != pool_.generation_)
     return nullptr;
   auto at = std::ranges::find_if(
     idle_, [&](const auto& e) { return e->user == user && e->connection->key == key; });

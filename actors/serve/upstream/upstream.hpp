@@ -61,13 +61,13 @@ public:
                         const config::timeouts& timeouts);
 
   /// An idle connection for `key` whose events go to `wakes`; nullptr when there is none.
-  /// @param by  Grants what it is taken for. Of another policy than the connections: there is none.
-  [[nodiscard]] std::unique_ptr<upstream> take(const fresh_pass& by, const upstream_key& key,
+  /// @param fresh  Grants what it is taken for. Of another policy than the connections: there is none.
+  [[nodiscard]] std::unique_ptr<upstream> take(const fresh_pass& fresh, const upstream_key& key,
                                                ready_handler& wakes);
 
   /// A new stream of a shared connection; nullptr when there is none with room.
-  [[nodiscard]] std::unique_ptr<upstream> take_stream(const fresh_pass& by, const upstream_key& key,
-                                                      ready_handler& wakes);
+  [[nodiscard]] std::unique_ptr<upstream>
+  take_stream(const fresh_pass& fresh, const upstream_key& key, ready_handler& wakes);
 
   /// Whether there is a connection for `key`, of either kind.
   [[nodiscard]] bool has(const upstream_key& key) const;
@@ -149,7 +149,7 @@ public:
   ~login_connections();
 
   /// One for `key` that this user of ours has used, its events going to `wakes`; nullptr for none.
-  [[nodiscard]] std::unique_ptr<upstream> take(const fresh_pass& by, const upstream_key& key,
+  [[nodiscard]] std::unique_ptr<upstream> take(const fresh_pass& fresh, const upstream_key& key,
                                                std::string_view user, ready_handler& wakes);
   /// Keeps a connection on which nothing is outstanding, or closes it: one of an older policy, or
   /// one too many for the pool.
@@ -180,6 +180,6 @@ private:
 /// A stream of a link to an upstream, whose news go to `wakes`; nullptr when it has no room, or was
 /// vetted under another policy.
 [[nodiscard]] std::unique_ptr<upstream>
-open_stream(const fresh_pass& by, const std::shared_ptr<http2_link>& link, ready_handler& wakes);
+open_stream(const fresh_pass& fresh, const std::shared_ptr<http2_link>& link, ready_handler& wakes);
 
 } // namespace proxy

@@ -141,6 +141,47 @@ void tell_all(shard_pointer self, What what) {
     self->send(caf::actor_cast<admin_session_actor>(c), what);
 }
 
+/// What the shard has counted, and what its clients have moved so far.
+shard_counters count(const shard_core& core) {
+  auto out = core.counters;
+  out.upstream_idle = core.pool.size();
+  for_each_session(core, [&](const client_session& c) {
+    out.bytes_up += c.bytes_up;
+    out.bytes_down += c.bytes_down;
+  });
+  return out;
+}
+
+/// Takes in no clients any more, and lets those go that have nothing under way.
+caf::typed_response_promise<bool> drain(shard_pointer self) {
+  auto& s = self->state;
+  auto drained = self->make_response_promise<bool>();
+  take_in_only(s, intake::admin_only);
+  s.core->pool.clear();
+  tell_all(self, atom::drain_v);
+  s.core->answer_drain(drained);
+  return drained;
+}
+
+/// Ends everything at once: a step of the way, which comes again until all are gone.
+void end(shard_pointer self) {
+  take_in_only(self->state, intake::nobody);
+  auto& core = *self->state.core;
+  core.pool.clear();
+  core.peers.clear();
+  core.store = nullptr;
+  tell_all(self, atom::abort_v);
+  // Its unanswered promises hold the resolver itself: only being told ends it.
+  caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
+  // Not in the first pass: the listeners have yet to hear that they are to end.
+  if (std::exchange(self->state.ending, true) && core.connections().empty() &&
+      core.streams().empty() && core.admin_sessions().empty()) {
+    self->state.ended = true;
+    self->quit();
+  } else
+    self->send(self, atom::abort_v);
+}
+
 } // namespace
 
 shard_state::~shard_state() {
@@ -191,48 +232,16 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
                        [&](const client_session& c) { out.push_back(c.describe()); });
       return out;
     },
-    [self](atom::count) {
-      auto out = self->state.core->counters;
-      out.upstream_idle = self->state.core->pool.size();
-      for_each_session(*self->state.core, [&](const client_session& c) {
-        out.bytes_up += c.bytes_up;
-        out.bytes_down += c.bytes_down;
-      });
-      return out;
-    },
+    [self](atom::count) { return count(*self->state.core); },
     [self](atom::blocked) { return self->state.core->events.blocked(); },
-    [self](atom::drain) {
-      auto& st = self->state;
-      auto drained = self->make_response_promise<bool>();
-      take_in_only(st, intake::admin_only);
-      st.core->pool.clear();
-      tell_all(self, atom::drain_v);
-      st.core->answer_drain(drained);
-      return drained;
-    },
+    [self](atom::drain) { return drain(self); },
     [self](atom::close) {
       auto& core = *self->state.core;
       take_in_only(self->state, intake::nobody);
       core.pool.clear();
       for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
     },
-    [self](atom::abort) {
-      take_in_only(self->state, intake::nobody);
-      auto& core = *self->state.core;
-      core.pool.clear();
-      core.peers.clear();
-      core.store = nullptr;
-      tell_all(self, atom::abort_v);
-      // Its unanswered promises hold the resolver itself: only being told ends it.
-      caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
-      // Not in the first pass: the listeners have yet to hear that they are to end.
-      if (std::exchange(self->state.ending, true) && core.connections().empty() &&
-          core.streams().empty() && core.admin_sessions().empty()) {
-        self->state.ended = true;
-        self->quit();
-      } else
-        self->send(self, atom::abort_v); // until all are gone
-    },
+    [self](atom::abort) { end(self); },
   };
 }
 

@@ -11,8 +11,8 @@ using namespace proxy;
 
 namespace {
 
-int dial_fresh(client_session& c, const fresh_pass& by, upstream& to) {
-  return begin_connect(c, by, to, 443);
+int dial_fresh(client_session& c, const fresh_pass& fresh, upstream& to) {
+  return begin_connect(c, fresh, to, 443);
 }
 
 } // namespace
@@ -43,9 +43,9 @@ int wrong(client_session& c, const pass& granted, upstream& to) {
 
 #elif defined(COROUTINE_TAKES_IT)
 
-task<> wrong(client_session& c, const fresh_pass& by, upstream& to) {
+task<> wrong(client_session& c, const fresh_pass& fresh, upstream& to) {
   co_await c.wakes.next_turn();
-  (void)begin_connect(c, by, to, 443);
+  (void)begin_connect(c, fresh, to, 443);
 }
 
 #else

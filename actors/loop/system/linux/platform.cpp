@@ -47,13 +47,12 @@ void join_received_datagrams(int socket) noexcept {
   ::setsockopt(socket, IPPROTO_UDP, UDP_GRO, &one, sizeof one);
 }
 
-std::optional<ip_sockaddr> translated_address(int descriptor) noexcept {
+std::optional<ip_sockaddr> translated_address(int socket) noexcept {
   // SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST, whose headers do not go with those of the C library.
   constexpr int original_destination = 80;
   for (auto level : {IPPROTO_IP, IPPROTO_IPV6}) {
     ip_sockaddr out;
-    if (::getsockopt(descriptor, level, original_destination, out.get(), &out.size) == 0 &&
-        out.ip())
+    if (::getsockopt(socket, level, original_destination, out.get(), &out.size) == 0 && out.ip())
       return out;
   }
   return std::nullopt;
