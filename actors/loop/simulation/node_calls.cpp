@@ -33,8 +33,8 @@ std::unique_ptr<poller> node::make_poller() { return std::make_unique<made_up_po
 
 int node::open(socket_kind kind, int family) noexcept {
   auto is_ip = family == AF_INET || family == AF_INET6;
-  auto is_stream = kind == socket_kind::stream || kind == socket_kind::listener;
-  if (!is_ip && (family != AF_UNIX || !is_stream))
+  auto has_connections = kind == socket_kind::stream || kind == socket_kind::listener;
+  if (!is_ip && (family != AF_UNIX || !has_connections))
     return failed(EAFNOSUPPORT);
   if (auto error = faults_.take(call::open); error != 0)
     return failed(error);
