@@ -143,18 +143,18 @@ first_bytes tell_preface(std::string_view in) noexcept {
   return signature.starts_with(in) ? first_bytes::undecided : first_bytes::other;
 }
 
-first_bytes tell(std::string_view in, bool over) noexcept {
+first_bytes tell(std::string_view in) noexcept {
   for (auto* ask : {tell_tls, tell_ssl2, tell_preface})
     if (auto what = ask(in); what != first_bytes::other)
       return what;
   auto begin = std::ranges::find_if_not(in, [](char c) { return c == '\n' || is_blank(c); });
   auto line = in.substr(static_cast<size_t>(begin - in.begin()));
   if (line.empty())
-    return over ? first_bytes::other : first_bytes::undecided;
+    return first_bytes::undecided;
   if (ascii::is_control(line[0]))
     return hides_request(line) ? first_bytes::http : first_bytes::other;
   auto end = line.find('\n');
-  return tell_line(line.substr(0, end), over || end != std::string_view::npos);
+  return tell_line(line.substr(0, end), end != std::string_view::npos);
 }
 
 } // namespace
@@ -162,7 +162,7 @@ first_bytes tell(std::string_view in, bool over) noexcept {
 first_bytes tell_first_bytes(std::string_view in, bool over) noexcept {
   if (in.empty())
     return over ? first_bytes::other : first_bytes::undecided;
-  auto what = tell(in, over);
+  auto what = tell(in);
   if (what != first_bytes::undecided)
     return what;
   if (over)

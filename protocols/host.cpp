@@ -64,8 +64,6 @@ std::optional<uint32_t> parse_part(std::string_view part) noexcept {
 /// Whether a name with this last label can only be meant as an IPv4 address: no top-level domain is
 /// numeric, and a resolver would read the digits as an address.
 bool is_numeric_label(std::string_view label) noexcept {
-  if (label.empty() || !ascii::is_digit(label[0]))
-    return false;
   if (label.size() > 1 && label[0] == '0' && ascii::to_lower(label[1]) == 'x')
     return std::ranges::all_of(label.substr(2), [](char c) { return ascii::digit_value(c) < 16; });
   return std::ranges::all_of(label, ascii::is_digit);

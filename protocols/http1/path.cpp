@@ -239,7 +239,6 @@ const char* canonicalise(std::string_view path_and_query, request_path& out) {
     return "a fragment in the path";
   auto query_at = std::min(path_and_query.find('?'), path_and_query.size());
   auto path = path_and_query.substr(0, query_at);
-  out.text.clear();
   if (path == "*") {
     out.text = path;
   } else {

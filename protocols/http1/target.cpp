@@ -45,7 +45,7 @@ std::string_view foreign_scheme(std::string_view target) noexcept {
     return ascii::is_alpha(c) || ascii::is_digit(c) || c == '+' || c == '-' || c == '.';
   });
   auto is_port = behind.empty() || ascii::is_digit(behind[0]);
-  return fits && (behind.starts_with("//") || !is_port) ? name : std::string_view{};
+  return fits && !is_port ? name : std::string_view{};
 }
 
 uint16_t default_port(bool https) noexcept { return https ? 443 : 80; }

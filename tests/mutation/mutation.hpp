@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <type_traits>
 
-/// What mutate.py writes into the sources that it changes: all mistakes are built in at once, each with a number, and
-/// MUTANT says which one is made in a run. A constant expression makes none.
+/// What mutate.py writes into the sources that it changes: all mistakes are built in at once, each
+/// with a number, and MUTANT says which one is made in a run. A constant expression makes none.
 namespace mutation {
 
 inline constexpr int capacity = 1 << 16;
@@ -52,29 +52,53 @@ struct left_side {
 };
 
 template <class T>
-constexpr left_side<T> operator<(const T& a, flip f) { return {a, f.number}; }
+constexpr left_side<T> operator<(const T& a, flip f) {
+  return {a, f.number};
+}
 template <class T>
-constexpr left_side<T> operator<=(const T& a, flip f) { return {a, f.number}; }
+constexpr left_side<T> operator<=(const T& a, flip f) {
+  return {a, f.number};
+}
 template <class T>
-constexpr left_side<T> operator>(const T& a, flip f) { return {a, f.number}; }
+constexpr left_side<T> operator>(const T& a, flip f) {
+  return {a, f.number};
+}
 template <class T>
-constexpr left_side<T> operator>=(const T& a, flip f) { return {a, f.number}; }
+constexpr left_side<T> operator>=(const T& a, flip f) {
+  return {a, f.number};
+}
 template <class T>
-constexpr left_side<T> operator==(const T& a, flip f) { return {a, f.number}; }
+constexpr left_side<T> operator==(const T& a, flip f) {
+  return {a, f.number};
+}
 template <class T>
-constexpr left_side<T> operator!=(const T& a, flip f) { return {a, f.number}; }
+constexpr left_side<T> operator!=(const T& a, flip f) {
+  return {a, f.number};
+}
 
 template <class T, class U>
-constexpr bool operator<(left_side<T> a, const U& b) { return on(a.number) ? a.value <= b : a.value < b; }
+constexpr bool operator<(left_side<T> a, const U& b) {
+  return on(a.number) ? a.value <= b : a.value < b;
+}
 template <class T, class U>
-constexpr bool operator<=(left_side<T> a, const U& b) { return on(a.number) ? a.value < b : a.value <= b; }
+constexpr bool operator<=(left_side<T> a, const U& b) {
+  return on(a.number) ? a.value < b : a.value <= b;
+}
 template <class T, class U>
-constexpr bool operator>(left_side<T> a, const U& b) { return on(a.number) ? a.value >= b : a.value > b; }
+constexpr bool operator>(left_side<T> a, const U& b) {
+  return on(a.number) ? a.value >= b : a.value > b;
+}
 template <class T, class U>
-constexpr bool operator>=(left_side<T> a, const U& b) { return on(a.number) ? a.value > b : a.value >= b; }
+constexpr bool operator>=(left_side<T> a, const U& b) {
+  return on(a.number) ? a.value > b : a.value >= b;
+}
 template <class T, class U>
-constexpr bool operator==(left_side<T> a, const U& b) { return (a.value == b) != on(a.number); }
+constexpr bool operator==(left_side<T> a, const U& b) {
+  return (a.value == b) != on(a.number);
+}
 template <class T, class U>
-constexpr bool operator!=(left_side<T> a, const U& b) { return (a.value != b) != on(a.number); }
+constexpr bool operator!=(left_side<T> a, const U& b) {
+  return (a.value != b) != on(a.number);
+}
 
 } // namespace mutation

@@ -81,6 +81,8 @@ CAF_TEST(a hello decodes whole and byte by byte and with bytes to spare) {
          {server_name("x"), {"x", {}, {0x0303}}},
          {server_name(std::string(255, 'a')), {std::string(255, 'a'), {}, {0x0303}}},
          {server_name("EXAMPLE.com."), {"EXAMPLE.com.", {}, {0x0303}}}, // as sent
+         {server_name("!~"), {"!~", {}, {0x0303}}},                     // all that is visible
+         {protocols({"a"}), {"", {"a"}, {0x0303}}},
          {protocols({"h2", "http/1.1"}), {"", {"h2", "http/1.1"}, {0x0303}}},
          {protocols({"\0\xff"s}), {"", {"\0\xff"s}, {0x0303}}},
          {extension(43, vector(1, "\x03\x04\x03\x03"s)), {"", {}, {0x0304, 0x0303}}},
@@ -170,6 +172,23 @@ CAF_TEST(limits hold) {
   CAF_REQUIRE_EQUAL(size, 2u);
   CAF_CHECK(unbox(decode_client_hello(in_records(whole, size))));
   CAF_CHECK(is_refused(in_records(whole, 1), "too many records"));
+  auto most = in_records(whole.substr(0, max_client_hello_records - 1), 1) +
+              record(whole.substr(max_client_hello_records - 1));
+  CAF_CHECK(unbox(decode_client_hello(most)));
+  // A record: as large as one may be, which is as large as a hello may be.
+  CAF_CHECK(unbox(decode_client_hello(record(largest))));
+  CAF_CHECK(is_refused("\x16\x03\x01\x40\x01"s, "record length at byte 3"));
+  // What records announce counts before the length of the message has come.
+  check_refuses(decode_client_hello, record("\x01\0\0"s) + "\x16\x03\x01\x40\0."s, 13,
+                errc::malformed);
+  // Versions.
+  auto versions = [](size_t bytes) {
+    return hello_with(extension(43, vector(1, std::string(bytes, '\x03'))));
+  };
+  got = unbox(decode_client_hello(versions(254)));
+  CAF_REQUIRE(got);
+  CAF_CHECK_EQUAL(got->value.versions.size(), 127u);
+  CAF_CHECK(is_refused(versions(255), "version list"));
   // Protocols.
   std::string names;
   for (size_t i = 0; i < max_client_hello_protocols; ++i)
@@ -190,6 +209,8 @@ CAF_TEST(broken grammar is refused) {
   auto one = '\0' + vector(2, "a.example"s);
   auto random = std::string(32, 'r');
   for (auto& [bytes, words] : std::initializer_list<row>{
+         {"\x16\x02\x01"s, "record version at byte 1"},
+         {"\x16\x03\x01\0\0"s, "record length at byte 3"},
          {record(message("\x02\x03"s + fields().substr(2))), "version at byte"},
          {record(message("\x03")), "version at byte"},
          {record(message("\x03\x03"s + random.substr(1))), "random at byte"},
@@ -253,4 +274,7 @@ CAF_TEST(a length that cannot hold is refused before its bytes come) {
   auto bytes = hello_with(extension(0, "\xff\xff"s + std::string(100, 'a')));
   auto at = bytes.find("\xff\xff");
   check_refuses(decode_client_hello, bytes, at + 2, errc::malformed);
+  // A name that is too long.
+  bytes = hello_with(server_name(std::string(256, 'a')));
+  check_refuses(decode_client_hello, bytes, bytes.find("aaa"), errc::malformed);
 }

@@ -54,9 +54,15 @@ CAF_TEST(what comes near TLS is TLS) {
          {"\x80\x2e\x01"s, "undecided"},
          {"\x80\x2e\x01\x04"s, "other"},
          {"\x80\x2e\x02\x03"s, "other"},
-         {"\x80\x08\x01\x03"s, "other"}, // shorter than any
-         {"\x80\x01\0\x01"s, "other"},   // Thrift
-         {"\xff\xfd\x01"s, "other"},     // telnet
+         {"\x80\x2e\x02"s, "other"},
+         {"\x80\x09\x01\x03"s, "tls"}, // the shortest
+         {"\x80\x08"s, "other"},       // shorter than any
+         {"\x80\x08\x01\x03"s, "other"},
+         {"\xc0"s, "undecided"},
+         {"\xc0\0\x01\x03"s, "tls"}, // the longest
+         {"\xc0\x01\x01\x03"s, "other"},
+         {"\x80\x01\0\x01"s, "other"}, // Thrift
+         {"\xff\xfd\x01"s, "other"},   // telnet
          {"\xc1"s, "other"},
        }) {
     CAF_MESSAGE(in);
@@ -99,6 +105,8 @@ CAF_TEST(what some server takes for HTTP is HTTP) {
          {"/GET / HTTP/1.1\r\n"s, "http"},
          {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"s, "http"},
          {"CONNECT a.test:443 HTTP/1.1\r\n"s, "http"},
+         {"HTTP/1.1 200 OK\r\n"s, "http"},
+         {"FOO azAZ09+-.://x\r\n"s, "http"}, // any scheme
          {std::string(max_undecided_bytes - 1, 'a'), "undecided"},
          {std::string(max_undecided_bytes, 'a'), "http"},
          {std::string(max_undecided_bytes, '\n'), "http"},
@@ -125,6 +133,16 @@ CAF_TEST(other protocols are known at once or by the end of their first line) {
          {"RFB 003.008\n"s, "other"},
          {"AMQP\0\0\x09\x01"s, "other"},
          {"0032git-upload-pack /a.git\0host=a.test\0"s, "other"},
+         {"0032git-upload-pack /a.git"s, "undecided"},
+         {"FOO *\r\n"s, "other"},
+         {"GET ://x\r\n"s, "other"}, // no scheme
+         {"GET a b://x\r\n"s, "other"},
+         {"GET a!://x\r\n"s, "other"},
+         {"GET a_://x\r\n"s, "other"},
+         {"GET a{://x\r\n"s, "other"},
+         {"GET a:://x\r\n"s, "other"},
+         {"GET x HTTP\x0f\r\n"s, "other"}, // a slash but for one bit
+         {"\x01GET"s, "other"},
          {"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0"s, "other"}, // LDAP
          {"\x3a\0\0\0"s, "other"},                                           // MongoDB
          {"\xb0\0\0\x01"s, "other"},                                         // MySQL
@@ -142,6 +160,16 @@ CAF_TEST(other protocols are known at once or by the end of their first line) {
        }) {
     CAF_MESSAGE(in);
     CAF_CHECK_EQUAL(tell(in), what);
+  }
+}
+
+CAF_TEST(a blank behind a method is whatever some server takes for one) {
+  // RFC 9112 §3, and what Python's split() takes besides.
+  std::string blanks = " \t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0";
+  for (int c = 0; c < 256; ++c) {
+    CAF_MESSAGE(c);
+    auto is_blank = blanks.find(static_cast<char>(c)) != std::string::npos;
+    CAF_CHECK_EQUAL(tell("BAR"s + static_cast<char>(c) + "/x") == "http", is_blank);
   }
 }
 

@@ -34,6 +34,9 @@ CAF_TEST(a host is normalised once) {
          {"1e100.net", "1e100.net"},
          {"1.2.3.com", "1.2.3.com"},
          {"0xyz.1a", "0xyz.1a"}, // the last label is no number
+         {"a.1xab", "a.1xab"},
+         {"a.0gff", "a.0gff"},
+         {"a.x1", "a.x1"},
          {repeat("a", 63) + ".com", repeat("a", 63) + ".com"},
          {repeat("a.", 126) + "a", repeat("a.", 126) + "a"}, // 253 bytes
          {repeat("a.", 126) + "a.", repeat("a.", 126) + "a"},
@@ -47,6 +50,8 @@ CAF_TEST(a host is normalised once) {
          {"x\u00ad.com", "x.com"},                     // a soft hyphen is nothing
          {"Ⅳ.com", "iv.com"},
          {"xn--ls8h.la", "xn--ls8h.la"}, // a symbol, already as DNS knows it
+         {"r3---sn.xn--bcher-kva.example", "r3---sn.xn--bcher-kva.example"},
+         {"-a.xn--bcher-kva.example", "-a.xn--bcher-kva.example"},
        }) {
     CAF_MESSAGE(text);
     auto parsed = host::parse(text);
@@ -66,6 +71,7 @@ CAF_TEST(an odd spelling of an IPv4 address is that address) {
          {"127.0.0.1", "127.0.0.1"},
          {"127.0.0.1.", "127.0.0.1"},
          {"127.1", "127.0.0.1"},
+         {"255.1", "255.0.0.1"},
          {"127.0.1", "127.0.0.1"},
          {"127.65535", "127.0.255.255"},
          {"2130706433", "127.0.0.1"},
@@ -107,6 +113,10 @@ CAF_TEST(an IPv6 literal loses its brackets and keeps its scope apart) {
          {"[fe80::1%25eth0]", "fe80::1", "eth0", "[fe80::1%25eth0]"},
          {"[fe80::1%eth0]", "fe80::1", "eth0", "[fe80::1%25eth0]"},
          {"fe80::1%25", "fe80::1", "25", "[fe80::1%2525]"}, // interface 25
+         {"fe80::1%25e", "fe80::1", "e", "[fe80::1%25e]"},
+         {"fe80::1%a~b", "fe80::1", "a~b", "[fe80::1%25a~b]"},
+         {"fe80::1%abcdefghijklmnopqrstuvwxyz012345", "fe80::1", "abcdefghijklmnopqrstuvwxyz012345",
+          "[fe80::1%25abcdefghijklmnopqrstuvwxyz012345]"},
        }) {
     CAF_MESSAGE(text);
     auto parsed = host::parse(text);
@@ -159,6 +169,9 @@ CAF_TEST(what is no host is malformed) {
          // numbers that are no address
          "256.1.1.1"s,
          "1.2.3.4.5"s,
+         "1.2.3.4.0"s,
+         "1x.2"s,
+         "0x1g.1"s,
          "0x7f.0.0.0.1"s,
          "1.2.3.08"s,
          "4294967296"s,
@@ -206,6 +219,34 @@ CAF_TEST(what is no host is malformed) {
        }) {
     CAF_MESSAGE("'" << text.substr(0, 80) << "'");
     CAF_CHECK_EQUAL(error_of(host::parse(text)), errc::malformed);
+  }
+}
+
+CAF_TEST(what is no host says why) {
+  struct row {
+    std::string text;
+    std::string_view why;
+  };
+  for (auto& [text, why] : std::initializer_list<row>{
+         {".", "host: empty"},
+         {"a..b", "host: empty label"},
+         {repeat("a", 64), "host: label longer than 63 bytes"},
+         {repeat("a.", 127) + "a", "host: name longer than 253 bytes"},
+       }) {
+    CAF_MESSAGE(text);
+    auto parsed = host::parse(text);
+    CAF_REQUIRE(!parsed);
+    CAF_CHECK_EQUAL(context_of(parsed.error()), std::string{why});
+  }
+  for (auto& [text, why] : std::initializer_list<row>{
+         {"[::1", "host: bracket without its partner"},
+         {"::1:80", "host: IPv6 literal without brackets"},
+         {"a:", "host: port outside 1 to 65535"},
+       }) {
+    CAF_MESSAGE(text);
+    auto parsed = authority::parse(text);
+    CAF_REQUIRE(!parsed);
+    CAF_CHECK_EQUAL(context_of(parsed.error()), std::string{why});
   }
 }
 

@@ -77,4 +77,7 @@ CAF_TEST(data is left out where nobody wants it) {
   CAF_CHECK_EQUAL(unbox(body.take("5\r\nhello\r\n0\r\n\r\nGET")), 15u);
   CAF_CHECK(body.done());
   CAF_CHECK_EQUAL(body.taken(), 15u);
+  body_cursor sized{framing::length, 5};
+  CAF_CHECK_EQUAL(unbox(sized.take("helloGET")), 5u);
+  CAF_CHECK(sized.done());
 }

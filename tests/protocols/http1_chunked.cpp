@@ -197,6 +197,7 @@ CAF_TEST(of a response blanks and zeros around a size are borne) {
          "5 ; a = \"b;c\"\r\nhello\r\n0\r\n\r\n"s,
          "00000000000000000005\r\nhello\r\n00000000000000000000\r\n\r\n"s,
          repeat('0', 255) + "5\r\nhello\r\n0\r\n\r\n",
+         "5" + repeat(' ', 1024) + "\r\nhello\r\n0\r\n\r\n",
        }) {
     CAF_MESSAGE(body);
     auto whole = result{errc{}, body.size(), true};
@@ -244,6 +245,7 @@ CAF_TEST(a relay may move data without showing it) {
   CAF_CHECK_EQUAL(unbox(decoder.consume("\r\n0\r\n\r\nrest")), 7u);
   CAF_CHECK(decoder.done());
   CAF_CHECK_EQUAL(unbox(decoder.consume("rest")), 0u);
+  CAF_CHECK_EQUAL(decoder.data_size(), 10u);
 }
 
 CAF_TEST(an error tells what and where) {

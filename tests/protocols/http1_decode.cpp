@@ -70,6 +70,8 @@ const std::string bad_framing[] = {
   "Transfer-Encoding: ,\r\n",
   "Transfer-Encoding: , chunked, chunked\r\n",
   "Content-Length: 5,6\r\n",
+  "Content-Length: 5,x\r\n",
+  "Content-Length: x,5\r\n",
   "Content-Length: +5\r\n",
   "Content-Length: -5\r\n",
   "Content-Length: 0x5\r\n",
@@ -175,6 +177,7 @@ CAF_TEST(a request line has three parts and single spaces) {
          {"GET / a HTTP/1.1", false},
          {"GET\t/ HTTP/1.1", false},
          {" GET / HTTP/1.1", false},
+         {" / HTTP/1.1", false},
          {"GET / HTTP/1.1 ", false},
          {"GET /", false},
          {"GET", false},
@@ -365,6 +368,7 @@ CAF_TEST(Connection options count on every line) {
          {"1.1", "Connection: keep-alive, close\r\n", false, ""},
          {"1.1", "Connection: closed\r\n", true, ""},
          {"1.1", "X-Connection: close\r\n", true, ""},
+         {"1.1", "User-Agent: close\r\n", true, ""}, // as long as Connection
          {"1.0", "", false, ""},
          {"1.0", "Connection: Keep-Alive\r\n", false, ""}, // RFC 9112 §C.2.2
          {"1.0", "Connection: x\r\nConnection: keep-alive\r\n", false, ""},
@@ -374,6 +378,8 @@ CAF_TEST(Connection options count on every line) {
          {"1.1", "Upgrade: websocket\r\nConnection: keep-alive, upgrade\r\n", true, "websocket"},
          {"1.1", "Upgrade: websocket\r\n", true, ""},
          {"1.1", "Connection: upgrade\r\n", true, ""},
+         {"1.1", "Connection: upgrade\r\nReferer: x\r\n", true, ""}, // as long as Upgrade
+         {"1.1", "Connection: upgrade\r\nUpgrade: a\r\nUpgrade: b\r\n", true, "a"},
          {"1.0", "Connection: Upgrade\r\nUpgrade: websocket\r\n", false, ""}, // RFC 9110 §7.8
        }) {
     CAF_MESSAGE(version << " " << lines);
@@ -405,6 +411,7 @@ CAF_TEST(only HTTP / 1.1 expects 100 - continue) {
   CAF_CHECK(expects("Expect: 100-Continue\r\n", "1.1"));
   CAF_CHECK(!expects("Expect: 100-continue\r\n", "1.0"));
   CAF_CHECK(!expects("Expect: 200-ok\r\n", "1.1"));
+  CAF_CHECK(!expects("Accept: 100-continue\r\n", "1.1"));
   CAF_CHECK(!expects("", "1.1"));
 }
 
@@ -422,8 +429,29 @@ CAF_TEST(a head has limits) {
             errc::bad_response);
 }
 
-CAF_TEST(an error tells the byte of the line) {
+CAF_TEST(a request that shows who asks says so) {
   request out;
-  auto err = decode_request("GET / HTTP/1.1\r\nHost: a\r\nB : c\r\n\r\n", {}, out);
-  CAF_CHECK_EQUAL(context_of(err), "space before the colon at byte 25"s);
+  CAF_REQUIRE(!decode_request(with("Authorization: Basic x\r\n"), {}, out));
+  CAF_CHECK(out.authorization);
+  CAF_REQUIRE(!decode_request(with("Authorisation: Basic x\r\n"), {}, out));
+  CAF_CHECK(!out.authorization);
+}
+
+CAF_TEST(an error tells the fault and the byte of its line) {
+  struct row {
+    std::string_view lines, why;
+  };
+  for (auto [lines, why] : std::initializer_list<row>{
+         {"GET / HTTP/1.1\n", "bare LF at byte 0"},
+         {"GET / HTTP/1.1\r\nHost: a\r\nB : c\r\n", "space before the colon at byte 25"},
+         {"GET / HTTP/1.1\r\nHost: a\r\nB(: c\r\n", "bad field name at byte 25"},
+         {"GET / HTTP/1.1\r\nHost: a\r\n B: c\r\n", "folded field line at byte 25"},
+       }) {
+    request out;
+    auto err = decode_request(std::string{lines} + "\r\n", {}, out);
+    CAF_CHECK_EQUAL(context_of(err), std::string{why});
+  }
+  response out;
+  auto err = decode_response("HTTP/1.1 200 OK\n\r\n", {}, false, false, out);
+  CAF_CHECK_EQUAL(context_of(err), "bare LF at byte 0"s);
 }

@@ -31,6 +31,7 @@ CAF_TEST(the end of a head is found whole and byte by byte and with bytes to spa
          {"GET / HTTP/1.1\n\n", 16},             // ends, for the decoder to refuse at once
          {"GET / HTTP/1.1\n\r\n", 17},
          {"GET / HTTP/1.1\r\n\n", 17},
+         {"X\n\n", 3},
          {"GET / HTTP/1.1\r\n \r\n", 0},
          {"GET / HTTP/1.1\r\n\r", 0},
          {"GET / HTTP/1.1\r\n", 0},
@@ -61,7 +62,7 @@ CAF_TEST(empty lines without end are given to the decoder which refuses them) {
 
 CAF_TEST(another protocol is told by its first bytes) {
   for (auto in : {"", "G", "GET", "GET ", "GET / HTTP/1.1\r\n", "\r\n", "\r\nGET /", "x-custom /",
-                  "PRI * HTTP/2.0"}) {
+                  "PRI * HTTP/2.0", "\r\n\r\n\r\n\r\n", "\r\n\r\n\r\n\r\nGET /"}) {
     CAF_MESSAGE(in);
     CAF_CHECK(may_be_request(in));
   }

@@ -49,6 +49,9 @@ CAF_TEST(spellings of one path become one) {
          {"/100%25zz", "/100%25zz"},
          {"/%2541", "/%2541"},
          {"/a%2520b", "/a%2520b"},
+         {"/a%257e", "/a%257e"},
+         {"/..%25zz", "/..%25zz"},
+         {"/a/..%3F2e", "/a/..%3F2e"}, // the digits are no second escape
          // UTF-8, up to four bytes.
          {"/%e6%97%a5%e6%9c%ac", "/%E6%97%A5%E6%9C%AC"},
          {"/%f0%9f%98%80", "/%F0%9F%98%80"},
@@ -62,6 +65,7 @@ CAF_TEST(spellings of one path become one) {
          {"/a..%20b", "/a..%20b"},
          // Neither delimiters of segments nor escapes: left alone.
          {"/a;b=c/d!$&'()*+,=e", "/a;b=c/d!$&'()*+,=e"},
+         {"/;x/%20;y", "/;x/%20;y"},
          // The query stays.
          {"/a/../b?x=/../%2e%2F\\y", "/b?x=/../%2e%2F\\y"},
          {"/a?", "/a?"},
@@ -88,6 +92,7 @@ CAF_TEST(what servers read differently has no canonical form) {
          {"/a/.%2E/b", "encoded dot segment"},
          {"/a/%2e", "encoded dot segment"},
          {"/a/%2e%2e;x/b", "encoded dot segment"},
+         {"/a/%2e%2e;%41", "encoded dot segment"},
          {"/a/..;/b", "with parameters"},
          {"/a/.;x", "with parameters"},
          {"/a/..%3bx/b", "with parameters"},
@@ -103,6 +108,9 @@ CAF_TEST(what servers read differently has no canonical form) {
          {"/%2%35%32e", "broken escape"},
          {"/..%253b/a", "encoded twice"},
          {"/a%2500", "encoded twice"},
+         {"/a%251f", "encoded twice"},
+         {"/a%257f", "encoded twice"},
+         {"/a%25%252e", "encoded twice"}, // right behind another one
          {"/%25c0%25ae/a", "encoded twice"},
          // Overlong forms and other bytes that are no UTF-8.
          {"/%c0%ae%c0%ae/b", "no UTF-8"},
@@ -116,6 +124,7 @@ CAF_TEST(what servers read differently has no canonical form) {
          {"/a%c3", "no UTF-8"},
          {"/a%c3/%a9", "no UTF-8"},
          {"/a%c3b", "no UTF-8"},
+         {"/a%c3b%a9", "no UTF-8"},
          {"/a%c3%41", "no UTF-8"},
          {"/a%80", "no UTF-8"},
          {"/a%ff", "no UTF-8"},
@@ -127,6 +136,7 @@ CAF_TEST(what servers read differently has no canonical form) {
          {"/a%0d%0aX", "control character"},
          {"/..%00/b", "control character"},
          {"/a%c2%85", "control character"},
+         {"/a%c2%9f", "control character"},
          // Dot segments to those who trim or normalise.
          {"/a/..%20/b", "with blanks"},
          {"/a/%20../b", "with blanks"},

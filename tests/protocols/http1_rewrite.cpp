@@ -116,6 +116,7 @@ CAF_TEST(where neither target nor Host counts the path is taken and Host is kept
          {"GET", "http://any.example?q=/", "/?q=/"},
          {"GET", "/v1//x/../y", "/v1//x/../y"},
          {"OPTIONS", "*", "*"},
+         {"OPTIONS", "http://any.example/x", "/x"},
          {"GET", "*", ""},
          {"GET", "ftp://any.example/x", ""},
          {"GET", "any.example:80", ""},

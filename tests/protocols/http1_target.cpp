@@ -73,6 +73,14 @@ CAF_TEST(a target is taken apart) {
   }
 }
 
+CAF_TEST(a target that is used again remembers nothing of the one before) {
+  request_target out;
+  CAF_REQUIRE(!parse("GET", "https://a.com:81/x", "none", out));
+  CAF_REQUIRE(!parse("GET", "/y", "b.com", out));
+  CAF_CHECK(!out.https);
+  CAF_CHECK_EQUAL(out.port, 80u);
+}
+
 CAF_TEST(a target that is wrong or disagrees with Host is malformed) {
   constexpr std::string_view mismatch = "Host header does not match request target",
                              bad_host = "invalid Host header";
@@ -98,7 +106,7 @@ CAF_TEST(a target that is wrong or disagrees with Host is malformed) {
          {"CONNECT", "a.com:443", "b.com", mismatch},
          {"CONNECT", "a.com", "a.com", ""},
          {"CONNECT", "a.com:", "a.com", ""},
-         {"CONNECT", "a.com:0", "a.com", ""},
+         {"CONNECT", "a.com:0", "a.com", "host: port outside 1 to 65535"},
          {"CONNECT", "a.com:65536", "a.com", ""},
          {"CONNECT", ":443", "a.com", ""},
          {"CONNECT", "::1:443", "[::1]:443", ""},
@@ -127,6 +135,13 @@ CAF_TEST(a target that is wrong or disagrees with Host is malformed) {
           "the request target is a URI of the scheme mailto, and this proxy serves http and https"},
          {"GET", "file:///etc/passwd", "a.com",
           "the request target is a URI of the scheme file, and this proxy serves http and https"},
+         {"GET", "a1.b-c://x", "a.com",
+          "the request target is a URI of the scheme a1.b-c, and this proxy serves http and https"},
+         {"GET", "a_b://x", "a.com", "request target of unknown form"},
+         {"GET", "abc", "a.com", "request target of unknown form"},
+         {"GET", "a.com:", "a.com", "request target of unknown form"},
+         {"GET", "a.com:8", "a.com", "request target of unknown form"},
+         {"GET", "a.com:8/x", "a.com", "request target of unknown form"},
          {"GET", "a.com:80", "a.com", "request target of unknown form"},
          {"GET", "a.com:80/x", "a.com", "request target of unknown form"},
          {"GET", "1x://a.com/", "a.com", "request target of unknown form"},

@@ -23,6 +23,9 @@ CAF_TEST(strict notation is read and written canonically) {
          {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},    // the first of equal runs is (§4.2.3)
          {"1:0:0:0:0:0:0:0", "1::"},
          {"1:2:3:4:5:6:0:0", "1:2:3:4:5:6::"},
+         {"1:0:0:0:0:ffff:1:2", "1::ffff:1:2"}, // looks mapped from the middle on
+         {"0:0:1:2:3:ffff:1:2", "::1:2:3:ffff:1:2"},
+         {"0:0:0:0:0:1:2:3", "::1:2:3"},
          {"::ffff:127.0.0.1", "::ffff:127.0.0.1"}, // mapped: dotted (§5)
          {"::ffff:7f00:1", "::ffff:127.0.0.1"},
          {"::ffff:0:0", "::ffff:0.0.0.0"},
@@ -56,6 +59,8 @@ CAF_TEST(anything but strict notation is refused) {
          "0x7f.0.0.1",
          "1.2.3.-4",
          "1.2.3.1000",
+         "4294967297.0.0.1",
+         "1a2.3.4",
          "+1.2.3.4",
          ":",
          ":::",
@@ -96,17 +101,29 @@ CAF_TEST(a network is a prefix without host bits) {
     bool good, host_bits;
   };
   for (auto [text, good, host_bits] : std::initializer_list<row>{
-         {"10.0.0.0/8", true, false},    {"0.0.0.0/0", true, false},
-         {"1.2.3.4/32", true, false},    {"::/0", true, false},
-         {"::1/128", true, false},       {"fe80::/10", true, false},
-         {"10.0.0.1/8", false, true},    {"10.128.0.0/8", false, true},
-         {"1.2.3.4/31", true, false},    {"1.2.3.5/31", false, true},
-         {"1.2.3.4/0", false, true},     {"fe80::1/10", false, true},
-         {"10.0.0.0", false, false},     {"10.0.0.0/", false, false},
-         {"10.0.0.0/33", false, false},  {"::/129", false, false},
-         {"10.0.0.0/08", false, false},  {"10.0.0.0/+8", false, false},
-         {"10.0.0.0/8/8", false, false}, {"10.0.0.0/1000", false, false},
-         {"10.0/8", false, false},       {"/8", false, false},
+         {"10.0.0.0/8", true, false},
+         {"0.0.0.0/0", true, false},
+         {"1.2.3.4/32", true, false},
+         {"::/0", true, false},
+         {"::1/128", true, false},
+         {"fe80::/10", true, false},
+         {"10.0.0.1/8", false, true},
+         {"10.128.0.0/8", false, true},
+         {"1.2.3.4/31", true, false},
+         {"1.2.3.5/31", false, true},
+         {"1.2.3.4/0", false, true},
+         {"fe80::1/10", false, true},
+         {"10.0.0.0", false, false},
+         {"10.0.0.0/", false, false},
+         {"10.0.0.0/33", false, false},
+         {"::/129", false, false},
+         {"10.0.0.0/08", false, false},
+         {"10.0.0.0/+8", false, false},
+         {"10.0.0.0/8/8", false, false},
+         {"10.0.0.0/1000", false, false},
+         {"10.0/8", false, false},
+         {"/8", false, false},
+         {"0.0.0.0/4294967296", false, false},
        }) {
     CAF_MESSAGE(text);
     auto network = ip_network::parse(text);
@@ -152,6 +169,7 @@ CAF_TEST(a network contains narrower networks) {
   CAF_CHECK(contains("10.0.0.0/8", "10.1.0.0/16"));
   CAF_CHECK(contains("10.0.0.0/8", "10.0.0.0/8"));
   CAF_CHECK(!contains("10.1.0.0/16", "10.0.0.0/8"));
+  CAF_CHECK(!contains("10.0.0.0/16", "10.0.0.0/8"));
   CAF_CHECK(!contains("10.0.0.0/8", "11.0.0.0/16"));
   CAF_CHECK(!contains("0.0.0.0/0", "::/0"));
 }

@@ -61,7 +61,8 @@ public:
                         const config::timeouts& timeouts);
 
   /// An idle connection for `key` whose events go to `wakes`; nullptr when there is none.
-  /// @param fresh  Grants what it is taken for. Of another policy than the connections: there is none.
+  /// @param fresh  Grants what it is taken for. Of another policy than the connections: there is
+  /// none.
   [[nodiscard]] std::unique_ptr<upstream> take(const fresh_pass& fresh, const upstream_key& key,
                                                ready_handler& wakes);
 
