@@ -1,8 +1,14 @@
+#include <unistd.h>
+
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <string>
 #include <string_view>
 
+#include "tests/simulate/allocations.hpp"
 #include "tests/simulate/story.hpp"
 #include "tests/simulate/violation.hpp"
 
@@ -41,16 +47,50 @@ options read(int argc, char** argv) {
   return out;
 }
 
+/// Plays a story, after which nothing may be left. What is kept for good, is so from its first time
+/// on: only who leaves something twice has lost it.
+proxy::simulate::outcome play_and_leave(uint64_t seed) {
+  using namespace proxy::simulate;
+  auto before = allocations();
+  auto out = play(seed);
+  if (allocations() <= before)
+    return out;
+  before = allocations();
+  out = play(seed);
+  auto left = allocations() - before; // before there are words for it
+  demand(left <= 0, std::to_string(left) + " objects are left of it");
+  return out;
+}
+
+volatile uint64_t playing = 0;
+
+/// A crash is a violation as well: which seed shows it is the last thing that is said.
+void crashed(int signal) {
+  char text[96];
+  auto size =
+    std::snprintf(text, sizeof text, "VIOLATION with --seed %llu: it crashed, signal %d\n",
+                  static_cast<unsigned long long>(playing), signal);
+  if (size > 0)
+    (void)!::write(STDOUT_FILENO, text, static_cast<size_t>(size));
+  std::_Exit(1);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
   using namespace proxy::simulate;
   auto wanted = read(argc, argv);
   auto seed = wanted.seed;
+  for (auto each : {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE})
+    std::signal(each, crashed);
+  std::signal(SIGPIPE, SIG_IGN); // OpenSSL may raise it
+  playing = seed;
   try {
     if (wanted.one) {
-      auto first = play(seed), again = play(seed);
-      demand(first.trace == again.trace, "two runs of one seed differ");
+      auto first = play_and_leave(seed), again = play_and_leave(seed);
+      demand(first.trace == again.trace, "two runs of one seed differ, in " +
+                                           std::to_string(first.steps) + " and " +
+                                           std::to_string(again.steps) + " steps");
       std::cout << "seed " << seed << ": " << first.steps << " steps, " << first.seconds
                 << " s of its own time, " << first.visitors << " clients, " << first.reloads
                 << " reloads\n";
@@ -63,7 +103,8 @@ int main(int argc, char** argv) {
       return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     };
     for (; played < wanted.seeds && spent() < wanted.seconds; ++played, ++seed) {
-      auto one = play(seed);
+      playing = seed;
+      auto one = play_and_leave(seed);
       all.steps += one.steps;
       all.seconds += one.seconds;
       all.visitors += one.visitors;

@@ -94,10 +94,12 @@ struct policy_spread final : timer {
 };
 
 /// Asks every tunnel to judge itself.
-void judge_tunnels(shard_pointer self, const snapshot_ptr& next,
+/// @param aborted  How many have been told to end, and will have by the time they are asked.
+void judge_tunnels(shard_pointer self, const snapshot_ptr& next, uint64_t aborted,
                    caf::typed_response_promise<uint64_t> done) {
   auto& core = *self->state.core;
   auto count = std::make_shared<policy_spread>(std::move(done));
+  count->closed = aborted;
   for_each_session(core, [&](client_session& c) {
     if (!c.is_open_to_judgement() && !c.is_connecting)
       return;
@@ -132,6 +134,17 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
   if (!next->rules->enabled)
     for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
 }
+
+/// Has a shard that ends look again in the next turn: whoever ends in this one goes at the end of
+/// it, and refers to the core until then. (So do listeners, which have yet to hear of it.)
+struct pass_of_end final : ready_handler {
+  explicit pass_of_end(shard_pointer whose)
+    : self(whose), keeps(caf::actor_cast<caf::strong_actor_ptr>(whose)) {}
+  ~pass_of_end() override { self->loop().not_again(*this); }
+  void fire() override { self->send(self, atom::abort_v); }
+  shard_pointer self;
+  caf::strong_actor_ptr keeps; ///< Who has told it to end may have let go of it.
+};
 
 /// Tells everybody who is connected, to the admin API too.
 template <class What>
@@ -173,13 +186,18 @@ void end(shard_pointer self) {
   tell_all(self, atom::abort_v);
   // Its unanswered promises hold the resolver itself: only being told ends it.
   caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
-  // Not in the first pass: the listeners have yet to hear that they are to end.
-  if (std::exchange(self->state.ending, true) && core.connections().empty() &&
-      core.streams().empty() && core.admin_sessions().empty()) {
-    self->state.ended = true;
+  auto& st = self->state;
+  auto alone =
+    core.connections().empty() && core.streams().empty() && core.admin_sessions().empty();
+  if (std::exchange(st.alone, alone) && alone) {
+    st.ended = true;
     self->quit();
-  } else
-    self->send(self, atom::abort_v);
+    return;
+  }
+  if (!st.next_pass)
+    st.next_pass = std::make_unique<pass_of_end>(self);
+  core.loop.not_again(*st.next_pass); // it may have been told twice
+  core.loop.again(*st.next_pass);
 }
 
 } // namespace
@@ -214,10 +232,7 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
       auto was_enabled = self->state.core->policy->rules->enabled;
       auto tunnels = self->state.core->counters.tunnels_active;
       install(self, next, listeners);
-      if (!next->rules->enabled && was_enabled)
-        done.deliver(tunnels); // all of them are being closed
-      else
-        judge_tunnels(self, next, done);
+      judge_tunnels(self, next, was_enabled && !next->rules->enabled ? tunnels : 0, done);
       return done;
     },
     [self](atom::listen, const peers_ptr& peers) {

@@ -23,8 +23,9 @@ struct shard_state {
   audit_actor audit;
   supervisor_actor supervisor;
   std::vector<std::pair<bound_listener_ptr, listener_actor>> listeners;
-  bool ending = false; ///< An abort was heard.
-  bool ended = false;  ///< And all that was served has ended.
+  std::unique_ptr<ready_handler> next_pass; ///< Of the end, once that has begun.
+  bool alone = false;                       ///< An abort was heard, and nobody was served any more.
+  bool ended = false;                       ///< All that was served has gone.
 };
 
 using shard_pointer = caf::stateful_actor<shard_state, pinned_actor<shard_actor>>*;

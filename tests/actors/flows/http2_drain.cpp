@@ -190,3 +190,22 @@ CAF_TEST(a client that hangs up ends its streams at their origin and no other cl
     CAF_CHECK_EQUAL(s.client.outcome(kept), "200");
   }
 }
+
+CAF_TEST(a worker that ends takes what its connections held off the account) {
+  h2_stage s{"limits.min_body_rate = 0\n"};
+  auto& client = s.inside("example.com", {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1u << 30}});
+  client.on.say(h2::window(0, 1 << 30));
+  client.gives_windows = false;
+  (void)client.ask("GET", "/");
+  auto& far = s.serve_h2(s.example);
+  auto seen = s.take(far, "/");
+  client.on.read_nothing();
+  far.head(seen, {{":status", "200"}}, false);
+  far.data(seen, std::string(4 << 20, 'x'));
+  s.pass(10s);
+  CAF_CHECK(s.process->memory.held.load() > memory_account::step);
+  for (const auto& each : s.shards)
+    caf::anon_send(each, atom::abort_v);
+  s.pass(1s);
+  CAF_CHECK_EQUAL(s.process->memory.held.load(), 0);
+}

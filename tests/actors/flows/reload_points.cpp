@@ -23,8 +23,8 @@ struct served : stage {
   }
   origin& at_origin = serve_at("93.184.216.34", 80);
 
-  /// A reload of the file as it is but for some words.
-  reload_outcome edit(const std::string& words, const std::string& by) {
+  /// The file as it is but for some words.
+  void rewrite(const std::string& words, const std::string& by) const {
     std::ifstream file{at("config.toml")};
     std::stringstream text;
     text << file.rdbuf();
@@ -32,6 +32,10 @@ struct served : stage {
     auto found = all.find(words);
     CAF_REQUIRE_NOT_EQUAL(found, std::string::npos);
     write("config.toml", all.replace(found, words.size(), by));
+  }
+  /// A reload of that.
+  reload_outcome edit(const std::string& words, const std::string& by) {
+    rewrite(words, by);
     auto answer = ask<reload_outcome>(store, atom::reload_v);
     CAF_REQUIRE(until([&] { return answer->has_value(); }, 5min));
     return **answer;
@@ -216,5 +220,35 @@ CAF_TEST(a policy that lets pass leaves every flow alone) {
         newer->say(ok("the whole"));
     }
     CAF_CHECK(s.hears(client, "the whole"));
+  }
+}
+
+CAF_TEST(once a proxy that is turned off has said so no tunnel passes a byte) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    served s{seed};
+    std::vector<party*> all;
+    for (int i = 0; i < 8; ++i) {
+      all.push_back(&s.tunnel("goes.test:80"));
+      (void)s.accept(s.at_origin);
+    }
+    std::shared_ptr<std::optional<reload_outcome>> answer;
+    size_t late = 0;
+    s.here.on_write = [&](const ip_sockaddr&, const ip_sockaddr& to, std::string_view) {
+      late += to.port() == 80 && answer && answer->has_value();
+    };
+    s.rewrite("enabled = true", "enabled = false");
+    answer = s.ask<reload_outcome>(s.store, atom::reload_v);
+    CAF_REQUIRE(s.until(
+      [&] {
+        for (auto* each : all)
+          each->say("more");
+        return answer->has_value();
+      },
+      5s));
+    CAF_REQUIRE((*answer)->report);
+    CAF_CHECK_EQUAL((*answer)->report->closed_tunnels, all.size());
+    s.pass(1s);
+    CAF_CHECK_EQUAL(late, 0u);
+    s.here.on_write = nullptr;
   }
 }
