@@ -175,8 +175,8 @@ ssize_t node::splice_in(int fd, int to, size_t limit) noexcept {
   if (found == pipes_.end())
     return failed(EBADF);
   auto& into = found->second;
-  std::string bytes(std::min(limit, into.capacity - std::min(into.capacity, into.bytes.size())),
-                    '\0');
+  auto room = into.capacity - std::min(into.capacity, into.bytes.size());
+  std::string bytes(std::min({limit, room, stream::window}), '\0');
   if (bytes.empty())
     return failed(EAGAIN);
   auto got = read(fd, bytes);

@@ -73,10 +73,10 @@ inline std::string post_it(const std::string& body, const std::string& more = ""
          "\r\n" + body;
 }
 
-/// What follows the first head.
-inline std::string behind_head(const std::string& text) {
+/// What follows the first head. Lives as long as the text.
+inline std::string_view behind_head(std::string_view text) {
   auto end = text.find("\r\n\r\n");
-  return end == std::string::npos ? "" : text.substr(end + 4);
+  return end == std::string_view::npos ? "" : text.substr(end + 4);
 }
 
 inline bool has(std::string_view text, std::string_view part) {
