@@ -98,6 +98,15 @@ private:
     waiting_.push_back(std::move(one));
   }
 
+  void is_cut_off() override {
+    demand_storm("it was cut off, " + std::string{end_.is_broken() ? "broken" : "ended"} +
+                 ", with " + std::to_string(waiting_.size()) + " answers to come, " +
+                 (waiting_.empty()        ? ""
+                  : waiting_.front().post ? "to an upload first, "
+                                          : "") +
+                 (head_ ? "after " + std::to_string(got_) + " bytes of one" : "before its head"));
+  }
+
   /// What the head of an answer tells of who has answered.
   void note(const answer& head) {
     if (!head.id.empty())
