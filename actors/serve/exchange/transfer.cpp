@@ -67,6 +67,8 @@ step transfer::read_last_words() {
 step transfer::advance() {
   if (c_.client.dead())
     return step::client_gone;
+  if (!interim_.empty() && c_.client.may_write() && !write_interim())
+    return step::client_gone;
   auto again = false;
   if (!up_over_ && !up_.finished()) {
     auto s = move_up();
@@ -208,17 +210,29 @@ step transfer::settle_head(std::string_view bytes) {
     if (++interim_heads_ > max_interim_responses)
       return fail(errc::bad_response,
                   "more than " + std::to_string(max_interim_responses) + " interim responses");
-    if (!exchange_.client_1_0) {
-      std::string interim;
-      http1::rewrite_response(res, {.via = pseudonym_of(c_), .received = version_of(u_)}, interim);
-      auto sent = c_.client.write(interim);
-      // Interim responses are optional: one that does not fit at once is dropped whole, never cut.
-      // (Under TLS it is sealed by then and can no longer be dropped.)
-      if (sent.failed() || (sent.size < interim.size() && (sent.ok() || c_.client.is_tls())))
-        return step::client_gone;
-    }
+    if (!exchange_.client_1_0 && !pass_on_interim(res, limits.max_bytes))
+      return step::client_gone;
     bytes = rest;
   }
+}
+
+/// Interim responses are optional: while the client takes none, one more than `most` bytes is not
+/// even begun. @returns false when the client is gone.
+bool transfer::pass_on_interim(const http1::response& res, size_t most) {
+  if (interim_.size() >= most)
+    return true;
+  http1::rewrite_response(res, {.via = pseudonym_of(c_), .received = version_of(u_)}, interim_);
+  auto whole = write_interim();
+  if (c_.client.stream())
+    interim_.clear(); // it takes a head whole, or not at all
+  return whole;
+}
+
+/// Writes what the client has yet to take of interim responses. @returns false when it is gone.
+bool transfer::write_interim() {
+  auto sent = c_.client.write(interim_);
+  interim_.erase(0, sent.size);
+  return !sent.failed();
 }
 
 step transfer::begin_body(std::string_view rest) {
@@ -242,7 +256,8 @@ step transfer::begin_body(std::string_view rest) {
   keep_client_ = exchange_.keep_alive && !c_.draining && res.body != http1::framing::until_close &&
                  up_.finished();
   reusable_ = res.keep_alive && body != http1::framing::until_close && !switches;
-  out.clear();
+  out.assign(interim_); // what was begun has to end
+  interim_.clear();
   http1::rewrite_options options{.via = pseudonym_of(c_),
                                  .keep_upgrade = switches,
                                  .close = !keep_client_ && !switches,

@@ -93,8 +93,9 @@ public:
   }
   /// Bytes in its buffers, and in those of the request it serves.
   [[nodiscard]] size_t held() const noexcept {
-    return up_.held() + (down_ ? down_->held() : 0) + head_.capacity() + exchange_.head.capacity() +
-           exchange_.received().capacity() + c_.reader.pending.capacity();
+    return up_.held() + (down_ ? down_->held() : 0) + head_.capacity() + interim_.capacity() +
+           exchange_.head.capacity() + exchange_.received().capacity() +
+           c_.reader.pending.capacity();
   }
   void count() const {
     c_.bytes_up += up_.moved();
@@ -119,6 +120,8 @@ private:
   [[nodiscard]] step read_response(bool at_once = false);
   [[nodiscard]] step read_last_words();
   [[nodiscard]] step settle_head(std::string_view bytes);
+  [[nodiscard]] bool pass_on_interim(const http1::response& res, size_t most);
+  [[nodiscard]] bool write_interim();
   [[nodiscard]] step begin_body(std::string_view rest);
   [[nodiscard]] step move_down();
   [[nodiscard]] step upstream_failed(std::string how);
@@ -126,7 +129,7 @@ private:
   [[nodiscard]] bool is_whole() noexcept;
   [[nodiscard]] step fail(errc code, std::string context) {
     error_ = caf::make_error(code, std::move(context));
-    return begun_ ? step::broken : step::fault;
+    return begun_ || !interim_.empty() ? step::broken : step::fault;
   }
 
   client_session& c_;
@@ -136,6 +139,7 @@ private:
   std::optional<pump> down_;
   std::optional<std::string> copy_; ///< Of what was read of the body, once it is to be sent again.
   std::string head_;                ///< A response head that came in pieces.
+  std::string interim_;             ///< Of interim responses, what the client has yet to take.
   size_t scanned_ = 0;
   uint64_t seen_ = 0;
   int interim_heads_ = 0;

@@ -66,7 +66,7 @@ CAF_TEST(whatever the ways are like each request is answered once and in order) 
     how.delay = std::chrono::milliseconds{seed % 4 * 10};
     how.jitter = std::chrono::milliseconds{seed % 3 * 15};
     how.longest_read = 1 + seed * 37 % 500;
-    how.longest_write = 2000; // of an interim response nothing is cut off
+    how.longest_write = 1 + seed * 53 % 700;
     s.set_ways(how);
     auto& client = s.client();
     for (int i = 0; i < 12; ++i) {

@@ -356,3 +356,24 @@ CAF_TEST(a client that reads nothing and says what TLS has to answer costs no tu
     CAF_CHECK(s.is_over(origin));
   }
 }
+
+CAF_TEST(an interim response inside a tunnel waits for room and is not cut) {
+  for (uint32_t spurious : {0u, 400'000u}) {
+    intercepting s{{.network = inspecting}};
+    auto& client = s.inside();
+    simulation::conditions how;
+    how.longest_write = 10;
+    how.spurious = spurious;
+    s.set_way(s.user, how);
+    client.say(ask_for("POST", "/", "Expect: 100-continue\r\nContent-Length: 4\r\n"));
+    auto& origin = s.answer_at(s.example);
+    CAF_REQUIRE(s.hears(origin, "\r\n\r\n"));
+    origin.say("HTTP/1.1 100 Continue\r\n\r\n");
+    CAF_REQUIRE(s.hears(client, "\r\n\r\n"));
+    CAF_CHECK(client.text.starts_with("HTTP/1.1 100 Continue\r\n"));
+    client.say("body");
+    CAF_CHECK(s.hears(origin, "body"));
+    origin.say(ok("done"));
+    CAF_CHECK(s.hears(client, "done"));
+  }
+}
