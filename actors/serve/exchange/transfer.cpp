@@ -216,8 +216,8 @@ step transfer::settle_head(std::string_view bytes) {
   }
 }
 
-/// Interim responses are optional: while the client takes none, one more than `most` bytes is not
-/// even begun. @returns false when the client is gone.
+/// Interim responses are optional: once `most` bytes of them wait for the client, no further one is
+/// begun. @returns false when the client is gone.
 bool transfer::pass_on_interim(const http1::response& res, size_t most) {
   if (interim_.size() >= most)
     return true;
