@@ -8,11 +8,16 @@ namespace {
 
 std::atomic<int64_t> count{0}; // the log has a thread of its own
 
+void* counted_if(void* made) noexcept {
+  if (made)
+    count.fetch_add(1, std::memory_order_relaxed);
+  return made;
+}
+
 void* counted(void* made) {
   if (!made)
     throw std::bad_alloc{};
-  count.fetch_add(1, std::memory_order_relaxed);
-  return made;
+  return counted_if(made);
 }
 
 void uncounted(void* gone) noexcept {
@@ -36,10 +41,19 @@ void* operator new(size_t size, std::align_val_t border) {
 void* operator new[](size_t size, std::align_val_t border) {
   return counted(std::aligned_alloc(static_cast<size_t>(border), whole(size, border)));
 }
+// A sanitizer has these of its own, which know nothing of those above.
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return counted_if(std::malloc(size));
+}
+void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+  return counted_if(std::malloc(size));
+}
 void operator delete(void* gone) noexcept { uncounted(gone); }
 void operator delete[](void* gone) noexcept { uncounted(gone); }
 void operator delete(void* gone, size_t) noexcept { uncounted(gone); }
 void operator delete[](void* gone, size_t) noexcept { uncounted(gone); }
+void operator delete(void* gone, const std::nothrow_t&) noexcept { uncounted(gone); }
+void operator delete[](void* gone, const std::nothrow_t&) noexcept { uncounted(gone); }
 void operator delete(void* gone, std::align_val_t) noexcept { uncounted(gone); }
 void operator delete[](void* gone, std::align_val_t) noexcept { uncounted(gone); }
 void operator delete(void* gone, size_t, std::align_val_t) noexcept { uncounted(gone); }

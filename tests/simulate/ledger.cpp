@@ -5,7 +5,9 @@
 namespace proxy::simulate {
 
 audit_actor ledger::open(caf::actor_system& system, const std::shared_ptr<process_state>& process) {
-  auto trail = [this, process](audit_actor::pointer) -> audit_actor::behavior_type {
+  // Without an argument CAF binds a null reference.
+  auto trail = [this](audit_actor::pointer,
+                      const std::shared_ptr<process_state>& process) -> audit_actor::behavior_type {
     return {
       [this, process](atom::record, const decision_event_ptr& event) {
         process->audit_queue.leave();
@@ -16,7 +18,7 @@ audit_actor ledger::open(caf::actor_system& system, const std::shared_ptr<proces
       [](atom::flush) { return true; },
     };
   };
-  return system.spawn<caf::hidden>(trail);
+  return system.spawn<caf::hidden>(trail, process);
 }
 
 void ledger::take(const decision_event& event) {
