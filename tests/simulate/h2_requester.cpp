@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tests/simulate/certificates.hpp"
+#include "tests/simulate/h2_service.hpp"
 #include "tests/simulate/pattern.hpp"
 #include "tests/simulate/violation.hpp"
 #include "tests/simulate/visitors.hpp"
@@ -43,7 +44,7 @@ private:
       if (!end_.speaks_h2()) // nobody reads the tunnel, and the origin does not speak it
         return leave();
       h2_.emplace(end_, true, to_.name);
-      h2_->greet({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 + around_.chance.below(100'000)}});
+      h2_->greet({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, draw_window(around_.chance)}});
     }
     h2_->step();
     for (auto at = open_.begin(); at != open_.end();)

@@ -9,10 +9,14 @@ namespace proxy::simulate {
 
 using namespace test;
 
+uint32_t draw_window(simulation::made_up_chance& chance) {
+  return static_cast<uint32_t>(200 + chance.below(100'000));
+}
+
 h2_service::h2_service(party& over, const std::string& name, simulation::made_up_chance& chance,
                        bool calm)
   : end_(over, false, name), chance_(chance), calm_(calm) {
-  end_.greet({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 + chance_.below(100'000)}});
+  end_.greet({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, draw_window(chance_)}});
 }
 
 void h2_service::step(const listener& begins) {
@@ -27,7 +31,7 @@ void h2_service::step(const listener& begins) {
     }
     auto& r = found->second;
     take_body(s, r);
-    if (!r.over && (s.ended || s.reset)) {
+    if (!r.over && (s.reset || (s.ended && chance_.below(4) != 0))) {
       r.over = true;
       if (!s.reset)
         answer(id, r);

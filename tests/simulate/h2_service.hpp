@@ -10,8 +10,12 @@
 
 namespace proxy::simulate {
 
-/// What an origin does on a connection that speaks HTTP/2: the same as on others. In a storm it
-/// resets streams and says goodbye, as servers do.
+/// The window of a stream: small ones too, but what fits into it has to move faster than the
+/// slowest body that the proxy bears with.
+[[nodiscard]] uint32_t draw_window(simulation::made_up_chance& chance);
+
+/// What an origin does on a connection that speaks HTTP/2: the same as on others, not always
+/// in the order of the requests. In a storm it resets streams and says goodbye, as servers do.
 class h2_service {
 public:
   /// Told of a request that has come: whom it is for, whether it changes nothing, and whether a

@@ -24,6 +24,7 @@ int listen_at(simulation::node& on, const ip_address& where, uint16_t port) {
 
 origin::origin(simulation::node& on, ip_address at, std::string name, judge& sees, bool calm)
   : on_(on), at_(at), name_(std::move(name)), judge_(sees), calm_(calm),
+    speaks_(on.net().chance().below(4) == 0 ? tls::alpn::http1 : tls::alpn::either),
     http_(listen_at(on, at, 80)), https_(listen_at(on, at, 443)),
     echo_(listen_at(on, at, echo_port)), udp_(on.open(socket_kind::datagram, AF_INET)) {
   auto here = make_sockaddr(at, udp_port);
@@ -36,7 +37,7 @@ void origin::take(int listener, kind as) {
     auto& made = sessions_.emplace_back(on_, fd, as);
     const auto& certs = certificates::of_all_worlds();
     if (as == kind::secure)
-      made.end.answer_tls(*certs.origin_serves, certs.leaf_of(name_), {.accept = tls::alpn::http1});
+      made.end.answer_tls(*certs.origin_serves, certs.leaf_of(name_), {.accept = speaks_});
   }
 }
 

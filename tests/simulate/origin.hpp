@@ -13,7 +13,7 @@ namespace proxy::simulate {
 
 /// An origin: answers `GET /ID/SIZE/FRAMING` with so many bytes of that number, framed as is asked
 /// for, takes `POST /ID/SIZE/…` and looks at every byte, on port 80 and, in TLS, on port 443; sends
-/// back what it is sent on port 7, and each datagram on port 9.
+/// back what it is sent on port 7, and each datagram on port 9. Most speak HTTP/2 as well.
 class origin {
 public:
   /// @param name  Of its host.
@@ -60,6 +60,7 @@ private:
   std::string name_;
   judge& judge_;
   bool calm_;
+  tls::alpn speaks_; ///< In TLS.
   int http_ = -1, https_ = -1, echo_ = -1, udp_ = -1;
   std::list<session> sessions_;
 };

@@ -126,16 +126,16 @@ private:
   }
 
   destination pick_destination() {
-    auto to = origins_[w_.chance().below(origins_.size())]->address();
+    auto to = origins_[crowded_ ? 0 : w_.chance().below(origins_.size())]->address();
     return {to, name_of(to), w_.chance().below(2) == 0};
   }
 
   visitor_ptr make_visitor(surroundings& around) {
     auto to = pick_destination();
     auto& chance = around.chance;
-    if (secure_ && chance.below(2) == 0)
-      return chance.below(2) == 0 ? make_secure_requester(around, std::move(to))
-                                  : make_h2_requester(around, std::move(to));
+    if (secure_ && (crowded_ || chance.below(2) == 0))
+      return chance.below(crowded_ ? 4 : 2) == 0 ? make_secure_requester(around, std::move(to))
+                                                 : make_h2_requester(around, std::move(to));
     switch (chance.below(9)) {
       case 8: return make_admin_client(around, std::move(to));
       case 0: return make_troublemaker(around, std::move(to));
@@ -266,8 +266,9 @@ private:
 
   simulation::world w_;
   const bool calm_ = w_.chance().below(2) == 0;
-  const bool secure_ = w_.chance().below(2) == 0;           ///< There is TLS in it.
-  const bool reads_ = secure_ && w_.chance().below(2) == 0; ///< At first tunnels are read.
+  const bool secure_ = w_.chance().below(2) == 0;             ///< There is TLS in it.
+  const bool crowded_ = secure_ && w_.chance().below(3) == 0; ///< All want the same, in TLS.
+  const bool reads_ = secure_ && w_.chance().below(2) == 0;   ///< At first tunnels are read.
   /// And always: what is wrong inside meets nobody but the proxy.
   const bool always_reads_ = reads_ && (calm_ || w_.chance().below(2) == 0);
   outcome out_;
