@@ -131,8 +131,7 @@ void add_connect(CLI::App& app, context& all) {
     "or socks5h://, with name and password if it has any. For ssh:\n"
     "  ssh -o ProxyCommand='codex-network-proxy connect %h %p' HOST\n"
     "Exit codes: 0 when both sides have ended, 1 refused or failed, with the reason on stderr.");
-  command->callback(
-    [&all, options] { all.chosen = [&all, options] { return connect(*options); }; });
+  command->callback([&all, options] { all.chosen = [options] { return connect(*options); }; });
 }
 
 } // namespace proxy::cli

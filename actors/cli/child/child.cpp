@@ -19,6 +19,7 @@ namespace {
 /// As execve(2) takes it; the strings stay where they are.
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> out;
+  out.reserve(strings.size() + 1);
   for (auto& s : strings)
     out.push_back(const_cast<char*>(s.c_str())); // never written to: an old interface without const
   out.push_back(nullptr);

@@ -63,7 +63,7 @@ judgement judge_answered(client_session& c, exchange& ex, std::string_view head,
 } // namespace
 
 task<verdict> decide(client_session& c, exchange& ex, policy::question asked) {
-  policy::target to = asked.to();
+  const auto& to = asked.to();
   std::optional<policy::answer> said;
   std::optional<decider_word> word;
   if (c.shard.process->decider) {
