@@ -33,6 +33,7 @@ private:
     std::optional<uint64_t> quits_at; ///< So many bytes are enough.
     uint64_t moved = 0;               ///< Of an answer, or an upload.
     bool answered = false;
+    bool said = false; ///< All of an upload, and its end.
   };
 
   void go_on() override {
@@ -136,15 +137,14 @@ private:
   }
 
   void upload(int32_t stream, asked& one) {
-    if (one.moved == one.size && one.size > 0)
-      return;
-    if (h2_->unsent(stream) > 0)
+    if (one.said || h2_->unsent(stream) > 0)
       return;
     auto rest = (one.quits_at ? *one.quits_at : one.size) - one.moved;
     auto size = static_cast<size_t>(std::min<uint64_t>(rest, 1 + around_.chance.below(20'000)));
     auto from = std::exchange(one.moved, one.moved + size);
-    if (!one.quits_at || size > 0)
-      h2_->data(stream, bytes_of(one.id, from, size), !one.quits_at && one.moved == one.size);
+    one.said = !one.quits_at && one.moved == one.size;
+    if (one.said || size > 0)
+      h2_->data(stream, bytes_of(one.id, from, size), one.said);
   }
 
   bool tunnel_ = false;
