@@ -8,6 +8,21 @@
 
 namespace proxy::test {
 
+namespace {
+
+/// Makes a call again that has come to nothing though it could have been done: nobody tells a party
+/// when to try, as a poller would.
+template <class Call>
+ssize_t persist(simulation::node& on, int fd, uint8_t ready, Call call) {
+  constexpr int most_tries = 20;
+  for (int tries = 1;; ++tries)
+    if (auto n = call();
+        n >= 0 || errno != EAGAIN || tries == most_tries || (on.readiness(fd) & ready) == 0)
+      return n;
+}
+
+} // namespace
+
 void party::begin(int family, const ip_sockaddr& to) {
   fd_ = node_.open(socket_kind::stream, family);
   if (node_.connect(fd_, to.get(), to.size) != 0 && errno != EINPROGRESS)
@@ -76,7 +91,7 @@ bool party::is_over() {
 }
 
 ssize_t party::receive(char* into, size_t room) noexcept {
-  auto n = node_.read(fd_, {into, room});
+  auto n = persist(node_, fd_, io_in, [&] { return node_.read(fd_, {into, room}); });
   if (n > 0)
     count_records({into, static_cast<size_t>(n)});
   return n;
@@ -100,7 +115,7 @@ void party::count_records(std::string_view bytes) {
 }
 
 ssize_t party::send(const char* bytes, size_t count, bool more) noexcept {
-  return node_.write(fd_, {bytes, count}, more);
+  return persist(node_, fd_, io_out, [&] { return node_.write(fd_, {bytes, count}, more); });
 }
 
 void party::fail_with(int number) {
@@ -121,7 +136,8 @@ void party::move_out() {
     if (tls_) {
       if (tls::write(*tls_, out_.data(), out_.size(), moved) == tls::step::failed && moved == 0)
         return (void)(tls_error = "broken");
-    } else if (auto n = node_.write(fd_, out_, false); n > 0) {
+    } else if (auto n = persist(node_, fd_, io_out, [&] { return node_.write(fd_, out_, false); });
+               n > 0) {
       moved = static_cast<size_t>(n);
     } else {
       fail_with(errno);
@@ -146,7 +162,7 @@ void party::move_in(size_t most) {
       if (came_to == tls::step::failed)
         tls_error = "broken";
     } else {
-      auto n = node_.read(fd_, block);
+      auto n = persist(node_, fd_, io_in, [&] { return node_.read(fd_, block); });
       if (n < 0)
         fail_with(errno);
       ended = n == 0;

@@ -25,10 +25,22 @@ audit_actor::behavior_type listen_to(audit_actor::pointer, std::vector<decision_
   };
 }
 
+/// One for all stages, for it takes long to make. It draws nothing from the world of any.
+const tls::authority_ptr& origins_ca() {
+  static const auto one = [] {
+    simulation::made_up_time time;
+    simulation::made_up_chance chance{1};
+    simulation::library_world world{time, chance};
+    return unbox(tls::authority::make(time.wall()));
+  }();
+  return one;
+}
+
 } // namespace
 
 stage::stage(stage_settings with) : w(with.seed), environment_(std::move(with.environment)) {
-  origins_ca_ = unbox(tls::authority::make(w.time().wall()));
+  origins_ca_ = origins_ca();
+  origin_tls = unbox(tls::server_context::make());
   environment_.emplace("SSL_CERT_FILE", write("origins.pem", origins_ca_->pem()));
   start(with);
 }

@@ -127,7 +127,7 @@ public:
   simulation::node& here = w.net().add_node("proxy", {ip("192.0.2.1"), ip("2001:db8::1")});
   simulation::node& library = w.net().add_node("name server", {ip("192.0.2.53")});
   name_server names{library, ip("192.0.2.53")};
-  std::shared_ptr<process_state> process = std::make_shared<process_state>(1, w.machine_of(here));
+  std::shared_ptr<process_state> process;
   std::vector<shard_actor> shards;
   listener_owner_actor owner;
   policy_store_actor store;
@@ -135,7 +135,7 @@ public:
   std::vector<decision_event_ptr> events; ///< All that were made.
   std::string failure;                    ///< What the supervisor told the owner; "": nothing.
   std::vector<config::problem> first;     ///< Problems of the first policy.
-  std::shared_ptr<const tls::server_context> origin_tls = unbox(tls::server_context::make());
+  std::shared_ptr<const tls::server_context> origin_tls;
 
 private:
   [[nodiscard]] config::sources sources() const;
