@@ -50,10 +50,11 @@ void ledger::check() const {
     auto what = client.who + " asked " + std::to_string(client.asked) + " times and was served " +
                 std::to_string(client.served) + " times; the events: " + seen.str();
     demand(seen.allowed >= client.served, "an event is missing: " + what);
-    demand(seen.allowed <= client.asked + (client.asks_on ? seen.refused : 0),
+    demand(seen.allowed <= client.asked + (client.decided_anew ? seen.refused : 0),
            "an event too many: " + what);
     // A client that is one too many is told so before it asks.
-    demand(seen.refused + seen.faults <= client.asked + 1 + (client.asks_on ? seen.allowed : 0),
+    demand(seen.refused + seen.faults <=
+             client.asked + 1 + (client.decided_anew ? seen.allowed : 0),
            "a decision was made twice: " + what);
     if (client.calm)
       demand(seen.allowed == client.asked && seen.refused + seen.faults == 0,

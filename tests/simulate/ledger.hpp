@@ -21,7 +21,7 @@ struct account_of_client {
   uint64_t asked = 0;           ///< Requests, tunnels, or targets of datagrams.
   uint64_t served = 0;          ///< What an origin has answered, or a tunnel that stood.
   bool calm = false;            ///< All of it had to be let through.
-  bool asks_on = false;         ///< What one policy refuses the next one may let through, and back.
+  bool decided_anew = false;    ///< What one policy refuses the next one may let through, and back.
   std::vector<std::string> ids; ///< Of requests that the proxy has answered itself.
 };
 

@@ -19,7 +19,7 @@ public:
   udp_client(surroundings& around, destination to) : visitor(around, std::move(to)) {
     account_.who = name();
     account_.asked = 1; // all datagrams go to one target
-    account_.asks_on = true;
+    account_.decided_anew = true;
     end_.say(socks::greeting + socks::request(socks::associate, {}, 0));
   }
   ~udp_client() override {
