@@ -60,7 +60,7 @@ git_settings ask_git(const config::environment& env) {
   for (int n = 0; n < most_pairs; ++n)
     for (const auto* part : {"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"}) {
       auto name = part + std::to_string(n);
-      if (auto text = env(name.c_str()))
+      if (auto text = env(name))
         environment.push_back(name + '=' + *text);
     }
   std::string told;
