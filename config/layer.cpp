@@ -109,24 +109,20 @@ file_text read_file(const std::string& path, size_t most, std::chrono::milliseco
   if (fd < 0)
     return {{}, errno_text(errno), errno == ENOENT};
   file_text result;
-  constexpr size_t chunk = 64 * 1024;
+  char block[16 * 1024];
   for (;;) {
     if (!is_readable_by(deadline, fd)) {
       result.failure = "nobody writes it to its end";
       break;
     }
-    auto size = result.text.size();
-    result.text.resize(size + chunk);
-    auto got = ::read(fd, result.text.data() + size, chunk);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) {
-      result.text.resize(size);
+    auto got = ::read(fd, block, sizeof block);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
-    }
     if (got < 0)
       result.failure = errno_text(errno);
-    result.text.resize(size + static_cast<size_t>(std::max<ssize_t>(got, 0)));
     if (got <= 0)
       break;
+    result.text.append(block, static_cast<size_t>(got));
     if (result.text.size() > most) {
       result.failure = "larger than " + size_text(most);
       break;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "actors/loop/simulation/byte_queue.hpp"
 #include "tests/support/h2_frames.hpp"
 #include "tests/support/party.hpp"
 
@@ -96,7 +97,7 @@ public:
   /// Sends data as the other end's windows let it.
   void data(int32_t id, std::string_view bytes, bool ended = false) {
     auto& waits = out_[id];
-    waits.bytes += bytes;
+    waits.bytes.append(bytes);
     waits.ended |= ended;
     move_data();
   }
@@ -130,22 +131,25 @@ public:
   /// Takes what has come.
   void step() {
     on.move();
+    size_t taken = 0;
     for (;;) {
-      auto size = on.text.size() < 9 ? 0 : h2::number_at(on.text, 0, 3);
+      auto rest = std::string_view{on.text}.substr(taken);
+      auto size = rest.size() < 9 ? 0 : h2::number_at(rest, 0, 3);
       auto skip = !client_ && !is_greeted_ ? h2::preface.size() : 0;
-      if (skip > 0 && on.text.size() >= skip) {
-        h2::must(on.text.starts_with(h2::preface));
-        on.text.erase(0, skip);
+      if (skip > 0 && rest.size() >= skip) {
+        h2::must(rest.starts_with(h2::preface));
+        taken += skip;
         is_greeted_ = true;
         continue;
       }
-      if (skip > 0 || on.text.size() < 9 || on.text.size() < 9 + size)
+      if (skip > 0 || rest.size() < 9 || rest.size() < 9 + size)
         break;
-      auto got = on.text.substr(0, 9 + size);
-      on.text.erase(0, 9 + size);
+      std::string got{rest.substr(0, 9 + size)}; // more may come while it is answered
+      taken += got.size();
       take(static_cast<uint8_t>(got[3]), static_cast<uint8_t>(got[4]),
            static_cast<int32_t>(h2::number_at(got, 5)), got.substr(9));
     }
+    on.text.erase(0, taken);
     move_data();
   }
 
@@ -160,7 +164,7 @@ public:
 
 private:
   struct waiting {
-    std::string bytes;
+    simulation::byte_queue bytes;
     bool ended = false;
     int64_t window = 0; ///< Beside the one that every stream has.
   };
@@ -264,8 +268,9 @@ private:
         if (size == 0 && !w.bytes.empty())
           break;
         auto last = w.ended && size == w.bytes.size();
-        on.say(h2::frame(NGHTTP2_DATA, last ? h2::end_stream : 0, id, w.bytes.substr(0, size)));
-        w.bytes.erase(0, size);
+        on.say(
+          h2::frame(NGHTTP2_DATA, last ? h2::end_stream : 0, id, w.bytes.view().substr(0, size)));
+        w.bytes.remove(size);
         w.window -= static_cast<int64_t>(size);
         window_ -= static_cast<int64_t>(size);
         w.ended &= !last;

@@ -76,7 +76,7 @@ void party::begin_tls() {
 }
 
 void party::say(std::string_view bytes) {
-  out_ += bytes;
+  out_.append(bytes);
   move();
 }
 
@@ -134,9 +134,11 @@ void party::move_out() {
   while (!out_.empty()) {
     size_t moved = 0;
     if (tls_) {
-      if (tls::write(*tls_, out_.data(), out_.size(), moved) == tls::step::failed && moved == 0)
+      if (tls::write(*tls_, out_.view().data(), out_.size(), moved) == tls::step::failed &&
+          moved == 0)
         return (void)(tls_error = "broken");
-    } else if (auto n = persist(node_, fd_, io_out, [&] { return node_.write(fd_, out_, false); });
+    } else if (auto n =
+                 persist(node_, fd_, io_out, [&] { return node_.write(fd_, out_.view(), false); });
                n > 0) {
       moved = static_cast<size_t>(n);
     } else {
@@ -144,7 +146,7 @@ void party::move_out() {
     }
     if (moved == 0)
       return;
-    out_.erase(0, moved);
+    out_.remove(moved);
   }
   if (!finishing_ || finished_ || (tls_ && !tls::shutdown(*tls_)))
     return;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "actors/loop/simulation/byte_queue.hpp"
 #include "actors/loop/simulation/node.hpp"
 #include "tls/carrier.hpp"
 #include "tls/client.hpp"
@@ -95,7 +96,7 @@ private:
 
   simulation::node& node_;
   int fd_ = -1;
-  std::string out_;
+  simulation::byte_queue out_;
   bool finishing_ = false, finished_ = false, deaf_ = false;
   tls::leaf_ptr shown_;
   tls::ssl_ptr tls_;

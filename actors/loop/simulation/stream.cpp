@@ -122,10 +122,10 @@ ssize_t stream::read(std::span<char> into, bool leave) {
     return failed(EAGAIN);
   }
   auto size = std::min({into.size(), in_.size(), way.longest_read});
-  std::copy_n(in_.data(), size, into.data());
+  in_.view().copy(into.data(), size);
   if (leave)
     return static_cast<ssize_t>(size);
-  in_.erase(0, size);
+  in_.remove(size);
   if (!in_.empty() && size < into.size())
     touch(); // a short read means that there is no more: that will be news then
   tell(0, [size](stream& far) { far.take_room(size); });
@@ -172,7 +172,7 @@ ssize_t stream::write(std::span<const iovec> parts) {
     return static_cast<ssize_t>(size);
   }
   carried_ += size;
-  tell(size, [bytes = std::move(bytes)](stream& far) mutable { far.take_bytes(std::move(bytes)); });
+  tell(size, [bytes = std::move(bytes)](stream& far) { far.take_bytes(bytes); });
   return static_cast<ssize_t>(size);
 }
 
@@ -226,12 +226,12 @@ void stream::send_reset() {
   be_over();
 }
 
-void stream::take_bytes(std::string bytes) {
+void stream::take_bytes(std::string_view bytes) {
   if (state_ != state::open)
     return;
   if (closed_)
     return send_reset();
-  in_ += bytes;
+  in_.append(bytes);
   touch();
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "actors/loop/simulation/byte_queue.hpp"
 #include "actors/loop/simulation/open_file.hpp"
 #include "actors/loop/system/clock.hpp"
 
@@ -52,7 +53,7 @@ private:
   /// Nothing more goes either way.
   void be_over();
   // What comes from the other end.
-  void take_bytes(std::string bytes);
+  void take_bytes(std::string_view bytes);
   void take_end();
   void take_reset(int error);
   void take_leave(bool with_unread);
@@ -61,7 +62,7 @@ private:
   const bool is_unix_;
   state state_ = state::fresh;
   std::weak_ptr<stream> other_;
-  std::string in_;             ///< Not read yet.
+  byte_queue in_;              ///< Not read yet.
   size_t outstanding_ = 0;     ///< Sent, and not read at the other end yet.
   uint64_t carried_ = 0;       ///< Sent in all.
   steady_time last_arrival_{}; ///< At the other end, of what was sent last.

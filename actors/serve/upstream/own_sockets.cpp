@@ -1,6 +1,7 @@
 #include "actors/serve/upstream/own_sockets.hpp"
 
-#include <cstdlib>
+#include <sys/mman.h>
+
 #include <cstring>
 #include <new>
 
@@ -24,12 +25,14 @@ socket_ends ends_of(const ip_address& from, uint16_t from_port, const ip_address
 
 own_sockets::own_sockets(uint64_t seed) : seed_(seed) {
   // Zeroed by the kernel page by page, when it is first used.
-  table_ = static_cast<uint64_t*>(std::calloc(slots << bucket_bits, sizeof(uint64_t)));
-  if (!table_)
+  auto* pages =
+    ::mmap(nullptr, table_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED)
     throw std::bad_alloc{};
+  table_ = static_cast<uint64_t*>(pages);
 }
 
-own_sockets::~own_sockets() { std::free(table_); }
+own_sockets::~own_sockets() { ::munmap(table_, table_bytes); }
 
 own_sockets::entry::~entry() {
   if (!slot_)

@@ -65,6 +65,7 @@ public:
 private:
   static constexpr size_t slots = 8;
   static constexpr size_t bucket_bits = 13;
+  static constexpr size_t table_bytes = (slots << bucket_bits) * sizeof(uint64_t);
 
   [[nodiscard]] uint64_t key_of(const socket_ends& which) const noexcept;
   [[nodiscard]] uint64_t* bucket_of(uint64_t key) const noexcept;
