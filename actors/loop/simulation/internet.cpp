@@ -24,15 +24,14 @@ const conditions& internet::conditions_between(const node& from, const node& to)
 }
 
 std::optional<steady_time> internet::next() const {
-  return under_way_.empty() ? std::nullopt : std::optional{under_way_.top().when};
+  return under_way_.empty() ? std::nullopt : std::optional{under_way_.begin()->first.first};
 }
 
 bool internet::deliver() {
   bool any = false;
-  while (!under_way_.empty() && under_way_.top().when <= time_.now()) {
-    auto what = under_way_.top().what;
-    under_way_.pop();
-    what();
+  while (!under_way_.empty() && under_way_.begin()->first.first <= time_.now()) {
+    auto arrived = under_way_.extract(under_way_.begin());
+    arrived.mapped()();
     any = true;
   }
   return any;
@@ -48,7 +47,7 @@ node* internet::find(const node& from, const ip_address& address) const {
 }
 
 void internet::at(steady_time when, std::function<void()> what) {
-  under_way_.push({when, ++count_, std::move(what)});
+  under_way_.try_emplace({when, ++count_}, std::move(what));
 }
 
 steady_time internet::arrival(const node& from, const node& to, size_t size, steady_time* after) {

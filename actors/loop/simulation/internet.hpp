@@ -3,9 +3,8 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <queue>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "actors/loop/simulation/conditions.hpp"
@@ -54,21 +53,13 @@ public:
   [[nodiscard]] made_up_chance& chance() noexcept { return chance_; }
 
 private:
-  struct arrival_of {
-    steady_time when;
-    uint64_t number; ///< Of two at one moment the earlier one comes first.
-    std::function<void()> what;
-    friend bool operator<(const arrival_of& a, const arrival_of& b) noexcept {
-      return a.when != b.when ? a.when > b.when : a.number > b.number;
-    }
-  };
-
   made_up_time& time_;
   made_up_chance& chance_;
   std::vector<std::unique_ptr<node>> nodes_;
   std::map<std::pair<const node*, const node*>, conditions> ways_;
   std::map<std::pair<const node*, const node*>, steady_time> busy_until_;
-  std::priority_queue<arrival_of> under_way_;
+  /// By when it arrives, and of two at one moment by which was told of first.
+  std::map<std::pair<steady_time, uint64_t>, std::function<void()>> under_way_;
   uint64_t count_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -116,7 +117,7 @@ public:
 private:
   /// What a pipe holds, under the descriptor of its reading end; the writing end is the next one.
   struct pipe {
-    std::string bytes;
+    byte_queue bytes;
     size_t capacity;
   };
 
@@ -136,6 +137,7 @@ private:
   std::set<int> kept_alive_; ///< Descriptors.
   std::set<open_file_ptr> kept_;
   std::map<int, pipe> pipes_;
+  std::unique_ptr<char[]> splice_room_; ///< For what is on its way into one.
   std::set<int> spares_;
   faults faults_;
   std::set<listening*> listeners_;

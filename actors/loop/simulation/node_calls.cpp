@@ -176,12 +176,14 @@ ssize_t node::splice_in(int fd, int to, size_t limit) noexcept {
     return failed(EBADF);
   auto& into = found->second;
   auto room = into.capacity - std::min(into.capacity, into.bytes.size());
-  std::string bytes(std::min({limit, room, stream::window}), '\0');
-  if (bytes.empty())
+  auto size = std::min({limit, room, stream::window});
+  if (size == 0)
     return failed(EAGAIN);
-  auto got = read(fd, bytes);
+  if (!splice_room_)
+    splice_room_ = std::make_unique_for_overwrite<char[]>(stream::window);
+  auto got = read(fd, {splice_room_.get(), size});
   if (got > 0)
-    into.bytes.append(bytes, 0, static_cast<size_t>(got));
+    into.bytes.append({splice_room_.get(), static_cast<size_t>(got)});
   return got;
 }
 
@@ -192,9 +194,9 @@ ssize_t node::splice_out(int from, int fd, size_t size, bool more) noexcept {
   auto& bytes = found->second.bytes;
   if (bytes.empty())
     return failed(EAGAIN);
-  auto sent = write(fd, std::string_view{bytes}.substr(0, size), more);
+  auto sent = write(fd, bytes.view().substr(0, size), more);
   if (sent > 0)
-    bytes.erase(0, static_cast<size_t>(sent));
+    bytes.remove(static_cast<size_t>(sent));
   return sent;
 }
 

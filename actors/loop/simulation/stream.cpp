@@ -145,13 +145,14 @@ ssize_t stream::write(std::span<const iovec> parts) {
     return failed(EAGAIN);
   }
   auto room = std::min(window - std::min(window, outstanding_), way.longest_write);
-  std::string bytes;
   size_t asked = 0;
-  for (const auto& part : parts) {
+  for (const auto& part : parts)
     asked += part.iov_len;
+  std::string bytes;
+  bytes.reserve(std::min(asked, room));
+  for (const auto& part : parts)
     bytes.append(static_cast<const char*>(part.iov_base),
                  std::min(part.iov_len, room - bytes.size()));
-  }
   if (bytes.empty() && asked > 0) {
     full_ = true;
     return failed(EAGAIN);

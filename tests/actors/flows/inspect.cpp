@@ -198,7 +198,7 @@ CAF_TEST(a long greeting waits for a client that does not read and nothing of it
   intercepting s{{.network = inspecting}};
   auto& client = s.tunnel("example.com:443");
   auto& origin = s.accept(s.example);
-  std::string greeting(9'000'000, 'g');
+  std::string greeting(3'000'000, 'g');
   client.read_nothing();
   origin.say(greeting);
   s.pass(1s);

@@ -13,7 +13,7 @@ CAF_TEST(bytes go both ways at once over ways of every kind) {
     size_t up, down;
   } rows[] = {
     {"few bytes", {}, 100, 1},
-    {"a bulk one way", {}, 10, 3'000'000},
+    {"a bulk one way", {}, 10, 1'000'000},
     {"a bulk both ways", {}, 2'000'000, 2'000'000},
     {"far away", {.delay = 80ms, .jitter = 50ms, .reset_at = {}}, 500'000, 500'000},
     {"slow", {.delay = 5ms, .bytes_per_second = 100'000, .reset_at = {}}, 300'000, 200'000},
@@ -68,8 +68,8 @@ CAF_TEST(a bulk passes where no descriptor is left for a pipe) {
   tunnelled s;
   s.open();
   s.here.limit_descriptors(s.here.descriptors());
-  CAF_CHECK(s.carries(*s.origin, *s.who, noise(3'000'000, 5)));
-  CAF_CHECK(s.carries(*s.who, *s.origin, noise(3'000'000, 6)));
+  CAF_CHECK(s.carries(*s.origin, *s.who, noise(1'000'000, 5)));
+  CAF_CHECK(s.carries(*s.who, *s.origin, noise(1'000'000, 6)));
 }
 
 CAF_TEST(a peer that does not read holds up its sender and nothing else) {
@@ -79,11 +79,11 @@ CAF_TEST(a peer that does not read holds up its sender and nothing else) {
     auto& sender = client_reads ? *s.who : *s.origin;
     auto& reader = client_reads ? *s.origin : *s.who;
     reader.read_nothing();
-    auto much = noise(6'000'000, 7);
+    auto much = noise(2'500'000, 7);
     sender.say(much);
     s.pass(1min);
     // What two windows, a pipe and a buffer hold.
-    CAF_CHECK(sender.unsaid() > 4'000'000u);
+    CAF_CHECK(sender.unsaid() > 1'000'000u);
     CAF_CHECK(s.carries(reader, sender, "the other way is free"));
     reader.read_nothing(false);
     CAF_CHECK(s.until([&] { return reader.text.size() >= much.size(); }));
@@ -100,7 +100,7 @@ CAF_TEST(pipes of tunnels that were held up are kept for others up to a number a
     s.who->read_nothing();
     pairs.emplace_back(s.who, s.origin);
   }
-  auto much = noise(500'000, 8);
+  auto much = noise(350'000, 8);
   for (auto& [client, origin] : pairs) {
     origin->say(much);
     origin->finish();
