@@ -8,7 +8,7 @@
 
 using proxy::simulation::byte_queue;
 
-CAF_TEST(bytes_are_taken_in_the_order_in_which_they_came) {
+CAF_TEST(bytes are taken in the order in which they came) {
   byte_queue queue;
   std::string came, taken;
   for (size_t round = 0; round < 1000; ++round) {
