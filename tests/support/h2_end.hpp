@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "actors/loop/simulation/byte_queue.hpp"
+#include "actors/loop/simulation/sockets/byte_queue.hpp"
 #include "tests/support/h2_frames.hpp"
 #include "tests/support/party.hpp"
 

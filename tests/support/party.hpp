@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "actors/loop/simulation/byte_queue.hpp"
+#include "actors/loop/simulation/sockets/byte_queue.hpp"
 #include "actors/loop/simulation/node.hpp"
 #include "tls/carrier.hpp"
 #include "tls/client.hpp"

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "actors/loop/simulation/datagrams.hpp"
+#include "actors/loop/simulation/sockets/datagrams.hpp"
 #include "actors/loop/simulation/faults.hpp"
 #include "actors/loop/simulation/internet.hpp"
-#include "actors/loop/simulation/stream.hpp"
+#include "actors/loop/simulation/sockets/stream.hpp"
 
 namespace proxy::simulation {
 

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.loop.simulation.datagrams
-#include "actors/loop/simulation/datagrams.hpp" // unit under test
+#include "actors/loop/simulation/sockets/datagrams.hpp" // unit under test
 
 #include "actors/loop/datagram_buffer.hpp"
 #include "tests/actors/loop/simulation/peer.hpp"

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.loop.simulation.stream
-#include "actors/loop/simulation/stream.hpp" // unit under test
+#include "actors/loop/simulation/sockets/stream.hpp" // unit under test
 
 #include "actors/loop/task/waker.hpp"
 #include "tests/actors/loop/simulation/peer.hpp"

@@ -1,5 +1,5 @@
 #define CAF_SUITE actors.loop.simulation.byte_queue
-#include "actors/loop/simulation/byte_queue.hpp" // unit under test
+#include "actors/loop/simulation/sockets/byte_queue.hpp" // unit under test
 
 #include <algorithm>
 #include <string>

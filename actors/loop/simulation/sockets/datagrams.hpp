@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "actors/loop/simulation/open_file.hpp"
+#include "actors/loop/simulation/sockets/open_file.hpp"
 
 namespace proxy::simulation {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "actors/loop/simulation/byte_queue.hpp"
-#include "actors/loop/simulation/open_file.hpp"
+#include "actors/loop/simulation/sockets/byte_queue.hpp"
+#include "actors/loop/simulation/sockets/open_file.hpp"
 #include "actors/loop/system/clock.hpp"
 
 namespace proxy::simulation {

@@ -3,7 +3,7 @@
 #include <cerrno>
 
 #include "actors/loop/simulation/node.hpp"
-#include "actors/loop/simulation/stream.hpp"
+#include "actors/loop/simulation/sockets/stream.hpp"
 
 namespace proxy::simulation {
 

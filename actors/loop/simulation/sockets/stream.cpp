@@ -1,4 +1,4 @@
-#include "actors/loop/simulation/stream.hpp"
+#include "actors/loop/simulation/sockets/stream.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "actors/loop/simulation/datagrams.hpp"
+#include "actors/loop/simulation/sockets/datagrams.hpp"
 
 #include <algorithm>
 #include <cerrno>

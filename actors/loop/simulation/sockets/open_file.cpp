@@ -1,4 +1,4 @@
-#include "actors/loop/simulation/open_file.hpp"
+#include "actors/loop/simulation/sockets/open_file.hpp"
 
 #include <sys/stat.h>
 #include <sys/un.h>
