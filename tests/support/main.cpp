@@ -32,6 +32,7 @@ namespace {
 /// megabytes, each of which costs new pages.
 extern "C" const char* __asan_default_options() {
   return "quarantine_size_mb=16:thread_local_quarantine_size_kb=64:"
-         "allocator_release_to_os_interval_ms=-1:max_malloc_fill_size=0:malloc_context_size=12";
+         "allocator_release_to_os_interval_ms=-1:max_malloc_fill_size=0:malloc_context_size=5:"
+         "use_sigaltstack=0";
 }
 #endif

@@ -2,6 +2,9 @@
 
 #include "actors/admin/admin_flow.hpp"
 
+#include <openssl/x509.h>
+
+#include <filesystem>
 #include <thread>
 
 #include "actors/control/policy/file_source.hpp"
@@ -25,23 +28,41 @@ audit_actor::behavior_type listen_to(audit_actor::pointer, std::vector<decision_
   };
 }
 
-/// One for all stages, for it takes long to make. It draws nothing from the world of any.
-const tls::authority_ptr& origins_ca() {
-  static const auto one = [] {
+/// What takes long to make and never changes, one for all stages. It draws nothing from the world
+/// of any.
+struct shared_parts {
+  tls::authority_ptr origins_ca;
+  std::shared_ptr<const tls::server_context> origin_tls, proxy_tls;
+};
+
+const shared_parts& shared() {
+  static const auto all = [] {
     simulation::made_up_time time;
     simulation::made_up_chance chance{1};
     simulation::library_world world{time, chance};
-    return unbox(tls::authority::make(time.wall()));
+    return shared_parts{unbox(tls::authority::make(time.wall())),
+                        unbox(tls::server_context::make()), unbox(tls::server_context::make())};
   }();
-  return one;
+  return all;
+}
+
+/// A folder of roots as OpenSSL looks into it: a root is read when somebody shows that it vouches
+/// for them. A file would be read by each stage, whether it speaks TLS or not.
+std::string write_root(const config::test::folder& in, const tls::authority& ca) {
+  std::filesystem::create_directory(in.at("roots"));
+  char name[32];
+  std::snprintf(name, sizeof name, "roots/%08lx.0", X509_subject_name_hash(&ca.certificate()));
+  in.write(name, ca.pem());
+  return in.at("roots");
 }
 
 } // namespace
 
 stage::stage(stage_settings with) : w(with.seed), environment_(std::move(with.environment)) {
-  origins_ca_ = origins_ca();
-  origin_tls = unbox(tls::server_context::make());
-  environment_.emplace("SSL_CERT_FILE", write("origins.pem", origins_ca_->pem()));
+  origins_ca_ = shared().origins_ca;
+  origin_tls = shared().origin_tls;
+  write("origins.pem", origins_ca_->pem());
+  environment_.emplace("SSL_CERT_DIR", write_root(*this, *origins_ca_));
   start(with);
 }
 
@@ -81,7 +102,7 @@ void stage::configure(const std::string& network, const std::string& daemon) con
 void stage::start(const stage_settings& with) {
   process = std::make_shared<process_state>(with.loops, w.machine_of(here));
   process->admin_flow = admin_flow;
-  process->tls_server = unbox(tls::server_context::make());
+  process->tls_server = shared().proxy_tls;
   process->log = std::make_shared<logger>(
     config::log{},
     [into = log_](std::string_view lines) {

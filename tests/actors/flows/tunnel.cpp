@@ -174,7 +174,7 @@ CAF_TEST(tunnels that are held up fill the memory and one more is refused until 
     pairs.emplace_back(s.who, s.origin);
   }
   s.here.limit_descriptors(s.here.descriptors()); // no pipe holds what buffers would
-  auto much = noise(1'000'000, 15);
+  auto much = noise(500'000, 15);
   for (auto& [client, origin] : pairs)
     origin->say(much);
   s.pass(10s);

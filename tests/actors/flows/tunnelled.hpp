@@ -11,22 +11,14 @@ namespace proxy::test {
 
 /// A stage with one origin that may be reached by tunnels, and one tunnel to it.
 struct tunnelled : stage {
-  explicit tunnelled(const std::string& daemon = "")
-    : stage{{.network = "allowed_domains = [\"example.com\"]",
-             .daemon = "log.access = true\n" + daemon}} {
-    names.names["example.com"] = {.addresses = {ip("93.184.216.34")}};
-  }
+  explicit tunnelled(const std::string& daemon = "");
 
   void open() {
     who = &tunnel("example.com:443");
     origin = &accept(at);
   }
   /// Says bytes at one end and hears them at the other.
-  bool carries(party& from, party& to, const std::string& bytes) {
-    to.forget();
-    from.say(bytes);
-    return until([&] { return to.text.size() >= bytes.size(); }) && to.text == bytes;
-  }
+  bool carries(party& from, party& to, const std::string& bytes);
 
   [[nodiscard]] bool logs(std::string_view words) const {
     return log().find(words) != std::string::npos;
@@ -38,13 +30,6 @@ struct tunnelled : stage {
 };
 
 /// Bytes of which no two pieces are alike.
-inline std::string noise(size_t size, uint32_t from) {
-  std::string out(size, '\0');
-  for (auto& c : out) {
-    from = from * 1664525 + 1013904223;
-    c = static_cast<char>(from >> 24);
-  }
-  return out;
-}
+std::string noise(size_t size, uint32_t from);
 
 } // namespace proxy::test
