@@ -170,6 +170,24 @@ CAF_TEST(what cannot be run is told) {
   CAF_CHECK(fresh.err.find("init --write-config") != std::string::npos);
 }
 
+CAF_TEST(a proxy that is lost is told as such whenever that happens) {
+  for (const auto* name : {"audit", "policy_store", "listener_owner", "worker 1"}) {
+    CAF_MESSAGE(name);
+    auto how = running({"--set", "network_proxy.workers=2", "true"});
+    how.can.watched = [&](const std::string& each, const caf::strong_actor_ptr& who) {
+      if (each == name)
+        caf::anon_send_exit(caf::actor_cast<caf::actor>(who), caf::exit_reason::kill);
+    };
+    auto got = run_command(how);
+    // It may be noticed at each of these moments.
+    auto before = got.err.ends_with(told("cannot start the proxy")) ||
+                  got.err.ends_with(told("the proxy failed before the command ran"));
+    auto meanwhile = got.err.ends_with(told("the proxy failed while the command ran"));
+    CAF_CHECK_EQUAL(got.code, before ? 125 : 70);
+    CAF_CHECK(before || meanwhile);
+  }
+}
+
 CAF_TEST(files for clients go with the command) {
   std::filesystem::create_directories(home.at("user"));
   home.write("user/.curlrc", "proxy = http://127.0.0.1:1\nuser-agent = mine\n");
