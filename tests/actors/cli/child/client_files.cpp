@@ -32,7 +32,11 @@ struct fixture {
     git("exit 1");
     ::setenv("PATH", (folder / "bin:" + path).c_str(), 1);
   }
-  ~fixture() { ::setenv("PATH", path.c_str(), 1); }
+  ~fixture() {
+    ::setenv("PATH", path.c_str(), 1);
+    for (const auto& files : made) // one for apt may be outside our folder
+      remove_client_files(files);
+  }
 
   /// What `git config` does.
   void git(const std::string& does) const {
@@ -44,7 +48,8 @@ struct fixture {
       auto at = variables.find(name);
       return at == variables.end() ? std::nullopt : std::optional{at->second};
     };
-    return make_client_files(config, proxy_url, env, notes);
+    made.push_back(make_client_files(config, proxy_url, env, notes));
+    return made.back();
   }
   /// All notes, one a line.
   [[nodiscard]] std::string noted() const {
@@ -70,6 +75,7 @@ struct fixture {
   config::proxy_config config;
   std::map<std::string, std::string> variables;
   std::vector<std::string> notes;
+  std::vector<client_files> made;
 };
 
 } // namespace

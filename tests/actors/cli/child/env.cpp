@@ -84,6 +84,11 @@ CAF_TEST(a port that nobody knows yet cannot be told) {
 }
 
 CAF_TEST(with interception clients are told whom to trust and a second time changes nothing) {
+  // Where everybody may read the bundle, apt of root needs no copy of it elsewhere.
+  for (const auto& path : {folder.path, folder / "codex", folder / "codex/proxy"}) {
+    std::filesystem::create_directory(path);
+    ::chmod(path.c_str(), 0755);
+  }
   config::proxy_config config;
   config.codex_home = folder / "codex";
   config.mitm.enabled = true;
@@ -98,6 +103,8 @@ CAF_TEST(with interception clients are told whom to trust and a second time chan
   CAF_CHECK(contains(got.err, "PIP_CERT /nowhere.pem"));
   auto all = json::parse(got.out);
   auto bundle = content_of(all["SSL_CERT_FILE"].get<std::string>());
+  CAF_CHECK(contains(content_of(all["APT_CONFIG"].get<std::string>()),
+                     "Acquire::https::CaInfo \"" + all["SSL_CERT_FILE"].get<std::string>() + '"'));
   CAF_CHECK(contains(bundle, content_of(ca.certificate)));
   CAF_CHECK(contains(bundle, content_of(folder / "theirs.pem")));
   for (const auto& [name, value] : all.items())
