@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <condition_variable>
 #include <future>
 #include <map>
 
@@ -20,22 +21,27 @@ namespace {
 struct fixture : running_proxy {
   fixture() { configure("allowed_domains = [\"127.0.0.1\"]\n"); }
 
-  /// Who of a proxy can be lost, by name. Holds none of them.
+  /// Who of one proxy can be lost, by name. Holds none of them.
   struct roster {
     std::mutex lock;
+    std::condition_variable changed;
     std::map<std::string, caf::actor_addr> all;
+
+    /// The last of them may be heard of when the proxy serves already.
+    void lose(const std::string& name) {
+      std::unique_lock guard{lock};
+      CAF_REQUIRE(changed.wait_for(guard, 60s, [&] { return all.count(name) > 0; }));
+      caf::anon_send_exit(all.at(name), caf::exit_reason::kill);
+    }
   };
-  abilities watched() {
+  static abilities telling(const std::shared_ptr<roster>& known) {
     abilities can;
-    can.watched = [known = known](const std::string& name, const caf::strong_actor_ptr& who) {
+    can.watched = [known](const std::string& name, const caf::strong_actor_ptr& who) {
       std::lock_guard guard{known->lock};
       known->all[name] = caf::actor_cast<caf::actor_addr>(who);
+      known->changed.notify_all();
     };
     return can;
-  }
-  void lose(const std::string& name) {
-    std::lock_guard guard{known->lock};
-    caf::anon_send_exit(known->all.at(name), caf::exit_reason::kill);
   }
 
   /// Waits until nobody is let in any more.
@@ -47,7 +53,6 @@ struct fixture : running_proxy {
   }
 
   listening origin;
-  std::shared_ptr<roster> known = std::make_shared<roster>();
 };
 
 } // namespace
@@ -131,10 +136,11 @@ CAF_TEST(whoever is lost closes everything and its owner is told once) {
     CAF_MESSAGE(name);
     running_proxy other;
     other.configure("allowed_domains = [\"127.0.0.1\"]\n");
-    auto proxy = other.start(watched());
+    auto known = std::make_shared<roster>();
+    auto proxy = other.start(telling(known));
     auto address = *proxy.http_address();
     auto client = open_tunnel(address, origin.address()).first;
-    lose(name);
+    known->lose(name);
     CAF_CHECK_EQUAL(client.rest(), "");
     await_closed(address);
     CAF_CHECK(!proxy.shutdown(10min)); // what was lost has not drained
