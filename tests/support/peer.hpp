@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -62,13 +63,15 @@ public:
       out += c;
     return out;
   }
-  /// Reads all that comes up to the end.
+  /// Reads all that comes up to the end (a reset is one too). Where that does not come in time, it
+  /// says so behind what has come.
   [[nodiscard]] std::string rest() const {
     std::string out;
     std::array<char, 65536> chunk;
-    for (ssize_t n; (n = ::recv(fd_, chunk.data(), chunk.size(), 0)) > 0;)
+    ssize_t n = 0;
+    while ((n = ::recv(fd_, chunk.data(), chunk.size(), 0)) > 0)
       out.append(chunk.data(), static_cast<size_t>(n));
-    return out;
+    return n < 0 && errno != ECONNRESET ? out + "<no end>" : out;
   }
 
 private:
