@@ -171,9 +171,14 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
   }
   auto& proxy = std::get<network_proxy>(started);
   auto address = proxy.http_address();
-  if (!address)
-    return refuse_to_run("the configuration says enabled = false");
   auto config = proxy.config();
+  // That of a proxy which is lost, and has nobody to say more, is not the one made above.
+  if (!address && config->made_environment && !config->enabled)
+    return refuse_to_run("the configuration says enabled = false");
+  if (!address) {
+    (void)refuse_to_run("the proxy failed before the command ran");
+    exit_at_once(exit_run_failed); // as below
+  }
   auto url = "http://" + *address;
   if (auto wrong = log_in(url, *config, ""); !wrong.empty())
     return refuse_to_run(wrong);

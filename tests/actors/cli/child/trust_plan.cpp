@@ -1,7 +1,10 @@
 #define CAF_SUITE actors.cli.child.trust_plan
 #include "actors/cli/child/trust_plan.hpp" // unit under test
 
+#include "tests/config/support.hpp"
 #include "tests/support/test.hpp"
+
+#include <algorithm>
 
 using namespace proxy::cli;
 
@@ -66,4 +69,86 @@ CAF_TEST(each store has its commands and the way back) {
 CAF_TEST(words that a shell would take apart are quoted) {
   auto line = shell_line({"a b", "", "it's", "$x", "plain-1/2.pem"});
   CAF_CHECK_EQUAL(line, R"('a b' '' 'it'\''s' '$x' plain-1/2.pem)");
+}
+
+namespace {
+
+/// A machine with these programs and, in the user's home, these files.
+struct made_up_machine {
+  explicit made_up_machine(std::vector<std::string> programs, std::vector<std::string> files = {}) {
+    namespace fs = std::filesystem;
+    fs::create_directories(place.at("bin"));
+    for (const auto& name : programs)
+      fs::permissions(place.write("bin/" + name, ""), fs::perms::owner_all);
+    for (const auto& name : files) {
+      fs::create_directories(fs::path{place.at(name)}.parent_path());
+      place.write(name, "");
+    }
+    ::setenv("PATH", ("/nowhere::" + place.at("bin")).c_str(), 1);
+  }
+  ~made_up_machine() { ::setenv("PATH", before.c_str(), 1); }
+
+  trust_places look() { return find_trust_places(place.at("")); }
+  /// NSS databases that were found, below the home.
+  std::vector<std::string> databases() {
+    auto out = look().nss_databases;
+    for (auto& path : out)
+      path.erase(0, place.at("").size());
+    return out;
+  }
+
+  proxy::config::test::folder place;
+  std::string before = std::getenv("PATH");
+};
+
+bool has(const trust_places& places, trust_store store) {
+  return std::ranges::find(places.stores, store) != places.stores.end();
+}
+
+} // namespace
+
+CAF_TEST(a store is known by the program that keeps it) {
+  made_up_machine both{{"update-ca-certificates", "update-ca-trust"}};
+  auto found = both.look();
+  CAF_CHECK(has(found, trust_store::debian));
+  CAF_CHECK(has(found, trust_store::fedora));
+  CAF_CHECK(found.nss_databases.empty());
+  CAF_CHECK_EQUAL(found.new_nss_database, "");
+  CAF_CHECK(!found.lacks_certutil);
+}
+
+CAF_TEST(the databases of browsers are found where they keep them) {
+  made_up_machine here{{"certutil"},
+                       {".pki/nssdb/cert9.db", "snap/chromium/current/.pki/nssdb/cert9.db",
+                        ".mozilla/firefox/b.default/cert9.db", ".mozilla/firefox/a.old/cert9.db",
+                        ".mozilla/firefox/c.empty/prefs.js", ".mozilla/firefox/profiles.ini",
+                        "snap/firefox/common/.mozilla/firefox/d/cert9.db"}};
+  CAF_CHECK_EQUAL(here.databases(),
+                  (std::vector<std::string>{".pki/nssdb", "snap/chromium/current/.pki/nssdb",
+                                            ".mozilla/firefox/a.old", ".mozilla/firefox/b.default",
+                                            "snap/firefox/common/.mozilla/firefox/d"}));
+  CAF_CHECK(!here.look().lacks_certutil);
+  CAF_CHECK(find_trust_places("").nss_databases.empty());
+}
+
+CAF_TEST(a browser that has none yet gets one) {
+  made_up_machine here{{"certutil", "google-chrome"}};
+  CAF_CHECK_EQUAL(here.look().new_nss_database, here.place.at(".pki/nssdb"));
+  made_up_machine with_one{{"certutil", "google-chrome"}, {".local/share/pki/nssdb/cert9.db"}};
+  CAF_CHECK_EQUAL(with_one.look().new_nss_database, "");
+  CAF_CHECK_EQUAL(with_one.databases(), std::vector<std::string>{".local/share/pki/nssdb"});
+}
+
+CAF_TEST(without certutil nothing can be done for browsers) {
+  struct row {
+    std::vector<std::string> programs, files;
+  };
+  for (auto& [programs, files] :
+       std::initializer_list<row>{{{"chromium"}, {}}, {{}, {".mozilla/firefox/a/cert9.db"}}}) {
+    made_up_machine here{programs, files};
+    auto found = here.look();
+    CAF_CHECK(found.lacks_certutil);
+    CAF_CHECK(found.nss_databases.empty());
+    CAF_CHECK_EQUAL(found.new_nss_database, "");
+  }
 }
