@@ -107,7 +107,7 @@ public:
 
 private:
   friend class session;
-  friend struct library_calls;
+  friend class library_calls;
 
   /// The id of a stream that the library does not know: not yet, or not any more.
   static constexpr int32_t unknown = -1;
@@ -244,7 +244,7 @@ public:
 
 private:
   friend class stream;
-  friend struct library_calls;
+  friend class library_calls;
 
   stream& add();
   /// Frees a stream that nobody needs any more.

@@ -34,6 +34,10 @@ inline verdict decided(const rules& in_force, const target& what, trace* why = n
   return decide(in_force, {.to = what}, why);
 }
 
+inline std::string judge(const rules& in_force, const target& what) {
+  return said(decided(in_force, what));
+}
+
 /// With somebody's word.
 inline verdict answered(const rules& in_force, const target& what, const answer& word = yes) {
   return decide(in_force, {.to = what, .answer = &word});

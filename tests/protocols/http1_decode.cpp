@@ -1,121 +1,13 @@
 #define CAF_SUITE protocols.http1_decode
 #include "protocols/http1/decode.hpp" // unit under test
 
-#include <algorithm>
-
+#include "tests/protocols/http1_heads.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
 using namespace proxy::http1;
+using namespace proxy::http1::test;
 using namespace std::string_literals;
-
-namespace {
-
-/// What became of a request head: `errc{}` when it decoded.
-errc outcome_of_request(std::string_view head, const head_limits& limits = {}) {
-  request out;
-  auto err = decode_request(head, limits, out);
-  return err ? code_of(err) : errc{};
-}
-
-errc outcome_of_response(std::string_view head) {
-  response out;
-  auto err = decode_response(head, {}, false, false, out);
-  return err ? code_of(err) : errc{};
-}
-
-/// A request with Host and these field lines.
-std::string with(std::string_view lines, std::string_view version = "1.1") {
-  return "POST http://a/ HTTP/" + std::string{version} + "\r\nHost: a\r\n" + std::string{lines} +
-         "\r\n";
-}
-
-std::string response_with(std::string_view lines, std::string_view start = "HTTP/1.1 200 OK") {
-  return std::string{start} + "\r\n" + std::string{lines} + "\r\n";
-}
-
-/// Framing faults that a request and a response share, as field lines.
-const std::string bad_framing[] = {
-  // CL.TE and TE.CL
-  "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-  "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-  "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
-  // codings other than one chunked
-  "Transfer-Encoding: xchunked\r\n",
-  "Transfer-Encoding: chunkedx\r\n",
-  "Transfer-Encoding: chunked, chunked\r\n",
-  "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-  "Transfer-Encoding: identity\r\n",
-  "Transfer-Encoding: identity, chunked\r\n",
-  "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
-  "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
-  "Transfer-Encoding: gzip, chunked\r\n",
-  "Transfer-Encoding: chunked, gzip\r\n",
-  "Transfer-Encoding: chunked;q=1\r\n",
-  "Transfer-Encoding: \"chunked\"\r\n",
-  "Transfer-Encoding:\r\n",
-  "Transfer-Encoding: \x0b"
-  "chunked\r\n",
-  "Transfer-Encoding: chunked\x0b\r\n",
-  "Transfer-Encoding: \x0c"
-  "chunked\r\n",
-  "Transfer-Encoding: chunked\0\r\n"s,
-  "Transfer-Encoding: chun\rked\r\n",
-  "Transfer-Encoding: chunked\r\r\n",
-  "Transfer-Encoding: \xa0"
-  "chunked\r\n",
-  // lengths
-  "Content-Length: 5\r\nContent-Length: 6\r\n",
-  "Content-Length: ,\r\n",
-  "Transfer-Encoding: ,\r\n",
-  "Transfer-Encoding: , chunked, chunked\r\n",
-  "Content-Length: 5,6\r\n",
-  "Content-Length: 5,x\r\n",
-  "Content-Length: x,5\r\n",
-  "Content-Length: +5\r\n",
-  "Content-Length: -5\r\n",
-  "Content-Length: 0x5\r\n",
-  "Content-Length: 5 5\r\n",
-  "Content-Length: 5.0\r\n",
-  "Content-Length: five\r\n",
-  "Content-Length: \"5\"\r\n",
-  "Content-Length:\r\n",
-  "Content-Length: 9223372036854775808\r\n",
-  "Content-Length: 18446744073709551616\r\n",
-  "Content-Length: 18446744073709551621\r\n", // 5 modulo 2^64
-  "Content-Length: 99999999999999999999999999999999\r\n",
-  // line structure
-  "Content-Length : 5\r\n",
-  "Content-Length\t: 5\r\n",
-  "Transfer-Encoding : chunked\r\n",
-  "Transfer-Encoding\x0b: chunked\r\n",
-  " Transfer-Encoding: chunked\r\n",
-  "X: a\r\n Transfer-Encoding: chunked\r\n",
-  "X: a\r\n\tb\r\n",
-  "X:\r\n b\r\n",
-  "X: a\r\n \r\n",
-  "X: a\nTransfer-Encoding: chunked\r\n",
-  "X: a\rTransfer-Encoding: chunked\r\n",
-  "X: a\r\r\nY: b\r\n",
-  "X: a\n",
-  "X: a\0b\r\n"s,
-  "X: a\x7f\r\n",
-  "X: a\x01\r\n",
-  "X: 12345678901234567890123456789\x1f\r\n", // behind the first eight bytes
-  "X: \x1b"
-  "2345678\r\n",
-  "X\0: a\r\n"s,
-  "X: a\x1b[2J\r\n",
-  ": a\r\n",
-  "X\r\n",
-  "X Y: a\r\n",
-  "X(: a\r\n",
-  "X\xc3\xbc: a\r\n",
-  "X[]: a\r\n",
-  "\"X\": a\r\n",
-};
-
-} // namespace
 
 CAF_TEST(a request decodes into its parts) {
   request out;
@@ -220,70 +112,6 @@ CAF_TEST(a few empty lines before a request are slack) {
   }
 }
 
-CAF_TEST(faulty framing of a request is malformed) {
-  for (auto& lines : bad_framing) {
-    CAF_MESSAGE(lines);
-    CAF_CHECK_EQUAL(outcome_of_request(with(lines)), errc::malformed);
-    CAF_CHECK_EQUAL(outcome_of_request(with("A: b\r\n" + lines + "C: d\r\n")), errc::malformed);
-  }
-}
-
-CAF_TEST(what can be read in one way alone is forgiven responses and not requests) {
-  struct row {
-    std::string_view lines;
-    framing body;
-    uint64_t length;
-  };
-  for (auto& [lines, body, length] : std::initializer_list<row>{
-         {"Transfer-Encoding: , chunked\r\n", framing::chunked, 0},
-         {"Transfer-Encoding: chunked,\r\n", framing::chunked, 0},
-         {"Transfer-Encoding: ,\t, Chunked ,,\r\n", framing::chunked, 0},
-         {"Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n", framing::chunked, 0},
-         {"Content-Length: 5, 5\r\n", framing::length, 5},
-         {"Content-Length: 5,5, 05\r\n", framing::length, 5},
-         {"Content-Length: 5, 5\r\nContent-Length: 5\r\n", framing::length, 5},
-       }) {
-    CAF_MESSAGE(lines);
-    response out;
-    auto head = response_with(lines);
-    CAF_REQUIRE(!decode_response(head, {}, false, false, out));
-    CAF_CHECK(out.body == body);
-    CAF_CHECK_EQUAL(out.content_length, length);
-    CAF_CHECK_EQUAL(outcome_of_request(with(lines)), errc::malformed);
-  }
-}
-
-CAF_TEST(a method of more than 64 bytes is one that nobody has) {
-  auto get = [](size_t size) {
-    return outcome_of_request(std::string(size, 'G') + " http://a/ HTTP/1.1\r\nHost: a\r\n\r\n");
-  };
-  CAF_CHECK_EQUAL(get(64), errc{});
-  CAF_CHECK_EQUAL(get(65), errc::not_implemented);
-  CAF_CHECK_EQUAL(get(5000), errc::not_implemented);
-}
-
-CAF_TEST(a head beyond a limit names it) {
-  auto text_of = [](const std::string& head, const head_limits& limits) {
-    request out;
-    return context_of(decode_request(head, limits, out));
-  };
-  CAF_CHECK_EQUAL(text_of(with("A: b\r\n"), {20, 200}),
-                  "head longer than limits.max_head_bytes = 20"s);
-  CAF_CHECK_EQUAL(text_of(with("A: b\r\nA: b\r\n"), {1000, 2}),
-                  "more fields than limits.max_header_fields = 2"s);
-  response out;
-  CAF_CHECK_EQUAL(
-    context_of(decode_response(response_with("A: b\r\nA: b\r\n"), {1000, 1}, false, false, out)),
-    "more fields than limits.max_header_fields = 1"s);
-}
-
-CAF_TEST(faulty framing of a response is a bad response) {
-  for (auto& lines : bad_framing) {
-    CAF_MESSAGE(lines);
-    CAF_CHECK_EQUAL(outcome_of_response(response_with(lines)), errc::bad_response);
-  }
-}
-
 CAF_TEST(a head has an end and nothing behind it) {
   for (auto& head : {
          ""s,
@@ -319,100 +147,13 @@ CAF_TEST(Host stands exactly once) {
   CAF_CHECK_EQUAL(get("1.0", "Host: a\r\nHost: a\r\n"), errc::malformed);
 }
 
-CAF_TEST(the fields of a request say how its body ends) {
-  struct row {
-    std::string_view lines;
-    framing body;
-    uint64_t length;
+CAF_TEST(a method of more than 64 bytes is one that nobody has) {
+  auto get = [](size_t size) {
+    return outcome_of_request(std::string(size, 'G') + " http://a/ HTTP/1.1\r\nHost: a\r\n\r\n");
   };
-  for (auto& [lines, body, length] : std::initializer_list<row>{
-         {"", framing::none, 0},
-         {"Content-Length: 0\r\n", framing::length, 0},
-         {"content-length:42\r\n", framing::length, 42},
-         {"Content-Length:  042 \r\n", framing::length, 42},
-         {"Content-Length: 7\r\nContent-Length: 7\r\n", framing::length, 7},
-         {"Content-Length: 9223372036854775807\r\n", framing::length, 9223372036854775807u},
-         {"Transfer-Encoding: chunked\r\n", framing::chunked, 0},
-         {"TRANSFER-ENCODING: ChunKed\r\n", framing::chunked, 0},
-         {"Transfer-Encoding:\tchunked \r\n", framing::chunked,
-          0}, // tabs are whitespace here (RFC 9110 §5.6.3)
-       }) {
-    CAF_MESSAGE(lines);
-    request out;
-    auto head = with(lines);
-    CAF_REQUIRE(!decode_request(head, {}, out));
-    CAF_CHECK(out.body == body);
-    CAF_CHECK_EQUAL(out.content_length, length);
-  }
-}
-
-CAF_TEST(HTTP / 1.0 knows no transfer coding) {
-  CAF_CHECK_EQUAL(outcome_of_request(with("Transfer-Encoding: chunked\r\n", "1.0")),
-                  errc::malformed);
-  CAF_CHECK_EQUAL(
-    outcome_of_response(response_with("Transfer-Encoding: chunked\r\n", "HTTP/1.0 200 OK")),
-    errc::bad_response);
-}
-
-CAF_TEST(Connection options count on every line) {
-  struct row {
-    std::string_view version, lines;
-    bool keep_alive;
-    std::string_view upgrade;
-  };
-  for (auto& [version, lines, keep_alive, upgrade] : std::initializer_list<row>{
-         {"1.1", "", true, ""},
-         {"1.1", "Connection: close\r\n", false, ""},
-         {"1.1", "Connection: CLOSE\r\n", false, ""},
-         {"1.1", "Connection: x\r\nConnection: , y ,close,\r\n", false, ""},
-         {"1.1", "Connection: keep-alive, close\r\n", false, ""},
-         {"1.1", "Connection: closed\r\n", true, ""},
-         {"1.1", "X-Connection: close\r\n", true, ""},
-         {"1.1", "User-Agent: close\r\n", true, ""}, // as long as Connection
-         {"1.0", "", false, ""},
-         {"1.0", "Connection: Keep-Alive\r\n", false, ""}, // RFC 9112 §C.2.2
-         {"1.0", "Connection: x\r\nConnection: keep-alive\r\n", false, ""},
-         {"1.0", "Connection: keep-alive, close\r\n", false, ""},
-         {"1.0", "Proxy-Connection: keep-alive\r\n", false, ""},
-         {"1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n", true, "websocket"},
-         {"1.1", "Upgrade: websocket\r\nConnection: keep-alive, upgrade\r\n", true, "websocket"},
-         {"1.1", "Upgrade: websocket\r\n", true, ""},
-         {"1.1", "Connection: upgrade\r\n", true, ""},
-         {"1.1", "Connection: upgrade\r\nReferer: x\r\n", true, ""}, // as long as Upgrade
-         {"1.1", "Connection: upgrade\r\nUpgrade: a\r\nUpgrade: b\r\n", true, "a"},
-         {"1.0", "Connection: Upgrade\r\nUpgrade: websocket\r\n", false, ""}, // RFC 9110 §7.8
-       }) {
-    CAF_MESSAGE(version << " " << lines);
-    request out;
-    auto head = with(lines, version);
-    CAF_REQUIRE(!decode_request(head, {}, out));
-    CAF_CHECK_EQUAL(out.keep_alive, keep_alive);
-    CAF_CHECK_EQUAL(out.upgrade, std::string{upgrade});
-  }
-}
-
-CAF_TEST(the number of Connection options is limited) {
-  auto options = [](size_t n) {
-    std::string line = "Connection: ";
-    while (n-- > 0)
-      line += "x,";
-    return with(line + "\r\n");
-  };
-  CAF_CHECK_EQUAL(outcome_of_request(options(32)), errc{});
-  CAF_CHECK_EQUAL(outcome_of_request(options(33)), errc::malformed);
-}
-
-CAF_TEST(only HTTP / 1.1 expects 100 - continue) {
-  auto expects = [](std::string_view line, std::string_view version) {
-    request out;
-    CAF_REQUIRE(!decode_request(with(line, version), {}, out));
-    return out.expect_continue;
-  };
-  CAF_CHECK(expects("Expect: 100-Continue\r\n", "1.1"));
-  CAF_CHECK(!expects("Expect: 100-continue\r\n", "1.0"));
-  CAF_CHECK(!expects("Expect: 200-ok\r\n", "1.1"));
-  CAF_CHECK(!expects("Accept: 100-continue\r\n", "1.1"));
-  CAF_CHECK(!expects("", "1.1"));
+  CAF_CHECK_EQUAL(get(64), errc{});
+  CAF_CHECK_EQUAL(get(65), errc::not_implemented);
+  CAF_CHECK_EQUAL(get(5000), errc::not_implemented);
 }
 
 CAF_TEST(a head has limits) {
@@ -427,6 +168,34 @@ CAF_TEST(a head has limits) {
             errc::bad_response);
   CAF_CHECK(code_of(decode_response(answer, {answer.size(), 1}, false, false, out)) ==
             errc::bad_response);
+}
+
+CAF_TEST(a head beyond a limit names it) {
+  auto text_of = [](const std::string& head, const head_limits& limits) {
+    request out;
+    return context_of(decode_request(head, limits, out));
+  };
+  CAF_CHECK_EQUAL(text_of(with("A: b\r\n"), {20, 200}),
+                  "head longer than limits.max_head_bytes = 20"s);
+  CAF_CHECK_EQUAL(text_of(with("A: b\r\nA: b\r\n"), {1000, 2}),
+                  "more fields than limits.max_header_fields = 2"s);
+  response out;
+  CAF_CHECK_EQUAL(
+    context_of(decode_response(response_with("A: b\r\nA: b\r\n"), {1000, 1}, false, false, out)),
+    "more fields than limits.max_header_fields = 1"s);
+}
+
+CAF_TEST(only HTTP / 1.1 expects 100 - continue) {
+  auto expects = [](std::string_view line, std::string_view version) {
+    request out;
+    CAF_REQUIRE(!decode_request(with(line, version), {}, out));
+    return out.expect_continue;
+  };
+  CAF_CHECK(expects("Expect: 100-Continue\r\n", "1.1"));
+  CAF_CHECK(!expects("Expect: 100-continue\r\n", "1.0"));
+  CAF_CHECK(!expects("Expect: 200-ok\r\n", "1.1"));
+  CAF_CHECK(!expects("Accept: 100-continue\r\n", "1.1"));
+  CAF_CHECK(!expects("", "1.1"));
 }
 
 CAF_TEST(a request that shows who asks says so) {
