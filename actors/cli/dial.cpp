@@ -309,6 +309,8 @@ std::optional<proxy_url> parse_proxy_url(std::string_view text) {
   }
   out.port = out.socks ? 1080 : 80;
   auto bracket = text.starts_with('[') ? text.find(']') : std::string_view::npos;
+  if (auto rest = text.substr(std::min(bracket, text.size())); rest.size() > 1 && rest[1] != ':')
+    return std::nullopt;
   auto colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
   if (colon != std::string_view::npos) {
     auto digits = text.substr(colon + 1);

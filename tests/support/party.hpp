@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "actors/loop/simulation/sockets/byte_queue.hpp"
 #include "actors/loop/simulation/node.hpp"
+#include "actors/loop/simulation/sockets/byte_queue.hpp"
 #include "tls/carrier.hpp"
 #include "tls/client.hpp"
 #include "tls/server.hpp"

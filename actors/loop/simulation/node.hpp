@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "actors/loop/simulation/sockets/datagrams.hpp"
 #include "actors/loop/simulation/faults.hpp"
 #include "actors/loop/simulation/internet.hpp"
+#include "actors/loop/simulation/sockets/datagrams.hpp"
 #include "actors/loop/simulation/sockets/stream.hpp"
 
 namespace proxy::simulation {

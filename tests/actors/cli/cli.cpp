@@ -66,7 +66,7 @@ CAF_TEST(only errors are printed where warnings are not wanted) {
       error.column = 1;
       error.message = "wrong";
       print_problems({warning, error}, warnings_too);
-      std::exit(0);
+      ::_exit(0);
     }
     int status = -1;
     ::waitpid(pid, &status, 0);

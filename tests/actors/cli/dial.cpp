@@ -47,7 +47,8 @@ CAF_TEST(a proxy is read from a URL) {
     CAF_CHECK(*read == meant);
   }
   for (auto text : {"", "http://", "https://proxy.test", "ftp://proxy.test", "http://proxy.test:0",
-                    "http://proxy.test:65536", "http://proxy.test:1x", "http://:80"}) {
+                    "http://proxy.test:65536", "http://proxy.test:1x", "http://:80",
+                    "http://[::1]x:80", "http://[::1"}) {
     CAF_MESSAGE(text);
     CAF_CHECK(!parse_proxy_url(text));
   }
