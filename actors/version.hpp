@@ -5,6 +5,6 @@
 namespace proxy {
 
 /// The product's version, as CMakeLists.txt has it.
-inline constexpr std::string_view version = PROXY_VERSION;
+extern const std::string_view version;
 
 } // namespace proxy
