@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -21,6 +22,13 @@
 namespace proxy::test {
 
 inline constexpr int peer_patience = 60; ///< Seconds.
+
+/// One that commands do not inherit.
+inline int stream_socket(int family) {
+  auto fd = ::socket(family, SOCK_STREAM, 0);
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
+}
 
 /// One end of a connection.
 class peer {
@@ -46,7 +54,7 @@ public:
   /// @returns whether all of it went.
   bool send(std::string_view bytes) const {
     while (!bytes.empty()) {
-      auto n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      auto n = ::send(fd_, bytes.data(), bytes.size(), 0);
       if (n <= 0)
         return false;
       bytes.remove_prefix(static_cast<size_t>(n));
@@ -81,7 +89,7 @@ private:
 /// Somebody to connect to: at a free port of 127.0.0.1, or at a unix socket.
 class listening {
 public:
-  listening() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  listening() : fd_(stream_socket(AF_INET)) {
     sockaddr_in name{};
     name.sin_family = AF_INET;
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -91,8 +99,7 @@ public:
     ::getsockname(fd_, reinterpret_cast<sockaddr*>(&name), &size);
     port_ = ntohs(name.sin_port);
   }
-  explicit listening(const std::string& path)
-    : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit listening(const std::string& path) : fd_(stream_socket(AF_UNIX)) {
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
     std::copy_n(path.data(), std::min(path.size(), sizeof name.sun_path - 1), name.sun_path);
@@ -129,7 +136,7 @@ inline peer connect_to(std::string_view address) {
   name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   name.sin_port =
     htons(static_cast<uint16_t>(std::stoul(std::string{address.substr(address.rfind(':') + 1)})));
-  auto fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  auto fd = stream_socket(AF_INET);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0)
     return peer{fd};
   ::close(fd);
