@@ -83,7 +83,7 @@ void log_queue::put(log_record::pointer record) noexcept {
 }
 
 log_record::pointer log_queue::take_all() noexcept {
-  auto* newest = newest_.exchange(nullptr, std::memory_order_acquire);
+  auto* newest = newest_.exchange(nullptr);
   log_record* oldest = nullptr;
   while (newest) {
     auto* before = std::exchange(newest->next_, oldest);
@@ -97,9 +97,10 @@ log_record::pointer log_queue::next(log_record& of) noexcept {
 }
 
 void log_queue::wait() noexcept {
+  woken_.wait(0);
+  // After the wait and before whoever waited looks again: a wake from now on holds for the next
+  // wait, and what one before this was about is seen by that look.
   woken_.store(0);
-  if (!newest_.load())
-    woken_.wait(0);
 }
 
 void log_queue::wake() noexcept {

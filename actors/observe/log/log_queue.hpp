@@ -65,7 +65,8 @@ public:
   [[nodiscard]] static log_record::pointer next(log_record& of) noexcept;
   /// A record that was taken is written, or lost.
   void done(const log_record& record) noexcept { load_.leave(record.bytes()); }
-  /// Waits until something is put, or `wake` was called.
+  /// Waits until something is put, or `wake` was called, which may have been before. May end for
+  /// nothing; whoever waits looks then at all that it waits for.
   void wait() noexcept;
 
   /// Ends a `wait`. From any thread.
