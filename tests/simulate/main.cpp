@@ -64,12 +64,21 @@ proxy::simulate::outcome play_and_leave(uint64_t seed) {
 
 volatile uint64_t playing = 0;
 
-/// A crash is a violation as well: which seed shows it is the last thing that is said.
+/// Of real time, for one world: those that take longest take seconds.
+constexpr unsigned patience_seconds = 180;
+
+void begin(uint64_t seed) {
+  playing = seed;
+  ::alarm(patience_seconds);
+}
+
+/// A crash is a violation as well, and so is a thread that waits for ever: which seed shows it is
+/// the last thing that is said.
 void crashed(int signal) {
   char text[96];
-  auto size =
-    std::snprintf(text, sizeof text, "VIOLATION with --seed %llu: it crashed, signal %d\n",
-                  static_cast<unsigned long long>(playing), signal);
+  auto size = std::snprintf(text, sizeof text, "VIOLATION with --seed %llu: it %s, signal %d\n",
+                            static_cast<unsigned long long>(playing),
+                            signal == SIGALRM ? "stands still" : "crashed", signal);
   if (size > 0)
     (void)!::write(STDOUT_FILENO, text, static_cast<size_t>(size));
   std::_Exit(1);
@@ -81,10 +90,10 @@ int main(int argc, char** argv) {
   using namespace proxy::simulate;
   auto wanted = read(argc, argv);
   auto seed = wanted.seed;
-  for (auto each : {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE})
+  for (auto each : {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGALRM})
     std::signal(each, crashed);
   std::signal(SIGPIPE, SIG_IGN); // OpenSSL may raise it
-  playing = seed;
+  begin(seed);
   try {
     if (wanted.one) {
       auto first = play_and_leave(seed), again = play_and_leave(seed);
@@ -103,7 +112,7 @@ int main(int argc, char** argv) {
       return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     };
     for (; played < wanted.seeds && spent() < wanted.seconds; ++played, ++seed) {
-      playing = seed;
+      begin(seed);
       auto one = play_and_leave(seed);
       all.steps += one.steps;
       all.seconds += one.seconds;
