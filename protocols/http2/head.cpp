@@ -30,14 +30,21 @@ void append_line(std::string& out, std::string_view name, std::string_view value
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
+/// Names are in lower case (RFC 9113 §8.2.1): in another one they would mean the same to a reader
+/// of HTTP/1.1, and not to what is compared here.
+bool is_name(std::string_view name) noexcept {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return http1::is_token_char(c) && (c < 'A' || c > 'Z');
+  });
+}
+
 /// Appends the fields that mean the same in both.
 /// @returns false when one cannot be spelled.
 bool append_fields(const field_section& in, bool websocket, bool keep_length, std::string& out) {
   for (const auto& f : in.fields()) {
     if (f.name.starts_with(':') || belongs_to_http1(f.name))
       continue;
-    if (!std::ranges::all_of(f.name, http1::is_token_char) || f.name.empty() ||
-        !http1::is_field_text(f.value))
+    if (!is_name(f.name) || !http1::is_field_text(f.value))
       return false;
     if ((websocket && is_websocket_handshake(f.name)) ||
         (!keep_length && f.name == "content-length"))
@@ -225,8 +232,8 @@ std::string spell_trailers(const field_section& in) {
   if (in.too_large() != field_section::excess::none)
     return out;
   for (const auto& f : in.fields())
-    if (!f.name.starts_with(':') && http1::may_be_trailer(f.name) &&
-        std::ranges::all_of(f.name, http1::is_token_char) && http1::is_field_text(f.value))
+    if (!f.name.starts_with(':') && http1::may_be_trailer(f.name) && is_name(f.name) &&
+        http1::is_field_text(f.value))
       append_line(out, f.name, f.value);
   return out;
 }

@@ -1,6 +1,8 @@
 // The field section of an HTTP/2 request or response: a line each, "name value". The first byte
 // chooses which.
 
+#include <algorithm>
+
 #include "protocols/http1/decode.hpp"
 #include "protocols/http2/head.hpp"
 #include "tests/fuzz/fuzz.hpp"
@@ -23,20 +25,27 @@ http2::field_section read_section(std::string_view lines) {
   return section;
 }
 
-/// Nobody finds a second head in the text, or none.
-void require_one_head(const http2::field_section& section, const std::string& text) {
-  if (section.too_large() != http2::field_section::excess::none)
-    require(text.size() > limits.max_bytes, "what is too large stays too large");
-  else
-    require(http1::find_head_end(text) == text.size(), "one head is one head");
+/// Nobody finds a second head in the text, or none; what stands in for one that is too large meets
+/// the limit that the section met. @returns whether it is the section's own.
+bool require_one_head(const http2::field_section& section, const std::string& text) {
+  using excess = http2::field_section::excess;
+  if (section.too_large() == excess::bytes) {
+    require(text.size() > limits.max_bytes, "too many bytes stay too many");
+    return false;
+  }
+  require(http1::find_head_end(text) == text.size(), "one head is one head");
+  if (section.too_large() == excess::none)
+    return true;
+  auto lines = static_cast<size_t>(std::ranges::count(text, '\n'));
+  require(lines - 2 > limits.max_fields, "too many fields stay too many");
+  return false;
 }
 
 void try_request(const http2::field_section& section, bool ended) {
   http2::exchange_facts facts, again;
   auto spelled = http2::spell_request(section, ended, facts);
-  if (!spelled)
+  if (!spelled || !require_one_head(section, spelled->text))
     return;
-  require_one_head(section, spelled->text);
   http1::request req;
   if (http1::decode_request(spelled->text, {8192, 100}, req))
     return; // refused: a second Host, a bad length …
@@ -54,9 +63,8 @@ void try_response(const http2::field_section& section, bool ended, bool to_head)
   http2::exchange_facts facts;
   facts.to_head = to_head;
   auto spelled = http2::spell_response(section, ended, facts);
-  if (!spelled)
+  if (!spelled || !require_one_head(section, spelled->text))
     return;
-  require_one_head(section, spelled->text);
   http1::response res;
   if (http1::decode_response(spelled->text, {8192, 100}, to_head, false, res))
     return;

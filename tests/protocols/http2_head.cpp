@@ -120,6 +120,13 @@ CAF_TEST(what would be another request in HTTP / 1.1 is none) {
      {"x", "1\r\ny: 2"}},
     {{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}, {"x: y", "1"}},
     {{":scheme", "https"}, {":authority", "a"}, {":path", "/"}},
+    {{":method", "CONNECT"},
+     {":protocol", "websocket"},
+     {":scheme", "https"},
+     {":authority", "a"},
+     {":path", "/"},
+     {"content-lengtH", "12"}},
+    {{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}, {"X", "1"}},
   };
   for (const auto& r : rows)
     CAF_CHECK_EQUAL(request_text(r), "no request");
@@ -261,7 +268,8 @@ CAF_TEST(an empty body is told by the end of the stream unless the response is t
 }
 
 CAF_TEST(trailers go both ways without what may not stand there) {
-  auto text = spell_trailers(section({{"grpc-status", "0"}, {"content-length", "5"}, {"x", "y"}}));
+  auto text = spell_trailers(
+    section({{"grpc-status", "0"}, {"content-length", "5"}, {"X", "z"}, {"x", "y"}}));
   CAF_CHECK_EQUAL(text, "grpc-status: 0\r\nx: y\r\n");
   CAF_CHECK_EQUAL(lines(to_trailer_fields(text)), "grpc-status=0\nx=y\n");
   CAF_CHECK(to_trailer_fields("").empty());
