@@ -1,12 +1,11 @@
 """Requests inside tunnels that are read, and datagrams of an association: each decision of theirs is told once, too."""
 import re
-import socket
 
 import socks_client as socks
 from recorded_decisions import GUARD, STATE, Recorded, allow, deny
 from support import until
 from test_intercept import Hooked
-from test_socks_udp import Echo
+from test_socks_udp import Associating, Echo
 
 
 class InsideTest(Recorded):
@@ -86,20 +85,7 @@ class InsideTest(Recorded):
         self.proxy.wait_for_line(r"msg=blocked host=good\.test .* protocol=https method=POST")
 
 
-class UdpTest(Recorded):
-    def associate(self):
-        control = self.own(socks.SocksClient(self.proxy.address("socks")))
-        control.greet()
-        code, relay = control.ask(socks.ASSOCIATE, "0.0.0.0", 0)
-        self.assertEqual(code, socks.SUCCESS)
-        return control, self.udp(relay)
-
-    def udp(self, relay):
-        sock = self.own(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        sock.settimeout(20)
-        sock.connect(relay)
-        return sock
-
+class UdpTest(Associating, Recorded):
     def dropped(self):
         return int(re.search(r'udp_dropped_total\{cause="refused"\} (\d+)', self.proxy.admin("GET", "/metrics")[2])[1])
 

@@ -32,10 +32,8 @@ class Echo:
         self.sock.close()
 
 
-class UdpTest(SystemTest):
-    def begin(self, allow=("127.0.0.1", "localhost"), network=None, **kw):
-        self.proxy = self.start(allow=allow, **kw,
-                                network={"enable_socks5": True, "socks_url": "http://127.0.0.1:0", **(network or {})})
+class Associating:
+    """For tests with a proxy: clients of its UDP relay."""
 
     def associate(self, host="0.0.0.0", port=0):
         """(control connection, UDP socket connected to the relay)"""
@@ -50,6 +48,12 @@ class UdpTest(SystemTest):
         sock.settimeout(20)
         sock.connect(relay)
         return sock
+
+
+class UdpTest(Associating, SystemTest):
+    def begin(self, allow=("127.0.0.1", "localhost"), network=None, **kw):
+        self.proxy = self.start(allow=allow, **kw,
+                                network={"enable_socks5": True, "socks_url": "http://127.0.0.1:0", **(network or {})})
 
     def dropped(self, cause):
         for line in self.proxy.admin("GET", "/metrics")[2].splitlines():
