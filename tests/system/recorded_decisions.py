@@ -1,5 +1,4 @@
 """What a daemon tells of its decisions, compared in the audit trail, in /blocked and in the counters."""
-import json
 import os
 import re
 import tempfile
@@ -7,7 +6,7 @@ import tempfile
 import socks_client as socks
 from name_server import NameServer
 from origins import Origin
-from support import free_port, until
+from support import audit_events, free_port, until
 from test_http2 import Http2
 
 HOST, GUARD, STATE = ("domain", "baseline_policy"), ("non_domain", "mode_guard"), ("non_domain", "proxy_state")
@@ -57,10 +56,7 @@ class Recorded(Http2):
         marker = f"m{os.urandom(8).hex()}.test"
         self.proxy.get(f"http://{marker}/")
         def read():
-            if not os.path.exists(self.trail):
-                return None
-            with open(self.trail) as trail:
-                lines = [json.loads(line) for line in trail.read().splitlines()]
+            lines = audit_events(self.trail)
             return lines if lines and lines[-1]["server.address"] == marker else None
         events = [event for event in until(read, "the marker is written")
                   if event["event.name"] == "codex.network_proxy.policy_decision"  # what went wrong is another event

@@ -34,6 +34,15 @@ def until(condition, what, seconds=PATIENCE):
     return value
 
 
+def audit_events(path):
+    """The events of an audit trail that are wholly written: a reader may see the start of a line before its end."""
+    if not os.path.exists(path):
+        return []
+    with open(path, "rb") as trail:
+        *whole, _ = trail.read().split(b"\n")
+    return [json.loads(line) for line in whole]
+
+
 def clean_env(**more):
     """This environment without anything that would steer a client or the daemon past the test."""
     unwanted = re.compile(r"(?i).*_proxy$|^npm_config_.*proxy$|^SSL_CERT_|^CODEX_|^OTEL_|^NODE_USE_ENV")

@@ -5,7 +5,7 @@ import re
 import signal
 
 from origins import Origin
-from support import SystemTest, until
+from support import SystemTest, audit_events, until
 
 ALWAYS = {"event.name", "event.timestamp", "network.policy.scope", "network.policy.decision", "network.policy.source",
           "network.policy.reason", "network.transport.protocol", "server.address", "server.port", "http.request.method",
@@ -22,12 +22,9 @@ class AuditTest(SystemTest):
     def events(self, count, path=None):
         """The first `count` events, once they are written."""
         def read():
-            if not os.path.exists(path or self.path):
-                return None
-            with open(path or self.path) as trail:
-                lines = trail.read().splitlines()
-            return lines if len(lines) >= count else None
-        return [json.loads(line) for line in until(read, f"{count} audit events")]
+            written = audit_events(path or self.path)
+            return written if len(written) >= count else None
+        return until(read, f"{count} audit events")
 
     def test_every_decision_is_one_event(self):
         self.proxy.get(self.origin.url + "/path?query=secret", fields=[("Authorization", "Bearer secret")])

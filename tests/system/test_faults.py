@@ -6,7 +6,7 @@ import re
 from client import Client
 from name_server import NameServer
 from origins import Scripted
-from support import SystemTest, free_port, until
+from support import SystemTest, audit_events, free_port, until
 
 
 class FaultTest(SystemTest):
@@ -22,10 +22,7 @@ class FaultTest(SystemTest):
 
     def faults(self, count):
         def read():
-            if not os.path.exists(self.audit):
-                return None
-            with open(self.audit) as trail:
-                found = [e for e in map(json.loads, trail) if e["event.name"] == "network.fault"]
+            found = [e for e in audit_events(self.audit) if e["event.name"] == "network.fault"]
             return found if len(found) >= count else None
         return until(read, f"{count} faults in the audit trail")
 

@@ -8,7 +8,7 @@ import unittest
 from client import Client
 from name_server import NameServer
 from origins import Authority, Origin
-from support import BIN, SystemTest, clean_env, free_port, toml, until
+from support import BIN, SystemTest, audit_events, clean_env, free_port, toml, until
 from test_http2_clients import python_with
 
 GRPC_CALL = """
@@ -147,8 +147,7 @@ class InsideTest(SystemTest):
                                   **(daemon or {})})
 
     def events(self):
-        with open(self.audit) as trail:
-            return [json.loads(line) for line in trail]
+        return audit_events(self.audit)
 
     def trust(self, proxy, alpn=()):
         context = ssl.create_default_context(cafile=os.path.join(proxy.folder, "proxy/ca.pem"))

@@ -1,11 +1,10 @@
 """Servers on unix sockets, and a daemon of a build that serves requests for them (`x-unix-socket`), as on macOS."""
-import json
 import os
 import socket
 import threading
 import unittest
 
-from support import BIN, Proxy, SystemTest, until
+from support import BIN, Proxy, SystemTest, audit_events, until
 
 UNIX_BIN = os.environ.get("PROXY_UNIX_BIN") or os.path.join(
     os.path.dirname(BIN), "tests/system/proxy_with_unix_sockets")
@@ -93,11 +92,7 @@ class UnixTest(SystemTest):
 
     def events(self, count):
         def read():
-            if not os.path.exists(self.trail):
-                return None
-            with open(self.trail) as trail:
-                lines = [json.loads(line) for line in trail.read().splitlines()]
-            lines = [e for e in lines if e["event.name"].endswith("policy_decision")]  # faults are told beside them
+            lines = [e for e in audit_events(self.trail) if e["event.name"].endswith("policy_decision")]  # faults are told beside them
             return lines if len(lines) >= count else None
         return [(e["network.policy.scope"], e["network.policy.decision"], e["network.policy.source"],
                  e["network.policy.reason"], e["network.transport.protocol"], e["server.address"], e["server.port"],
