@@ -350,18 +350,18 @@ void association::admit(udp_target& t, const fresh_pass& fresh) {
     c_.shard.admitted(fresh.grant(), c_);
 }
 
-bool association::is_news(const udp_target& t, policy::reason verdict) {
+bool association::is_news(const udp_target& t, policy::reason why) {
   auto now = c_.shard.loop.now();
   auto name = t.to.host.in_url() + ':' + std::to_string(t.to.port);
   if (auto known = recorded_.find(name); known != recorded_.end()) {
     known->second.at = now;
-    return std::exchange(known->second.reason, verdict) != verdict;
+    return std::exchange(known->second.reason, why) != why;
   }
   if (recorded_.size() >= max_recorded)
     std::erase_if(recorded_, [&](const auto& one) { return one.second.at + recorded_for <= now; });
   if (recorded_.size() >= max_recorded)
-    return verdict == policy::reason::allow; // a flood of refused names: the counter tells
-  recorded_.emplace(std::move(name), verdict_of{verdict, now});
+    return why == policy::reason::allow; // a flood of refused names: the counter tells
+  recorded_.emplace(std::move(name), verdict_of{why, now});
   return true;
 }
 

@@ -74,7 +74,7 @@ private:
   [[nodiscard]] bool leads_back(const udp_target& t) const noexcept;
   void refuse(udp_target& t, const policy::denial& why);
   /// Whether a verdict on a target is not the one that was recorded last; it then is.
-  [[nodiscard]] bool is_news(const udp_target& t, policy::reason verdict);
+  [[nodiscard]] bool is_news(const udp_target& t, policy::reason why);
   void send_up(udp_target& t, std::string_view data);
   /// What datagrams that wait for a look-up hold.
   [[nodiscard]] size_t waiting_bytes();
