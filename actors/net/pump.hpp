@@ -85,8 +85,11 @@ public:
   [[nodiscard]] int error() const noexcept { return error_; }
   /// @pre a `chunks` stream is `malformed`
   [[nodiscard]] const caf::error& framing_error() const noexcept { return chunked_->error; }
-  /// The whole stream was read and delivered. Never true of a stream that ends with its connection.
-  [[nodiscard]] bool finished() const noexcept { return left_ == 0 && !holds_bytes(); }
+  /// The whole stream was read and delivered: never true of a stream that ends with its connection,
+  /// nor of one whose last bytes were read and then could not be written.
+  [[nodiscard]] bool finished() const noexcept {
+    return left_ == 0 && !holds_bytes() && error_ == 0;
+  }
   /// Whether the end of the sender's connection is the proper end of the stream.
   [[nodiscard]] bool ends_with_source() const noexcept { return left_ == unlimited && !chunked_; }
   /// Bytes read beyond the stream's end: the start of the sender's next message.

@@ -1,5 +1,7 @@
 #include "actors/serve/exchange/transfer.hpp"
 
+#include <cerrno>
+
 #include "actors/serve/answer/answers.hpp"
 #include "actors/serve/decide/request.hpp"
 #include "actors/serve/exchange/body_meter.hpp"
@@ -95,7 +97,9 @@ step transfer::move_up() {
     case pump::status::sink_failed:
       // An upstream may answer and close without reading the body: its answer counts.
       up_over_ = true;
-      return step::wait;
+      if (down_ || up_.error() == EPIPE || up_.error() == ECONNRESET)
+        return step::wait;
+      return read_last_words(); // it has not closed, and would wait for what was lost
   }
   return step::wait;
 }

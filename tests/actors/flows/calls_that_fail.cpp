@@ -125,6 +125,43 @@ CAF_TEST(a write that fails ends what it was for and nothing else) {
   }
 }
 
+CAF_TEST(behind an answer whose end was not written there is no other answer) {
+  for (std::string how : {"Content-Length: 8\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    CAF_MESSAGE(how);
+    auto chunked = how.starts_with("T");
+    failing s;
+    auto [client, origin] = s.begin(get_it() + get_it());
+    origin.say("HTTP/1.1 200 OK\r\n" + how + (chunked ? "\r\n8\r\nhalf" : "\r\nhalf"));
+    CAF_REQUIRE(s.hears(client, "half"));
+    s.here.fail(call::write, ENOBUFS);
+    origin.say(chunked ? "done\r\n0\r\n\r\n" : "done");
+    CAF_CHECK(s.is_over(client, 1s));
+    CAF_CHECK(client.text.ends_with("half"));
+    CAF_CHECK(s.goes_on());
+  }
+}
+
+CAF_TEST(a connection on which an upload was not written to its end is not used again) {
+  for (auto answers : {false, true}) {
+    CAF_MESSAGE((answers ? "answered" : "not answered"));
+    failing s;
+    auto [client, origin] = s.begin(start_of("POST") + "Content-Length: 8\r\n\r\nhalf");
+    CAF_REQUIRE(s.hears(origin, "half"));
+    if (answers) // before it has heard all
+      origin.say("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
+    CAF_REQUIRE(!answers || s.hears(client, "half"));
+    s.here.fail(call::write, ENOBUFS);
+    client.say("done");
+    s.pass(1s);
+    if (answers)
+      origin.say("done");
+    CAF_CHECK(s.hears(client, answers ? "halfdone" : "HTTP/1.1 502 ", 1s));
+    CAF_CHECK(s.is_over(origin, 1s));
+    CAF_CHECK(origin.text.ends_with("half"));
+    CAF_CHECK(s.goes_on());
+  }
+}
+
 CAF_TEST(a read that fails ends what it was for and nothing else) {
   for (auto error : {ECONNRESET, ETIMEDOUT, ENOMEM, EHOSTUNREACH})
     for (auto of_client : {true, false}) {

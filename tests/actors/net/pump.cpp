@@ -184,6 +184,29 @@ CAF_TEST(the end of the sender is passed on only after its bytes) {
   CAF_CHECK(p.ends_with_source());
 }
 
+CAF_TEST(a body whose last bytes cannot be delivered has not finished) {
+  CAF_REQUIRE(to.shutdown_write()); // each write fails from now on
+  struct row {
+    pump body;
+    std::string_view bytes;
+  };
+  row rows[] = {{pump{pump::length{4}}, "last"},
+                {pump{pump::length{4}}, "last and more"},
+                {pump{pump::chunks{}}, "4\r\nlast\r\n0\r\n\r\n"},
+                {pump{pump::chunks{.decode = true}}, "4\r\nlast\r\n0\r\n\r\n"}};
+  for (auto& [body, bytes] : rows) {
+    CAF_MESSAGE(bytes);
+    source_sends(bytes);
+    CAF_CHECK(body.run(loop, from, to) == pump::status::sink_failed);
+    CAF_CHECK_EQUAL(body.error(), EPIPE);
+    CAF_CHECK_EQUAL(body.moved(), 0u);
+    CAF_CHECK(!body.finished());
+  }
+  pump begun{pump::length{4}};
+  CAF_CHECK(begun.start(to, "head", "last").what == pump::status::sink_failed);
+  CAF_CHECK(!begun.finished());
+}
+
 CAF_TEST(a receiver that takes nothing stops the sender and nothing is lost) {
   pump p;
   std::string sent;
