@@ -230,7 +230,7 @@ std::optional<denial> why_no_association(const rules& in_force, trace* why) {
 }
 
 bool reads_fields(const rules& in_force, const target& what) noexcept {
-  return in_force.table->has_headers() &&
+  return in_force.table->looks_at_fields() &&
          (in_force.table->has_reading() || policy::is_read(in_force, what));
 }
 

@@ -28,8 +28,10 @@ struct request_limits {
   std::vector<constraint> headers;
 
   [[nodiscard]] bool any() const noexcept {
-    return !methods.empty() || !path_prefixes.empty() || !query.empty() || !headers.empty();
+    return !methods.empty() || !path_prefixes.empty() || !query.empty() || looks_at_fields();
   }
+  /// Whether the fields of a request decide: they are gathered for rules that look at them alone.
+  [[nodiscard]] bool looks_at_fields() const noexcept { return !headers.empty(); }
   friend bool operator==(const request_limits&, const request_limits&) = default;
 };
 
@@ -41,8 +43,9 @@ struct judged_request {
   std::span<const http1::field> fields;
 };
 
-/// Whether a request is surely within limits: method, path, query and headers all fit. One without
-/// a canonical path is within none that name a path or query. Where a parameter or header stands
+/// Whether a request is surely within limits: method, path, query and headers all fit. A field that
+/// is not there fits neither here nor below. A request without a canonical path is within none that
+/// name a path or query. Where a parameter or header stands
 /// more than once, in whatever spelling a server may take for the same, every one has to fit.
 [[nodiscard]] bool admits(const request_limits& limits, const judged_request& request) noexcept;
 

@@ -165,7 +165,7 @@ void rule_table::note_features() {
     auto& r = rules_[i];
     has_[static_cast<size_t>(r.act)] = true;
     has_ends_ = has_ends_ || r.until;
-    has_headers_ = has_headers_ || (r.request && !r.request->headers.empty());
+    looks_at_fields_ = looks_at_fields_ || (r.request && r.request->looks_at_fields());
     has_reading_ = has_reading_ || (is_host_action(r.act) &&
                                     (r.request || r.looks_at_requests(protocol::https_connect) ||
                                      r.looks_at_requests(protocol::socks5_tcp)));

@@ -96,7 +96,7 @@ public:
   [[nodiscard]] bool looks_at_requests() const noexcept { return hooks_ || has_reading_; }
   /// Whether any rule ends, looks at the fields of requests, or has tunnels read.
   [[nodiscard]] bool has_ends() const noexcept { return has_ends_; }
-  [[nodiscard]] bool has_headers() const noexcept { return has_headers_; }
+  [[nodiscard]] bool looks_at_fields() const noexcept { return looks_at_fields_; }
   [[nodiscard]] bool has_reading() const noexcept { return has_reading_; }
 
   /// In order. Their hosts have moved to `patterns`.
@@ -149,7 +149,7 @@ private:
   std::array<bool, 5> has_{};
   bool plain_ = true;
   bool has_ends_ = false;
-  bool has_headers_ = false;
+  bool looks_at_fields_ = false;
   bool has_reading_ = false;
 };
 

@@ -247,7 +247,10 @@ dns_channel::dns_channel(event_loop& loop, const config::dns& settings, millisec
       };
       return out;
     }();
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" // what replaces it came with 1.34
     ares_set_socket_functions(channel_, &functions, this);
+#pragma GCC diagnostic pop
   }
   if (status == ARES_SUCCESS && !csv.empty())
     status = ares_set_servers_ports_csv(channel_, csv.c_str());
