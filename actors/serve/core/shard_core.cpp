@@ -41,8 +41,8 @@ constexpr size_t longest_listed_path = 256;
 } // namespace
 
 process_state::process_state(size_t shards, const machine& on)
-  : pseudonym(std::string{product}.append("-").append(to_hex(on.entropy.number()))), connections(shards),
-    dialled(on.entropy.number()), association_sockets(on.entropy.number()) {}
+  : pseudonym(std::string{product}.append("-").append(to_hex(on.entropy.number()))),
+    connections(shards), dialled(on.entropy.number()), association_sockets(on.entropy.number()) {}
 
 shard_core::shard_core(event_loop& own_loop, size_t number, std::shared_ptr<process_state> shared)
   : loop(own_loop), index(number), process(std::move(shared)), pool(own_loop),
