@@ -186,7 +186,7 @@ std::optional<std::string> network_proxy::admin_address() const {
 
 config_ptr network_proxy::config() const {
   auto now = impl_->ask_once<snapshot_ptr>(impl_->store, atom::current_v);
-  return now ? (*now)->config : std::make_shared<const config::proxy_config>();
+  return now ? (*now)->config : nullptr;
 }
 
 reload_outcome network_proxy::reload() { return impl_->change(atom::reload_v); }

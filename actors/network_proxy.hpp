@@ -51,6 +51,7 @@ public:
   [[nodiscard]] std::optional<std::string> http_address() const;
   [[nodiscard]] std::optional<std::string> socks_address() const;
   [[nodiscard]] std::optional<std::string> admin_address() const;
+  /// What is in force; nullptr where nobody is left who knows.
   [[nodiscard]] config_ptr config() const;
 
   [[nodiscard]] reload_outcome reload();

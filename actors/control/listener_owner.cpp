@@ -101,6 +101,7 @@ listener_owner_actor::behavior_type listener_owner(owner_pointer self, listener_
       s.proposed.clear();
       if (!s.closed)
         s.in_force = s.ending ? admin_only(now) : now;
+      return true;
     },
     [self](atom::abort) { self->state.proposed.clear(); },
     [self](atom::listen) { return self->state.in_force; },

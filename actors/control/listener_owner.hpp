@@ -26,8 +26,8 @@ using listener_owner_actor = caf::typed_actor<
   // Binds what a configuration asks for and is not bound. Nothing is closed: the sockets in force
   // stay, and what was bound for another configuration that never came to be is closed.
   caf::replies_to<atom::bind, config_ptr>::with<bound_listeners>,
-  // These are in force now: lets go of all others.
-  caf::reacts_to<atom::install, listener_set>,
+  // These are in force now: has let go of all others when it answers.
+  caf::replies_to<atom::install, listener_set>::with<bool>,
   // What was bound and is not in force comes too late: lets go of it.
   caf::reacts_to<atom::abort>,
   // The sockets in force.

@@ -1,5 +1,7 @@
 #include "tests/simulate/ledger.hpp"
 
+#include <utility>
+
 #include "tests/simulate/violation.hpp"
 
 namespace proxy::simulate {
@@ -34,6 +36,13 @@ void ledger::take(const decision_event& event) {
     ++one.allowed;
   if (event.fault || event.is_refusal())
     one.ids.insert(id);
+  if (event.fault)
+    return; // no verdict
+  auto target = event.host + ':' + std::to_string(event.port);
+  auto [last, is_first] = one.verdicts.try_emplace(target, event.reason);
+  if (!is_first && std::exchange(last->second, event.reason) == event.reason &&
+      one.repeated.empty())
+    one.repeated = std::string{policy::to_string(event.reason)} + " of " + target;
 }
 
 std::string ledger::of_port::str() const {
@@ -50,12 +59,13 @@ void ledger::check() const {
     auto what = client.who + " asked " + std::to_string(client.asked) + " times and was served " +
                 std::to_string(client.served) + " times; the events: " + seen.str();
     demand(seen.allowed >= client.served, "an event is missing: " + what);
-    demand(seen.allowed <= client.asked + (client.decided_anew ? seen.refused : 0),
-           "an event too many: " + what);
-    // A client that is one too many is told so before it asks.
-    demand(seen.refused + seen.faults <=
-             client.asked + 1 + (client.decided_anew ? seen.allowed : 0),
-           "a decision was made twice: " + what);
+    if (client.decided_anew) {
+      demand(seen.repeated.empty(), "told twice, " + seen.repeated + ": " + what);
+    } else {
+      demand(seen.allowed <= client.asked, "an event too many: " + what);
+      // A client that is one too many is told so before it asks.
+      demand(seen.refused + seen.faults <= client.asked + 1, "a decision was made twice: " + what);
+    }
     if (client.calm)
       demand(seen.allowed == client.asked && seen.refused + seen.faults == 0,
              "not one event for each decision: " + what);

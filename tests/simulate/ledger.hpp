@@ -21,7 +21,7 @@ struct account_of_client {
   uint64_t asked = 0;           ///< Requests, tunnels, or targets of datagrams.
   uint64_t served = 0;          ///< What an origin has answered, or a tunnel that stood.
   bool calm = false;            ///< All of it had to be let through.
-  bool decided_anew = false;    ///< What one policy refuses the next one may let through, and back.
+  bool decided_anew = false;    ///< By each policy, and told where the verdict is another one.
   std::vector<std::string> ids; ///< Of requests that the proxy has answered itself.
 };
 
@@ -39,6 +39,8 @@ public:
 private:
   struct of_port {
     uint64_t allowed = 0, refused = 0, faults = 0;
+    std::map<std::string, policy::reason> verdicts; ///< The last one of each target.
+    std::string repeated;      ///< The first verdict that was told twice in a row.
     std::set<std::string> ids; ///< Of refusals and faults.
     [[nodiscard]] std::string str() const;
   };

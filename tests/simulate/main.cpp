@@ -14,9 +14,10 @@
 
 /// Plays one story after the other, and says which seed shows a violation.
 ///
-///     simulate [--seed N] [--seconds S] [--seeds COUNT]
+///     simulate [--seed N] [--first N] [--seconds S] [--seeds COUNT]
 ///
-/// With a seed it plays that one twice: both must be the same. Exit code 1: a violation.
+/// With `--seed` it plays that one twice: both must be the same; else all from `--first` on. Exit
+/// code 1: a violation.
 
 namespace {
 
@@ -34,13 +35,15 @@ options read(int argc, char** argv) {
     if (name == "--seed") {
       out.one = true;
       out.seed = std::strtoull(argv[i + 1], nullptr, 10);
+    } else if (name == "--first") {
+      out.seed = std::strtoull(argv[i + 1], nullptr, 10);
     } else if (name == "--seeds") {
       out.seeds = std::strtoull(argv[i + 1], nullptr, 10);
     } else if (name == "--seconds") {
       out.seconds = std::strtod(argv[i + 1], nullptr);
       out.seeds = UINT64_MAX;
     } else {
-      std::cerr << "usage: simulate [--seed N | --seeds COUNT | --seconds S]\n";
+      std::cerr << "usage: simulate [--seed N | [--first N] [--seeds COUNT | --seconds S]]\n";
       std::exit(2);
     }
   }
@@ -90,10 +93,10 @@ int main(int argc, char** argv) {
   using namespace proxy::simulate;
   auto wanted = read(argc, argv);
   auto seed = wanted.seed;
+  begin(seed); // before anybody may have to say it
   for (auto each : {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGALRM})
     std::signal(each, crashed);
   std::signal(SIGPIPE, SIG_IGN); // OpenSSL may raise it
-  begin(seed);
   try {
     if (wanted.one) {
       auto first = play_and_leave(seed), again = play_and_leave(seed);

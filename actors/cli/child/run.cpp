@@ -172,10 +172,9 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
   auto& proxy = std::get<network_proxy>(started);
   auto address = proxy.http_address();
   auto config = proxy.config();
-  // That of a proxy which is lost, and has nobody to say more, is not the one made above.
-  if (!address && config->made_environment && !config->enabled)
+  if (!address && config && !config->enabled)
     return refuse_to_run("the configuration says enabled = false");
-  if (!address) {
+  if (!address || !config) {
     (void)refuse_to_run("the proxy failed before the command ran");
     exit_at_once(exit_run_failed); // as below
   }

@@ -38,7 +38,9 @@ std::unique_ptr<signal_watch> hear_meanwhile(std::function<void(received_signal)
 /// Drains and ends, unless a second signal says not to wait.
 int stop(network_proxy& proxy) {
   auto impatient = hear_meanwhile([&](received_signal) { proxy.end_now(); });
-  (void)proxy.shutdown(proxy.config()->shutdown_grace); // what was cut off had its time
+  auto config = proxy.config();
+  // What is cut off had its time.
+  (void)proxy.shutdown(config ? config->shutdown_grace : std::chrono::milliseconds{0});
   if (!proxy.end())
     exit_at_once(exit_ok); // its thread reads what may never come
   return exit_ok;

@@ -144,6 +144,12 @@ void switch_audit(store_pointer self, const config_ptr& config) {
       [not_switched](const caf::error&) { not_switched(); });
 }
 
+/// From here on a change is not given up any more: every worker gets it.
+void begin_push(policy_store_state& s) {
+  for (size_t i = 0; i < s.now.shards.size(); ++i)
+    s.change->waits_for.insert(i);
+}
+
 /// Puts a compiled policy whose listeners are bound in force.
 void put_in_force(store_pointer self, draft compiled, const bound_listeners& bound) {
   auto& now = self->state.now;
@@ -160,8 +166,16 @@ void put_in_force(store_pointer self, draft compiled, const bound_listeners& bou
     log_of(self).info("msg=listening listener={} address={}", to_string(l->serves), l->address());
   if (!now.current->rules->enabled)
     log_of(self).warn("msg=disabled detail={}", quoted_text(what_is_open(bound.all)));
-  caf::anon_send(now.listeners, atom::install_v, bound.all);
-  push(self, bound.all);
+  // First of all who owns them: a socket that is in force no more is closed by the last worker that
+  // still accepts on it. Else who comes to it meanwhile would wait for nobody.
+  begin_push(self->state);
+  auto go_on = [self, change = self->state.change, all = bound.all] {
+    if (is_under_way(self, change)) // else a worker is lost meanwhile
+      push(self, all);
+  };
+  self->request(now.listeners, binding_patience, atom::install_v, bound.all)
+    .then([go_on](bool) { go_on(); },
+          [go_on](const caf::error&) { go_on(); }); // it is lost, and the proxy ends
 }
 
 // -- the steps before it --
@@ -269,8 +283,7 @@ std::string_view why_ending(const policy_store_state& s) {
 void push(store_pointer self, const listener_set& listeners) {
   auto& now = self->state.now;
   auto change = self->state.change;
-  for (size_t i = 0; i < now.shards.size(); ++i)
-    change->waits_for.insert(i);
+  begin_push(self->state);
   for (size_t i = 0; i < now.shards.size(); ++i)
     self->request(now.shards[i], acknowledgement_patience, atom::install_v, now.current, listeners)
       .then([self, change, i](uint64_t closed) { acknowledged(self, change, i, closed); },

@@ -1,8 +1,9 @@
-#include "actors/loop/task/request.hpp"
+#include "actors/serve/decide/decide.hpp"
+
 #include "actors/observe/log/log.hpp"
 #include "actors/serve/client/users.hpp"
-#include "actors/serve/decide/decider.hpp"
 #include "actors/serve/decide/judgement.hpp"
+#include "actors/serve/decide/pending_question.hpp"
 #include "actors/serve/decide/request.hpp"
 #include "actors/serve/exchange/exchange.hpp"
 
@@ -10,46 +11,22 @@ namespace proxy {
 
 namespace {
 
-/// Where a word is put once it comes. A flow that is cancelled closes it, so that a late one falls
-/// on nothing.
-struct word_slot {
-  waker* flow;
-  std::optional<caf::expected<decider_word>> word;
-};
-
-struct hearing {
-  explicit hearing(waker& flow) : slot(std::make_shared<word_slot>(word_slot{&flow, {}})) {}
-  hearing(const hearing&) = delete;
-  ~hearing() { slot->flow = nullptr; }
-  std::shared_ptr<word_slot> slot;
-};
-
 /// Asks, and waits for the word as long as that may take and the client is there.
 /// @returns errc::cancelled when the client has left.
-task<caf::expected<decider_word>> ask_decider(client_session& c, open_question what) {
-  hearing until_answered{c.wakes};
-  auto slot = until_answered.slot;
-  auto deadline = c.in(c.shard.process->decider_patience);
-  auto heard = [slot](caf::expected<decider_word> word) {
-    if (!slot->flow)
-      return;
-    slot->word.emplace(std::move(word));
-    slot->flow->fire();
-  };
-  request_until<decider_word>(&c.self, deadline, c.shard.process->decider, heard, atom::decide_v,
-                              std::move(what));
-  while (!slot->word) {
+task<caf::expected<decider_word>> ask_decider(client_session& c, const policy::target& about) {
+  std::optional<caf::expected<decider_word>> said;
+  // The question has a deadline; this one comes after it.
+  auto deadline = c.in(c.shard.process->decider_patience + std::chrono::seconds{1});
+  pending_question asked{c, about, [&](caf::expected<decider_word> word) {
+                           said.emplace(std::move(word));
+                           c.wakes.fire();
+                         }};
+  while (!said) {
     if (c.client.dead())
       co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
-    // The request has the deadline; this one comes after it.
-    (void)co_await c.wakes.until(deadline + std::chrono::seconds{1});
+    (void)co_await c.wakes.until(deadline);
   }
-  co_return std::move(*slot->word);
-}
-
-void log_silence(const client_session& c, const policy::target& to, const caf::error& why) {
-  c.shard.log().warn("msg=decider_silent host={} port={} client={} cause={}",
-                     log_text{to.host.text()}, to.port, c.from.str(), quoted_text(context_of(why)));
+  co_return std::move(*said);
 }
 
 /// By the policy of now, and who the client showed to be by the users of now.
@@ -62,14 +39,18 @@ judgement judge_answered(client_session& c, exchange& ex, std::string_view head,
 
 } // namespace
 
+void log_silence(const client_session& c, const policy::target& to, const caf::error& why) {
+  c.shard.log().warn("msg=decider_silent host={} port={} client={} cause={}",
+                     log_text{to.host.text()}, to.port, c.from.str(), quoted_text(context_of(why)));
+}
+
 task<verdict> decide(client_session& c, exchange& ex, policy::question asked) {
   const auto& to = asked.to();
   std::optional<policy::answer> said;
   std::optional<decider_word> word;
   if (c.shard.process->decider) {
     c.holds(ex.head.capacity() + ex.spare.capacity() + c.reader.pending.capacity());
-    open_question what{to, c.from.str(), std::string{c.user()}};
-    auto heard = co_await ask_decider(c, std::move(what));
+    auto heard = co_await ask_decider(c, to);
     if (c.client.dead())
       co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
     if (heard)

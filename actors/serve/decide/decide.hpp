@@ -10,4 +10,7 @@ namespace proxy {
 /// @returns no question: where nobody answers it is the refusal that it comes to.
 task<verdict> decide(client_session& c, exchange& ex, policy::question asked);
 
+/// Nobody had a word in it in time.
+void log_silence(const client_session& c, const policy::target& to, const caf::error& why);
+
 } // namespace proxy

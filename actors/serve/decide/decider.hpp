@@ -9,6 +9,7 @@ namespace proxy {
 
 /// What the rules leave to somebody's word (`policy::question`).
 struct open_question {
+  uint64_t number = 0; ///< No other one of this process has it.
   policy::target to;
   std::string client; ///< `ip:port`, or "unix".
   std::string user;   ///< Who the client showed to be; "" when nobody asked.
@@ -22,9 +23,11 @@ struct decider_word {
 
 /// Answers what the rules leave to somebody: a person, or a program that embeds the proxy. May take
 /// its time, up to `process_state::decider_patience`; lives where it likes, but on no loop when it
-/// blocks.
+/// blocks. It is told the number of a question that nobody waits for any more: the client has left,
+/// or the time is over.
 using decider_actor =
-  caf::typed_actor<caf::replies_to<atom::decide, open_question>::with<decider_word>>;
+  caf::typed_actor<caf::replies_to<atom::decide, open_question>::with<decider_word>,
+                   caf::reacts_to<atom::withdraw, uint64_t>>;
 
 } // namespace proxy
 

@@ -20,8 +20,9 @@ namespace proxy {
 /// the request or learned from the first datagram. Where users are set, a client is believed where
 /// it sends from, address and port; what it leaves open the first datagram decides. Answers are
 /// taken only from where datagrams were sent. Each target is judged by the name or address that the
-/// client gives, resolved once, and its addresses vetted, as for TCP. Datagrams never wait for a
-/// slow side: what finds no room is dropped and counted.
+/// client gives, by somebody's word where the rules leave it to that, resolved once, and its
+/// addresses vetted, as for TCP. Datagrams never wait for a slow side: what finds no room is
+/// dropped and counted.
 class association {
 public:
   /// Opens the socket that the client sends to, on the address it is connected to.
@@ -49,6 +50,9 @@ public:
   [[nodiscard]] size_t targets() const noexcept { return targets_.size(); }
 
 private:
+  /// How long a target stays closed that cannot be reached.
+  static constexpr std::chrono::seconds unreachable_for{1};
+
   explicit association(client_session& c);
 
   /// Settles whose datagrams are taken, as far as the client said.
@@ -57,13 +61,23 @@ private:
   void take_from_upstream(const datagram_buffer::item& got);
   /// Whether it is the client, or may be as long as that is not known.
   [[nodiscard]] bool may_be_client(const ip_sockaddr& peer) const;
+  // -- which targets are sent to (association_targets.cpp) --
+
   /// Judges a target that is new, or was closed long enough.
   void begin(udp_target& t);
   void resolve(udp_target& t);
   /// What became of a look-up that was under way for these.
   void resolved(const std::string& name, caf::expected<dns_answer> answer);
-  /// Judges a target by its name, by the policy of this moment. @returns false when it is refused.
-  [[nodiscard]] bool judge(udp_target& t);
+  /// Judges a target by its name, by the policy of this moment, and opens or closes it.
+  /// @param said  Somebody's word on it, or nullptr.
+  /// @returns where a word is missing, what it comes to without: nothing was done then.
+  [[nodiscard]] std::optional<policy::denial> judge(udp_target& t, const policy::answer* said);
+  /// Has somebody asked about a target. @param unanswered  What it comes to without an answer.
+  void ask(udp_target& t, const policy::denial& unanswered);
+  /// What became of its question.
+  void answered(udp_target& t, caf::expected<decider_word> word);
+  /// Opens a target whose name passed, or has it looked up.
+  void lead(udp_target& t);
   /// Judges an open one again, with all its addresses; it may be closed then.
   void renew(udp_target& t);
   /// Vets the addresses of a target whose name passed. @param fresh  Of `t.granted`.
@@ -75,8 +89,11 @@ private:
   void refuse(udp_target& t, const policy::denial& why);
   /// Whether a verdict on a target is not the one that was recorded last; it then is.
   [[nodiscard]] bool is_news(const udp_target& t, policy::reason why);
+
+  // -- datagrams and their bytes (association.cpp) --
+
   void send_up(udp_target& t, std::string_view data);
-  /// What datagrams that wait for a look-up hold.
+  /// What datagrams that wait for a look-up or a word hold.
   [[nodiscard]] size_t waiting_bytes();
   /// Counts what this holds in all.
   void count_held();
@@ -97,6 +114,7 @@ private:
   /// Names resolved for this association: addresses stay what they were at first.
   std::unordered_map<std::string, dns_answer> names_;
   size_t looking_up_ = 0;
+  bool has_asked_ = false; ///< For somebody's word.
   /// What was last recorded of a target, by host and port: a verdict is one decision, however many
   /// datagrams and looks it takes.
   struct verdict_of {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "actors/loop/timer_wheel.hpp"
 #include "actors/messages.hpp"
 #include "actors/serve/decide/pass.hpp"
+#include "actors/serve/decide/pending_question.hpp"
 
 namespace proxy {
 
@@ -18,6 +20,7 @@ namespace proxy {
 /// policy and the resolver made of it.
 struct udp_target {
   enum class state : uint8_t {
+    asked,     ///< Somebody's word on it is awaited; its first datagram waits.
     resolving, ///< Its name is being looked up; a few datagrams wait.
     open,      ///< Datagrams go to `at`.
     closed,    ///< Refused, or not to be reached: datagrams are dropped until `closed_until`.
@@ -32,7 +35,8 @@ struct udp_target {
   ip_sockaddr at;
   std::optional<ip_address> stands_for; ///< Where `at` leads to, if its address spells another one.
   steady_time closed_until{};
-  std::vector<std::string> waiting; ///< Data of datagrams that came while it was resolved.
+  std::unique_ptr<pending_question> question; ///< While it is `asked`.
+  std::vector<std::string> waiting;           ///< Data of datagrams that came before it was open.
 
   /// The address field by which the client names it.
   [[nodiscard]] std::string_view address() const noexcept;

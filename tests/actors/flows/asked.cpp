@@ -1,8 +1,7 @@
 #define CAF_SUITE actors.flows.asked
-#include <thread>
+#include "actors/serve/decide/decide.hpp" // unit under test
 
-#include "actors/serve/decide/decider.hpp"
-#include "tests/actors/flows/stage.hpp"
+#include "tests/actors/flows/deciding.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -11,61 +10,18 @@ using namespace proxy::test;
 
 namespace {
 
-const std::string unlisted = "allowed_domains = [\"other.test\"]\n";
-
-struct open_word {
-  open_question what;
-  caf::typed_response_promise<decider_word> answer;
-};
-using open_words = std::shared_ptr<std::vector<open_word>>;
-
-decider_actor::behavior_type keep_questions(decider_actor::pointer self, const open_words& into) {
-  return {[self, into](atom::decide, const open_question& what) {
-    auto answer = self->make_response_promise<decider_word>();
-    into->push_back({what, answer});
-    return answer;
-  }};
-}
-
-/// A stage with somebody who decides over what no rule allows.
-struct scene : stage {
-  explicit scene(stage_settings with = {.network = unlisted}) : stage(std::move(with)) {
+struct scene : deciding<stage> {
+  explicit scene(stage_settings with = {.network = unlisted}) : deciding(std::move(with)) {
     names.names["example.com"] = {.addresses = {ip("93.184.216.34")}};
-    process->decider = w.system().spawn<caf::hidden>(keep_questions, told);
-  }
-  ~scene() {
-    told->clear();
-    process->decider = nullptr;
   }
 
-  /// Installs rules that ask about what they do not list. No configuration says so yet.
-  void ask_about_all(const std::string& network, const std::string& daemon = "") {
-    install(network, daemon);
-    auto now = ask<snapshot_ptr>(store, atom::current_v);
-    CAF_REQUIRE(until([&] { return now->has_value(); }));
-    auto next = std::make_shared<snapshot>(***now);
-    auto rules = std::make_shared<policy::rules>(*next->rules);
-    rules->asks_unlisted = true;
-    next->rules = std::move(rules);
-    auto done = ask<uint64_t>(shards[0], atom::install_v, snapshot_ptr{next}, listener_set{});
-    CAF_REQUIRE(until([&] { return done->has_value(); }));
-  }
   /// The client, whose request waits for the word.
   party& hold(const std::string& text) {
     who.say(text);
-    CAF_REQUIRE(until([&] { return told->size() == 1; }));
+    CAF_REQUIRE(asks(1));
     return who;
   }
-  void say(policy::decision word, const std::string& words = "") {
-    told->front().answer.deliver(decider_word{word, words});
-    told->clear();
-  }
-  void check_decided(const std::string& once) {
-    pass(1ms); // the news of it is under way
-    CAF_CHECK(decisions() == std::vector<std::string>{once});
-  }
 
-  open_words told = std::make_shared<std::vector<open_word>>();
   origin& at = serve_at("93.184.216.34", 80);
   party& who = client(); ///< Before the listeners go with the policy that asks.
 };
@@ -91,7 +47,7 @@ CAF_TEST(a request waits for the word and goes by it) {
     scene s;
     s.ask_about_all(unlisted);
     auto& client = s.hold(request);
-    const auto& what = s.told->front().what;
+    const auto& what = s.asked();
     CAF_CHECK(what.to.host.text() == "example.com" && what.to.port == 80);
     CAF_CHECK(what.to.method == "GET" && what.user.empty());
     CAF_CHECK(what.client.starts_with("192.0.2.9:"));
@@ -127,6 +83,7 @@ CAF_TEST(silence and a decider that has ended are a refusal) {
     auto log = s.log();
     CAF_CHECK(log.find("msg=decider_silent host=example.com port=80") != std::string::npos);
     if (!ended) {
+      CAF_CHECK(s.told->withdrawn == std::vector{s.asked().number});
       s.say(policy::decision::allow); // falls on nothing
       CAF_CHECK(!s.is_called(s.at, 1s));
     }
@@ -140,6 +97,7 @@ CAF_TEST(a client that leaves takes its question along) {
   client.reset();
   s.pass(10ms);
   CAF_CHECK(s.process->total_connections() == 0);
+  CAF_CHECK(s.told->withdrawn == std::vector{s.asked().number});
   s.say(policy::decision::allow);
   CAF_CHECK(!s.is_called(s.at, 1s));
   CAF_CHECK(s.events.empty());
@@ -173,7 +131,7 @@ CAF_TEST(a word counts under the policy of when it comes) {
       CAF_CHECK(s.is_called(s.at));
     else
       CAF_CHECK(s.hears(client, "HTTP/1.1 403"));
-    CAF_CHECK(s.told->empty()); // nobody is asked twice
+    CAF_CHECK(s.asks(0)); // nobody is asked twice
     s.pass(1s);
     CAF_CHECK_EQUAL(s.events.size(), 1u);
   }
@@ -201,7 +159,7 @@ CAF_TEST(a word holds when the policy changes while the request is dialled) {
     CAF_CHECK(s.hears(origin, "GET /x HTTP/1.1\r\n"));
     origin.say(ok("hello"));
     CAF_CHECK(s.hears(client, "hello"));
-    CAF_CHECK(s.told->empty());
+    CAF_CHECK(s.asks(0));
     s.check_decided("allow http example.com:80 allow");
     s.here.on_connect = nullptr;
   }
@@ -216,7 +174,7 @@ CAF_TEST(who asks is judged again when the word comes) {
     s.ask_about_all(unlisted, alice);
     auto& client =
       s.hold(get("http://example.com/", "Proxy-Authorization: Basic YWxpY2U6c2VjcmV0\r\n"));
-    CAF_CHECK_EQUAL(s.told->front().what.user, "alice");
+    CAF_CHECK_EQUAL(s.asked().user, "alice");
     s.ask_about_all(unlisted, removed ? "socks_users = { bob = \"env:BOB\" }\n" : alice);
     s.say(policy::decision::allow);
     if (removed)

@@ -1,7 +1,7 @@
 #define CAF_SUITE actors.flows.socks5_policy
 #include "actors/serve/socks5/socks5_flow.hpp" // unit under test
 
-#include "actors/serve/decide/decider.hpp"
+#include "tests/actors/flows/deciding.hpp"
 #include "tests/actors/flows/socks_client.hpp"
 
 using namespace proxy;
@@ -39,33 +39,15 @@ const change changes[] = {
   {"nothing", allowed, "", true},
 };
 
-/// Asks every question to `told`, and lets the test answer.
-struct open_word {
-  open_question what;
-  caf::typed_response_promise<decider_word> answer;
+/// Somebody decides over what no rule allows.
+struct asking : deciding<served> {
+  asking() : deciding({.network = allowed}) { ask_about_all(unlisted); }
+  void ask_for_tunnel() {
+    who.say(socks_request(socks_connect, "good.test", 80));
+    CAF_REQUIRE(asks(1));
+  }
+  party& who = socks_client(*this); ///< Before the listeners go with the policy that asks.
 };
-using open_words = std::shared_ptr<std::vector<open_word>>;
-
-decider_actor::behavior_type keep_questions(decider_actor::pointer self, const open_words& told) {
-  return {[self, told](atom::decide, const open_question& what) {
-    auto answer = self->make_response_promise<decider_word>();
-    told->push_back({what, answer});
-    return answer;
-  }};
-}
-
-/// From now on somebody decides over what no rule allows. No configuration says so yet.
-void ask_about_all(stage& s, const std::string& network) {
-  s.install(network);
-  auto now = s.ask<snapshot_ptr>(s.store, atom::current_v);
-  CAF_REQUIRE(s.until([&] { return now->has_value(); }));
-  auto next = std::make_shared<snapshot>(***now);
-  auto rules = std::make_shared<policy::rules>(*next->rules);
-  rules->asks_unlisted = true;
-  next->rules = std::move(rules);
-  auto done = s.ask<uint64_t>(s.shards[0], atom::install_v, snapshot_ptr{next}, listener_set{});
-  CAF_REQUIRE(s.until([&] { return done->has_value(); }));
-}
 
 } // namespace
 
@@ -243,55 +225,44 @@ CAF_TEST(a tunnel that needs a word waits for it and ends with the policy of the
     std::string meanwhile; ///< The name's policy when the word comes.
     int code;
   };
-  const std::string other = R"(allowed_domains = ["other.test"])";
   for (const auto& [word, meanwhile, code] : std::initializer_list<row>{
          {policy::decision::allow, "", 0},
          {policy::decision::deny, "", 2},
          {policy::decision::ask, "", 2},
-         {policy::decision::allow, other + "\ndenied_domains = [\"good.test\"]", 2},
-         {policy::decision::allow, other + "\nmode = \"limited\"", 2},
+         {policy::decision::allow, unlisted + "denied_domains = [\"good.test\"]", 2},
+         {policy::decision::allow, unlisted + "mode = \"limited\"", 2},
        }) {
-    served s;
-    auto told = std::make_shared<std::vector<open_word>>();
-    s.process->decider = s.w.system().spawn<caf::hidden>(keep_questions, told);
-    auto& client = socks_client(s);
-    ask_about_all(s, other);
-    client.say(socks_request(socks_connect, "good.test", 80));
-    CAF_REQUIRE(s.until([&] { return told->size() == 1; }));
-    CAF_CHECK_EQUAL(told->front().what.to.host.text(), "good.test");
-    CAF_CHECK(!s.hears(client, "\5", 20s));
+    asking s;
+    s.ask_for_tunnel();
+    CAF_CHECK_EQUAL(s.asked().to.host.text(), "good.test");
+    CAF_CHECK(!s.hears(s.who, "\5", 20s));
     if (!meanwhile.empty())
-      ask_about_all(s, meanwhile);
-    told->front().answer.deliver(decider_word{word, ""});
-    CAF_CHECK(socks_reply(s, client) == code);
+      s.ask_about_all(meanwhile);
+    s.say(word);
+    CAF_CHECK(socks_reply(s, s.who) == code);
     CAF_CHECK(s.is_called(s.at, 1s) == (code == 0));
-    told->clear();
-    s.process->decider = nullptr;
+    CAF_CHECK(s.told->withdrawn.empty());
   }
 }
 
 CAF_TEST(a client that leaves before the word comes is forgotten and silence is a refusal) {
   for (auto leaves : {true, false}) {
-    served s;
-    auto told = std::make_shared<std::vector<open_word>>();
-    s.process->decider = s.w.system().spawn<caf::hidden>(keep_questions, told);
-    auto& client = socks_client(s);
-    ask_about_all(s, R"(allowed_domains = ["other.test"])");
-    client.say(socks_request(socks_connect, "good.test", 80));
-    CAF_REQUIRE(s.until([&] { return told->size() == 1; }));
+    asking s;
+    s.ask_for_tunnel();
+    auto number = s.asked().number;
     if (leaves) {
-      client.reset();
+      s.who.reset();
       s.pass(1s);
-      told->front().answer.deliver(decider_word{policy::decision::allow, ""});
+      CAF_CHECK(s.told->withdrawn == std::vector{number});
+      s.say(policy::decision::allow);
       s.pass(1s);
       CAF_CHECK(s.decisions().empty());
       CAF_CHECK(s.process->total_connections() == 0);
     } else {
-      CAF_CHECK(socks_reply(s, client, 29s) == -1);
-      CAF_CHECK(socks_reply(s, client, 2s) == 2);
+      CAF_CHECK(socks_reply(s, s.who, 29s) == -1);
+      CAF_CHECK(socks_reply(s, s.who, 2s) == 2);
+      CAF_CHECK(s.told->withdrawn == std::vector{number});
     }
     CAF_CHECK(!s.is_called(s.at, 1s));
-    told->clear();
-    s.process->decider = nullptr;
   }
 }

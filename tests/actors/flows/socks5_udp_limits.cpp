@@ -1,7 +1,7 @@
 #define CAF_SUITE actors.flows.socks5_udp_limits
 #include "actors/serve/socks5/association.hpp" // unit under test
 
-#include "actors/serve/decide/decider.hpp"
+#include "tests/actors/flows/deciding.hpp"
 #include "tests/actors/flows/udp_stage.hpp"
 
 using namespace proxy;
@@ -196,17 +196,10 @@ CAF_TEST(a flood of refused names is counted and told up to a bound until it is 
   CAF_CHECK_EQUAL(s.events.size(), 1026u);
 }
 
-CAF_TEST(datagrams wait for nobodys word) {
+CAF_TEST(without anybody to ask a target that needs a word is refused) {
   served s;
   auto open = associate(s);
-  auto now = s.ask<snapshot_ptr>(s.store, atom::current_v);
-  CAF_REQUIRE(s.until([&] { return now->has_value(); }));
-  auto next = std::make_shared<snapshot>(***now);
-  auto rules = std::make_shared<policy::rules>(*next->rules);
-  rules->asks_unlisted = true;
-  next->rules = std::move(rules);
-  auto done = s.ask<uint64_t>(s.shards[0], atom::install_v, snapshot_ptr{next}, listener_set{});
-  CAF_REQUIRE(s.until([&] { return done->has_value(); }));
+  ask_about_all(s, udp_allowed);
   s.send(open, "unlisted.example", "x");
   s.pass(1s);
   CAF_REQUIRE_EQUAL(s.events.size(), 1u);

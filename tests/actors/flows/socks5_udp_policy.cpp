@@ -1,7 +1,6 @@
 #define CAF_SUITE actors.flows.socks5_udp_policy
 #include "actors/serve/socks5/association.hpp" // unit under test
 
-#include "actors/serve/decide/decider.hpp"
 #include "tests/actors/flows/udp_stage.hpp"
 
 using namespace proxy;

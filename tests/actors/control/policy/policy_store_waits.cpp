@@ -296,6 +296,8 @@ namespace {
 struct late_binding {
   std::deque<caf::typed_response_promise<bound_listeners>> owed;
   bool let_go = false;
+  bool holds_on = false; ///< To what is in force no more.
+  caf::typed_response_promise<bool> holding;
 };
 
 /// Binds when the test says so.
@@ -313,7 +315,10 @@ late_owner_actor::behavior_type late_owner(late_owner_actor::pointer self,
       into->owed.push_back(self->make_response_promise<bound_listeners>());
       return into->owed.back();
     },
-    [](atom::install, const listener_set&) {},
+    [=](atom::install, const listener_set&) {
+      into->holding = self->make_response_promise<bool>();
+      return into->holds_on ? into->holding : into->holding.deliver(true);
+    },
     [=](atom::abort) { into->let_go = true; },
     [](atom::listen) { return listener_set{}; },
     [](atom::drain) {},
@@ -332,6 +337,7 @@ struct late_binding_fixture : policy_store_fixture {
   }
   ~late_binding_fixture() override {
     asked_of_owner->owed.clear(); // they hold who made them
+    asked_of_owner->holding = {};
   }
 
   void bind() {
@@ -357,6 +363,49 @@ CAF_TEST(listeners that are not bound in time refuse a change and are let go of)
   CAF_CHECK(shards[0]->snapshots.empty());
   CAF_CHECK(current() == first.next);
   CAF_CHECK(failures.empty());
+}
+
+CAF_TEST(workers hear of a policy when its old listeners are theirs alone) {
+  struct row {
+    const char* name;
+    std::function<void(late_binding_fixture&)> happens;
+  };
+  asked_of_owner->holds_on = true;
+  uint64_t generation = 1;
+  for (const auto& [name, happens] : std::initializer_list<row>{
+         {"the owner has let go", [](auto& f) { f.asked_of_owner->holding.deliver(true); }},
+         {"it says nothing", [](auto& f) { f.pass(binding_patience); }},
+         {"a drain begins",
+          [](auto& f) {
+            f.self->send(f.store, atom::drain_v);
+            f.run();
+            f.asked_of_owner->holding.deliver(true);
+          }},
+       }) {
+    CAF_MESSAGE(name);
+    auto told = shards[0]->snapshots.size();
+    auto done = reload();
+    bind();
+    CAF_CHECK_EQUAL(shards[0]->snapshots.size(), told);
+    happens(*this);
+    run();
+    CAF_CHECK_EQUAL(shards[0]->snapshots.size(), told + 1);
+    CAF_CHECK(!done->has_value());
+    acknowledge();
+    CAF_CHECK_EQUAL(generation_of(done), ++generation);
+  }
+}
+
+CAF_TEST(a worker that is lost while the owner lets go ends the change) {
+  asked_of_owner->holds_on = true;
+  auto done = reload();
+  bind();
+  caf::anon_send_exit(handles[1], caf::exit_reason::kill);
+  run();
+  CAF_CHECK_EQUAL(problem_of(done).find("worker 1 has ended ("), 0u);
+  asked_of_owner->holding.deliver(true);
+  run();
+  CAF_CHECK(shards[0]->snapshots.empty());
 }
 
 CAF_TEST(a drain that comes while listeners are bound refuses the change) {

@@ -20,10 +20,11 @@ using asked_list = std::shared_ptr<std::deque<asked>>;
 decider_actor::behavior_type scripted_decider(pinned_actor<decider_actor>* self,
                                               const asked_list& into) {
   return {[self, into](atom::decide, const open_question& what) {
-    auto answer = self->make_response_promise<decider_word>();
-    into->push_back({what, answer});
-    return answer;
-  }};
+            auto answer = self->make_response_promise<decider_word>();
+            into->push_back({what, answer});
+            return answer;
+          },
+          [](atom::withdraw, uint64_t) {}};
 }
 
 struct fixture : rules_fixture {

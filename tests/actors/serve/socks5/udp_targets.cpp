@@ -9,7 +9,6 @@ using namespace proxy::test;
 
 namespace {
 
-using state = udp_target::state;
 
 /// An address field as a client spells it: a name and a port.
 std::string field(const std::string& name, uint8_t port) {
@@ -86,7 +85,7 @@ CAF_TEST(a target that moves on is heard from its new address alone) {
   auto& t = opened("a.example", 53, {first, second});
   CAF_REQUIRE(targets.from(at("9.9.9.9", 53)) == &t);
   targets.move_on(t, 1, *fresh(t));
-  CAF_CHECK(t.is == state::open);
+  CAF_CHECK(t.is == udp_target::state::open);
   CAF_CHECK(targets.from(at("9.9.9.9", 53)) == nullptr);
   CAF_CHECK(targets.from(at("9.9.9.10", 53)) == &t);
 }
@@ -94,7 +93,7 @@ CAF_TEST(a target that moves on is heard from its new address alone) {
 CAF_TEST(a closed target holds no proof and is heard no more) {
   auto& t = opened("a.example", 53, {first});
   targets.close(t, {});
-  CAF_CHECK(t.is == state::closed);
+  CAF_CHECK(t.is == udp_target::state::closed);
   CAF_CHECK(!t.granted);
   CAF_CHECK(!t.leads);
   CAF_CHECK(targets.from(at("9.9.9.9", 53)) == nullptr);
