@@ -9,10 +9,10 @@ namespace proxy::simulate {
 audit_actor ledger::open(caf::actor_system& system, const std::shared_ptr<process_state>& process) {
   // Without an argument CAF binds a null reference.
   auto trail = [this](audit_actor::pointer,
-                      const std::shared_ptr<process_state>& process) -> audit_actor::behavior_type {
+                      const std::shared_ptr<process_state>& of) -> audit_actor::behavior_type {
     return {
-      [this, process](atom::record, const decision_event_ptr& event) {
-        process->audit_queue.leave();
+      [this, of](atom::record, const decision_event_ptr& event) {
+        of->audit_queue.leave();
         take(*event);
       },
       [](atom::configure, const config_ptr&) { return true; },

@@ -237,7 +237,7 @@ CAF_TEST(a drain waits for a change that workers were told of) {
   s.pass(10s);
   CAF_CHECK(!drained->has_value());
   caf::anon_send(with.mute, uint64_t{0});
-  CAF_CHECK(s.until([&] { return drained->has_value(); }, 100ms));
+  CAF_CHECK(s.until([&] { return drained->has_value() && change->has_value(); }, 100ms));
   CAF_CHECK_EQUAL(s.why_not(change), "");
 }
 

@@ -261,6 +261,7 @@ CAF_TEST(a client that leaves before the word comes is forgotten and silence is 
     } else {
       CAF_CHECK(socks_reply(s, s.who, 29s) == -1);
       CAF_CHECK(socks_reply(s, s.who, 2s) == 2);
+      s.pass(1ms); // who was asked hears of it
       CAF_CHECK(s.told->withdrawn == std::vector{number});
     }
     CAF_CHECK(!s.is_called(s.at, 1s));

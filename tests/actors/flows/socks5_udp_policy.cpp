@@ -67,8 +67,8 @@ CAF_TEST(a policy that changes is told of a target once for each verdict) {
   served s;
   auto open = associate(s);
   auto judged = [&](const std::string& network, const std::string& told) {
-    s.install(network);
     auto before = s.events.size();
+    s.install(network);
     for (int i = 0; i < 3; ++i) {
       s.send(open, "good.test", told);
       s.pass(1s);

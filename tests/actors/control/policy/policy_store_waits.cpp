@@ -301,7 +301,8 @@ struct late_binding {
 };
 
 /// Binds when the test says so.
-using late_owner_actor = listener_owner_actor::extend<caf::reacts_to<bound_listeners>>;
+using late_owner_actor =
+  listener_owner_actor::extend<caf::reacts_to<bound_listeners>, caf::reacts_to<bool>>;
 
 late_owner_actor::behavior_type late_owner(late_owner_actor::pointer self,
                                            std::shared_ptr<late_binding> into) {
@@ -311,6 +312,7 @@ late_owner_actor::behavior_type late_owner(late_owner_actor::pointer self,
       into->owed.front().deliver(bound);
       into->owed.pop_front();
     },
+    [=](bool let_go) { into->holding.deliver(let_go); },
     [=](atom::bind, const config_ptr&) {
       into->owed.push_back(self->make_response_promise<bound_listeners>());
       return into->owed.back();
@@ -344,6 +346,11 @@ struct late_binding_fixture : policy_store_fixture {
     self->send(late, bound_listeners{});
     run();
   }
+  /// Has the owner say that it has let go of what is in force no more.
+  void let_go() {
+    self->send(late, true);
+    run();
+  }
 
   std::shared_ptr<late_binding> asked_of_owner = std::make_shared<late_binding>();
   late_owner_actor late;
@@ -373,13 +380,13 @@ CAF_TEST(workers hear of a policy when its old listeners are theirs alone) {
   asked_of_owner->holds_on = true;
   uint64_t generation = 1;
   for (const auto& [name, happens] : std::initializer_list<row>{
-         {"the owner has let go", [](auto& f) { f.asked_of_owner->holding.deliver(true); }},
+         {"the owner has let go", [](auto& f) { f.let_go(); }},
          {"it says nothing", [](auto& f) { f.pass(binding_patience); }},
          {"a drain begins",
           [](auto& f) {
             f.self->send(f.store, atom::drain_v);
             f.run();
-            f.asked_of_owner->holding.deliver(true);
+            f.let_go();
           }},
        }) {
     CAF_MESSAGE(name);
@@ -403,8 +410,7 @@ CAF_TEST(a worker that is lost while the owner lets go ends the change) {
   caf::anon_send_exit(handles[1], caf::exit_reason::kill);
   run();
   CAF_CHECK_EQUAL(problem_of(done).find("worker 1 has ended ("), 0u);
-  asked_of_owner->holding.deliver(true);
-  run();
+  let_go();
   CAF_CHECK(shards[0]->snapshots.empty());
 }
 
