@@ -9,7 +9,6 @@ using namespace proxy::test;
 
 namespace {
 
-
 /// An address field as a client spells it: a name and a port.
 std::string field(const std::string& name, uint8_t port) {
   return std::string{'\x03', static_cast<char>(name.size())} + name + '\0' +
