@@ -236,19 +236,20 @@ struct explanation {
 
 // -- what a builder takes --
 
-/// The policy as values. Everything that a file can say can be said in `toml`.
+/// The policy as values. What is not set here is as `toml` says, else at its default.
 struct network_config {
-  network_mode mode = network_mode::full;
+  bool enabled = true;
+  std::optional<network_mode> mode{};
   /// Patterns: `example.com`, `*.example.com`, `**.example.com`, `10.0.0.0/8`, each with `:port` if
-  /// wanted. An empty list allows nothing.
+  /// wanted. Without any, nothing is allowed.
   std::vector<std::string> allowed_domains{};
-  std::vector<std::string> denied_domains{}; ///< These win.
-  bool allow_local_binding = false; ///< Local and private addresses need not be listed one by one.
-  bool allow_upstream_proxy = true; ///< Go through a proxy that the environment names.
-  bool enable_socks5 = true;
-  bool enable_socks5_udp = true;
-  bool mitm = false;  ///< Look into HTTPS; see the README of the proxy.
-  std::string toml{}; ///< More, as in a configuration file; what is said above wins.
+  std::vector<std::string> denied_domains{};  ///< These win.
+  std::optional<bool> allow_local_binding{};  ///< Local addresses need not be listed one by one.
+  std::optional<bool> allow_upstream_proxy{}; ///< Go through a proxy that the environment names.
+  std::optional<bool> enable_socks5{};
+  std::optional<bool> enable_socks5_udp{};
+  std::optional<bool> mitm{}; ///< Look into HTTPS; see the README of the proxy.
+  std::string toml{};         ///< All that a configuration file can say.
 };
 
 /// Goes into every audit event. "" is left out.
@@ -361,10 +362,9 @@ public:
   builder& operator=(builder&&) noexcept;
   ~builder();
 
-  // Without any of these three the user's configuration is read (`$CODEX_HOME/config.toml`), and
-  // in any case the managed one (`/etc/codex/config.toml`), which bounds them all.
+  // The managed configuration (`/etc/codex/config.toml`), where there is one, bounds all of it.
 
-  /// Takes the place of the user's configuration.
+  /// Takes the place of the user's configuration (`$CODEX_HOME/config.toml`).
   builder& config(network_config values);
   /// Takes the place of the user's configuration; a later one wins over the ones before.
   builder& config_file(std::string path);

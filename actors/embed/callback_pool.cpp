@@ -1,0 +1,111 @@
+#include "actors/embed/callback_pool.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace proxy::embed {
+
+/// Owned by the pool and by each of its threads: one that is left behind has it for itself.
+struct callback_pool::shared {
+  const size_t max_threads;
+  const size_t max_waiting;
+  std::mutex lock{};
+  std::condition_variable work{}; ///< There is some, or the end has come.
+  std::condition_variable done{}; ///< A call, or a thread.
+  std::deque<job> waiting{};
+  size_t threads = 0;
+  size_t idle = 0;
+  bool over = false;
+
+  void run();
+  [[nodiscard]] bool is_done() const noexcept { return waiting.empty() && idle == threads; }
+};
+
+namespace {
+
+/// The pool whose thread this one is.
+thread_local const void* own_pool = nullptr;
+
+/// What the program throws is its own matter.
+void call(const callback_pool::job& what) noexcept {
+  try {
+    what();
+  } catch (...) {
+    return;
+  }
+}
+
+} // namespace
+
+void callback_pool::shared::run() {
+  own_pool = this;
+  std::unique_lock guard{lock};
+  while (!over) {
+    if (waiting.empty()) {
+      ++idle;
+      done.notify_all();
+      work.wait(guard, [this] { return over || !waiting.empty(); });
+      --idle;
+      continue;
+    }
+    auto what = std::move(waiting.front());
+    waiting.pop_front();
+    guard.unlock();
+    call(what);
+    what = nullptr; // what it holds goes before anybody is told that it is done
+    guard.lock();
+  }
+  --threads;
+  done.notify_all();
+}
+
+callback_pool::callback_pool(size_t max_threads, size_t max_waiting)
+  : shared_(std::make_shared<shared>(max_threads, max_waiting)) {}
+
+callback_pool::~callback_pool() { end(); }
+
+bool callback_pool::post(job what) {
+  auto& all = *shared_;
+  std::unique_lock guard{all.lock};
+  if (all.over || all.waiting.size() >= all.max_waiting)
+    return false;
+  // A thread that was woken before is free no more, though it may not know yet.
+  if (all.idle <= all.waiting.size() && all.threads < all.max_threads) {
+    try {
+      std::thread{[kept = shared_] { kept->run(); }}.detach();
+      ++all.threads;
+    } catch (const std::system_error&) {
+      if (all.threads == 0)
+        return false;
+    }
+  }
+  all.waiting.push_back(std::move(what));
+  guard.unlock();
+  all.work.notify_one();
+  return true;
+}
+
+bool callback_pool::drain(std::chrono::milliseconds patience) {
+  auto& all = *shared_;
+  std::unique_lock guard{all.lock};
+  return all.done.wait_for(guard, patience, [&] { return all.is_done(); });
+}
+
+void callback_pool::end(std::chrono::milliseconds patience) noexcept {
+  auto& all = *shared_;
+  std::deque<job> dropped;
+  std::unique_lock guard{all.lock};
+  all.over = true;
+  dropped.swap(all.waiting);
+  all.work.notify_all();
+  const size_t own = own_pool == shared_.get() ? 1 : 0;
+  (void)all.done.wait_for(guard, patience, [&] { return all.threads <= own; });
+  guard.unlock(); // what is dropped may be the program's
+}
+
+} // namespace proxy::embed

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <codex/network_proxy.hpp>
+
+#include <future>
+#include <memory>
+
+namespace proxy::embed {
+
+/// Waits for many futures on one thread, which lives while there are any: std::future tells nobody
+/// when it is ready, so they are looked at every millisecond at first, and then more and more
+/// seldom.
+class future_watch {
+public:
+  future_watch();
+  future_watch(const future_watch&) = delete;
+  future_watch& operator=(const future_watch&) = delete;
+  /// Those that are not ready are left behind: an std::async among them waits for its end.
+  ~future_watch();
+
+  /// Answers when the future is ready; not at all where it holds an exception, or is empty. One
+  /// that std::async has deferred is run there.
+  /// @throws std::system_error where no thread can be had; then there is no answer.
+  void add(std::future<codex::network_decision> answer, codex::decision_reply reply);
+
+private:
+  struct shared;
+  std::shared_ptr<shared> shared_;
+};
+
+} // namespace proxy::embed

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <codex/network_proxy.hpp>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "actors/embed/builder_impl.hpp"
+#include "actors/embed/decider_pool.hpp"
+#include "actors/embed/sinks.hpp"
+#include "actors/network_proxy.hpp"
+
+namespace proxy::embed {
+
+/// What becomes of a proxy, for those who wait for it.
+class fate {
+public:
+  /// It has lost a part of itself.
+  void fail(const std::string& why);
+  /// It has ended in order, or is about to.
+  void end();
+  /// Waits for either. @returns why it failed; nullopt when it ended.
+  [[nodiscard]] std::optional<std::string> await() const;
+  /// Why nobody is asked any more; nullopt while somebody is.
+  [[nodiscard]] std::optional<codex::error> over() const;
+
+private:
+  mutable std::mutex lock_;
+  mutable std::condition_variable told_;
+  bool ended_ = false;
+  std::optional<std::string> failure_;
+};
+
+/// What a proxy has of its program, beside its configuration.
+struct belongings {
+  environment_ptr environment;
+  std::shared_ptr<decider_pool> deciders; ///< Null: nobody decides.
+  std::shared_ptr<sinks> told = std::make_shared<sinks>();
+  std::shared_ptr<fate> becomes = std::make_shared<fate>();
+};
+
+} // namespace proxy::embed
+
+namespace codex {
+
+struct network_proxy::impl {
+  proxy::embed::belongings has;
+  std::optional<proxy::bound_proxy> bound; ///< Until it is run.
+};
+
+/// Calls hold it, so that one under way in another thread finds all there when the handle goes.
+struct network_proxy::handle::impl {
+  impl(proxy::embed::belongings with, proxy::network_proxy running)
+    : has(std::move(with)), proxy(std::move(running)) {}
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+  ~impl() { end(); }
+
+  /// Ends it at once. May be called twice.
+  void end() noexcept;
+
+  proxy::embed::belongings has;
+  proxy::network_proxy proxy;
+};
+
+} // namespace codex

@@ -1,0 +1,65 @@
+#include "actors/embed/sinks.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "actors/embed/translate.hpp"
+
+namespace proxy::embed {
+
+namespace {
+
+/// Pieces of up to 64 KiB that wait for a slow sink.
+constexpr size_t max_waiting_pieces = 64;
+constexpr size_t max_waiting_refusals = 10'000;
+
+size_t count_lines(std::string_view lines) {
+  return static_cast<size_t>(std::ranges::count(lines, '\n'));
+}
+
+void hand_over(std::string_view lines, const std::function<void(std::string_view)>& to) {
+  while (!lines.empty()) {
+    auto end = std::min(lines.find('\n'), lines.size());
+    try {
+      to(lines.substr(0, end));
+    } catch (...) { // the next line is another one
+    }
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+}
+
+} // namespace
+
+line_taker sinks::add_lines(std::function<void(std::string_view)> lines) {
+  auto thread = threads_.emplace_back(std::make_shared<callback_pool>(1, max_waiting_pieces));
+  return [thread, to = std::move(lines)](std::string_view what) -> size_t {
+    auto taken = thread->post([to, piece = std::string{what}] { hand_over(piece, to); });
+    return taken ? 0 : count_lines(what);
+  };
+}
+
+std::function<void(const decision_event_ptr&)>
+sinks::add_observer(std::function<void(const codex::blocked_request&)> observe) {
+  auto thread = threads_.emplace_back(std::make_shared<callback_pool>(1, max_waiting_refusals));
+  return [thread, observe = std::move(observe)](const decision_event_ptr& refusal) {
+    (void)thread->post([observe, refusal] { observe(translate(*refusal)); });
+  };
+}
+
+void sinks::end() noexcept {
+  using std::chrono::milliseconds;
+  using clock = std::chrono::steady_clock;
+  auto deadline = clock::now() + callback_pool::end_patience;
+  auto left = [&] {
+    return std::max(std::chrono::duration_cast<milliseconds>(deadline - clock::now()),
+                    milliseconds{0});
+  };
+  for (auto& thread : threads_) {
+    (void)thread->drain(left());
+    thread->end(left());
+  }
+}
+
+} // namespace proxy::embed
