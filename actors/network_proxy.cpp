@@ -6,6 +6,7 @@
 
 #include "actors/control/threads.hpp"
 #include "actors/loop/system/cores.hpp"
+#include "actors/loop/system/quiet_thread.hpp"
 #include "actors/network_proxy_parts.hpp"
 #include "actors/observe/log/log.hpp"
 #include "actors/serve/worker/shard.hpp"
@@ -47,7 +48,7 @@ void network_proxy::impl::start_workers(size_t count) {
     w.shard = spawn_pinned(*w.loop, shard,
                            shard_start{i, process, closed_snapshot(), audit, ca, supervisor});
     watch(worker_name(i), w.shard);
-    w.thread = std::thread{[loop = w.loop.get()] { loop->run(); }};
+    w.thread = quiet_thread([loop = w.loop.get()] { loop->run(); });
     workers.push_back(std::move(w));
   }
 }

@@ -20,6 +20,7 @@
 #include "actors/control/policy/generation.hpp"
 #include "actors/control/policy/policy_sources.hpp"
 #include "actors/control/policy/policy_store_behavior.hpp"
+#include "actors/loop/system/quiet_thread.hpp"
 #include "actors/network_proxy.hpp"
 
 /// What a `network_proxy` is made of. For its own units alone.
@@ -32,6 +33,7 @@ struct system_config : caf::actor_system_config {
     // of it, which the default policy of stealing work does not.
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", size_t{2});
+    add_thread_hook<quiet_caf_threads>();
   }
 };
 

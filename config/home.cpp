@@ -42,7 +42,8 @@ std::optional<std::string> process_environment(const std::string& name) {
 }
 
 environment environment_of(const sources& from) {
-  return from.getenv ? from.getenv : environment{process_environment};
+  return from.getenv ? from.getenv
+                     : [](const std::string&) { return std::optional<std::string>{}; };
 }
 
 std::string user_home(const environment& env) {

@@ -14,10 +14,11 @@ namespace proxy::config {
 /// Reads a variable; nothing when it is not set.
 using environment = std::function<std::optional<std::string>(const std::string&)>;
 
-/// The environment of this process.
+/// The environment of this process, for programs whose configuration is to follow it: nothing below
+/// reads it of itself.
 [[nodiscard]] std::optional<std::string> process_environment(const std::string& name);
 
-/// The environment that these sources are read with.
+/// The environment that these sources are read with; an empty one where they name none.
 [[nodiscard]] environment environment_of(const sources& from);
 
 /// `$HOME`, else the home directory in the user database, as an absolute path; "" when there is

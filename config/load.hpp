@@ -53,7 +53,7 @@ struct sources {
   std::optional<policy::mode>
     mode; ///< A mode switched at run time: above all layers, still within managed constraints.
   mode_override mode_as = mode_override::must_hold;
-  /// Reads the environment; replaceable in tests.
+  /// Reads the environment (`process_environment` reads that of the process); unset: it is empty.
   std::function<std::optional<std::string>(const std::string&)> getenv;
   secrets_wanted secrets = secrets_wanted::all;
   /// Takes the place of all `socks_users`, where there are any.

@@ -12,6 +12,7 @@
 #include "actors/cli/run_cli.hpp"
 #include "actors/net/own_socket_file.hpp"
 #include "actors/version.hpp"
+#include "config/home.hpp"
 #include "tls/ca_files.hpp"
 
 namespace proxy::cli {
@@ -40,6 +41,7 @@ void add_globals(CLI::App& app, config::sources& sources) {
 int run_cli(std::vector<std::string> arguments, abilities can) {
   context all;
   all.can = can;
+  all.sources.getenv = config::process_environment;
   all.sources.before_secrets = protect_process;
   CLI::App app{
     "Network policy proxy: lets through what the policy allows and says why it refuses the rest.",

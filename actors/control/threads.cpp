@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/loop/system/platform.hpp"
+#include "actors/loop/system/quiet_thread.hpp"
 
 namespace proxy {
 
@@ -19,7 +20,10 @@ bool start_and_end(size_t count) {
   auto enough = true;
   try {
     while (started.size() < count)
-      started.emplace_back([&] { all_there.wait(); });
+      started.emplace_back([&] {
+        take_no_signals();
+        all_there.wait();
+      });
   } catch (const std::exception&) { // whatever it is, those that have started wait for the end
     enough = false;
   }

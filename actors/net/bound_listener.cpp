@@ -74,16 +74,14 @@ caf::error bind_path(bound_listener& l) {
   l.fd = l.on().open(socket_kind::listener, AF_UNIX);
   if (l.fd < 0)
     return failed(l, "socket");
-  // Only the owner may talk to the admin API.
-  auto mask = ::umask(0177);
-  auto bound = l.on().bind(l.fd, reinterpret_cast<const sockaddr*>(&name), sizeof name);
-  auto error = errno;
-  ::umask(mask);
-  errno = error;
-  if (bound != 0)
+  if (l.on().bind(l.fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
     return failed(l, "bind");
   l.path = path;
   l.listed = own_socket_file{path};
+  // Only the owner may talk to the admin API. Nobody gets in meanwhile, whatever mode the umask
+  // left the file with: a connection to a socket that does not listen yet is refused.
+  if (::chmod(path.c_str(), 0600) != 0)
+    return failed(l, "chmod");
   return l.on().listen(l.fd) == 0 ? caf::error{} : failed(l, "listen");
 }
 

@@ -43,6 +43,11 @@ CAF_TEST(an empty variable is one that is not set) {
   }
 }
 
+CAF_TEST(sources that name no environment have none) {
+  CAF_REQUIRE(process_environment("PATH"));
+  CAF_CHECK(!environment_of(sources{})("PATH"));
+}
+
 CAF_TEST(a configuration is there when anything says something) {
   folder home;
   auto from = home.from();

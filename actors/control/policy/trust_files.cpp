@@ -1,16 +1,11 @@
 #include "actors/control/policy/trust_files.hpp"
 
-#include <cstdlib>
-
 #include "config/home.hpp"
 
 namespace proxy {
 
 std::string environment(const config::sources& from, const char* name) {
-  if (from.getenv)
-    return from.getenv(name).value_or("");
-  const auto* value = std::getenv(name);
-  return value ? value : "";
+  return config::environment_of(from)(name).value_or("");
 }
 
 tls::ca_paths ca_paths_of(const config::proxy_config& config) {

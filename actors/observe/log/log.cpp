@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "actors/loop/system/quiet_thread.hpp"
 #include "actors/observe/log/line_writer.hpp"
 
 namespace proxy {
@@ -24,7 +25,7 @@ log_layout layout_of(const config::log& settings) noexcept {
 
 logger::logger(const config::log& settings, sink out, uint64_t max_bytes, const clock& time)
   : clock_(time), out_(std::move(out)), queue_(max_bytes), level_(level_named(settings.level)),
-    layout_(layout_of(settings)), thread_([this] { run(); }) {}
+    layout_(layout_of(settings)), thread_(quiet_thread([this] { run(); })) {}
 
 logger::~logger() {
   end_by_ = clock_.now() + last_patience;

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -255,6 +256,20 @@ CAF_TEST(what was bound too late closes when it is said so) {
   CAF_CHECK(unwanted.expired());
   CAF_CHECK(in_force() == first.all);
   CAF_CHECK(connects(first.all[0]->port));
+}
+
+CAF_TEST(a unix socket is for its owner alone and the umask stays as it was) {
+  config::test::folder home;
+  struct stat info {};
+  for (mode_t mask : {0, 0777}) {
+    auto before = ::umask(mask);
+    auto bound =
+      bind_listener(endpoint::admin, {.ip = {}, .port = 0, .path = home.at("admin.sock")});
+    CAF_CHECK_EQUAL(::umask(before), mask);
+    CAF_REQUIRE(bound);
+    CAF_REQUIRE_EQUAL(::lstat(home.at("admin.sock").c_str(), &info), 0);
+    CAF_CHECK_EQUAL(info.st_mode & 07777u, 0600u);
+  }
 }
 
 CAF_TEST(a unix socket whose owner does not accept is in use) {
