@@ -24,14 +24,17 @@ constexpr size_t helper_threads = 9;
 
 } // namespace
 
-void network_proxy::impl::spawn_helpers(const listener_set& bound, const abilities& can) {
+void network_proxy::impl::spawn_helpers(const listener_set& bound, const start_order& order) {
+  const auto& can = order.can;
   listeners = system.spawn<caf::hidden>(listener_owner, bound, &this_machine().network);
   supervisor = spawn_detached(
     system, proxy::supervisor,
     supervisor_start{process->log, listeners,
                      [told = failure](const std::string& why) { (*told)(why); }, can.watched});
   watch("listener_owner", listeners);
-  audit = system.spawn<caf::hidden>(proxy::audit, audit_queue_of(process), process->log);
+  audit = system.spawn<caf::hidden>(
+    proxy::audit,
+    audit_start{audit_queue_of(process), process->log, order.around.audit, order.around.speaks});
   watch("audit", audit);
   ca = system.spawn<caf::hidden>(proxy::ca, max_leaves, &this_machine().clock);
   watch("ca", ca);
@@ -106,53 +109,87 @@ network_proxy::network_proxy(network_proxy&&) noexcept = default;
 network_proxy& network_proxy::operator=(network_proxy&&) noexcept = default;
 network_proxy::~network_proxy() = default;
 
-std::variant<network_proxy, start_failure>
-network_proxy::start(config::sources from, failure_handler failed, abilities can,
-                     const std::function<void()>& loaded) {
-  auto first = prepare(from, 1, {}, loaded);
-  if (!first.next)
-    return start_failure{first.bind_failed ? start_failure::kind::bind
-                                           : start_failure::kind::config,
-                         std::move(first.problems)};
-  const auto& config = *first.next->config;
-  auto cores = worker_count(config.workers);
-  auto cannot = [](std::string why) {
-    return start_failure{start_failure::kind::system, {problem_of("", std::move(why))}};
-  };
-  // Asked beforehand: those that CAF starts for itself end the process where they cannot be had.
-  if (auto all = helper_threads + cores; !can_have_threads(all))
-    return cannot("the system does not allow " + std::to_string(all) +
-                  " threads more (ulimit -u, or pids.max of the cgroup)");
-  auto made = std::make_unique<impl>();
-  made->process = std::make_shared<process_state>(cores);
-  made->process->log = make_logger(config.log);
-  made->process->admin_flow = admin_flow;
-  made->failure = std::make_shared<failure_report>(made->process->log, std::move(failed));
-  if (auto context = tls::server_context::make())
-    made->process->tls_server = std::move(*context);
-  else
-    return start_failure{start_failure::kind::config,
-                         {problem_of("", context_of(context.error()))}};
-  auto& log = *made->process->log;
-  for (const auto& p : first.problems)
+namespace {
+
+start_failure cannot_start(std::string why) {
+  return {start_failure::kind::system, {problem_of("", std::move(why))}};
+}
+
+std::optional<std::string> address_of(const listener_set& all, endpoint which) {
+  auto at = std::find_if(all.begin(), all.end(), [&](const auto& l) { return l->serves == which; });
+  return at == all.end() ? std::nullopt : std::optional{(*at)->address()};
+}
+
+log_ptr logger_for(const surrounding_program& around, const config::log& settings) {
+  if (around.log)
+    return std::make_shared<logger>(settings, around.log);
+  if (around.speaks)
+    return make_logger(settings);
+  return std::make_shared<logger>(settings, [](std::string_view) { return size_t{0}; });
+}
+
+/// What was doubtful, and where the proxy is to be reached.
+void tell_of_start(logger& log, const bound_proxy& bound) {
+  const auto& config = bound.config();
+  for (const auto& p : bound.first.problems)
     log.warn("msg=config_warning detail={}", quoted_text(p.str()));
-  if (!can.unix_sockets &&
+  if (!bound.order.can.unix_sockets &&
       (!config.allow_unix_sockets.empty() || config.dangerously_allow_all_unix_sockets))
     log.warn(
       "msg=config_warning detail=\"allow_unix_sockets: unix sockets are served on macOS only; "
       "requests with x-unix-socket are refused here\"");
+}
+
+} // namespace
+
+std::optional<std::string> bound_proxy::address(endpoint which) const {
+  return address_of(first.listeners, which);
+}
+
+std::variant<bound_proxy, start_failure> network_proxy::bind(start_order wanted) {
+  auto first = prepare(wanted.from, 1, {}, wanted.loaded);
+  if (!first.next)
+    return start_failure{first.bind_failed ? start_failure::kind::bind
+                                           : start_failure::kind::config,
+                         std::move(first.problems)};
+  return bound_proxy{std::move(wanted), std::move(first)};
+}
+
+std::variant<network_proxy, start_failure> network_proxy::run(bound_proxy bound) {
+  auto& [order, first] = bound;
+  const auto& config = bound.config();
+  auto cores = worker_count(config.workers);
+  // Asked beforehand: those that CAF starts for itself end the process where they cannot be had.
+  if (auto all = helper_threads + cores; !can_have_threads(all))
+    return cannot_start("the system does not allow " + std::to_string(all) +
+                        " threads more (ulimit -u, or pids.max of the cgroup)");
+  auto context = tls::server_context::make();
+  if (!context)
+    return start_failure{start_failure::kind::config,
+                         {problem_of("", context_of(context.error()))}};
+  std::unique_ptr<impl> made;
   try {
-    made->spawn_helpers(first.listeners, can);
+    made = std::make_unique<impl>(order.around.system);
+    made->process = std::make_shared<process_state>(cores);
+    made->process->log = logger_for(order.around, config.log);
+    made->process->admin_flow = admin_flow;
+    made->process->refused = order.around.refused;
+    made->process->outside = order.around.decider;
+    made->process->tls_server = std::move(*context);
+    made->failure = std::make_shared<failure_report>(made->process->log, std::move(order.failed));
+    tell_of_start(*made->process->log, bound);
+    made->spawn_helpers(first.listeners, order);
     made->start_workers(cores);
-    made->start_control(std::move(from), first);
+    made->start_control(std::move(order.from), first);
   } catch (const std::exception& e) { // no thread, or no descriptor, is left for a worker
-    return cannot(e.what());
+    return cannot_start(e.what());
   }
   auto peers = made->peers();
-  made->watch_supervisor(peers, can);
+  made->watch_supervisor(peers, order.can);
   if (!made->install(first, peers))
-    return cannot("a worker does not take the policy");
+    return cannot_start("a worker does not take the policy");
   made->watch_addresses();
+  auto& log = *made->process->log;
   for (const auto& l : first.listeners)
     log.info("msg=listening listener={} address={}", to_string(l->serves), l->address());
   if (!config.enabled)
@@ -161,14 +198,12 @@ network_proxy::start(config::sources from, failure_handler failed, abilities can
   return network_proxy{std::move(made)};
 }
 
-namespace {
-
-std::optional<std::string> address_of(const listener_set& all, endpoint which) {
-  auto at = std::find_if(all.begin(), all.end(), [&](const auto& l) { return l->serves == which; });
-  return at == all.end() ? std::nullopt : std::optional{(*at)->address()};
+std::variant<network_proxy, start_failure> network_proxy::start(start_order wanted) {
+  auto bound = bind(std::move(wanted));
+  if (auto* why = std::get_if<start_failure>(&bound))
+    return std::move(*why);
+  return run(std::get<bound_proxy>(std::move(bound)));
 }
-
-} // namespace
 
 std::optional<std::string> network_proxy::http_address() const {
   auto now = impl_->ask_once<listener_set>(impl_->listeners, atom::listen_v);

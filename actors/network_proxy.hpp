@@ -5,12 +5,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
+#include "actors/control/policy/generation.hpp"
 #include "actors/messages.hpp"
 #include "actors/observe/blocked_ring.hpp"
 #include "actors/serve/abilities.hpp"
+#include "actors/serve/decide/outside_decider.hpp"
 #include "config/load.hpp"
 
 namespace proxy {
@@ -22,26 +26,62 @@ struct start_failure {
   std::vector<config::problem> problems; ///< At least one error.
 };
 
-/// See `network_proxy::start`.
+/// See `start_order::failed`.
 using failure_handler = std::function<void(const std::string& why)>;
 
+/// What a program that embeds the proxy has in place of what a daemon has. What is called here is
+/// called by threads that others wait for: it hands things on and returns at once.
+struct surrounding_program {
+  bool speaks = true; ///< It has a stderr that we may write to.
+  /// Takes whole lines of the log. @returns how many it lost. Null: they go to stderr.
+  std::function<size_t(std::string_view lines)> log{};
+  /// The same for the audit trail, wherever the configuration wants it. Null: it goes there.
+  std::function<size_t(std::string_view lines)> audit{};
+  /// Hears of each refusal, on its worker's loop. Null: nobody does.
+  std::function<void(const decision_event_ptr&)> refused{};
+  std::shared_ptr<outside_decider> decider{}; ///< Null: nobody decides.
+  /// Fields of every audit event, by name.
+  std::vector<std::pair<std::string, std::string>> metadata{};
+  caf::actor_system* system = nullptr; ///< In which our actors live; null: one of our own.
+};
+
+/// What a proxy is to be.
+struct start_order {
+  config::sources from;
+  /// Called once, when the proxy has lost what it cannot do without; by then it serves nobody any
+  /// more. Gets what the log says. From a thread of the proxy, which may be before it has started,
+  /// or from `end`, when a part does not end: where it returns then, the destructor waits for that
+  /// part.
+  failure_handler failed;
+  abilities can{}; ///< What it serves; else what is usual for the system.
+  /// Called by the thread that starts it when the configuration is read, which may take long. Until
+  /// then nothing is bound and nobody started: the process may exit.
+  std::function<void()> loaded{};
+  surrounding_program around{};
+};
+
+/// A proxy that has its addresses and no threads yet: whoever connects waits.
+struct bound_proxy {
+  start_order order;
+  prepared first;
+
+  /// `ip:port`, or `unix:PATH`; nullopt when not bound.
+  [[nodiscard]] std::optional<std::string> address(endpoint which) const;
+  [[nodiscard]] const config::proxy_config& config() const { return *first.next->config; }
+};
+
 /// A running proxy: the actor system, its loops and their threads. Move-only; the destructor ends
-/// it at once. Everything may be called from any thread but the proxy's own.
+/// it at once. Everything may be called from any thread but the proxy's own, and while `end` runs in
+/// another one.
 class network_proxy {
 public:
-  /// Loads the configuration, binds, starts the workers, and returns once every worker serves.
-  /// With `enabled = false` nothing is bound, and it waits for a reload.
+  /// Loads the configuration and binds. With `enabled = false` nothing is bound.
+  [[nodiscard]] static std::variant<bound_proxy, start_failure> bind(start_order wanted);
+  /// Starts the workers, and returns once every worker serves. A disabled one waits for a reload.
   /// Warnings of the configuration are logged.
-  /// @param failed  Called once, when the proxy has lost what it cannot do without; by then it
-  ///                serves nobody any more. Gets what the log says. From a thread of the proxy,
-  ///                which may be before this returns, or from `end`, when a part does not end:
-  ///                where it returns then, the destructor waits for that part.
-  /// @param can     What it serves; else what is usual for the system.
-  /// @param loaded  Called, by this thread, when the configuration is read, which may take long.
-  ///                Until then nothing is bound and nobody started: the process may exit.
-  [[nodiscard]] static std::variant<network_proxy, start_failure>
-  start(config::sources from, failure_handler failed, abilities can = {},
-        const std::function<void()>& loaded = nullptr);
+  [[nodiscard]] static std::variant<network_proxy, start_failure> run(bound_proxy bound);
+  /// Both.
+  [[nodiscard]] static std::variant<network_proxy, start_failure> start(start_order wanted);
 
   network_proxy(network_proxy&&) noexcept;
   network_proxy& operator=(network_proxy&&) noexcept;

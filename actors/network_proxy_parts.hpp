@@ -57,9 +57,20 @@ struct shutdown_result {
   }
 };
 
-struct network_proxy::impl {
+/// An actor system of our own.
+struct own_system {
   system_config config;
   caf::actor_system system{config};
+};
+
+struct network_proxy::impl {
+  /// @param shared  In which our actors live; null: one of our own.
+  explicit impl(caf::actor_system* shared)
+    : own(shared ? nullptr : std::make_unique<own_system>()),
+      system(shared ? *shared : own->system) {}
+
+  std::unique_ptr<own_system> own;
+  caf::actor_system& system;
   std::shared_ptr<process_state> process;
   std::shared_ptr<failure_report> failure;
   std::vector<worker> workers;
@@ -79,7 +90,7 @@ struct network_proxy::impl {
   // -- how it starts (network_proxy.cpp) --
 
   /// Those who are asked by workers, and who watches over all.
-  void spawn_helpers(const listener_set& bound, const abilities& can);
+  void spawn_helpers(const listener_set& bound, const start_order& order);
   void start_workers(size_t count);
   void start_control(config::sources from, const prepared& first);
   /// Puts the first generation in force everywhere. @returns false when a worker does not take it.
