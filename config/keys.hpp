@@ -131,6 +131,8 @@ inline constexpr std::array keys{
   key{scope::daemon, "timeouts.tls_handshake", at<&proxy_config::timeouts, &timeouts::tls_handshake>, "TLS handshake with an upstream", form::plain, bound::one_ms, bound::day},
   key{scope::daemon, "timeouts.udp_idle", at<&proxy_config::timeouts, &timeouts::udp_idle>, "longest silence of a UDP association before it ends", form::plain, bound::one_ms, bound::week},
 
+  key{scope::daemon, "decider.timeout", at<&proxy_config::decider, &decider::timeout>, "how long whoever decides over what no rule settles may take; beyond it the request is refused", form::plain, bound::one_ms, bound::day},
+
   key{scope::daemon, "dns.servers", at<&proxy_config::dns, &dns::servers>, "name servers: ip, ip:port or [ip6]:port; none: the system's", form::servers},
   key{scope::daemon, "dns.hosts_file", at<&proxy_config::dns, &dns::hosts_file>, "names looked up here first; \"\" for none", form::path},
   key{scope::daemon, "dns.cache_size", at<&proxy_config::dns, &dns::cache_size>, "names each worker remembers; 0 turns the cache off", form::plain, 0, 10 * bound::million},

@@ -71,6 +71,12 @@ struct timeouts {
   friend bool operator==(const timeouts&, const timeouts&) = default;
 };
 
+/// Whoever has a word in what no rule settles, where the program that embeds the proxy has one.
+struct decider {
+  milliseconds timeout = 30s; ///< For its word. Beyond it: refused, `decider_timeout`.
+  friend bool operator==(const decider&, const decider&) = default;
+};
+
 struct dns {
   std::vector<std::string> servers;      ///< `ip`, `ip:port`, `[ip6]:port`; empty: the system's.
   std::string hosts_file = "/etc/hosts"; ///< "" for none.
@@ -174,6 +180,7 @@ struct proxy_config {
   bool via = true;         ///< Add Via to what is forwarded.
   config::limits limits;
   config::timeouts timeouts;
+  config::decider decider;
   config::dns dns;
   config::audit audit;
   config::log log;

@@ -24,6 +24,8 @@ enum class reason : uint8_t {
   client_required, ///< Who asks has to say who it is, and did not, or not rightly.
   misdirected, ///< The names of tunnel and request disagree: told as an error, `errc::misdirected`.
   approval_required, ///< Only somebody's word is missing, and nobody gave it.
+  decider_timeout,   ///< Whoever was asked for their word gave none in time.
+  decider_failed,    ///< Whoever was asked for their word failed, and gave none.
 };
 
 /// What a reason looks like to a client; the only place that knows.
@@ -65,6 +67,10 @@ inline constexpr refusal refusals[] = {
    "http_request_error"},
   {reason::approval_required, "approval_required", 403, "blocked-by-policy",
    "This request needs approval.", "http_request_denied"},
+  {reason::decider_timeout, "decider_timeout", 403, "blocked-by-policy",
+   "Nobody decided over this request in time.", "http_request_denied"},
+  {reason::decider_failed, "decider_failed", 403, "blocked-by-policy",
+   "What decides over this request failed.", "http_request_denied"},
 };
 
 [[nodiscard]] const refusal& refusal_of(reason r) noexcept;

@@ -53,6 +53,10 @@ public:
       case reason::client_required:
         return "put the name and password of one of socks_users into the URL of the proxy, or " +
                std::string{ask_operator};
+      case reason::decider_timeout:
+        return "try again while somebody can decide within decider.timeout, or " + listing();
+      case reason::decider_failed:
+        return std::string{ask_operator} + " to see why what decides failed, or " + listing();
       default: return std::string{ask_operator};
     }
   }

@@ -179,6 +179,8 @@ CAF_TEST(bounds hold at both ends) {
          {"limits.max_connections = -1", false},
          {"limits.min_body_rate = 0", true},
          {"limits.min_body_rate = -1", false},
+         {"decider.timeout = \"1ms\"", true},
+         {"decider.timeout = 0", false},
          {"timeouts.connect = \"1ms\"", true},
          {"timeouts.connect = 0", false},
          {"audit.output = \"file:\"", false},

@@ -33,6 +33,12 @@ CAF_TEST(every reason shows itself to clients as the table says) {
           "unix sockets unsupported", "proxy_internal_response"},
          {reason::client_required, "client_required", 407, "", "Proxy authentication required.",
           "http_request_denied"},
+         {reason::approval_required, "approval_required", 403, "blocked-by-policy",
+          "This request needs approval.", "http_request_denied"},
+         {reason::decider_timeout, "decider_timeout", 403, "blocked-by-policy",
+          "Nobody decided over this request in time.", "http_request_denied"},
+         {reason::decider_failed, "decider_failed", 403, "blocked-by-policy",
+          "What decides over this request failed.", "http_request_denied"},
        }) {
     auto& shown = refusal_of(why);
     CAF_CHECK(shown.reason == why);

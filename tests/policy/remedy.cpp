@@ -211,6 +211,20 @@ CAF_TEST(a mode that was switched at run time stands in no file) {
                 "ask whoever runs this proxy to set mode = \"full\": it was set at run time"));
 }
 
+CAF_TEST(who waited for a word in vain may try again or list the host) {
+  auto in_force = with(allowing({}), all_set());
+  denial why;
+  why.source = source::decider;
+  why.reason = reason::decider_timeout;
+  CAF_CHECK_EQUAL(remedy_for(in_force, why, get("a.test")),
+                  "try again while somebody can decide within decider.timeout, or add \"a.test\" "
+                  "to allowed_domains in /home/me/.codex/config.toml (line 13), "
+                  "or ask whoever maintains that file");
+  why.reason = reason::decider_failed;
+  CAF_CHECK(has(remedy_for(in_force, why, get("a.test")),
+                "ask whoever runs this proxy to see why what decides failed, or add \"a.test\""));
+}
+
 CAF_TEST(every reason has a remedy with and without a text) {
   for (auto one : enum_values<reason>()) {
     if (one == reason::allow)

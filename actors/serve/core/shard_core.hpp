@@ -70,8 +70,7 @@ struct process_state {
   log_ptr log;                     ///< Never null.
   socket_dialer_actor socket_dialer; ///< Null where unix sockets are not served.
   decider_actor decider; ///< Is asked what the rules leave to somebody; null: nobody is.
-  std::chrono::milliseconds decider_patience = std::chrono::seconds{30}; ///< For its word.
-  std::atomic<uint64_t> questions{0};                                    ///< So many were asked.
+  std::atomic<uint64_t> questions{0}; ///< So many were asked.
   /// Serves a client of the admin API until either side closes. Set before there can be one.
   task<closing> (*admin_flow)(admin_session& c) = nullptr;
   std::shared_ptr<const tls::server_context>

@@ -16,7 +16,7 @@ namespace {
 task<caf::expected<decider_word>> ask_decider(client_session& c, const policy::target& about) {
   std::optional<caf::expected<decider_word>> said;
   // The question has a deadline; this one comes after it.
-  auto deadline = c.in(c.shard.process->decider_patience + std::chrono::seconds{1});
+  auto deadline = c.in(c.shard.config().decider.timeout + std::chrono::seconds{1});
   pending_question asked{c, about, [&](caf::expected<decider_word> word) {
                            said.emplace(std::move(word));
                            c.wakes.fire();
@@ -39,6 +39,14 @@ judgement judge_answered(client_session& c, exchange& ex, std::string_view head,
 
 } // namespace
 
+policy::denial refusal_by_silence(policy::denial unanswered, const caf::error& why) {
+  unanswered.reason = code_of(why) == errc::cancelled ? policy::reason::decider_timeout
+                                                      : policy::reason::decider_failed;
+  unanswered.source = policy::source::decider;
+  unanswered.decision = policy::decision::deny;
+  return unanswered;
+}
+
 void log_silence(const client_session& c, const policy::target& to, const caf::error& why) {
   c.shard.log().warn("msg=decider_silent host={} port={} client={} cause={}",
                      log_text{to.host.text()}, to.port, c.from.str(), quoted_text(context_of(why)));
@@ -48,20 +56,24 @@ task<verdict> decide(client_session& c, exchange& ex, policy::question asked) {
   const auto& to = asked.to();
   std::optional<policy::answer> said;
   std::optional<decider_word> word;
+  caf::error silence; // none where a word has come, and where nobody is there to ask
   if (c.shard.process->decider) {
     c.holds(ex.head.capacity() + ex.spare.capacity() + c.reader.pending.capacity());
     auto heard = co_await ask_decider(c, to);
     if (c.client.dead())
       co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
-    if (heard)
+    if (heard) {
       said = policy::answer{word.emplace(std::move(*heard)).decision, word->words};
-    else
-      log_silence(c, to, heard.error());
+    } else {
+      silence = heard.error();
+      log_silence(c, to, silence);
+    }
   }
   auto head = std::move(ex.spare);
   auto judged = settle(c, judge_answered(c, ex, head, said ? &*said : nullptr), head, ex);
   if (auto* still = std::get_if<policy::question>(&judged))
-    judged = policy::denial{still->unanswered()};
+    judged = silence ? refusal_by_silence(still->unanswered(), silence)
+                     : policy::denial{still->unanswered()};
   if (!std::holds_alternative<let_through>(judged) && !ex.granted)
     ex.spare = std::move(head); // tells the form of the answer
   co_return std::move(judged);

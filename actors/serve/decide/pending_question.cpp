@@ -33,7 +33,7 @@ pending_question::pending_question(client_session& c, const policy::target& abou
   state_ = std::make_shared<state>(state{process.decider, number, std::move(heard)});
   open_question what{number, about, c.from.str(), std::string{c.user()}};
   request_until<decider_word>(
-    &c.self, c.in(process.decider_patience), process.decider,
+    &c.self, c.in(c.shard.config().decider.timeout), process.decider,
     [kept = state_](caf::expected<decider_word> word) { kept->settle(std::move(word)); },
     atom::decide_v, std::move(what));
 }

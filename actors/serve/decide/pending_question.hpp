@@ -17,8 +17,9 @@ public:
   using receiver = std::function<void(caf::expected<decider_word>)>;
 
   /// Asks.
-  /// @param heard  Called at most once, within `process_state::decider_patience` and on this loop;
-  ///               never when the question has gone.
+  /// @param heard  Called at most once, within `decider.timeout` of the policy of now and on this
+  ///               loop, with errc::cancelled when that has passed; never when the question has
+  ///               gone.
   /// @pre there is a decider
   pending_question(client_session& c, const policy::target& about, receiver heard);
   pending_question(const pending_question&) = delete;

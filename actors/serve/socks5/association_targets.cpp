@@ -81,7 +81,7 @@ void association::answered(udp_target& t, caf::expected<decider_word> word) {
   else
     log_silence(c_, t.to, word.error());
   if (auto unanswered = judge(t, said ? &*said : nullptr))
-    refuse(t, *unanswered);
+    refuse(t, word ? *unanswered : refusal_by_silence(std::move(*unanswered), word.error()));
   t.question = nullptr;
   flush_up();
   count_held();

@@ -79,7 +79,9 @@ CAF_TEST(silence and a decider that has ended are a refusal) {
       CAF_CHECK(!s.hears(client, "HTTP", 29s + 900ms));
     }
     CAF_CHECK(s.hears(client, "HTTP/1.1 403", 200ms));
-    s.check_decided("deny http example.com:80 not_allowed");
+    s.check_decided(std::string{"deny http example.com:80 "} +
+                    (ended ? "decider_failed" : "decider_timeout"));
+    CAF_CHECK(s.events.front()->source == policy::source::decider);
     auto log = s.log();
     CAF_CHECK(log.find("msg=decider_silent host=example.com port=80") != std::string::npos);
     if (!ended) {
@@ -88,6 +90,28 @@ CAF_TEST(silence and a decider that has ended are a refusal) {
       CAF_CHECK(!s.is_called(s.at, 1s));
     }
   }
+}
+
+CAF_TEST(a decider that fails is a refusal) {
+  scene s;
+  s.ask_about_all(unlisted);
+  auto& client = s.hold(request);
+  s.told->open.front().answer.deliver(caf::make_error(errc::system, std::string{"out of order"}));
+  CAF_CHECK(s.hears(client, "HTTP/1.1 403 Blocked by policy: decider_failed example.com", 10ms));
+  s.check_decided("deny http example.com:80 decider_failed");
+}
+
+CAF_TEST(the time for a word is what the policy says when somebody is asked) {
+  scene s;
+  s.ask_about_all(unlisted, "decider.timeout = \"2s\"\n");
+  auto& client = s.hold(request);
+  s.ask_about_all(unlisted, "decider.timeout = \"7s\"\n");
+  CAF_CHECK(!s.hears(client, "HTTP", 1s + 500ms));
+  CAF_CHECK(s.hears(client, "HTTP/1.1 403 Blocked by policy: decider_timeout", 1s));
+  client.forget();
+  client.say(request);
+  CAF_CHECK(!s.hears(client, "HTTP/1.1 403", 6s + 900ms));
+  CAF_CHECK(s.hears(client, "HTTP/1.1 403", 200ms));
 }
 
 CAF_TEST(a client that leaves takes its question along) {

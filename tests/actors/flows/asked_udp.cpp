@@ -85,7 +85,7 @@ CAF_TEST(a target that nobody has a word on in time is refused) {
   s.pass(29s + 900ms);
   CAF_CHECK(s.events.empty());
   s.pass(200ms);
-  s.check_decided("deny socks5_udp good.test:53 not_allowed");
+  s.check_decided("deny socks5_udp good.test:53 decider_timeout");
   CAF_CHECK(s.told->withdrawn == std::vector{s.asked().number});
   CAF_CHECK(s.log().find("msg=decider_silent host=good.test port=53") != std::string::npos);
   s.say(policy::decision::allow); // falls on nothing

@@ -78,6 +78,8 @@ CAF_TEST(every reason has its status) {
          {policy::reason::method_not_allowed, "403", "blocked-by-method-policy"},
          {policy::reason::mitm_required, "403", "blocked-by-mitm-required"},
          {policy::reason::policy_denied, "403", "blocked-by-policy"},
+         {policy::reason::decider_timeout, "403", "blocked-by-policy"},
+         {policy::reason::decider_failed, "403", "blocked-by-policy"},
          {policy::reason::proxy_disabled, "503", ""},
          {policy::reason::unix_socket_unsupported, "501", ""},
          {policy::reason::client_required, "407", ""},

@@ -134,10 +134,10 @@ CAF_TEST(a word against it is the refusal) {
 }
 
 CAF_TEST(what is never answered is refused in the end) {
-  process->decider_patience = 20ms;
+  ask_about_all("[network_proxy.decider]\ntimeout = \"20ms\"\n");
   auto c = requesting();
   CAF_CHECK(hears(c, " 403 "));
-  CAF_CHECK_EQUAL(refusal(), "not_allowed, baseline_policy, deny");
+  CAF_CHECK_EQUAL(refusal(), "decider_timeout, decider, deny");
   CAF_REQUIRE_EQUAL(questions->size(), 1u);
   say(yes()); // too late: it falls on nothing
   CAF_CHECK(gets_nowhere());
@@ -148,7 +148,7 @@ CAF_TEST(a decider that has ended lets nothing pass) {
   settle();
   auto c = requesting();
   CAF_CHECK(hears(c, " 403 "));
-  CAF_CHECK_EQUAL(refusal(), "not_allowed, baseline_policy, deny");
+  CAF_CHECK_EQUAL(refusal(), "decider_failed, decider, deny");
 }
 
 CAF_TEST(without a decider nothing waits) {
