@@ -58,6 +58,7 @@ struct reload_report {
 struct reload_outcome {
   std::optional<reload_report> report;
   std::vector<config::problem> problems;
+  bool answered = true; ///< Else nobody had the time to look at it.
 };
 
 /// A live connection, as GET /connections lists it.

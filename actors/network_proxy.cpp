@@ -73,6 +73,7 @@ peers_ptr network_proxy::impl::peers() const {
 
 std::vector<shard_actor> network_proxy::impl::shards() const {
   std::vector<shard_actor> out;
+  std::lock_guard guard{handles};
   for (const auto& w : workers)
     out.push_back(w.shard);
   return out;
@@ -174,6 +175,7 @@ std::variant<network_proxy, start_failure> network_proxy::run(bound_proxy bound)
     made->process->log = logger_for(order.around, config.log);
     made->process->admin_flow = admin_flow;
     made->process->refused = order.around.refused;
+    made->process->audited = static_cast<bool>(order.around.audit);
     made->process->outside = order.around.decider;
     made->process->tls_server = std::move(*context);
     made->failure = std::make_shared<failure_report>(made->process->log, std::move(order.failed));
@@ -227,7 +229,7 @@ config_ptr network_proxy::config() const {
 
 reload_outcome network_proxy::reload() { return impl_->change(atom::reload_v); }
 
-void network_proxy::begin_reload() { caf::anon_send(impl_->store, atom::reload_v); }
+void network_proxy::begin_reload() { caf::anon_send(impl_->held(impl_->store), atom::reload_v); }
 
 reload_outcome network_proxy::set_mode(policy::mode mode) {
   return impl_->change(atom::set_mode_v, mode);
@@ -250,6 +252,6 @@ blocked_page network_proxy::blocked() const {
   return all;
 }
 
-void network_proxy::reopen_files() { caf::anon_send(impl_->audit, atom::reopen_v); }
+void network_proxy::reopen_files() { caf::anon_send(impl_->held(impl_->audit), atom::reopen_v); }
 
 } // namespace proxy

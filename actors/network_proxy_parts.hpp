@@ -8,9 +8,11 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "actors/control/address_watch.hpp"
@@ -83,7 +85,8 @@ struct network_proxy::impl {
   address_watch_actor addresses;
   std::shared_ptr<shutdown_result> over = std::make_shared<shutdown_result>();
   std::shared_ptr<departures> leaving = std::make_shared<departures>();
-  std::optional<bool> ended; ///< What `end` returned.
+  std::optional<bool> ended;  ///< What `end` returned.
+  mutable std::mutex handles; ///< Guards those above: they are asked while all of it ends.
 
   ~impl() { (void)end(); }
 
@@ -120,6 +123,13 @@ struct network_proxy::impl {
   /// @returns false when one does.
   bool end();
 
+  /// A handle, which `end` lets go of. From any thread.
+  template <class Handle>
+  [[nodiscard]] Handle held(const Handle& one) const {
+    std::lock_guard guard{handles};
+    return one;
+  }
+
   // -- questions --
 
   template <class Answer, class Handle, class... Ts>
@@ -132,21 +142,31 @@ struct network_proxy::impl {
     if (auto out = ask_within<reload_outcome>(change_answer_patience, store, xs...))
       return std::move(*out);
     reload_outcome unanswered;
+    unanswered.answered = false;
     unanswered.problems.push_back(problem_of("", "the proxy is busy or ending"));
     return unanswered;
   }
 
+  /// @param whom  One of the handles above.
   template <class Answer, class Handle, class... Ts>
   [[nodiscard]] std::optional<Answer> ask_within(std::chrono::seconds limit, const Handle& whom,
                                                  Ts... xs) {
     std::optional<Answer> out;
+    auto to = held(whom);
+    if (!to)
+      return out;
     caf::scoped_actor self{system};
-    self->request(whom, limit, xs...)
+    self->request(to, limit, xs...)
       .receive([&](Answer& a) { out.emplace(std::move(a)); }, [](const caf::error&) {});
     return out;
   }
 
 private:
+  template <class Handle>
+  [[nodiscard]] Handle let_go(Handle& one) {
+    std::lock_guard guard{handles};
+    return std::exchange(one, Handle{});
+  }
   template <class Handle>
   void tell_to_end(const std::string& name, Handle& whom);
   template <class Handle>

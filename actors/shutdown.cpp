@@ -21,20 +21,20 @@ constexpr std::chrono::seconds end_patience{10};
 
 template <class Handle>
 void network_proxy::impl::tell_to_end(const std::string& name, Handle& whom) {
-  if (!whom)
+  auto one = let_go(whom);
+  if (!one)
     return;
-  departures::add(leaving, name, whom);
-  caf::anon_send_exit(whom, caf::exit_reason::user_shutdown);
-  whom = nullptr;
+  departures::add(leaving, name, one);
+  caf::anon_send_exit(one, caf::exit_reason::user_shutdown);
 }
 
 template <class Handle>
 void network_proxy::impl::abort(const std::string& name, Handle& whom) {
-  if (!whom)
+  auto one = let_go(whom);
+  if (!one)
     return;
-  departures::add(leaving, name, whom);
-  caf::anon_send(whom, atom::abort_v);
-  whom = nullptr;
+  departures::add(leaving, name, one);
+  caf::anon_send(one, atom::abort_v);
 }
 
 /// The thread of one that hangs would never be joined, so the owner is told.
@@ -103,8 +103,8 @@ void network_proxy::impl::watch_supervisor(const peers_ptr& peers, const abiliti
 bool network_proxy::impl::end_watch() {
   auto all_well = true;
   caf::scoped_actor self{system};
-  if (supervisor)
-    self->request(supervisor, answer_patience, atom::close_v)
+  if (auto watching = held(supervisor))
+    self->request(watching, answer_patience, atom::close_v)
       .receive([&](bool well) { all_well = well; },
                [&](const caf::error& why) { // it is lost itself, or hangs
                  failure->lost("supervisor", system.render(why));
@@ -115,7 +115,7 @@ bool network_proxy::impl::end_watch() {
 
 bool network_proxy::impl::drain(std::chrono::milliseconds grace) {
   system.spawn<caf::hidden>(
-    [grace, watching = supervisor, policies = store](caf::event_based_actor* self,
+    [grace, watching = held(supervisor), policies = held(store)](caf::event_based_actor* self,
                                                      const std::shared_ptr<shutdown_result>& result,
                                                      const std::vector<shard_actor>& shards) {
       auto waiting = std::make_shared<size_t>(1 + shards.size());

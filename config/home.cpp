@@ -65,7 +65,7 @@ std::string codex_home(const sources& from) {
 }
 
 bool has_configuration(const sources& from) {
-  if (!from.files.empty() || !from.sets.empty())
+  if (!from.files.empty() || !from.documents.empty() || !from.sets.empty())
     return true;
   // What cannot be looked at is there: reading it will say what is wrong.
   auto is_there = [](const fs::path& path) {

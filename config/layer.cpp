@@ -14,6 +14,8 @@ namespace proxy::config {
 namespace {
 
 constexpr const char* profile_key = "default_permissions";
+/// What a text that is no file is called in messages.
+constexpr const char* document_name = "config";
 constexpr std::string_view root_keys[] = {profile_key, "network_proxy", "permissions"};
 
 std::string errno_text(int number) { return std::generic_category().message(number); }
@@ -51,6 +53,14 @@ void add_file(std::vector<layer>& to, layer::kind from, const std::string& path,
   if (!parsed.table)
     return out.error({path, parsed.line, parsed.column}, {}, parsed.failure);
   to.push_back({from, path, directory_of(path), std::move(*parsed.table)});
+}
+
+/// A text that stands for a file.
+void add_document(std::vector<layer>& to, const std::string& text, report& out) {
+  auto parsed = parse_toml(text);
+  if (!parsed.table)
+    return out.error({document_name, parsed.line, parsed.column}, {}, parsed.failure);
+  to.push_back({layer::kind::file, document_name, {}, std::move(*parsed.table)});
 }
 
 void add_set(std::vector<layer>& to, const std::string& text, report& out) {
@@ -135,13 +145,15 @@ file_text read_file(const std::string& path, size_t most, std::chrono::milliseco
 std::vector<layer> read_layers(const sources& from, const std::string& codex_home, report& out) {
   std::vector<layer> result;
   add_file(result, layer::kind::managed, from.managed_file, true, out);
-  if (from.files.empty() && !codex_home.empty())
+  if (from.files.empty() && from.documents.empty() && !codex_home.empty())
     add_file(result, layer::kind::file, codex_home + "/config.toml", true, out);
   for (const auto& file : from.files) {
     if (file.empty())
       out.error({"--config"}, {}, "expected a path");
     add_file(result, layer::kind::file, file, false, out);
   }
+  for (const auto& text : from.documents)
+    add_document(result, text, out);
   for (const auto& text : from.sets)
     add_set(result, text, out);
   return result;

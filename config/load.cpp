@@ -328,6 +328,7 @@ private:
     config.secret_variables = name_secret_variables(layers_);
     config.places = find_places(managed_, effective_, layers_, profile_, home_);
     config.made_environment = from_.made_environment;
+    config.somebody_decides = from_.somebody_decides;
     config.dns.local_domain = env_("LOCALDOMAIN");
     config.dns.res_options = env_("RES_OPTIONS").value_or("");
   }

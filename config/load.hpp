@@ -47,6 +47,7 @@ struct sources {
   std::string managed_file = "/etc/codex/config.toml";
   std::string codex_home;                ///< "" takes `$CODEX_HOME`, then `~/.codex`.
   std::vector<std::string> files;        ///< `--config`: replace the user layer, later wins.
+  std::vector<std::string> documents;    ///< Texts of such files, which count after them.
   std::vector<std::string> sets;         ///< `--set KEY=TOML`, later wins.
   std::optional<std::string> log_level;  ///< `--log-level`
   std::optional<std::string> log_format; ///< `--log-format`
@@ -59,6 +60,7 @@ struct sources {
   /// Takes the place of all `socks_users`, where there are any.
   std::optional<socks_user> instead_of_users;
   bool made_environment = false; ///< As in `proxy_config`.
+  bool somebody_decides = false; ///< The same.
   /// Called before a secret is fetched, at every load that fetches one: the process makes itself
   /// unreadable for others.
   std::function<void()> before_secrets;

@@ -199,6 +199,8 @@ struct proxy_config {
   policy::text_places places; ///< Where what refusals name stands.
   /// Whoever connects has an environment that we made: it trusts our CA.
   bool made_environment = false;
+  /// There is somebody to ask about what no rule allows.
+  bool somebody_decides = false;
 };
 
 } // namespace proxy::config

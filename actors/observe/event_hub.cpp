@@ -24,8 +24,11 @@ void event_hub::publish(decision_event_ptr event) {
     send_to_audit(event);
   if (event->fault || event->is_refusal())
     log_->tell(event);
-  if (event->id != 0)
-    refused_.add(std::move(event));
+  if (event->id == 0)
+    return;
+  if (observer_)
+    observer_(event);
+  refused_.add(std::move(event));
 }
 
 } // namespace proxy

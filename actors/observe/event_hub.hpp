@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "actors/observe/audit.hpp"
 #include "actors/observe/blocked_ring.hpp"
 #include "actors/observe/decision_event.hpp"
@@ -15,6 +18,11 @@ public:
   /// @param log    Never null.
   /// @param audit  What waits for the audit trail, over all cores; never null.
   event_hub(log_ptr log, std::shared_ptr<subscriber_queue> audit);
+
+  /// Who hears of refusals besides; null: nobody.
+  void tell_refusals_to(std::function<void(const decision_event_ptr&)> observer) {
+    observer_ = std::move(observer);
+  }
 
   /// Where the audit trail is written; null while nowhere.
   /// @param max_waiting  Events of all cores that may wait for it.
@@ -38,6 +46,7 @@ private:
   std::shared_ptr<subscriber_queue> waiting_for_audit_;
   audit_actor audit_;
   uint64_t max_waiting_ = 0;
+  std::function<void(const decision_event_ptr&)> observer_;
   blocked_ring refused_;
 };
 

@@ -96,6 +96,7 @@ std::optional<draft> compile(policy_document document, uint64_t generation,
   rules.socks5_udp = config.enable_socks5_udp;
   rules.mitm = config.mitm.enabled;
   rules.inspect = config.mitm.inspect;
+  rules.asks_unlisted = config.somebody_decides;
   rules.table = compile_rules(config, problems);
   rules.sockets = {config.allow_unix_sockets, config.denied_unix_sockets,
                    config.dangerously_allow_all_unix_sockets};

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <caf/typed_response_promise.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +21,7 @@
 #include "actors/serve/core/refusal_leaves.hpp"
 #include "actors/serve/core/roster.hpp"
 #include "actors/serve/core/spare_texts.hpp"
-#include "actors/serve/decide/decider.hpp"
+#include "actors/serve/decide/outside_decider.hpp"
 #include "actors/serve/upstream/own_sockets.hpp"
 #include "actors/serve/upstream/socket_dialer.hpp"
 #include "actors/serve/upstream/upstream.hpp"
@@ -70,6 +71,11 @@ struct process_state {
   log_ptr log;                     ///< Never null.
   socket_dialer_actor socket_dialer; ///< Null where unix sockets are not served.
   decider_actor decider; ///< Is asked what the rules leave to somebody; null: nobody is.
+  /// The same outside of the actors: each core has a desk for it then.
+  std::shared_ptr<outside_decider> outside;
+  /// Hears of each refusal, on its core's loop; null: nobody does.
+  std::function<void(const decision_event_ptr&)> refused;
+  bool audited = false; ///< Somebody takes the audit trail, whatever the configuration says.
   std::atomic<uint64_t> questions{0}; ///< So many were asked.
   /// Serves a client of the admin API until either side closes. Set before there can be one.
   task<closing> (*admin_flow)(admin_session& c) = nullptr;
@@ -100,6 +106,7 @@ public:
   event_loop& loop;
   const size_t index;
   std::shared_ptr<process_state> process;
+  desk_actor desk; ///< Of `process_state::outside`, or null.
   snapshot_ptr policy; ///< In force here; never null.
   upstream_pool pool;
   resolver_actor resolver;
@@ -134,6 +141,8 @@ public:
 
   [[nodiscard]] const config::proxy_config& config() const noexcept { return *policy->config; }
   [[nodiscard]] logger& log() const noexcept { return *process->log; }
+  /// Who is asked what the rules leave to somebody; null: nobody is.
+  [[nodiscard]] decider_actor decider() const { return desk ? desk : process->decider; }
 
   // -- decisions --
 

@@ -57,7 +57,7 @@ task<verdict> decide(client_session& c, exchange& ex, policy::question asked) {
   std::optional<policy::answer> said;
   std::optional<decider_word> word;
   caf::error silence; // none where a word has come, and where nobody is there to ask
-  if (c.shard.process->decider) {
+  if (c.shard.decider()) {
     c.holds(ex.head.capacity() + ex.spare.capacity() + c.reader.pending.capacity());
     auto heard = co_await ask_decider(c, to);
     if (c.client.dead())

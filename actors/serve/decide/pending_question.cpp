@@ -30,10 +30,11 @@ struct pending_question::state {
 pending_question::pending_question(client_session& c, const policy::target& about, receiver heard) {
   auto& process = *c.shard.process;
   auto number = process.questions.fetch_add(1, std::memory_order_relaxed) + 1;
-  state_ = std::make_shared<state>(state{process.decider, number, std::move(heard)});
+  auto decider = c.shard.decider();
+  state_ = std::make_shared<state>(state{decider, number, std::move(heard)});
   open_question what{number, about, c.from.str(), std::string{c.user()}};
   request_until<decider_word>(
-    &c.self, c.in(c.shard.config().decider.timeout), process.decider,
+    &c.self, c.in(c.shard.config().decider.timeout), decider,
     [kept = state_](caf::expected<decider_word> word) { kept->settle(std::move(word)); },
     atom::decide_v, std::move(what));
 }

@@ -63,7 +63,7 @@ std::optional<policy::denial> association::judge(udp_target& t, const policy::an
 }
 
 void association::ask(udp_target& t, const policy::denial& unanswered) {
-  if (!c_.shard.process->decider)
+  if (!c_.shard.decider())
     return refuse(t, unanswered);
   auto open = std::ranges::count(targets_.all(), udp_target::state::asked, &udp_target::is);
   if (static_cast<size_t>(open) >= max_questions)

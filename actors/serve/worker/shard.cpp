@@ -9,6 +9,7 @@
 #include "actors/loop/task/request.hpp"
 #include "actors/serve/client/admin_session.hpp"
 #include "actors/serve/client/connection.hpp"
+#include "actors/serve/decide/decider_desk.hpp"
 #include "actors/serve/exchange/stream_session.hpp"
 
 namespace proxy {
@@ -121,8 +122,8 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
     self->send(core.resolver, atom::configure_v, next->config);
   core.policy = next;
   const auto& audit = next->config->audit;
-  core.events.audit_to(audit.output == "none" ? audit_actor{} : self->state.audit,
-                       audit.queue_size);
+  auto audited = core.process->audited || audit.output != "none";
+  core.events.audit_to(audited ? self->state.audit : audit_actor{}, audit.queue_size);
   auto memory = next->config->limits.memory;
   core.process->memory.limit.store(static_cast<int64_t>(memory > 0 ? memory : usable_memory() / 4),
                                    std::memory_order_relaxed);
@@ -176,6 +177,13 @@ caf::typed_response_promise<bool> drain(shard_pointer self) {
   return drained;
 }
 
+/// Their unanswered promises hold them: only being told ends them.
+void end_helpers(const shard_core& core) {
+  caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
+  if (core.desk)
+    caf::anon_send_exit(core.desk, caf::exit_reason::user_shutdown);
+}
+
 /// Ends everything at once: a step of the way, which comes again until all are gone.
 void end(shard_pointer self) {
   take_in_only(self->state, intake::nobody);
@@ -184,8 +192,7 @@ void end(shard_pointer self) {
   core.peers.clear();
   core.store = nullptr;
   tell_all(self, atom::abort_v);
-  // Its unanswered promises hold the resolver itself: only being told ends it.
-  caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
+  end_helpers(core);
   auto& st = self->state;
   auto alone =
     core.connections().empty() && core.streams().empty() && core.admin_sessions().empty();
@@ -211,7 +218,7 @@ shard_state::~shard_state() {
   for_each_session(*core, [](client_session& c) { caf::anon_send(handle_of(c), atom::abort_v); });
   for (auto* c : core->admin_sessions())
     caf::anon_send(caf::actor_cast<admin_session_actor>(c), atom::abort_v);
-  caf::anon_send_exit(core->resolver, caf::exit_reason::user_shutdown);
+  end_helpers(*core);
   auto& loop = core->loop;
   loop.keep(std::shared_ptr<shard_core>{std::move(core)}); // what ends later refers to it
 }
@@ -226,6 +233,11 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
   s.core->resolver =
     spawn_pinned<caf::hidden>(self->loop(), resolver, start.before->config, start.process->log);
   watch(s, "resolver", s.core->resolver);
+  if (start.process->outside) {
+    s.core->desk =
+      spawn_pinned<caf::hidden>(self->loop(), decider_desk, start.process->outside);
+    watch(s, "decider_desk", s.core->desk);
+  }
   return {
     [self](atom::install, const snapshot_ptr& next, const listener_set& listeners) {
       auto done = self->make_response_promise<uint64_t>();
