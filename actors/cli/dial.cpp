@@ -13,6 +13,7 @@
 #include <cstring>
 #include <span>
 
+#include "actors/clients/client_url.hpp"
 #include "actors/loop/system/machine.hpp"
 #include "actors/loop/system/sockaddr.hpp"
 #include "protocols/ascii.hpp"
@@ -270,22 +271,6 @@ owned_socket::owned_socket(owned_socket&& other) noexcept
 owned_socket& owned_socket::operator=(owned_socket&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   return *this;
-}
-
-std::string url_decoded(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = 0;
-    auto end = text.data() + std::min(i + 3, text.size());
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, end, byte, 16).ptr == end) {
-      out += static_cast<char>(byte);
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
 }
 
 std::optional<proxy_url> parse_proxy_url(std::string_view text) {

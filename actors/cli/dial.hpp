@@ -39,9 +39,6 @@ struct proxy_url {
   friend bool operator==(const proxy_url&, const proxy_url&) = default;
 };
 
-/// Percent signs and their digits taken for what they mean; others stay.
-[[nodiscard]] std::string url_decoded(std::string_view text);
-
 /// Parses `[http://|socks5://|socks5h://|socks://][user[:password]@]host[:port]`. The port is 80 or
 /// 1080 when none is named. @returns nothing for what is no such URL.
 [[nodiscard]] std::optional<proxy_url> parse_proxy_url(std::string_view text);

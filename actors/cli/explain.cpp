@@ -6,8 +6,8 @@
 
 #include "actors/cli/arguments.hpp"
 #include "actors/cli/cli.hpp"
-#include "actors/cli/lookup.hpp"
 #include "actors/control/policy/generation.hpp"
+#include "actors/dns/lookup.hpp"
 
 namespace proxy::cli {
 

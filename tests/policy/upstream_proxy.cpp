@@ -107,6 +107,30 @@ CAF_TEST(under CGI only the upper - case HTTP_PROXY is distrusted) {
                   "so it may come from a client's Proxy header");
 }
 
+CAF_TEST(clients and we choose alike what stands in the environment) {
+  struct row {
+    proxy_environment env;
+    bool tls;
+    std::string_view answer;
+  };
+  variables cache{{"HTTP_PROXY", "cache.corp.example.com:1234"}};
+  for (auto& [env, tls, answer] : std::initializer_list<row>{
+         {{.http = cache}, false, "http://cache.corp.example.com:1234"},
+         {{.http = cache}, true, "direct"}, // HTTP_PROXY is for http:// alone
+         {{.http = {{"HTTP_PROXY", "a"}, {"http_proxy", "b"}}}, false, "http://a:80"},
+         // Clients end with an error there. We tell it, and go on without.
+         {{.http = cache, .cgi = true},
+          false,
+          "direct; ignoring HTTP_PROXY: REQUEST_METHOD is set, "
+          "so it may come from a client's Proxy header"},
+         {{.http = cache, .no_proxy = "example.com"}, false, "direct"},
+         {{.https = {{"HTTPS_PROXY", "s.test"}}, .no_proxy = "example.com"}, true, "direct"},
+       }) {
+    auto found = choose(env, tls);
+    CAF_CHECK_EQUAL(found, answer);
+  }
+}
+
 CAF_TEST(an empty environment reaches everything directly) {
   CAF_CHECK_EQUAL(choose({}, true), "direct");
   CAF_CHECK(upstream_proxies{}.choose(false, unbox(host::parse("example.com")), 80) == nullptr);

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <caf/expected.hpp>
-#include <chrono>
 #include <csignal>
 #include <string>
 #include <sys/resource.h>
@@ -33,12 +31,5 @@ void await_child(pid_t pid) noexcept;
 
 /// Takes an ended child away. @returns its exit code, or 128 + the signal that ended it.
 [[nodiscard]] int reap_child(pid_t pid) noexcept;
-
-/// Runs a program without input, in the environment given, and ends it after `most`.
-/// @param output  Gets the first 64 KiB of what it prints; nullptr: that is for nobody.
-/// @returns its exit code; -1 when it could not be started or had to be ended.
-[[nodiscard]] int run_quietly(const std::vector<std::string>& arguments,
-                              const std::vector<std::string>& environment,
-                              std::chrono::milliseconds most, std::string* output = nullptr);
 
 } // namespace proxy::cli

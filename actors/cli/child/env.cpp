@@ -1,7 +1,10 @@
 #include <iostream>
 
-#include "actors/cli/child/child_env.hpp"
+#include "actors/cli/child/env_format.hpp"
+#include "actors/cli/child/this_process.hpp"
 #include "actors/cli/cli.hpp"
+#include "actors/clients/child_env.hpp"
+#include "actors/clients/client_url.hpp"
 
 namespace proxy::cli {
 
@@ -23,7 +26,7 @@ int print_env(config::sources sources, const std::string& format, const std::str
     return exit_failed;
   }
   std::vector<std::string> notes;
-  auto files = make_client_files(*config, *url, config::process_environment, notes);
+  auto files = make_client_files(*config, *url, config::process_environment, own_program(), notes);
   auto variables = child_variables(*url, *config, files, config::process_environment);
   for (const auto& note : notes)
     std::cerr << "codex-network-proxy: env: " << note << '\n';

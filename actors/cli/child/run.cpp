@@ -11,11 +11,13 @@
 
 #include "actors/cli/child/attached_summary.hpp"
 #include "actors/cli/child/child.hpp"
-#include "actors/cli/child/child_env.hpp"
+#include "actors/cli/child/this_process.hpp"
 #include "actors/cli/cli.hpp"
 #include "actors/cli/daemon/signals.hpp"
 #include "actors/cli/daemon/summary.hpp"
 #include "actors/cli/dial.hpp"
+#include "actors/clients/client_url.hpp"
+#include "actors/clients/client_variables.hpp"
 #include "actors/loop/system/machine.hpp"
 #include "actors/loop/system/platform.hpp"
 #include "actors/network_proxy.hpp"
@@ -110,18 +112,17 @@ int run_to_the_end(const child_command& what) {
 /// @param alone  The proxy ends with it.
 int run_child(std::vector<std::string> command, const std::string& url,
               const config::proxy_config& config, const inherited& before, bool alone) {
-  std::vector<std::string> notes;
-  auto files = make_client_files(config, url, config::process_environment, notes);
-  auto ours = child_variables(url, config, files, config::process_environment);
-  for (const auto& note : notes)
+  auto variables = own_variables();
+  auto hidden = hidden_from_clients(config, config::process_environment);
+  auto ours = apply_to_environment(variables, url, config, hidden, own_program());
+  for (const auto& note : ours.notes)
     std::cerr << "codex-network-proxy: run: " << note << '\n';
-  auto hidden = hidden_from_clients(config);
-  child_command what{std::move(command), merged_environment(environ, ours, hidden), before.mask,
-                     before.core_limit, before.descriptor_limit};
+  child_command what{std::move(command), lines_of(variables), before.mask, before.core_limit,
+                     before.descriptor_limit};
   wipe_environment(hidden); // a command with more rights than ours might look
   auto code = run_to_the_end(what);
   if (alone)
-    remove_client_files(files);
+    remove_client_files(ours.files);
   return code;
 }
 

@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "actors/cli/child/child.hpp"
-#include "actors/cli/child/child_env.hpp"
+#include "actors/cli/child/this_process.hpp"
 #include "actors/cli/child/trust_plan.hpp"
 #include "actors/cli/cli.hpp"
 #include "actors/cli/daemon/signals.hpp"
@@ -25,7 +25,7 @@ int cannot_trust(const std::string& what) {
 int run_one(const command_line& command) {
   std::cerr << "+ " << shell_line(command) << '\n';
   auto none = signal_set({});
-  auto child = start_child({command, merged_environment(environ, {}), none});
+  auto child = start_child({command, lines_of(own_variables()), none});
   if (child.pid < 0) {
     std::cerr << command[0] << ": " << std::strerror(child.error) << '\n';
     return child.exit_code;

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "actors/cli/shell.hpp"
+#include "actors/clients/shell.hpp"
 
 namespace proxy::cli {
 

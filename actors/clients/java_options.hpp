@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace proxy::cli {
+namespace proxy {
 
 /// JAVA_TOOL_OPTIONS that make a Java program use the proxy, and trust what it shows it: Java reads
 /// none of the other variables. What the user has in there stays in front; settings of the same
@@ -29,4 +29,4 @@ struct java_trust {
 /// @returns nothing when they name none.
 [[nodiscard]] std::optional<java_trust> java_trust_in(std::string_view options);
 
-} // namespace proxy::cli
+} // namespace proxy

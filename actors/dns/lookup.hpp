@@ -8,7 +8,7 @@
 #include "actors/messages.hpp"
 #include "config/proxy_config.hpp"
 
-namespace proxy::cli {
+namespace proxy {
 
 /// Asks the name servers of a configuration, as the proxy would. Blocks.
 /// @param name  Normalised.
@@ -34,4 +34,4 @@ private:
   std::map<std::string, std::vector<ip_address>> answers_;
 };
 
-} // namespace proxy::cli
+} // namespace proxy

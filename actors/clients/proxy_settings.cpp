@@ -1,11 +1,11 @@
-#include "actors/cli/child/proxy_settings.hpp"
+#include "actors/clients/proxy_settings.hpp"
 
 #include <algorithm>
 #include <charconv>
 
 #include "protocols/ascii.hpp"
 
-namespace proxy::cli {
+namespace proxy {
 
 namespace {
 
@@ -99,4 +99,4 @@ std::vector<std::pair<std::string, std::string>> git_variables(const std::vector
   return out;
 }
 
-} // namespace proxy::cli
+} // namespace proxy

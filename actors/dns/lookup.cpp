@@ -1,4 +1,4 @@
-#include "actors/cli/lookup.hpp"
+#include "actors/dns/lookup.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -10,7 +10,7 @@
 #include "actors/dns/search_domains.hpp"
 #include "protocols/host.hpp"
 
-namespace proxy::cli {
+namespace proxy {
 
 namespace {
 
@@ -88,4 +88,4 @@ caf::expected<dns_answer> canned_answers::find(const std::string& name,
   return caf::make_error(errc::dns_error, written + " is not listed by --resolve");
 }
 
-} // namespace proxy::cli
+} // namespace proxy

@@ -1,7 +1,7 @@
-#define CAF_SUITE actors.cli.child.client_files
-#include "actors/cli/child/client_files.hpp" // unit under test
+#define CAF_SUITE actors.clients.client_files
+#include "actors/clients/client_files.hpp" // unit under test
 
-#include "actors/cli/child/proxy_settings.hpp"
+#include "actors/clients/proxy_settings.hpp"
 #include "actors/control/policy/trust_files.hpp"
 #include "config/home.hpp"
 #include "tests/tls/support.hpp"
@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 using namespace proxy;
-using namespace proxy::cli;
 using namespace proxy::test;
 
 namespace fs = std::filesystem;
@@ -48,7 +47,7 @@ struct fixture {
       auto at = variables.find(name);
       return at == variables.end() ? std::nullopt : std::optional{at->second};
     };
-    made.push_back(make_client_files(config, proxy_url, env, notes));
+    made.push_back(make_client_files(config, proxy_url, env, program, notes));
     return made.back();
   }
   /// All notes, one a line.
@@ -74,11 +73,22 @@ struct fixture {
   std::string path = std::getenv("PATH");
   config::proxy_config config;
   std::map<std::string, std::string> variables;
+  std::string program = "/opt/proxy"; ///< Ours, to run ssh through.
   std::vector<std::string> notes;
   std::vector<client_files> made;
 };
 
 } // namespace
+
+CAF_TEST(apt is told in its own language) {
+  CAF_CHECK_EQUAL(apt_settings("http://127.0.0.1:1", "/b c.pem", "/etc/mine.conf"),
+                  "#include \"/etc/mine.conf\";\n"
+                  "Acquire::http::Proxy \"http://127.0.0.1:1\";\n"
+                  "Acquire::https::Proxy \"http://127.0.0.1:1\";\n"
+                  "Acquire::https::CaInfo \"/b c.pem\";\n");
+  // No login in a file, and nothing that would end a string.
+  CAF_CHECK_EQUAL(apt_settings("http://u:p@127.0.0.1:1", "", "/a\"; X \""), "");
+}
 
 CAF_TEST_FIXTURE_SCOPE(client_files_tests, fixture)
 
@@ -92,10 +102,15 @@ CAF_TEST(a user without settings has a file for apt alone) {
                     files.curl_home + files.apt_bundle,
                   "");
   CAF_CHECK(files.git_proxy_keys.empty());
-  CAF_CHECK(is_ssh_through(files.ssh_command));
+  CAF_CHECK_EQUAL(files.ssh_command, ssh_through(program));
   CAF_CHECK_EQUAL(noted(), "");
   remove_client_files(files);
   CAF_CHECK(!fs::exists(files.apt_file));
+}
+
+CAF_TEST(where there is no program of ours git is not told to run ssh through it) {
+  program.clear();
+  CAF_CHECK_EQUAL(make().ssh_command, "");
 }
 
 CAF_TEST(without a place of ours nothing is written) {

@@ -1,10 +1,10 @@
-#include "actors/cli/shell.hpp"
+#include "actors/clients/shell.hpp"
 
 #include <algorithm>
 
 #include "protocols/ascii.hpp"
 
-namespace proxy::cli {
+namespace proxy {
 
 namespace {
 
@@ -27,4 +27,4 @@ std::string shell_word(std::string_view text) {
                                                               : shell_quoted(text);
 }
 
-} // namespace proxy::cli
+} // namespace proxy

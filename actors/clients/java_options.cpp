@@ -1,11 +1,11 @@
-#include "actors/cli/child/java_options.hpp"
+#include "actors/clients/java_options.hpp"
 
 #include <algorithm>
 #include <vector>
 
 #include "tls/bundle.hpp"
 
-namespace proxy::cli {
+namespace proxy {
 
 namespace {
 
@@ -124,4 +124,4 @@ std::string java_options(std::string_view before, std::string_view proxy_url,
   return out;
 }
 
-} // namespace proxy::cli
+} // namespace proxy

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/home.hpp"
 #include "config/proxy_config.hpp"
 
-namespace proxy::cli {
+namespace proxy {
 
 /// Files that variables of clients name. "" is none.
 struct client_files {
@@ -29,10 +30,12 @@ struct client_files {
 /// The files for clients that start in this environment: whatever its variables say they trust and
 /// use is kept in them. Written where they are not there yet, in `$CODEX_HOME/proxy`.
 /// @param proxy_url  As `child_variables` takes it.
+/// @param program    Of ours, for `ssh_through`; "" for none.
 /// @param notes      What could not be kept or written, a sentence each.
 [[nodiscard]] client_files make_client_files(const config::proxy_config& config,
                                              const std::string& proxy_url,
                                              const config::environment& env,
+                                             const std::string& program,
                                              std::vector<std::string>& notes);
 
 /// Removes the files that name a proxy which is no more.
@@ -51,4 +54,4 @@ void remove_client_files(const client_files& files) noexcept;
 /// Whether a command is one of `ssh_through`, of whatever program.
 [[nodiscard]] bool is_ssh_through(std::string_view command) noexcept;
 
-} // namespace proxy::cli
+} // namespace proxy

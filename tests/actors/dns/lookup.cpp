@@ -1,10 +1,9 @@
-#define CAF_SUITE actors.cli.lookup
-#include "actors/cli/lookup.hpp" // unit under test
+#define CAF_SUITE actors.dns.lookup
+#include "actors/dns/lookup.hpp" // unit under test
 
 #include "tests/support/test.hpp"
 
 using namespace proxy;
-using namespace proxy::cli;
 using namespace proxy::test;
 
 CAF_TEST(canned answers are found by the normalised name) {

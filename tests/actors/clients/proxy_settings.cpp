@@ -1,12 +1,11 @@
-#define CAF_SUITE actors.cli.child.proxy_settings
-#include "actors/cli/child/proxy_settings.hpp" // unit under test
+#define CAF_SUITE actors.clients.proxy_settings
+#include "actors/clients/proxy_settings.hpp" // unit under test
 
 #include <map>
 
 #include "tests/support/test.hpp"
 
 using namespace proxy;
-using namespace proxy::cli;
 using namespace std::string_literals;
 
 CAF_TEST(lines of Wget that speak of proxies go and all others stay) {

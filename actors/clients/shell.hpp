@@ -5,7 +5,7 @@
 
 /// Words as a POSIX shell takes them.
 
-namespace proxy::cli {
+namespace proxy {
 
 /// In single quotes.
 [[nodiscard]] std::string shell_quoted(std::string_view text);
@@ -13,4 +13,4 @@ namespace proxy::cli {
 /// As it is where a shell leaves it alone, else in single quotes.
 [[nodiscard]] std::string shell_word(std::string_view text);
 
-} // namespace proxy::cli
+} // namespace proxy

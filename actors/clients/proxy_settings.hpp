@@ -10,7 +10,7 @@
 /// Settings of tools that say which proxy they use, and to them go before the variables that say
 /// so. Text to text.
 
-namespace proxy::cli {
+namespace proxy {
 
 /// Only forms that all implementations read alike; more would let traffic past the policy.
 inline constexpr std::string_view reached_directly = "localhost,127.0.0.1,::1";
@@ -47,4 +47,4 @@ inline constexpr const char* git_keys = R"(^(core\.sshcommand|(http|remote)\.(.+
 git_variables(const std::vector<std::string>& keys, const std::string& value,
               const config::environment& env);
 
-} // namespace proxy::cli
+} // namespace proxy

@@ -1,4 +1,4 @@
-#include "actors/cli/child/client_files.hpp"
+#include "actors/clients/client_files.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,16 +7,15 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "actors/cli/child/child.hpp"
-#include "actors/cli/child/java_options.hpp"
-#include "actors/cli/child/proxy_settings.hpp"
-#include "actors/cli/platform.hpp"
-#include "actors/cli/shell.hpp"
+#include "actors/clients/java_options.hpp"
+#include "actors/clients/program.hpp"
+#include "actors/clients/proxy_settings.hpp"
+#include "actors/clients/shell.hpp"
 #include "actors/control/policy/trust_files.hpp"
 #include "protocols/ascii.hpp"
 #include "tls/files.hpp"
 
-namespace proxy::cli {
+namespace proxy {
 
 namespace {
 
@@ -39,13 +38,6 @@ std::string value(const config::environment& env, const char* name) {
 /// Where the files of `make_client_files` are.
 std::string folder_of_ours(const config::proxy_config& config) {
   return config.codex_home + "/proxy/";
-}
-
-/// Where this program is; "" when that is not to be found out.
-std::string own_program() {
-  auto path = platform::own_program();
-  // After an upgrade the old file may be gone.
-  return ::access(path.c_str(), X_OK) == 0 ? path : "";
 }
 
 /// What git's configuration says here, in this folder.
@@ -279,14 +271,15 @@ client_files usual_client_files(const config::proxy_config& config) {
 }
 
 client_files make_client_files(const config::proxy_config& config, const std::string& proxy_url,
-                               const config::environment& env, std::vector<std::string>& notes) {
+                               const config::environment& env, const std::string& program,
+                               std::vector<std::string>& notes) {
   auto files = usual_client_files(config);
   auto wgetrc = own_wgetrc(env, config);
   if (config.mitm.enabled)
     add_trust(files, config, env, wgetrc.text, notes);
   auto git = ask_git(env);
   files.git_proxy_keys = std::move(git.proxy_keys);
-  if (auto program = own_program(); !program.empty() && !git.has_ssh)
+  if (!program.empty() && !git.has_ssh)
     files.ssh_command = ssh_through(program);
   if (config.codex_home.empty())
     return files;
@@ -345,4 +338,4 @@ bool is_ssh_through(std::string_view command) noexcept {
   return command.starts_with(ssh_start) && command.ends_with(ssh_end);
 }
 
-} // namespace proxy::cli
+} // namespace proxy

@@ -1,0 +1,52 @@
+#define CAF_SUITE actors.clients.hidden_variables
+#include "actors/clients/hidden_variables.hpp" // unit under test
+
+#include <optional>
+
+#include "tests/support/test.hpp"
+
+using namespace proxy;
+
+CAF_TEST(what a client must not have is told by name by value and by its look) {
+  config::proxy_config config;
+  config.secret_variables = {"TOK", "UNSET"};
+  config.admin_token = "long-enough";
+  config.socks_users = {{"alice", "env:A", "short"}, {"bob", "file:x", "password-of-bob"}};
+  policy::mitm_hook hook;
+  policy::hook_injection injection;
+  injection.prefix = "Bearer ";
+  injection.value = policy::secret{"Bearer hook-secret"};
+  hook.inject_request_headers.push_back(injection);
+  config.mitm_hooks.push_back(hook);
+  auto hidden = hidden_from_clients(config, [](const std::string& name) {
+    return name == "TOK" ? std::optional<std::string>{"value-of-tok"} : std::nullopt;
+  });
+  struct row {
+    std::string_view line;
+    bool is_hidden;
+  };
+  for (auto& [line, is_hidden] : std::initializer_list<row>{
+         {"TOK=", true},
+         {"TOK", true},
+         {"TOKEN=x", false},
+         {"tok=x", false},
+         {"CODEX_PROXY_ADMIN=http://127.0.0.1:1", true},
+         {"CODEX_NETWORK_PROXY_ATTRIBUTION=whose", true},
+         {"UNSET=", true},
+         {"ALIAS=value-of-tok", true},
+         {"ALIAS=long-enough", true},
+         {"ALIAS=hook-secret", true},
+         {"ALIAS=password-of-bob", true},
+         {"ALIAS=short", false},
+         {"ALIAS=x long-enough", false},
+         {"ALIAS", false},
+         {"ALIAS=", false},
+         {"HTTP_PROXY=http://u:p@corp:8080", true},
+         {"Rsync_Proxy=u:p@corp:8080", true},
+         {"socks_proxy=socks5://corp:1080", false},
+         {"MAIL=u@corp", false},
+       }) {
+    CAF_MESSAGE(line);
+    CAF_CHECK_EQUAL(hidden.contain(line), is_hidden);
+  }
+}
