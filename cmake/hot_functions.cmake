@@ -2,7 +2,7 @@
 # instead of among those that run once a day. A request then touches less than half of the pages of code, which every
 # change between proxy, client and origin would have to load again. hot_functions.ld names them; `./dev hot` finds them
 # anew. A name that no longer exists does no harm, and a new function is slower by a little until it is named.
-set(PROXY_HOT_FUNCTIONS ${CMAKE_SOURCE_DIR}/cmake/hot_functions.ld CACHE FILEPATH
+set(PROXY_HOT_FUNCTIONS ${PROJECT_SOURCE_DIR}/cmake/hot_functions.ld CACHE FILEPATH
     "The linker script that names the functions which serve every request; empty: they stay where they are")
 include(CheckLinkerFlag)
 function(proxy_gather_hot_functions executable)

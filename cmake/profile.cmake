@@ -2,7 +2,7 @@
 # runs together next to each other, and the rest out of its way.
 set(PROXY_PROFILE "" CACHE STRING "empty, `generate` a profile of what runs, or `use` it")
 set_property(CACHE PROXY_PROFILE PROPERTY STRINGS "" generate use)
-set(folder ${CMAKE_BINARY_DIR}/profile)
+set(folder ${PROJECT_BINARY_DIR}/profile)
 if(PROXY_PROFILE STREQUAL "generate")
   # Counted by several threads.
   add_compile_options(-fprofile-generate -fprofile-dir=${folder} -fprofile-update=prefer-atomic)

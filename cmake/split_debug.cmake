@@ -8,5 +8,5 @@ function(proxy_split_debug target)
   add_custom_command(TARGET ${target} POST_BUILD VERBATIM
     COMMAND ${CMAKE_OBJCOPY} --only-keep-debug ${file} ${file}.debug
     COMMAND ${CMAKE_OBJCOPY} --strip-unneeded --add-gnu-debuglink=${file}.debug ${file}
-    BYPRODUCTS ${CMAKE_BINARY_DIR}/${target}.debug)
+    BYPRODUCTS ${PROJECT_BINARY_DIR}/${target}.debug)
 endfunction()
