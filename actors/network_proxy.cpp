@@ -8,6 +8,7 @@
 #include "actors/loop/system/cores.hpp"
 #include "actors/loop/system/quiet_thread.hpp"
 #include "actors/network_proxy_parts.hpp"
+#include "actors/observe/audit_line.hpp"
 #include "actors/observe/log/log.hpp"
 #include "actors/serve/worker/shard.hpp"
 
@@ -33,8 +34,8 @@ void network_proxy::impl::spawn_helpers(const listener_set& bound, const start_o
                      [told = failure](const std::string& why) { (*told)(why); }, can.watched});
   watch("listener_owner", listeners);
   audit = system.spawn<caf::hidden>(
-    proxy::audit,
-    audit_start{audit_queue_of(process), process->log, order.around.audit, order.around.speaks});
+    proxy::audit, audit_start{audit_queue_of(process), process->log, order.around.audit,
+                              order.around.speaks, audit_metadata(order.around.metadata)});
   watch("audit", audit);
   ca = system.spawn<caf::hidden>(proxy::ca, max_leaves, &this_machine().clock);
   watch("ca", ca);
@@ -222,9 +223,13 @@ std::optional<std::string> network_proxy::admin_address() const {
   return now ? address_of(*now, endpoint::admin) : std::nullopt;
 }
 
+snapshot_ptr network_proxy::current() const {
+  return impl_->ask_once<snapshot_ptr>(impl_->store, atom::current_v).value_or(nullptr);
+}
+
 config_ptr network_proxy::config() const {
-  auto now = impl_->ask_once<snapshot_ptr>(impl_->store, atom::current_v);
-  return now ? (*now)->config : nullptr;
+  auto now = current();
+  return now ? now->config : nullptr;
 }
 
 reload_outcome network_proxy::reload() { return impl_->change(atom::reload_v); }

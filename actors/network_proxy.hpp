@@ -12,6 +12,7 @@
 
 #include "actors/control/policy/generation.hpp"
 #include "actors/messages.hpp"
+#include "actors/observe/audit.hpp"
 #include "actors/observe/blocked_ring.hpp"
 #include "actors/serve/abilities.hpp"
 #include "actors/serve/decide/outside_decider.hpp"
@@ -34,9 +35,9 @@ using failure_handler = std::function<void(const std::string& why)>;
 struct surrounding_program {
   bool speaks = true; ///< It has a stderr that we may write to.
   /// Takes whole lines of the log. @returns how many it lost. Null: they go to stderr.
-  std::function<size_t(std::string_view lines)> log{};
+  line_taker log{};
   /// The same for the audit trail, wherever the configuration wants it. Null: it goes there.
-  std::function<size_t(std::string_view lines)> audit{};
+  line_taker audit{};
   /// Hears of each refusal, on its worker's loop. Null: nobody does.
   std::function<void(const decision_event_ptr&)> refused{};
   std::shared_ptr<outside_decider> decider{}; ///< Null: nobody decides.
@@ -71,8 +72,8 @@ struct bound_proxy {
 };
 
 /// A running proxy: the actor system, its loops and their threads. Move-only; the destructor ends
-/// it at once. Everything may be called from any thread but the proxy's own, and while `end` runs in
-/// another one.
+/// it at once. Everything may be called from any thread but the proxy's own, and while `end` runs
+/// in another one.
 class network_proxy {
 public:
   /// Loads the configuration and binds. With `enabled = false` nothing is bound.
@@ -93,6 +94,7 @@ public:
   [[nodiscard]] std::optional<std::string> admin_address() const;
   /// What is in force; nullptr where nobody is left who knows.
   [[nodiscard]] config_ptr config() const;
+  [[nodiscard]] snapshot_ptr current() const; ///< The same with all that serves it.
 
   [[nodiscard]] reload_outcome reload();
   /// The same without waiting: the log tells what becomes of it.

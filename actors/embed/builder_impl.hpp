@@ -14,6 +14,7 @@
 
 #include "actors/embed/decider_pool.hpp"
 #include "actors/network_proxy.hpp"
+#include "config/home.hpp"
 
 namespace codex {
 
@@ -55,6 +56,14 @@ private:
   std::atomic<std::shared_ptr<const map>> now_;
 };
 using environment_ptr = std::shared_ptr<environment_values>;
+
+/// Reads one variable of some. @pre they outlive it
+[[nodiscard]] inline config::environment reader_of(const environment_values::map& all) {
+  return [&all](const std::string& name) -> std::optional<std::string> {
+    auto found = all.find(name);
+    return found == all.end() ? std::nullopt : std::optional{found->second};
+  };
+}
 
 /// The environment of this process.
 [[nodiscard]] environment_values::map copy_environment();

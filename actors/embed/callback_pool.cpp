@@ -2,11 +2,11 @@
 
 #include <condition_variable>
 #include <deque>
-#include <exception>
 #include <mutex>
 #include <system_error>
-#include <thread>
 #include <utility>
+
+#include "actors/loop/system/quiet_thread.hpp"
 
 namespace proxy::embed {
 
@@ -77,7 +77,7 @@ bool callback_pool::post(job what) {
   // A thread that was woken before is free no more, though it may not know yet.
   if (all.idle <= all.waiting.size() && all.threads < all.max_threads) {
     try {
-      std::thread{[kept = shared_] { kept->run(); }}.detach();
+      quiet_thread([kept = shared_] { kept->run(); }).detach();
       ++all.threads;
     } catch (const std::system_error&) {
       if (all.threads == 0)
@@ -100,7 +100,8 @@ void callback_pool::end(std::chrono::milliseconds patience) noexcept {
   auto& all = *shared_;
   std::deque<job> dropped;
   std::unique_lock guard{all.lock};
-  all.over = true;
+  if (std::exchange(all.over, true))
+    return;
   dropped.swap(all.waiting);
   all.work.notify_all();
   const size_t own = own_pool == shared_.get() ? 1 : 0;

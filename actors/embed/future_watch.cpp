@@ -4,11 +4,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "actors/embed/outside_thread.hpp"
+#include "actors/loop/system/quiet_thread.hpp"
 
 namespace proxy::embed {
 
@@ -86,7 +85,7 @@ void future_watch::add(std::future<codex::network_decision> answer, codex::decis
   shared_->changed.notify_all();
   if (!std::exchange(shared_->running, true)) {
     try {
-      begin_outside_thread([kept = shared_] { kept->run(); });
+      quiet_thread([kept = shared_] { kept->run(); }).detach();
     } catch (...) {
       shared_->running = false;
       shared_->added.pop_back();

@@ -1,5 +1,10 @@
 #include <utility>
 
+#include "actors/admin/explain.hpp"
+#include "actors/clients/child_env.hpp"
+#include "actors/clients/client_url.hpp"
+#include "actors/clients/client_variables.hpp"
+#include "actors/dns/lookup.hpp"
 #include "actors/embed/handle_impl.hpp"
 #include "actors/embed/translate.hpp"
 
@@ -24,11 +29,9 @@ std::optional<std::string> fate::await() const {
   return failure_;
 }
 
-std::optional<codex::error> fate::over() const {
+std::optional<std::string> fate::failure() const {
   std::lock_guard guard{lock_};
-  if (failure_)
-    return codex::error{codex::error_code::failed, *failure_, {}};
-  return std::nullopt;
+  return failure_;
 }
 
 } // namespace proxy::embed
@@ -38,11 +41,42 @@ namespace codex {
 using handle = network_proxy::handle;
 
 void handle::impl::end() noexcept {
-  has.becomes->end();
-  if (has.deciders)
-    has.deciders->end();
-  (void)proxy.end();
-  has.told->end();
+  over_ = true;
+  std::call_once(ended_, [this] {
+    has.becomes->end();
+    if (has.deciders)
+      has.deciders->end();
+    (void)proxy.end();
+    has.told->end();
+  });
+}
+
+std::optional<error> handle::impl::unusable() const {
+  if (auto why = has.becomes->failure())
+    return error{error_code::failed, std::move(*why), {}};
+  if (over_)
+    return error{error_code::not_running, "the proxy has ended", {}};
+  return std::nullopt;
+}
+
+namespace {
+
+error no_answer() {
+  return {error_code::timed_out, "the proxy is too busy to answer, or it is ending", {}};
+}
+
+} // namespace
+
+result<policy_change>
+handle::impl::change(const std::function<proxy::reload_outcome(proxy::network_proxy&)>& how) {
+  if (auto why = unusable())
+    return std::move(*why);
+  auto outcome = how(proxy);
+  if (outcome.answered)
+    return proxy::embed::translate(std::move(outcome));
+  if (auto why = unusable())
+    return std::move(*why);
+  return no_answer();
 }
 
 handle::handle(std::shared_ptr<impl> made) : impl_(std::move(made)) {}
@@ -62,14 +96,6 @@ handle::~handle() {
     impl_->end();
 }
 
-namespace {
-
-error no_answer() {
-  return {error_code::timed_out, "the proxy is too busy to answer, or it is ending", {}};
-}
-
-} // namespace
-
 std::string handle::http_addr() const {
   auto kept = impl_;
   return kept->proxy.http_address().value_or("");
@@ -87,12 +113,13 @@ std::string handle::admin_addr() const {
 
 result<policy_change> handle::set_mode(network_mode mode) {
   auto kept = impl_;
-  return kept->change([&] { return kept->proxy.set_mode(proxy::embed::translate(mode)); });
+  return kept->change(
+    [&](auto& running) { return running.set_mode(proxy::embed::translate(mode)); });
 }
 
 result<policy_change> handle::reload() {
   auto kept = impl_;
-  return kept->change([&] { return kept->proxy.reload(); });
+  return kept->change([&](auto& running) { return running.reload(); });
 }
 
 result<policy_change> handle::reload(std::map<std::string, std::string> environment) {
@@ -100,7 +127,7 @@ result<policy_change> handle::reload(std::map<std::string, std::string> environm
   using values = proxy::embed::environment_values;
   auto before =
     kept->has.environment->replace(std::make_shared<const values::map>(std::move(environment)));
-  auto outcome = kept->change([&] { return kept->proxy.reload(); });
+  auto outcome = kept->change([&](auto& running) { return running.reload(); });
   if (!outcome)
     kept->has.environment->replace(std::move(before));
   return outcome;
@@ -108,17 +135,19 @@ result<policy_change> handle::reload(std::map<std::string, std::string> environm
 
 result<policy_change> handle::add_allowed_domain(std::string_view pattern) {
   auto kept = impl_;
-  return kept->change([&] { return kept->proxy.add_allowed_domain(std::string{pattern}); });
+  return kept->change(
+    [&](auto& running) { return running.add_allowed_domain(std::string{pattern}); });
 }
 
 result<policy_change> handle::add_denied_domain(std::string_view pattern) {
   auto kept = impl_;
-  return kept->change([&] { return kept->proxy.add_denied_domain(std::string{pattern}); });
+  return kept->change(
+    [&](auto& running) { return running.add_denied_domain(std::string{pattern}); });
 }
 
 result<blocked_requests> handle::blocked() const {
   auto kept = impl_;
-  if (auto why = kept->has.becomes->over())
+  if (auto why = kept->unusable())
     return std::move(*why);
   auto page = kept->proxy.blocked();
   blocked_requests out{{}, page.total};
@@ -129,7 +158,7 @@ result<blocked_requests> handle::blocked() const {
 
 result<std::string> handle::current_config() const {
   auto kept = impl_;
-  if (auto why = kept->has.becomes->over())
+  if (auto why = kept->unusable())
     return std::move(*why);
   auto config = kept->proxy.config();
   if (!config)
@@ -137,13 +166,51 @@ result<std::string> handle::current_config() const {
   return proxy::config::to_json(*config);
 }
 
+result<explanation> handle::explain(std::string_view url, std::string_view method) const {
+  auto kept = impl_;
+  if (auto why = kept->unusable())
+    return std::move(*why);
+  auto in_force = kept->proxy.current();
+  if (!in_force)
+    return no_answer();
+  proxy::question asked;
+  asked.address = url;
+  asked.method = method;
+  auto what = proxy::parse_question(asked);
+  if (!what)
+    return error{error_code::invalid_argument, proxy::context_of(what.error()), {}};
+  caf::expected<proxy::dns_answer> found{proxy::dns_answer{}};
+  if (auto name = proxy::name_to_resolve(*in_force, *what); !name.empty())
+    found = proxy::look_up(*in_force->config, name);
+  return proxy::embed::translate(proxy::explain(*in_force, *what, found));
+}
+
+result<void> handle::apply_to_env(std::map<std::string, std::string>& environment) const {
+  auto kept = impl_;
+  if (auto why = kept->unusable())
+    return std::move(*why);
+  auto config = kept->proxy.config();
+  auto address = kept->proxy.http_address();
+  if (!config || (config->enabled && !address))
+    return no_answer();
+  if (!address)
+    return error{error_code::not_running, "the configuration says enabled = false", {}};
+  auto url = "http://" + *address;
+  if (auto wrong = proxy::log_in(url, *config, ""); !wrong.empty())
+    return error{error_code::invalid_config, std::move(wrong), {}};
+  auto own = kept->has.environment->now();
+  auto hidden = proxy::hidden_from_clients(*config, proxy::embed::reader_of(*own));
+  (void)proxy::apply_to_environment(environment, url, *config, hidden, "");
+  return {};
+}
+
 result<bool> handle::shutdown(std::chrono::milliseconds grace) {
   auto kept = impl_;
-  if (auto why = kept->has.becomes->over())
+  if (auto why = kept->unusable())
     return std::move(*why);
   auto drained = kept->proxy.shutdown(grace);
   kept->end();
-  if (auto why = kept->has.becomes->over())
+  if (auto why = kept->unusable())
     return std::move(*why);
   return drained;
 }

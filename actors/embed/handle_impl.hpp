@@ -2,7 +2,9 @@
 
 #include <codex/network_proxy.hpp>
 
+#include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,8 +26,8 @@ public:
   void end();
   /// Waits for either. @returns why it failed; nullopt when it ended.
   [[nodiscard]] std::optional<std::string> await() const;
-  /// Why nobody is asked any more; nullopt while somebody is.
-  [[nodiscard]] std::optional<codex::error> over() const;
+  /// Why it failed; nullopt where it has not.
+  [[nodiscard]] std::optional<std::string> failure() const;
 
 private:
   mutable std::mutex lock_;
@@ -59,11 +61,20 @@ struct network_proxy::handle::impl {
   impl& operator=(const impl&) = delete;
   ~impl() { end(); }
 
-  /// Ends it at once. May be called twice.
+  /// Ends it at once. May be called twice, and by two threads.
   void end() noexcept;
+  /// Why it cannot be asked anything any more; nullopt while it can.
+  [[nodiscard]] std::optional<error> unusable() const;
+  /// Makes a change, unless it cannot be asked any more.
+  [[nodiscard]] result<policy_change>
+  change(const std::function<proxy::reload_outcome(proxy::network_proxy&)>& how);
 
   proxy::embed::belongings has;
   proxy::network_proxy proxy;
+
+private:
+  std::once_flag ended_;
+  std::atomic<bool> over_{false};
 };
 
 } // namespace codex

@@ -11,9 +11,6 @@
 
 namespace proxy::embed {
 
-/// Takes whole lines. @returns how many of them it lost.
-using line_taker = std::function<size_t(std::string_view lines)>;
-
 /// Hands what is told to functions of the program, each on a thread of its own, so that one that
 /// blocks holds up nobody else. Lives longer than the proxy that tells.
 class sinks {

@@ -51,10 +51,8 @@ environment_values::map copy_environment() {
 config::sources sources_of(const codex::network_proxy::builder::impl& said,
                            const environment_ptr& environment) {
   config::sources out;
-  out.getenv = [environment](const std::string& name) -> std::optional<std::string> {
-    auto all = environment->now();
-    auto found = all->find(name);
-    return found == all->end() ? std::nullopt : std::optional{found->second};
+  out.getenv = [environment](const std::string& name) {
+    return reader_of(*environment->now())(name);
   };
   out.files = said.files;
   if (said.values) {

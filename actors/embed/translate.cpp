@@ -93,6 +93,22 @@ codex::result<codex::policy_change> translate(reload_outcome outcome) {
                               translate(outcome.problems)};
 }
 
+codex::explanation translate(const explanation& e) {
+  codex::explanation out;
+  out.goes_through = e.goes_through();
+  out.decision = policy::to_string(e.decision);
+  out.reason = e.reason;
+  out.status = e.status;
+  if (e.rule) {
+    out.rule = e.rule->text;
+    out.file = e.rule->file;
+    out.line = e.rule->line;
+  }
+  out.remedy = e.remedy;
+  out.text = to_text(e, false);
+  return out;
+}
+
 } // namespace proxy::embed
 
 namespace codex {

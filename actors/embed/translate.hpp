@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "actors/admin/explain.hpp"
 #include "actors/messages.hpp"
 #include "actors/network_proxy.hpp"
 #include "actors/observe/decision_event.hpp"
@@ -22,6 +23,8 @@ namespace proxy::embed {
 [[nodiscard]] decider_word translate(codex::network_decision answer);
 [[nodiscard]] codex::error translate(const start_failure& why);
 [[nodiscard]] codex::result<codex::policy_change> translate(reload_outcome outcome);
+
+[[nodiscard]] codex::explanation translate(const explanation& e);
 
 /// An error whose message is that of the first problem.
 [[nodiscard]] codex::error error_of(codex::error_code code,

@@ -20,13 +20,7 @@ constexpr std::string_view file_prefix = "file:";
 /// A batch is written when it has this size, or when no event waits behind it.
 constexpr size_t max_batch_bytes = 64 * 1024;
 
-/// What the actor was born with.
-struct audit_io {
-  std::shared_ptr<subscriber_queue> queue;
-  log_ptr log;
-};
-
-void write_batch(audit_state& state, const audit_io& around) {
+void write_batch(audit_state& state, const audit_start& around) {
   if (state.batched == 0)
     return;
   auto lost = state.sink.write(state.batch);
@@ -63,6 +57,7 @@ audit_sink::audit_sink(audit_sink&& other) noexcept { *this = std::move(other); 
 
 audit_sink& audit_sink::operator=(audit_sink&& other) noexcept {
   std::swap(output_, other.output_);
+  std::swap(taker_, other.taker_);
   std::swap(fd_, other.fd_);
   std::swap(owned_, other.owned_);
   std::swap(out_, other.out_);
@@ -94,18 +89,24 @@ caf::expected<audit_sink> audit_sink::open(const std::string& output) {
   return sink;
 }
 
-size_t audit_sink::write(std::string_view lines) { return fd_ < 0 ? 0 : out_.write(lines); }
+size_t audit_sink::write(std::string_view lines) {
+  if (taker_)
+    return taker_(lines);
+  return fd_ < 0 ? 0 : out_.write(lines);
+}
 
 audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,
-                                 std::shared_ptr<subscriber_queue> queue, log_ptr log) {
-  audit_io around{std::move(queue), std::move(log)};
+                                 audit_start start) {
+  if (start.taker)
+    self->state.sink = audit_sink{start.taker};
+  auto around = std::make_shared<const audit_start>(std::move(start));
   return {
     [self, around](atom::record, const decision_event_ptr& event) {
       auto& state = self->state;
-      append_audit_lines(state.batch, *event);
+      append_audit_lines(state.batch, *event, around->metadata);
       ++state.batched;
       if (state.batch.size() >= max_batch_bytes) {
-        write_batch(state, around);
+        write_batch(state, *around);
       } else if (!state.flushing) {
         // Comes after the events that wait already, so they share one write.
         state.flushing = true;
@@ -114,20 +115,24 @@ audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self
     },
     [self, around](atom::configure, const config_ptr& config) {
       auto& state = self->state;
-      write_batch(state, around);
-      return config->audit.output == state.sink.output() ||
-             replace_sink(state, *around.log, config->audit.output);
+      write_batch(state, *around);
+      auto output = config->audit.output;
+      if (output == "stderr" && !around->has_stderr)
+        output = "none";
+      return around->taker || output == state.sink.output() ||
+             replace_sink(state, *around->log, output);
     },
     [self, around](atom::reopen) {
       auto& state = self->state;
-      write_batch(state, around);
-      (void)replace_sink(state, *around.log,
-                         std::string{state.sink.output()}); // its failure is logged
+      write_batch(state, *around);
+      if (!around->taker)
+        (void)replace_sink(state, *around->log,
+                           std::string{state.sink.output()}); // its failure is logged
     },
     [self, around](atom::flush) {
       auto& state = self->state;
       state.flushing = false;
-      write_batch(state, around);
+      write_batch(state, *around);
       return !state.failing;
     },
   };

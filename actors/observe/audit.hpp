@@ -3,8 +3,12 @@
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "actors/messages.hpp"
 #include "actors/observe/decision_event.hpp"
@@ -29,10 +33,16 @@ using audit_actor = caf::typed_actor<
   // Answers once everything recorded before is written: true unless the sink failed.
   caf::replies_to<atom::flush>::with<bool>>;
 
-/// Where audit lines go: nowhere, stderr, or a file that is appended to.
+/// Takes whole lines. @returns how many of them it lost.
+using line_taker = std::function<size_t(std::string_view lines)>;
+
+/// Where audit lines go: nowhere, stderr, a file that is appended to, or to somebody who takes
+/// them.
 class audit_sink {
 public:
   audit_sink() = default; ///< Nowhere.
+  /// To somebody.
+  explicit audit_sink(line_taker to) : taker_(std::move(to)) {}
   audit_sink(audit_sink&& other) noexcept;
   audit_sink& operator=(audit_sink&& other) noexcept;
   ~audit_sink();
@@ -49,6 +59,7 @@ public:
 
 private:
   std::string output_ = "none";
+  line_taker taker_;
   int fd_ = -1;
   bool owned_ = false;
   line_writer out_;
@@ -65,9 +76,16 @@ struct audit_state {
   bool failing = false;  ///< The last write lost lines; logged once.
 };
 
-/// @param queue  What waits for it; never null.
-/// @param log    Hears when events are lost; never null.
+/// What it is born with.
+struct audit_start {
+  std::shared_ptr<subscriber_queue> queue; ///< What waits for it; never null.
+  log_ptr log;                             ///< Hears when events are lost; never null.
+  line_taker taker{};     ///< Gets all of it, whatever is configured; null: nobody does.
+  bool has_stderr = true; ///< Else what is to go there goes nowhere.
+  std::string metadata{}; ///< Of `audit_metadata`.
+};
+
 audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,
-                                 std::shared_ptr<subscriber_queue> queue, log_ptr log);
+                                 audit_start start);
 
 } // namespace proxy

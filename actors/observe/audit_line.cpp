@@ -39,13 +39,13 @@ void append_request(std::string& out, const decision_event& event) {
     append_text(out, "user.name", event.user);
 }
 
-void append_generation(std::string& out, const decision_event& event) {
+void append_end(std::string& out, const decision_event& event, std::string_view metadata) {
   append_raw(out, "network.policy.generation", std::to_string(event.generation));
-  out += "}\n";
+  (out += metadata) += "}\n";
 }
 
 /// A fault is no decision, so it has none of the fields of one.
-void append_fault(std::string& out, const decision_event& event) {
+void append_fault(std::string& out, const decision_event& event, std::string_view metadata) {
   const auto& how = outcome_of(event.fault->code);
   append_beginning(out, "network.fault", event);
   append_text(out, "network.fault.kind", how.name);
@@ -53,7 +53,7 @@ void append_fault(std::string& out, const decision_event& event) {
   append_raw(out, "http.response.status_code", std::to_string(how.http_status));
   append_request(out, event);
   append_text(out, "request.id", event.request_id.text());
-  append_generation(out, event);
+  append_end(out, event, metadata);
 }
 
 /// What the fields of a decision say.
@@ -65,7 +65,8 @@ struct decided {
   std::string_view rule;
 };
 
-void append_decision(std::string& out, const decision_event& event, const decided& what) {
+void append_decision(std::string& out, const decision_event& event, const decided& what,
+                     std::string_view metadata) {
   append_beginning(out, "codex.network_proxy.policy_decision", event);
   append_text(out, "network.policy.scope", what.domain_scope ? "domain" : "non_domain");
   append_text(out, "network.policy.decision", policy::to_string(what.decision));
@@ -75,23 +76,34 @@ void append_decision(std::string& out, const decision_event& event, const decide
   append_raw(out, "network.policy.override", event.overruled ? "true" : "false");
   append_text(out, "request.id", event.request_id.text());
   append_text(out, "network.policy.rule", what.rule);
-  append_generation(out, event);
+  append_end(out, event, metadata);
 }
 
 } // namespace
 
-void append_audit_lines(std::string& out, const decision_event& event) {
+std::string audit_metadata(const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::string out;
+  for (const auto& [name, value] : fields) {
+    out += ',';
+    append_json_string(out, name);
+    out += ':';
+    append_json_string(out, value);
+  }
+  return out;
+}
+
+void append_audit_lines(std::string& out, const decision_event& event, std::string_view metadata) {
   if (event.fault)
-    return append_fault(out, event);
+    return append_fault(out, event, metadata);
   if (event.passed_rule) {
     decided before;
     before.rule = *event.passed_rule;
-    append_decision(out, event, before);
+    append_decision(out, event, before, metadata);
   }
   // What a decider overruled is the reason.
   auto reason = event.overruled ? policy::to_string(*event.overruled) : event.reason_text();
   append_decision(out, event,
-                  {event.domain_scope, event.decision, event.source, reason, event.rule});
+                  {event.domain_scope, event.decision, event.source, reason, event.rule}, metadata);
 }
 
 } // namespace proxy

@@ -90,8 +90,7 @@ CAF_TEST(whoever starts a proxy hears when its configuration is read) {
   configure();
   auto heard = 0;
   auto start_it = [&] {
-    return network_proxy::start(
-      sources(), [](const std::string&) {}, {}, [&] { ++heard; });
+    return network_proxy::start({sources(), [](const std::string&) {}, {}, [&] { ++heard; }, {}});
   };
   CAF_CHECK(std::holds_alternative<network_proxy>(start_it()));
   CAF_CHECK_EQUAL(heard, 1);

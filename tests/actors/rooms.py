@@ -7,7 +7,7 @@ import re
 import sys
 
 # From the ground up. What has no room of its own is on top, but for the messages, which those from `net` on exchange.
-ORDER = ("loop", "messages", "net", "observe", "dns", "serve", "control", "admin", "clients", "top", "cli", "main")
+ORDER = ("loop", "messages", "net", "observe", "dns", "serve", "control", "admin", "clients", "top", "embed", "cli", "main")
 INCLUDE = re.compile(r'^#include "actors/([^"]+)"', re.M)
 BASE = ("messages", "snapshot", "version")
 MOST_UNITS = 13  # a unit: a source with its header

@@ -31,13 +31,14 @@ struct running_proxy {
     return from;
   }
   std::variant<network_proxy, start_failure> try_start(abilities can = {}) {
-    return network_proxy::start(
-      sources(),
-      [told = failures](const std::string& why) {
-        std::lock_guard guard{told->lock};
-        told->all.push_back(why);
-      },
-      std::move(can));
+    return network_proxy::start({sources(),
+                                 [told = failures](const std::string& why) {
+                                   std::lock_guard guard{told->lock};
+                                   told->all.push_back(why);
+                                 },
+                                 std::move(can),
+                                 {},
+                                 {}});
   }
   network_proxy start(abilities can = {}) {
     auto started = try_start(std::move(can));

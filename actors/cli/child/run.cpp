@@ -165,7 +165,7 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
   // The command goes on without a network; nobody else has one for it.
   auto lost = std::make_shared<std::atomic<bool>>(false);
   auto started = network_proxy::start(
-    std::move(sources), [lost](const std::string&) { *lost = true; }, can);
+    {std::move(sources), [lost](const std::string&) { *lost = true; }, can, {}, {}});
   if (auto* failure = std::get_if<start_failure>(&started)) {
     print_problems(failure->problems, false);
     return refuse_to_run("cannot start the proxy");

@@ -89,7 +89,7 @@ private:
 std::variant<network_proxy, start_failure> start(const config::sources& sources, abilities can,
                                                  early_end& early) {
   auto watch = hear_meanwhile([&](received_signal got) { early.hear(got); });
-  return network_proxy::start(sources, end_at_once, std::move(can), [&] { early.loaded(); });
+  return network_proxy::start({sources, end_at_once, std::move(can), [&] { early.loaded(); }, {}});
 }
 
 } // namespace

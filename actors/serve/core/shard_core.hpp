@@ -142,7 +142,9 @@ public:
   [[nodiscard]] const config::proxy_config& config() const noexcept { return *policy->config; }
   [[nodiscard]] logger& log() const noexcept { return *process->log; }
   /// Who is asked what the rules leave to somebody; null: nobody is.
-  [[nodiscard]] decider_actor decider() const { return desk ? desk : process->decider; }
+  [[nodiscard]] decider_actor decider() const {
+    return desk ? decider_actor{desk} : process->decider;
+  }
 
   // -- decisions --
 

@@ -20,7 +20,7 @@ struct fixture : test_coordinator_fixture<> {
   fixture() {
     folder = (std::filesystem::temp_directory_path() / "audit-XXXXXX").string();
     CAF_REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    writer = sys.spawn(audit, queue, log);
+    writer = sys.spawn(audit, audit_start{queue, log});
     run();
   }
   ~fixture() {
