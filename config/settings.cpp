@@ -17,6 +17,11 @@ bool is_socket_path(std::string_view path) {
   return path.starts_with('/') && path.find('\0') == std::string_view::npos;
 }
 
+/// Whether its value is a table.
+bool is_map(const key& k) {
+  return k.as == form::domain_map || k.as == form::socket_map || k.as == form::users;
+}
+
 /// `ip`, `ip:port` or `[ip6]:port`.
 bool is_server(const std::string& text) {
   auto host = authority::parse(text);
@@ -56,7 +61,7 @@ private:
       else if (is_group(full))
         read_group(full, name, node);
       else
-        unknown(prefix, name);
+        unknown(prefix, name, node);
     }
   }
 
@@ -260,15 +265,17 @@ private:
     return {};
   }
 
-  void unknown(const std::string& prefix, const toml::key& name) {
+  void unknown(const std::string& prefix, const toml::key& name, const toml::node& node) {
     out_.error(from_.at(name.source()), here_ + "." + prefix + toml_key(name.str()), "unknown key",
-               out_.full() ? std::string{} : hint_for(prefix, std::string{name.str()}));
+               out_.full() ? std::string{} : hint_for(prefix, std::string{name.str()}, node));
   }
 
   /// The table where a key of this name does belong, else the nearest name in this table.
-  [[nodiscard]] std::string hint_for(const std::string& prefix, const std::string& name) const {
+  [[nodiscard]] std::string hint_for(const std::string& prefix, const std::string& name,
+                                     const toml::node& node) const {
     for (const auto& k : keys) {
-      if (k.name.substr(k.name.rfind('.') + 1) == name) {
+      // A table is no misplaced `timeout`, say, where that is a single value.
+      if (k.name.substr(k.name.rfind('.') + 1) == name && (!node.is_table() || is_map(k))) {
         auto full = full_name(k, profile_);
         return "it belongs in [" + full.substr(0, full.size() - name.size() - 1) + "]";
       }
