@@ -199,6 +199,14 @@ reload_outcome network_proxy::set_mode(policy::mode mode) {
 
 reload_outcome network_proxy::lift_mode() { return impl_->change(atom::lift_mode_v); }
 
+reload_outcome network_proxy::add_allowed_domain(std::string pattern) {
+  return impl_->change(atom::allow_v, std::move(pattern));
+}
+
+reload_outcome network_proxy::add_denied_domain(std::string pattern) {
+  return impl_->change(atom::deny_v, std::move(pattern));
+}
+
 blocked_page network_proxy::blocked() const {
   blocked_page all;
   for (const auto& shard : impl_->shards())

@@ -1,5 +1,6 @@
 #include "config/settings.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -313,6 +314,12 @@ std::string normal_path(std::string_view path) {
 place settings::where(std::string_view key) const {
   auto found = set_at.find(key);
   return found == set_at.end() ? place{} : found->second;
+}
+
+bool settings::bounds_allowed() const {
+  return has("allowed_domains") || std::ranges::any_of(domains, [](const auto& entry) {
+           return entry.second.says == permission::allow;
+         });
 }
 
 void read_layer(const layer& from, const std::string& profile, settings& into, report& out) {
