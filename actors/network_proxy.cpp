@@ -7,6 +7,7 @@
 #include "actors/control/threads.hpp"
 #include "actors/loop/system/cores.hpp"
 #include "actors/network_proxy_parts.hpp"
+#include "actors/observe/audit_line.hpp"
 #include "actors/observe/log/log.hpp"
 #include "actors/serve/worker/shard.hpp"
 
@@ -30,7 +31,8 @@ void network_proxy::impl::spawn_helpers(const listener_set& bound, const abiliti
     supervisor_start{process->log, listeners,
                      [told = failure](const std::string& why) { (*told)(why); }, can.watched});
   watch("listener_owner", listeners);
-  audit = system.spawn<caf::hidden>(proxy::audit, audit_queue_of(process), process->log);
+  audit = system.spawn<caf::hidden>(proxy::audit, audit_queue_of(process), process->log,
+                                    metadata_members(process->metadata));
   watch("audit", audit);
   ca = system.spawn<caf::hidden>(proxy::ca, max_leaves, &this_machine().clock);
   watch("ca", ca);

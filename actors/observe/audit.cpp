@@ -24,6 +24,7 @@ constexpr size_t max_batch_bytes = 64 * 1024;
 struct audit_io {
   std::shared_ptr<subscriber_queue> queue;
   log_ptr log;
+  std::string metadata;
 };
 
 void write_batch(audit_state& state, const audit_io& around) {
@@ -97,12 +98,13 @@ caf::expected<audit_sink> audit_sink::open(const std::string& output) {
 size_t audit_sink::write(std::string_view lines) { return fd_ < 0 ? 0 : out_.write(lines); }
 
 audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,
-                                 std::shared_ptr<subscriber_queue> queue, log_ptr log) {
-  audit_io around{std::move(queue), std::move(log)};
+                                 std::shared_ptr<subscriber_queue> queue, log_ptr log,
+                                 std::string metadata) {
+  audit_io around{std::move(queue), std::move(log), std::move(metadata)};
   return {
     [self, around](atom::record, const decision_event_ptr& event) {
       auto& state = self->state;
-      append_audit_lines(state.batch, *event);
+      append_audit_lines(state.batch, *event, around.metadata);
       ++state.batched;
       if (state.batch.size() >= max_batch_bytes) {
         write_batch(state, around);

@@ -65,9 +65,11 @@ struct audit_state {
   bool failing = false;  ///< The last write lost lines; logged once.
 };
 
-/// @param queue  What waits for it; never null.
-/// @param log    Hears when events are lost; never null.
+/// @param queue     What waits for it; never null.
+/// @param log       Hears when events are lost; never null.
+/// @param metadata  In each line, as `metadata_members` makes it.
 audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,
-                                 std::shared_ptr<subscriber_queue> queue, log_ptr log);
+                                 std::shared_ptr<subscriber_queue> queue, log_ptr log,
+                                 std::string metadata);
 
 } // namespace proxy

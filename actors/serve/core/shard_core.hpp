@@ -14,6 +14,7 @@
 #include "actors/messages.hpp"
 #include "actors/net/datagram_socket.hpp"
 #include "actors/observe/audit.hpp"
+#include "actors/observe/audit_line.hpp"
 #include "actors/observe/event_hub.hpp"
 #include "actors/serve/answer/told_refusal.hpp"
 #include "actors/serve/core/interfaces.hpp"
@@ -66,8 +67,9 @@ struct process_state {
   memory_budget memory;
   own_sockets dialled;             ///< Connections to upstreams that may lead back to us (`dial`).
   own_sockets association_sockets; ///< Where UDP clients send to.
-  subscriber_queue audit_queue;    ///< Events on their way to the audit actor.
-  log_ptr log;                     ///< Never null.
+  audit_metadata metadata;      ///< In each line of the audit trail. Set before its actor begins.
+  subscriber_queue audit_queue; ///< Events on their way to the audit actor.
+  log_ptr log;                  ///< Never null.
   socket_dialer_actor socket_dialer; ///< Null where unix sockets are not served.
   decider_actor decider; ///< Is asked what the rules leave to somebody; null: nobody is.
   std::atomic<uint64_t> questions{0}; ///< So many were asked.
