@@ -54,7 +54,8 @@ struct reload_report {
   std::vector<std::string> needs_restart{};
 };
 
-/// What became of a reload or a mode switch: a report, or why the old policy stays in force.
+/// What became of a reload, or of a mode or pattern that is set at run time: a report, or why the
+/// old policy stays in force.
 struct reload_outcome {
   std::optional<reload_report> report;
   std::vector<config::problem> problems;
@@ -126,6 +127,8 @@ CAF_ADD_ATOM(proxy, proxy::atom, current, "current")
 CAF_ADD_ATOM(proxy, proxy::atom, reload, "reload")
 CAF_ADD_ATOM(proxy, proxy::atom, set_mode, "setmode")
 CAF_ADD_ATOM(proxy, proxy::atom, lift_mode, "liftmode")
+CAF_ADD_ATOM(proxy, proxy::atom, allow, "allow")
+CAF_ADD_ATOM(proxy, proxy::atom, deny, "deny")
 CAF_ADD_ATOM(proxy, proxy::atom, addresses, "addresses")
 CAF_ADD_ATOM(proxy, proxy::atom, record, "record")
 CAF_ADD_ATOM(proxy, proxy::atom, reopen, "reopen")

@@ -35,7 +35,7 @@ void network_proxy::impl::spawn_helpers(const listener_set& bound, const start_o
   watch("listener_owner", listeners);
   audit = system.spawn<caf::hidden>(
     proxy::audit, audit_start{audit_queue_of(process), process->log, order.around.audit,
-                              order.around.speaks, audit_metadata(order.around.metadata)});
+                              order.around.speaks, metadata_members(order.around.metadata)});
   watch("audit", audit);
   ca = system.spawn<caf::hidden>(proxy::ca, max_leaves, &this_machine().clock);
   watch("ca", ca);
@@ -241,6 +241,14 @@ reload_outcome network_proxy::set_mode(policy::mode mode) {
 }
 
 reload_outcome network_proxy::lift_mode() { return impl_->change(atom::lift_mode_v); }
+
+reload_outcome network_proxy::add_allowed_domain(std::string pattern) {
+  return impl_->change(atom::allow_v, std::move(pattern));
+}
+
+reload_outcome network_proxy::add_denied_domain(std::string pattern) {
+  return impl_->change(atom::deny_v, std::move(pattern));
+}
 
 blocked_page network_proxy::blocked() const {
   blocked_page all;

@@ -13,6 +13,7 @@
 #include "actors/control/policy/generation.hpp"
 #include "actors/messages.hpp"
 #include "actors/observe/audit.hpp"
+#include "actors/observe/audit_line.hpp"
 #include "actors/observe/blocked_ring.hpp"
 #include "actors/serve/abilities.hpp"
 #include "actors/serve/decide/outside_decider.hpp"
@@ -41,8 +42,7 @@ struct surrounding_program {
   /// Hears of each refusal, on its worker's loop. Null: nobody does.
   std::function<void(const decision_event_ptr&)> refused{};
   std::shared_ptr<outside_decider> decider{}; ///< Null: nobody decides.
-  /// Fields of every audit event, by name.
-  std::vector<std::pair<std::string, std::string>> metadata{};
+  audit_metadata metadata{};
   caf::actor_system* system = nullptr; ///< In which our actors live; null: one of our own.
 };
 
@@ -103,6 +103,13 @@ public:
   [[nodiscard]] reload_outcome set_mode(policy::mode mode);
   /// Goes back to the mode that the configuration says.
   [[nodiscard]] reload_outcome lift_mode();
+  /// Adds a pattern to `allowed_domains` until the proxy ends, reloads or not; what is denied stays
+  /// refused. It takes the same one off what was added to `denied_domains`. Problems, and nothing
+  /// changed, where it is no pattern, the managed layer does not permit it, or there are too many
+  /// (`config::max_added_patterns`).
+  [[nodiscard]] reload_outcome add_allowed_domain(std::string pattern);
+  /// The same for `denied_domains`, where the managed layer permits all.
+  [[nodiscard]] reload_outcome add_denied_domain(std::string pattern);
   /// Newest refusals of all workers, oldest first, at most 200; total over the whole life.
   [[nodiscard]] blocked_page blocked() const;
   /// Closes and opens log and audit files again.

@@ -145,6 +145,11 @@ ordered_json mode_json(const proxy_config& config) {
           {"file", policy::to_string(config.mode_of_layers)}};
 }
 
+/// What was added at run time to the lists, which show it, too.
+ordered_json added_json(const proxy_config& config) {
+  return {{"allowed_domains", config.added.allowed}, {"denied_domains", config.added.denied}};
+}
+
 } // namespace
 
 std::string to_json(const proxy_config& config) {
@@ -153,6 +158,7 @@ std::string to_json(const proxy_config& config) {
   if (!config.profile.empty())
     root["default_permissions"] = config.profile;
   root["mode"] = mode_json(config); // outside our tables, so that they are as in a file
+  root["added"] = added_json(config);
   for (const auto& k : keys) {
     auto value = std::visit(json_writer{}, k.at(copy));
     if (!value.is_null())

@@ -55,6 +55,7 @@ private:
     if (out_.failed())
       return;
     check_narrowing(managed_, effective_, profile_, out_);
+    add_patterns(from_, managed_, profile_, effective_, out_);
     if (from_.instead_of_users && !effective_.config.socks_users.empty())
       effective_.config.socks_users = {*from_.instead_of_users};
     // Last of all secrets, so that managed and effective hooks were compared as they are written.

@@ -42,6 +42,9 @@ enum class mode_override : uint8_t {
   may_yield, ///< It is dropped with a warning: it was set once, and the managed layer is newer.
 };
 
+/// Most patterns that can be added at run time, to both lists together.
+inline constexpr size_t max_added_patterns = 1000;
+
 /// Where configuration comes from.
 struct sources {
   std::string managed_file = "/etc/codex/config.toml";
@@ -54,6 +57,11 @@ struct sources {
   std::optional<policy::mode>
     mode; ///< A mode switched at run time: above all layers, still within managed constraints.
   mode_override mode_as = mode_override::must_hold;
+  /// Added at run time before: what the managed layer allows no more is dropped with a warning.
+  added_patterns added;
+  /// To be added now; the load fails where one is no pattern, not within managed constraints, or
+  /// one too many. It takes an equal one of `added` off the other list.
+  added_patterns adds;
   /// Reads the environment (`process_environment` reads that of the process); unset: it is empty.
   std::function<std::optional<std::string>(const std::string&)> getenv;
   secrets_wanted secrets = secrets_wanted::all;

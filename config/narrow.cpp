@@ -26,11 +26,6 @@ std::string listing(const std::vector<policy::placed_text>& rules) {
   return result + (rules.size() > most ? ", …]" : "]");
 }
 
-bool has_allow(const entry_map& entries) {
-  return std::ranges::any_of(entries,
-                             [](const auto& e) { return e.second.says == permission::allow; });
-}
-
 /// Compares one managed layer with the outcome.
 class narrowing {
 public:
@@ -108,7 +103,7 @@ private:
 
   void check_allowed() {
     const auto& bounds = managed_.config.allowed_domains;
-    if (!managed_.has("allowed_domains") && !has_allow(managed_.domains))
+    if (!managed_.bounds_allowed())
       return;
     for (const auto& r : policy::widened_allows(bounds, effective_.config.allowed_domains))
       refuse({r.file, r.line, r.column}, shown("allowed_domains"), excerpt(r.text),

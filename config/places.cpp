@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <array>
 
 #include "config/keys.hpp"
@@ -54,13 +53,6 @@ policy::setting_place place_in_table(const key& k, const std::string& profile) {
   return out;
 }
 
-bool has_ceiling(const settings& managed) {
-  return managed.has("allowed_domains") ||
-         std::ranges::any_of(managed.domains, [](const auto& entry) {
-           return entry.second.says == permission::allow;
-         });
-}
-
 } // namespace
 
 policy::text_places find_places(const settings& managed, const settings& effective,
@@ -70,7 +62,7 @@ policy::text_places find_places(const settings& managed, const settings& effecti
   for (const auto& l : layers)
     if (l.from == layer::kind::managed)
       out.managed_file = l.file;
-  if (has_ceiling(managed))
+  if (managed.bounds_allowed())
     out.ceiling = managed.config.allowed_domains;
   out.demanded = managed.config.denied_domains;
   auto own = own_file(layers, home);

@@ -143,6 +143,13 @@ struct client_certificate {
   }
 };
 
+/// Patterns that were added at run time, in the order in which they came.
+struct added_patterns {
+  std::vector<std::string> allowed;
+  std::vector<std::string> denied;
+  friend bool operator==(const added_patterns&, const added_patterns&) = default;
+};
+
 /// The effective configuration: all layers merged, validated, addresses clamped.
 struct proxy_config {
   // What the policy says (SPEC: newer or older layout).
@@ -190,6 +197,9 @@ struct proxy_config {
 
   policy::mode mode_of_layers = policy::mode::full; ///< What the files and flags say.
   std::optional<policy::mode> mode_override; ///< Set at run time; `mode` is this, or the above.
+
+  /// Normalised, each once; among those of `allowed_domains` and `denied_domains`.
+  added_patterns added;
 
   std::string codex_home;         ///< `$CODEX_HOME`, default `~/.codex`.
   std::string profile;            ///< Selected `default_permissions`, "" in the older layout.

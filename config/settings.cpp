@@ -1,5 +1,6 @@
 #include "config/settings.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -15,6 +16,11 @@ namespace {
 
 bool is_socket_path(std::string_view path) {
   return path.starts_with('/') && path.find('\0') == std::string_view::npos;
+}
+
+/// Whether its value is a table.
+bool is_map(const key& k) {
+  return k.as == form::domain_map || k.as == form::socket_map || k.as == form::users;
 }
 
 /// `ip`, `ip:port` or `[ip6]:port`.
@@ -56,7 +62,7 @@ private:
       else if (is_group(full))
         read_group(full, name, node);
       else
-        unknown(prefix, name);
+        unknown(prefix, name, node);
     }
   }
 
@@ -260,15 +266,17 @@ private:
     return {};
   }
 
-  void unknown(const std::string& prefix, const toml::key& name) {
+  void unknown(const std::string& prefix, const toml::key& name, const toml::node& node) {
     out_.error(from_.at(name.source()), here_ + "." + prefix + toml_key(name.str()), "unknown key",
-               out_.full() ? std::string{} : hint_for(prefix, std::string{name.str()}));
+               out_.full() ? std::string{} : hint_for(prefix, std::string{name.str()}, node));
   }
 
   /// The table where a key of this name does belong, else the nearest name in this table.
-  [[nodiscard]] std::string hint_for(const std::string& prefix, const std::string& name) const {
+  [[nodiscard]] std::string hint_for(const std::string& prefix, const std::string& name,
+                                     const toml::node& node) const {
     for (const auto& k : keys) {
-      if (k.name.substr(k.name.rfind('.') + 1) == name) {
+      // A table is no misplaced `timeout`, say, where that is a single value.
+      if (k.name.substr(k.name.rfind('.') + 1) == name && (!node.is_table() || is_map(k))) {
         auto full = full_name(k, profile_);
         return "it belongs in [" + full.substr(0, full.size() - name.size() - 1) + "]";
       }
@@ -306,6 +314,12 @@ std::string normal_path(std::string_view path) {
 place settings::where(std::string_view key) const {
   auto found = set_at.find(key);
   return found == set_at.end() ? place{} : found->second;
+}
+
+bool settings::bounds_allowed() const {
+  return has("allowed_domains") || std::ranges::any_of(domains, [](const auto& entry) {
+           return entry.second.says == permission::allow;
+         });
 }
 
 void read_layer(const layer& from, const std::string& profile, settings& into, report& out) {

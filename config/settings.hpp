@@ -38,6 +38,8 @@ struct settings {
   [[nodiscard]] bool has(std::string_view key) const { return set_at.contains(key); }
   /// Where a key was set; nowhere when it is at its default.
   [[nodiscard]] place where(std::string_view key) const;
+  /// Of the managed layer: whether it has an allow list that no user's may leave.
+  [[nodiscard]] bool bounds_allowed() const;
 };
 
 /// Reads our tables of one layer over what `into` holds: lists and single values replace, maps
@@ -60,5 +62,10 @@ void merge_maps(settings& into);
 /// Checks what the user's layers made of the managed ones (SPEC: may only be narrowed).
 void check_narrowing(const settings& managed, const settings& effective, const std::string& profile,
                      report& out);
+
+/// Adds the patterns of run time to the lists, as far as the managed layer permits
+/// (`sources::added`, `sources::adds`).
+void add_patterns(const sources& from, const settings& managed, const std::string& profile,
+                  settings& effective, report& out);
 
 } // namespace proxy::config

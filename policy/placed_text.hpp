@@ -2,8 +2,12 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace proxy::policy {
+
+/// What stands for the file of a pattern that was added at run time.
+inline constexpr std::string_view added_at_run_time = "added at run time";
 
 /// A text of the configuration, one pattern as a rule, and where it stands: what `explain`,
 /// refusals and audit name.

@@ -178,6 +178,9 @@ private:
       return std::string{ask_operator} + " to take it off denied_domains";
     if (rules_.origin && rules_.origin->must_deny(what_.host, what_.port, *why_.rule))
       return ask_manager("denies " + in_quotes(why_.rule->text));
+    if (why_.rule->file == added_at_run_time)
+      return std::string{ask_operator} + " to take " + in_quotes(why_.rule->text) +
+             " off denied_domains: it was added at run time";
     const auto* list = setting("denied_domains");
     const auto* map = setting("domains");
     auto in_map = map && map->set && list && !list->set;

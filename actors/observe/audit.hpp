@@ -82,7 +82,7 @@ struct audit_start {
   log_ptr log;                             ///< Hears when events are lost; never null.
   line_taker taker{};     ///< Gets all of it, whatever is configured; null: nobody does.
   bool has_stderr = true; ///< Else what is to go there goes nowhere.
-  std::string metadata{}; ///< Of `audit_metadata`.
+  std::string metadata{}; ///< Of `metadata_members`.
 };
 
 audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,

@@ -1,11 +1,41 @@
 #include "actors/observe/audit_line.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "actors/observe/json_string.hpp"
 #include "actors/observe/log/timestamp.hpp"
 
 namespace proxy {
 
 namespace {
+
+/// Names that no metadata may take.
+constexpr std::array<std::string_view, 18> our_fields{
+  "event.name",
+  "event.timestamp",
+  "target",
+  "network.transport.protocol",
+  "server.address",
+  "server.port",
+  "http.request.method",
+  "client.address",
+  "user.name",
+  "network.policy.scope",
+  "network.policy.decision",
+  "network.policy.source",
+  "network.policy.reason",
+  "network.policy.override",
+  "network.policy.rule",
+  "network.policy.generation",
+  "request.id",
+  "http.response.status_code",
+};
+constexpr std::string_view our_faults = "network.fault."; ///< Begins others of them.
+
+bool is_ours(std::string_view name) {
+  return name.starts_with(our_faults) || std::ranges::find(our_fields, name) != our_fields.end();
+}
 
 void append_text(std::string& out, std::string_view key, std::string_view value) {
   ((out += ",\"") += key) += "\":";
@@ -81,9 +111,13 @@ void append_decision(std::string& out, const decision_event& event, const decide
 
 } // namespace
 
-std::string audit_metadata(const std::vector<std::pair<std::string, std::string>>& fields) {
+std::string metadata_members(const audit_metadata& all) {
   std::string out;
-  for (const auto& [name, value] : fields) {
+  for (auto each = all.begin(); each != all.end(); ++each) {
+    const auto& [name, value] = *each;
+    auto same = [&](const auto& before) { return before.first == name && !before.second.empty(); };
+    if (name.empty() || value.empty() || is_ours(name) || std::any_of(all.begin(), each, same))
+      continue;
     out += ',';
     append_json_string(out, name);
     out += ':';

@@ -9,14 +9,17 @@
 
 namespace proxy {
 
-/// Fields that every event has besides, as they stand in a line: `,"name":"value"` each.
-/// @param fields  By name.
-[[nodiscard]] std::string
-audit_metadata(const std::vector<std::pair<std::string, std::string>>& fields);
+/// What the program that embeds the proxy says in each line: names with their values, such as
+/// "conversation.id", "app.version" and "user.account_id". A value that is empty is not set.
+using audit_metadata = std::vector<std::pair<std::string, std::string>>;
+
+/// Metadata as members of a JSON object, a comma before each; "" for none. Left out is what is not
+/// set, what has no name, a name that comes a second time, and those of fields of ours.
+[[nodiscard]] std::string metadata_members(const audit_metadata& all);
 
 /// Appends an event as lines of JSON with the fields of the audit trail, '\n' included: one line,
 /// or two where the host passed before the mode refused the request.
-/// @param metadata  Of `audit_metadata`.
+/// @param metadata  As `metadata_members` makes it: made once, not with each line.
 void append_audit_lines(std::string& out, const decision_event& event,
                         std::string_view metadata = {});
 

@@ -152,6 +152,30 @@ CAF_TEST(a mode that the managed layer does not allow is refused) {
   CAF_CHECK(proxy.config()->mode == policy::mode::limited);
 }
 
+CAF_TEST(a pattern that is added counts over a reload and a denial closes what it concerns) {
+  configure("allowed_domains = [\"a.test\"]\n");
+  auto proxy = start();
+  listening origin;
+  auto status = [&] {
+    return open_tunnel(*proxy.http_address(), origin.address()).second.substr(0, 12);
+  };
+  CAF_CHECK_EQUAL(status(), "HTTP/1.1 403");
+  auto outcome = proxy.add_allowed_domain("127.0.0.1");
+  CAF_REQUIRE(outcome.report);
+  CAF_CHECK_EQUAL(outcome.report->generation, 2u);
+  CAF_CHECK(proxy.reload().report);
+  auto [client, answer] = open_tunnel(*proxy.http_address(), origin.address());
+  CAF_CHECK_EQUAL(answer.substr(0, 12), "HTTP/1.1 200");
+  outcome = proxy.add_denied_domain("127.0.0.0/8");
+  CAF_REQUIRE(outcome.report);
+  CAF_CHECK_EQUAL(outcome.report->closed_tunnels, 1u);
+  CAF_CHECK_EQUAL(status(), "HTTP/1.1 403");
+  CAF_CHECK(proxy.config()->added == (config::added_patterns{{"127.0.0.1"}, {"127.0.0.0/8"}}));
+  outcome = proxy.add_allowed_domain("*");
+  CAF_CHECK(!outcome.report);
+  CAF_CHECK_NOT_EQUAL(words_of(outcome.problems).find("allowed_domains"), std::string::npos);
+}
+
 CAF_TEST(the newest refusals of all workers are told in their order) {
   configure("allowed_domains = [\"a.test\"]\n");
   auto proxy = start();

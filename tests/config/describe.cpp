@@ -139,6 +139,22 @@ CAF_TEST(the mode is shown with where it comes from) {
                   std::string{"full"});
 }
 
+CAF_TEST(what was added at run time is shown in its list and by itself) {
+  folder home;
+  home.write("config.toml", newer("allowed_domains = [\"a.test\"]\n"));
+  auto from = home.from();
+  auto shown = json::parse(to_json(config_of(load(from))));
+  CAF_CHECK_EQUAL(shown["added"].dump(),
+                  std::string{R"({"allowed_domains":[],"denied_domains":[]})"});
+  from.adds = {{"b.test"}, {"c.test"}};
+  shown = json::parse(to_json(config_of(load(from))));
+  CAF_CHECK_EQUAL(shown["added"].dump(),
+                  std::string{R"({"allowed_domains":["b.test"],"denied_domains":["c.test"]})"});
+  const auto& lists = shown["permissions"]["dev"]["network"];
+  CAF_CHECK_EQUAL(lists["allowed_domains"].dump(), std::string{R"(["a.test","b.test"])"});
+  CAF_CHECK_EQUAL(lists["denied_domains"].dump(), std::string{R"(["c.test"])"});
+}
+
 CAF_TEST(the admin token is never shown) {
   proxy_config config;
   config.admin_token = "s3cret";

@@ -96,6 +96,8 @@ CAF_TEST(the hint is the nearest key or the table where the key belongs) {
          {newer("") + "[network_proxy]\nallowed_domains = []",
           "it belongs in [permissions.dev.network]"},
          {"[network_proxy.timeout]\nidle = 1", "did you mean timeouts?"},
+         {"[network_proxy]\ntimeout = 1", "it belongs in [network_proxy.decider]"},
+         {"[network_proxy]\ndomains = {}", "it belongs in [network_proxy.policy]"},
          {"[network_proxy]\nquite_something_else = 1", ""},
          {"[network_proxy]\n" + std::string(5000, 'x') + " = 1", ""},
        }) {

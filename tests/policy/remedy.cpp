@@ -211,6 +211,17 @@ CAF_TEST(a mode that was switched at run time stands in no file) {
                 "ask whoever runs this proxy to set mode = \"full\": it was set at run time"));
 }
 
+CAF_TEST(a denial that was added at run time stands in no file) {
+  auto in_force = with(allowing({}), all_set());
+  placed_text rule{"a.test", std::string{added_at_run_time}, 0, 0};
+  denial why;
+  why.reason = reason::denied;
+  why.rule = &rule;
+  CAF_CHECK_EQUAL(remedy_for(in_force, why, get("a.test")),
+                  "ask whoever runs this proxy to take \"a.test\" off denied_domains: "
+                  "it was added at run time");
+}
+
 CAF_TEST(who waited for a word in vain may try again or list the host) {
   auto in_force = with(allowing({}), all_set());
   denial why;

@@ -86,6 +86,8 @@ policy_store_actor::behavior_type desk_front(policy_store_actor::pointer self, p
     [=](atom::reload) { return change(atom::reload_v); },
     [=](atom::set_mode, policy::mode to) { return change(atom::set_mode_v, to); },
     [=](atom::lift_mode) { return change(atom::lift_mode_v); },
+    [=](atom::allow, const std::string& pattern) { return change(atom::allow_v, pattern); },
+    [=](atom::deny, const std::string& pattern) { return change(atom::deny_v, pattern); },
   };
 }
 

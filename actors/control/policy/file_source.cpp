@@ -202,6 +202,8 @@ policy_source_actor::behavior_type file_source(policy_source_actor::pointer,
       auto sources = from;
       sources.mode = wish.mode;
       sources.mode_as = wish.mode_as;
+      sources.added = wish.added;
+      sources.adds = wish.adds;
       policy_delivery out;
       auto document =
         load_document(sources, false, missing_ca::make, out.problems, read(), platform);

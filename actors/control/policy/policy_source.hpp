@@ -15,6 +15,8 @@ namespace proxy {
 struct policy_wish {
   std::optional<policy::mode> mode; ///< Set at run time; unset: what the source says.
   config::mode_override mode_as = config::mode_override::must_hold;
+  config::added_patterns added{}; ///< At run time, before: kept as far as the source permits.
+  config::added_patterns adds{};  ///< To be added now, or there is no document.
 };
 
 /// A document, or why there is none.

@@ -17,11 +17,13 @@ using outcome_promise = caf::typed_response_promise<reload_outcome>;
 /// How long the audit trail may take to turn to another sink.
 constexpr std::chrono::seconds audit_patience{10};
 
-/// What a change makes of the mode that was set at run time.
-struct mode_change {
-  bool keep = true;
-  std::optional<policy::mode> to; ///< Unset: what the files say.
-};
+/// What a change wants beyond what was set at run time before.
+using wish_change = std::function<void(policy_wish&)>;
+
+/// What was set at run time before, as far as the managed layer still allows it.
+policy_wish standing_wish(const config::proxy_config& running) {
+  return {running.mode_override, config::mode_override::may_yield, running.added, {}};
+}
 
 // -- one after the other --
 
@@ -223,7 +225,7 @@ void take_document(store_pointer self, policy_delivery& delivery) {
 }
 
 /// Asks the source, or reports why not; the old policy stays in force then.
-void begin(store_pointer self, const mode_change& mode, outcome_promise done,
+void begin(store_pointer self, const wish_change& change, outcome_promise done,
            caf::actor_clock::time_point asked) {
   auto& s = self->state;
   s.change = std::make_shared<change_under_way>();
@@ -231,22 +233,23 @@ void begin(store_pointer self, const mode_change& mode, outcome_promise done,
   s.change->asked = asked;
   if (auto why = obstacle(self); !why.empty()) // it may have come up while this one waited
     return give_up_because(self, std::string{why});
-  policy_wish wish{s.now.current->config->mode_override, config::mode_override::may_yield};
-  if (!mode.keep)
-    wish = {mode.to, config::mode_override::must_hold};
+  auto wish = standing_wish(*s.now.current->config);
+  change(wish);
   ask_source<policy_delivery>(
     self, [self](policy_delivery& delivery) { take_document(self, delivery); },
     [self](std::string why) { give_up_because(self, std::move(why)); }, atom::load_v, wish);
 }
 
-outcome_promise enqueue(store_pointer self, mode_change mode) {
+outcome_promise enqueue(store_pointer self, wish_change change) {
   auto done = self->make_response_promise<reload_outcome>();
   if (self->state.waiting.size() >= max_waiting_changes) {
     refuse(log_of(self), done, "too many changes are waiting");
     return done;
   }
   auto asked = self->clock().now();
-  run_in_turn(self, {[self, mode, done, asked] { begin(self, mode, done, asked); }, done});
+  run_in_turn(
+    self,
+    {[self, change = std::move(change), done, asked] { begin(self, change, done, asked); }, done});
   return done;
 }
 
@@ -328,12 +331,19 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
         give_up_because(self, std::string{why_ending(s)}); // those that wait follow it
       return s.drained;
     },
-    [self](atom::reload) { return enqueue(self, {}); },
+    [self](atom::reload) { return enqueue(self, [](policy_wish&) {}); },
     [self](atom::set_mode, policy::mode mode) {
-      return enqueue(self, {false, mode});
+      return enqueue(self, [mode](policy_wish& wish) {
+        wish.mode = mode;
+        wish.mode_as = config::mode_override::must_hold;
+      });
     },
-    [self](atom::lift_mode) {
-      return enqueue(self, {false, std::nullopt});
+    [self](atom::lift_mode) { return enqueue(self, [](policy_wish& wish) { wish.mode.reset(); }); },
+    [self](atom::allow, const std::string& pattern) {
+      return enqueue(self, [pattern](policy_wish& wish) { wish.adds.allowed = {pattern}; });
+    },
+    [self](atom::deny, const std::string& pattern) {
+      return enqueue(self, [pattern](policy_wish& wish) { wish.adds.denied = {pattern}; });
     },
   };
 }

@@ -73,7 +73,13 @@ using policy_store_actor = caf::typed_actor<
   // managed layer no longer allows it.
   caf::replies_to<atom::set_mode, policy::mode>::with<reload_outcome>,
   // Go back to the mode that the files say.
-  caf::replies_to<atom::lift_mode>::with<reload_outcome>>;
+  caf::replies_to<atom::lift_mode>::with<reload_outcome>,
+  // Add a pattern to the allow list, within the managed constraints, or to the deny list. Reloads
+  // keep it, but for one whose managed layer no longer allows it; the same pattern that was added
+  // to the other list goes. Problems, and nothing changed, where it is no pattern, is not
+  // permitted, or `config::max_added_patterns` are there.
+  caf::replies_to<atom::allow, std::string>::with<reload_outcome>,
+  caf::replies_to<atom::deny, std::string>::with<reload_outcome>>;
 
 /// Mints certificates for intercepted hosts, so that no loop waits for a signature. Lives on the
 /// scheduler; one per proxy, owned by `network_proxy`. A burst for one host mints once: the first

@@ -15,6 +15,7 @@
 #include "actors/messages.hpp"
 #include "actors/net/datagram_socket.hpp"
 #include "actors/observe/audit.hpp"
+#include "actors/observe/audit_line.hpp"
 #include "actors/observe/event_hub.hpp"
 #include "actors/serve/answer/told_refusal.hpp"
 #include "actors/serve/core/interfaces.hpp"
@@ -67,8 +68,8 @@ struct process_state {
   memory_budget memory;
   own_sockets dialled;             ///< Connections to upstreams that may lead back to us (`dial`).
   own_sockets association_sockets; ///< Where UDP clients send to.
-  subscriber_queue audit_queue;    ///< Events on their way to the audit actor.
-  log_ptr log;                     ///< Never null.
+  subscriber_queue audit_queue; ///< Events on their way to the audit actor.
+  log_ptr log;                  ///< Never null.
   socket_dialer_actor socket_dialer; ///< Null where unix sockets are not served.
   decider_actor decider; ///< Is asked what the rules leave to somebody; null: nobody is.
   /// The same outside of the actors: each core has a desk for it then.

@@ -37,6 +37,8 @@ scripted_source(scripted_source_actor::pointer self, const std::shared_ptr<sourc
     auto sources = from;
     sources.mode = wish.mode;
     sources.mode_as = wish.mode_as;
+    sources.added = wish.added;
+    sources.adds = wish.adds;
     policy_delivery out;
     if (auto found =
           load_document(sources, false, missing_ca::make, out.problems, script->addresses, {}))

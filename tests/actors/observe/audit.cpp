@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "actors/observe/audit_line.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -20,7 +21,10 @@ struct fixture : test_coordinator_fixture<> {
   fixture() {
     folder = (std::filesystem::temp_directory_path() / "audit-XXXXXX").string();
     CAF_REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    writer = sys.spawn(audit, audit_start{queue, log});
+    writer = sys.spawn(
+      audit,
+      audit_start{
+        .queue = queue, .log = log, .metadata = metadata_members({{"conversation.id", "c-1"}})});
     run();
   }
   ~fixture() {
@@ -105,6 +109,18 @@ CAF_TEST(a flush answers once everything before it is written) {
   record("a.example");
   CAF_CHECK(ask<bool>(atom::flush_v));
   CAF_CHECK_EQUAL(hosts_in(path()), (hosts{"a.example"}));
+}
+
+CAF_TEST(each line has the metadata that the trail began with) {
+  CAF_CHECK(configure("file:" + path()));
+  record("a.example");
+  record("b.example");
+  run();
+  std::ifstream in{path()};
+  size_t lines = 0;
+  for (std::string line; std::getline(in, line); ++lines)
+    CAF_CHECK(line.ends_with(R"(,"conversation.id":"c-1"})"));
+  CAF_CHECK_EQUAL(lines, 2u);
 }
 
 CAF_TEST(without a sink events are counted and gone) {

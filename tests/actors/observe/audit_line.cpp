@@ -2,6 +2,7 @@
 #include "actors/observe/audit_line.hpp" // unit under test
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/support/test.hpp"
 
@@ -69,6 +70,46 @@ CAF_TEST(what is not known has a word of its own) {
   CAF_CHECK_EQUAL(parsed["network.policy.source"], "mode_guard");
   CAF_CHECK_EQUAL(parsed["network.policy.override"], true);
   CAF_CHECK_EQUAL(parsed["network.policy.reason"], "not_allowed"); // what was overruled
+}
+
+CAF_TEST(metadata ends each line) {
+  auto metadata = metadata_members(
+    {{"conversation.id", "c-1"}, {"app.version", ""}, {"user.account_id", "a \"b\""}});
+  decision_event event;
+  event.passed_rule = "*.example";
+  auto fault = event;
+  fault.fault = fault_facts{errc::dns_error, "no such name"};
+  std::string lines;
+  append_audit_lines(lines, event, metadata);
+  append_audit_lines(lines, fault, metadata);
+  std::istringstream in{lines};
+  size_t count = 0;
+  for (std::string line; std::getline(in, line); ++count) {
+    CAF_CHECK(line.ends_with(R"(,"conversation.id":"c-1","user.account_id":"a \"b\""})"));
+    auto parsed = nlohmann::json::parse(line);
+    CAF_CHECK_EQUAL(parsed["user.account_id"], "a \"b\"");
+    CAF_CHECK(!parsed.contains("app.version")); // not set
+  }
+  CAF_CHECK_EQUAL(count, 3u);
+}
+
+CAF_TEST(metadata has each name once and none of a field of ours) {
+  CAF_CHECK_EQUAL(metadata_members({}), "");
+  CAF_CHECK_EQUAL(
+    metadata_members({{"", "nameless"}, {"b", ""}, {"a", "1"}, {"b", "2"}, {"a", "3"}}),
+    R"(,"a":"1","b":"2")");
+  CAF_CHECK_EQUAL(metadata_members({{"a\n\"", "\xff"}}), ",\"a\\u000a\\\"\":\"\xef\xbf\xbd\"");
+  decision_event event;
+  event.user = "alice";
+  auto fault = event;
+  fault.fault = fault_facts{errc::dns_error, "no such name"};
+  for (const auto& each : {event, fault}) {
+    std::string line;
+    append_audit_lines(line, each);
+    auto parsed = nlohmann::json::parse(line);
+    for (const auto& field : parsed.items())
+      CAF_CHECK_EQUAL(metadata_members({{field.key(), "forged"}}), "");
+  }
 }
 
 CAF_TEST(a value cannot break out of its line) {

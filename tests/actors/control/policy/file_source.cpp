@@ -109,6 +109,21 @@ CAF_TEST(a mode that was set at run time is kept as far as the managed layer all
   CAF_CHECK(yields.document->config.mode == policy::mode::limited);
 }
 
+CAF_TEST(patterns of run time are kept and added as far as the managed layer allows) {
+  policy_wish wish;
+  wish.added.allowed = {"a.example"};
+  wish.adds.allowed = {"b.example"};
+  auto got = load(wish);
+  CAF_REQUIRE(got.document);
+  CAF_CHECK(got.document->config.added == (config::added_patterns{{"a.example", "b.example"}, {}}));
+  write("managed.toml", newer("allowed_domains = [\"b.example\"]\n"));
+  got = load(wish);
+  CAF_REQUIRE(got.document);
+  CAF_CHECK(got.document->config.added == (config::added_patterns{{"b.example"}, {}}));
+  wish.adds.allowed = {"c.example"};
+  CAF_CHECK(!load(wish).document);
+}
+
 CAF_TEST(addresses are those of the moment) {
   CAF_CHECK(!asked<machine_addresses_read>(atom::addresses_v));
   addresses = std::vector{ip_address::v4(0xCB007101)};

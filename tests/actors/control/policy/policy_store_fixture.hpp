@@ -142,6 +142,8 @@ struct policy_store_fixture : test_coordinator_fixture<>, config::test::folder {
   pending reload() { return change(atom::reload_v); }
   pending set_mode(policy::mode mode) { return change(atom::set_mode_v, mode); }
   pending lift_mode() { return change(atom::lift_mode_v); }
+  pending add_allowed(const std::string& pattern) { return change(atom::allow_v, pattern); }
+  pending add_denied(const std::string& pattern) { return change(atom::deny_v, pattern); }
 
   /// A shard, or all of them, answers the oldest change that waits for it.
   void acknowledge(size_t shard, uint64_t closed) {
