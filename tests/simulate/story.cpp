@@ -84,8 +84,7 @@ public:
       if (!calm_ && chance.below(500) == 0)
         disturb();
       step_all();
-      if (!w_.step(w_.time().now() + glance))
-        w_.run_for(glance); // a visitor may have something to do
+      pass();
     }
     out_.seconds = std::chrono::duration<double>(w_.time().now() - began).count();
     end();
@@ -228,6 +227,13 @@ private:
     });
   }
 
+  /// Lets something happen, or else a little time pass: the world does not know when a visitor
+  /// means to act, and has nothing to do until then.
+  void pass() {
+    if (!w_.step(w_.time().now() + glance))
+      w_.run_for(glance);
+  }
+
   /// When all have gone nothing of theirs is left; nor when the proxy ends with all of them there.
   /// Of a proxy that has ended nothing is left at all.
   void end() {
@@ -238,6 +244,11 @@ private:
     for (const auto& each : origins_)
       each->break_off();
     auto until = w_.time().now() + 10min;
+    // Who reads nothing does not see that the proxy has gone, and stays as long as it meant to.
+    while (!visitors_.empty() && w_.time().now() < until) {
+      pass();
+      step_all();
+    }
     while (w_.step(until))
       step_all();
     demand(user_.sockets() == 0, "a client is still open");
