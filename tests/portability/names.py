@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-FOLDERS = ("actors", "config", "policy", "protocols", "tls", "tests/actors", "tests/support")
+FOLDERS = ("actors", "config", "include", "policy", "protocols", "tls", "tests/actors", "tests/support")
 LINUX = re.compile(r"(^|/)linux/")
 
 CALLS = """accept4 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd fallocate getauxval gettid

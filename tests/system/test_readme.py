@@ -1,4 +1,5 @@
-"""What the README prints is what happens: its configurations serve, its commands do what their comments say."""
+"""What the README prints is what happens: its configurations serve, its commands do what their comments say,
+its programs are those of tests/embedding/."""
 import os
 import re
 import shlex
@@ -59,6 +60,17 @@ class SamplesTest(SystemTest):
                     continue
                 self.assertRegex(done.stdout, r"\s+".join(map(re.escape, said.split())))
                 self.assertEqual(done.returncode, 0 if said.startswith("hook") else 1)
+
+    def test_every_program_is_one_that_is_built_and_run(self):
+        folder = os.path.join(ROOT, "tests", "embedding")
+        known = {}
+        for name in os.listdir(folder):
+            if name.endswith(".cpp"):
+                with open(os.path.join(folder, name)) as file:
+                    known[name] = file.read()
+        shown = re.findall(r"^```cpp\n(.*?)^```", readme(), re.S | re.M)
+        self.assertGreaterEqual(len(shown), 3)
+        self.assertEqual([text for text in shown if text not in known.values()], [])
 
     def test_it_names_what_is_not_checked(self):
         with open(os.path.join(ROOT, "SECURITY.md")) as file:
