@@ -20,7 +20,7 @@ std::string toml_of(const json& value) {
 
 void add_values(std::vector<std::string>& sets, const codex::network_config& values) {
   auto add = [&](const char* key, const json& value) {
-    sets.push_back(std::string{key} + '=' + toml_of(value));
+    sets.push_back(std::string(key) + '=' + toml_of(value));
   };
   add("enabled", values.enabled);
   if (values.mode)
@@ -44,7 +44,7 @@ environment_values::map copy_environment() {
   environment_values::map out;
   for (auto** entry = environ; entry && *entry; ++entry)
     if (const auto* equals = std::strchr(*entry, '='))
-      out.emplace(std::string{*entry, equals}, equals + 1);
+      out.emplace(std::string{static_cast<const char*>(*entry), equals}, equals + 1);
   return out;
 }
 
@@ -62,7 +62,7 @@ config::sources sources_of(const codex::network_proxy::builder::impl& said,
   out.sets.insert(out.sets.end(), said.sets.begin(), said.sets.end());
   auto listen = [&](const char* key, const std::optional<std::string>& address) {
     if (address)
-      out.sets.push_back(std::string{key} + '=' + toml_of("http://" + *address));
+      out.sets.push_back(std::string(key) + '=' + toml_of("http://" + *address));
   };
   const std::optional<std::string> free_port = "127.0.0.1:0";
   listen("proxy_url", said.managed ? free_port : said.http);

@@ -15,7 +15,6 @@
 #include "actors/messages.hpp"
 #include "actors/net/datagram_socket.hpp"
 #include "actors/observe/audit.hpp"
-#include "actors/observe/audit_line.hpp"
 #include "actors/observe/event_hub.hpp"
 #include "actors/serve/answer/told_refusal.hpp"
 #include "actors/serve/core/interfaces.hpp"
