@@ -227,6 +227,8 @@ snapshot_ptr network_proxy::current() const {
   return impl_->ask_once<snapshot_ptr>(impl_->store, atom::current_v).value_or(nullptr);
 }
 
+policy_store_actor network_proxy::store() const { return impl_->held(impl_->store); }
+
 config_ptr network_proxy::config() const {
   auto now = current();
   return now ? now->config : nullptr;

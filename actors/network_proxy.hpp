@@ -16,6 +16,7 @@
 #include "actors/observe/audit_line.hpp"
 #include "actors/observe/blocked_ring.hpp"
 #include "actors/serve/abilities.hpp"
+#include "actors/serve/core/interfaces.hpp"
 #include "actors/serve/decide/outside_decider.hpp"
 #include "config/load.hpp"
 
@@ -94,7 +95,8 @@ public:
   [[nodiscard]] std::optional<std::string> admin_address() const;
   /// What is in force; nullptr where nobody is left who knows.
   [[nodiscard]] config_ptr config() const;
-  [[nodiscard]] snapshot_ptr current() const; ///< The same with all that serves it.
+  [[nodiscard]] snapshot_ptr current() const;     ///< The same with all that serves it.
+  [[nodiscard]] policy_store_actor store() const; ///< Null once it ends.
 
   [[nodiscard]] reload_outcome reload();
   /// The same without waiting: the log tells what becomes of it.

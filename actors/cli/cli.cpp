@@ -74,6 +74,12 @@ void print_problems(const std::vector<config::problem>& problems, bool warnings_
       std::cerr << p.str() << '\n';
 }
 
+void print_problems(const std::vector<codex::problem>& problems, bool warnings_too) {
+  for (auto& p : problems)
+    if (warnings_too || p.is_error)
+      std::cerr << p.str() << '\n';
+}
+
 std::optional<config::proxy_config> load_or_complain(const config::sources& sources) {
   auto loaded = config::load(sources);
   print_problems(loaded.problems, false);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <codex/network_proxy.hpp>
 #include <sys/resource.h>
 
 #include <functional>
@@ -55,6 +56,7 @@ void add_help(CLI::App& app, context& all);
 /// Prints problems to stderr, one a line.
 /// @param warnings_too  Else only errors.
 void print_problems(const std::vector<config::problem>& problems, bool warnings_too);
+void print_problems(const std::vector<codex::problem>& problems, bool warnings_too);
 
 /// Loads the configuration, or prints what is wrong with it.
 [[nodiscard]] std::optional<config::proxy_config> load_or_complain(const config::sources& sources);

@@ -1,3 +1,5 @@
+#include <caf/send.hpp>
+
 #include <utility>
 
 #include "actors/embed/builder_impl.hpp"
@@ -122,28 +124,61 @@ std::vector<std::pair<std::string, std::string>> fields_of(const audit_metadata&
   return out;
 }
 
-} // namespace
+/// Who hears of refusals; null: nobody does.
+std::function<void(const proxy::decision_event_ptr&)> observer_of(const builder::impl& said,
+                                                                  proxy::embed::belongings& has) {
+  std::function<void(const proxy::decision_event_ptr&)> one;
+  if (said.observe)
+    one = has.told->add_observer(said.observe);
+  if (!said.system)
+    return one;
+  has.events = proxy::embed::spawn_events(*said.system);
+  return [one = std::move(one), events = has.events](const proxy::decision_event_ptr& refusal) {
+    caf::anon_send(events, proxy::atom::record_v, refusal);
+    if (one)
+      one(refusal);
+  };
+}
 
-result<network_proxy> builder::build() {
-  const auto& said = *impl_;
-  proxy::embed::belongings has;
+/// @param has  What it gets that the order refers to.
+proxy::start_order order_of(const builder::impl& said, proxy::embed::belongings& has) {
+  proxy::start_order order;
   has.environment = std::make_shared<proxy::embed::environment_values>(
     said.environment ? *said.environment : proxy::embed::copy_environment());
-  proxy::start_order order;
   order.from = proxy::embed::sources_of(said, has.environment);
   order.failed = [told = has.becomes](const std::string& why) { told->fail(why); };
   order.around.speaks = false;
+  order.around.system = has.system = said.system;
   order.around.metadata = fields_of(said.metadata);
   if (said.log)
     order.around.log = has.told->add_lines(said.log);
   if (said.audit)
     order.around.audit = has.told->add_lines(said.audit);
-  if (said.observe)
-    order.around.refused = has.told->add_observer(said.observe);
+  order.around.refused = observer_of(said, has);
   if (said.decide)
     order.around.decider = has.deciders = std::make_shared<proxy::embed::decider_pool>(
       said.decide, said.attributes, said.decider_threads);
-  auto bound = proxy::network_proxy::bind(std::move(order));
+  return order;
+}
+
+/// The same for our own program.
+proxy::start_order order_of(const proxy::embed::own_program& said, proxy::embed::belongings& has) {
+  has.environment =
+    std::make_shared<proxy::embed::environment_values>(proxy::embed::environment_values::map{});
+  auto failed = [told = has.becomes, also = said.failed](const std::string& why) {
+    told->fail(why);
+    if (also)
+      also(why);
+  };
+  return {said.from, std::move(failed), said.can, said.loaded, {}};
+}
+
+} // namespace
+
+result<network_proxy> builder::build() {
+  proxy::embed::belongings has;
+  auto bound = proxy::network_proxy::bind(impl_->program ? order_of(*impl_->program, has)
+                                                         : order_of(*impl_, has));
   if (auto* why = std::get_if<proxy::start_failure>(&bound))
     return proxy::embed::translate(*why);
   auto made = std::make_unique<network_proxy::impl>();

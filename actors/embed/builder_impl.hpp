@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "actors/embed/decider_pool.hpp"
+#include "actors/embed/own_program.hpp"
 #include "actors/network_proxy.hpp"
 #include "config/home.hpp"
 
@@ -34,6 +35,8 @@ struct network_proxy::builder::impl {
   std::function<void(const blocked_request&)> observe;
   std::function<void(std::string_view)> audit;
   std::function<void(std::string_view)> log;
+  caf::actor_system* system = nullptr;              ///< To be shared; null: it has one of its own.
+  std::optional<proxy::embed::own_program> program; ///< Then it alone counts.
 };
 
 } // namespace codex

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "actors/embed/builder_impl.hpp"
+#include "actors/embed/caf_actors.hpp"
 #include "actors/embed/decider_pool.hpp"
 #include "actors/embed/sinks.hpp"
 #include "actors/network_proxy.hpp"
@@ -42,6 +43,8 @@ struct belongings {
   std::shared_ptr<decider_pool> deciders; ///< Null: nobody decides.
   std::shared_ptr<sinks> told = std::make_shared<sinks>();
   std::shared_ptr<fate> becomes = std::make_shared<fate>();
+  caf::actor_system* system = nullptr; ///< That it shares; null: it has one of its own.
+  events_desk events;                  ///< In that; null where there is none.
 };
 
 } // namespace proxy::embed
@@ -78,3 +81,17 @@ private:
 };
 
 } // namespace codex
+
+namespace proxy::embed {
+
+/// What is behind what the program has.
+struct access {
+  static codex::network_proxy::builder::impl& of(codex::network_proxy::builder& one) {
+    return *one.impl_;
+  }
+  static codex::network_proxy::handle::impl& of(const codex::network_proxy::handle& one) {
+    return *one.impl_;
+  }
+};
+
+} // namespace proxy::embed

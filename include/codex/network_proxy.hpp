@@ -16,6 +16,10 @@
 #include <variant>
 #include <vector>
 
+namespace proxy::embed {
+struct access; // to what is behind the types below
+} // namespace proxy::embed
+
 #if defined(__GNUC__)
 #define CODEX_API __attribute__((visibility("default")))
 #else
@@ -350,6 +354,7 @@ public:
   explicit handle(std::shared_ptr<impl> made);
 
 private:
+  friend struct proxy::embed::access;
   std::shared_ptr<impl> impl_;
 };
 
@@ -427,7 +432,7 @@ private:
   builder&
   decide_by_future(std::function<std::future<network_decision>(const policy_request&)> decide);
 
-  friend struct builder_access;
+  friend struct proxy::embed::access;
   std::unique_ptr<impl> impl_;
 };
 

@@ -13,6 +13,12 @@ FOLDERS = ("actors", "protocols", "policy", "tls", "config")
 PROGRAM = ("actors/cli/", "actors/main.cpp", "actors/loop/simulation/")
 
 ALLOWED = {
+    ("actors/clients/program.cpp", "STDIN_FILENO"): "of the program that is asked (git, for its settings)",
+    ("actors/clients/program.cpp", "STDOUT_FILENO"): "the same",
+    ("actors/clients/program.cpp", "STDERR_FILENO"): "the same",
+    ("actors/clients/program.cpp", "posix_spawnp"): "git is asked what its settings say of proxies, for the environment of a child",
+    ("actors/clients/program.cpp", "kill"): "the one that was started, by its number, where it does not end",
+    ("actors/embed/sources.cpp", "environ"): "copied once for each proxy, unless it is given another",
     ("actors/control/threads.cpp", "std::jthread"): "threads of a moment, which take no signals",
     ("actors/loop/system/quiet_thread.cpp", "pthread_sigmask"): "in threads of our own",
     ("actors/loop/system/quiet_thread.hpp", "std::thread{"): "the one place that starts threads",

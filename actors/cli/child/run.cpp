@@ -18,9 +18,9 @@
 #include "actors/cli/dial.hpp"
 #include "actors/clients/client_url.hpp"
 #include "actors/clients/client_variables.hpp"
+#include "actors/embed/own_program.hpp"
 #include "actors/loop/system/machine.hpp"
 #include "actors/loop/system/platform.hpp"
-#include "actors/network_proxy.hpp"
 #include "config/home.hpp"
 
 namespace proxy::cli {
@@ -164,13 +164,16 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
   before.descriptor_limit = raise_descriptor_limit();
   // The command goes on without a network; nobody else has one for it.
   auto lost = std::make_shared<std::atomic<bool>>(false);
-  auto started = network_proxy::start(
-    {std::move(sources), [lost](const std::string&) { *lost = true; }, can, {}, {}});
-  if (auto* failure = std::get_if<start_failure>(&started)) {
-    print_problems(failure->problems, false);
+  auto bound = embed::builder_for({.from = std::move(sources),
+                                   .failed = [lost](const std::string&) { *lost = true; },
+                                   .can = std::move(can)})
+                 .build();
+  auto running = bound ? bound->run() : bound.error();
+  if (!running) {
+    print_problems(running.error().problems, false);
     return refuse_to_run("cannot start the proxy");
   }
-  auto& proxy = std::get<network_proxy>(started);
+  auto& proxy = embed::inside(*running);
   auto address = proxy.http_address();
   auto config = proxy.config();
   if (!address && config && !config->enabled)

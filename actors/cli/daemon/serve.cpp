@@ -3,24 +3,22 @@
 #include <mutex>
 #include <system_error>
 #include <utility>
-#include <variant>
 
 #include "actors/cli/cli.hpp"
 #include "actors/cli/daemon/signals.hpp"
-#include "actors/network_proxy.hpp"
+#include "actors/embed/own_program.hpp"
 #include "actors/observe/log/log.hpp"
 
 namespace proxy::cli {
 
 namespace {
 
-int exit_code_of(start_failure::kind what) {
+int exit_code_of(codex::error_code what) {
   switch (what) {
-    case start_failure::kind::config: return exit_bad_config;
-    case start_failure::kind::bind: return exit_no_bind;
-    case start_failure::kind::system: break;
+    case codex::error_code::invalid_config: return exit_bad_config;
+    case codex::error_code::cannot_bind: return exit_no_bind;
+    default: return exit_internal;
   }
-  return exit_internal;
 }
 
 /// Nothing is taken down in order any more: what would have to help with that may be what is lost.
@@ -36,11 +34,12 @@ std::unique_ptr<signal_watch> hear_meanwhile(std::function<void(received_signal)
 }
 
 /// Drains and ends, unless a second signal says not to wait.
-int stop(network_proxy& proxy) {
+int stop(codex::network_proxy::handle& running) {
+  auto& proxy = embed::inside(running);
   auto impatient = hear_meanwhile([&](received_signal) { proxy.end_now(); });
   auto config = proxy.config();
   // What is cut off had its time.
-  (void)proxy.shutdown(config ? config->shutdown_grace : std::chrono::milliseconds{0});
+  (void)running.shutdown(config ? config->shutdown_grace : std::chrono::milliseconds{0});
   if (!proxy.end())
     exit_at_once(exit_ok); // its thread reads what may never come
   return exit_ok;
@@ -86,10 +85,12 @@ private:
   bool wanted_ = false;
 };
 
-std::variant<network_proxy, start_failure> start(const config::sources& sources, abilities can,
-                                                 early_end& early) {
+codex::result<codex::network_proxy::handle> start(const config::sources& sources, abilities can,
+                                                  early_end& early) {
   auto watch = hear_meanwhile([&](received_signal got) { early.hear(got); });
-  return network_proxy::start({sources, end_at_once, std::move(can), [&] { early.loaded(); }, {}});
+  auto bound =
+    embed::builder_for({sources, end_at_once, std::move(can), [&] { early.loaded(); }}).build();
+  return bound ? bound->run() : bound.error();
 }
 
 } // namespace
@@ -101,20 +102,20 @@ int serve(const config::sources& sources, abilities can) {
   auto signals = signal_set({SIGHUP, SIGUSR1, SIGTERM, SIGINT});
   (void)block_signals(signal_set({SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT}));
   early_end early{sources};
-  auto started = start(sources, std::move(can), early);
-  if (auto* failure = std::get_if<start_failure>(&started)) {
-    print_problems(failure->problems, true);
-    return exit_code_of(failure->what);
+  auto running = start(sources, std::move(can), early);
+  if (!running) {
+    print_problems(running.error().problems, true);
+    return exit_code_of(running.error().code);
   }
-  auto& proxy = std::get<network_proxy>(started);
   if (early.is_wanted())
-    return stop(proxy);
+    return stop(*running);
+  auto& proxy = embed::inside(*running);
   for (;;) {
     switch (wait_for_signal(signals).number) {
       case SIGHUP: proxy.begin_reload(); break; // the next signal may be to end
       case SIGUSR1: proxy.reopen_files(); break;
       case SIGTERM:
-      case SIGINT: return stop(proxy);
+      case SIGINT: return stop(*running);
       default: break;
     }
   }
