@@ -23,7 +23,8 @@ struct callback_pool::shared {
   bool over = false;
 
   void run();
-  [[nodiscard]] bool is_done() const noexcept { return waiting.empty() && idle == threads; }
+  /// One when a call of this pool's is the caller, which waits for itself in vain.
+  [[nodiscard]] size_t own_threads() const noexcept;
 };
 
 namespace {
@@ -41,6 +42,8 @@ void call(const callback_pool::job& what) noexcept {
 }
 
 } // namespace
+
+size_t callback_pool::shared::own_threads() const noexcept { return own_pool == this ? 1 : 0; }
 
 void callback_pool::shared::run() {
   own_pool = this;
@@ -90,13 +93,15 @@ bool callback_pool::post(job what) {
   return true;
 }
 
-bool callback_pool::drain(std::chrono::milliseconds patience) {
+bool callback_pool::drain(clock::time_point deadline) noexcept {
   auto& all = *shared_;
   std::unique_lock guard{all.lock};
-  return all.done.wait_for(guard, patience, [&] { return all.is_done(); });
+  const auto own = all.own_threads();
+  return all.done.wait_until(guard, deadline,
+                             [&] { return all.waiting.empty() && all.idle + own >= all.threads; });
 }
 
-void callback_pool::end(std::chrono::milliseconds patience) noexcept {
+void callback_pool::end(clock::time_point deadline) noexcept {
   auto& all = *shared_;
   std::deque<job> dropped;
   std::unique_lock guard{all.lock};
@@ -104,8 +109,8 @@ void callback_pool::end(std::chrono::milliseconds patience) noexcept {
     return;
   dropped.swap(all.waiting);
   all.work.notify_all();
-  const size_t own = own_pool == shared_.get() ? 1 : 0;
-  (void)all.done.wait_for(guard, patience, [&] { return all.threads <= own; });
+  const auto own = all.own_threads();
+  (void)all.done.wait_until(guard, deadline, [&] { return all.threads <= own; });
   guard.unlock(); // what is dropped may be the program's
 }
 

@@ -12,6 +12,7 @@ namespace proxy::embed {
 class callback_pool {
 public:
   using job = std::function<void()>;
+  using clock = std::chrono::steady_clock;
 
   /// How long calls under way are waited for at the end.
   static constexpr std::chrono::seconds end_patience{5};
@@ -28,12 +29,12 @@ public:
   /// @returns false where too many wait, no thread can be had, or the pool has ended.
   [[nodiscard]] bool post(job what);
 
-  /// Waits until all that was posted is done, at most for `patience`. @returns whether it is.
-  bool drain(std::chrono::milliseconds patience);
+  /// Waits until all that was posted is done but the caller's own call. @returns whether it is.
+  bool drain(clock::time_point deadline) noexcept;
 
   /// Drops what waits, and waits for the calls under way but the caller's own. A thread whose call
   /// takes longer is left behind: it touches nothing of the pool any more.
-  void end(std::chrono::milliseconds patience = end_patience) noexcept;
+  void end(clock::time_point deadline = clock::now() + end_patience) noexcept;
 
 private:
   struct shared;

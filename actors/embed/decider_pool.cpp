@@ -23,6 +23,12 @@ struct open_questions {
   std::unordered_map<uint64_t, question> all; ///< By number.
   bool over = false;
 
+  /// Whether anybody waits for the word.
+  [[nodiscard]] bool has(uint64_t number) {
+    std::lock_guard guard{lock};
+    return all.contains(number);
+  }
+
   /// Under the lock, so that nothing is said once the question has gone. It is a message, and waits
   /// for nobody.
   void settle(uint64_t number, caf::expected<decider_word> word) {
@@ -100,7 +106,8 @@ void decider_pool::ask(const open_question& what, word_taker said) {
     [decide = decide_, request = std::move(request), open = open_, number = what.number] {
       auto reply =
         codex::decision_reply{std::make_shared<codex::decision_reply::state>(open, number)};
-      if (!request.cancelled.stop_requested())
+      // Not by the token: it is told in its own time, and may not know yet.
+      if (open->has(number))
         decide(request, std::move(reply));
     });
   if (!called)
@@ -121,11 +128,12 @@ void decider_pool::withdraw(uint64_t number) {
   (void)cancellers_.post([cancelled] { (void)std::stop_source{cancelled}.request_stop(); });
 }
 
-void decider_pool::end() noexcept {
+void decider_pool::end(callback_pool::clock::time_point deadline) noexcept {
   std::unordered_map<uint64_t, open_questions::question> left;
   {
     std::lock_guard guard{open_->lock};
-    open_->over = true;
+    if (std::exchange(open_->over, true))
+      return;
     left.swap(open_->all);
   }
   std::vector<std::stop_source> cancelled;
@@ -136,9 +144,9 @@ void decider_pool::end() noexcept {
     for (auto& each : cancelled)
       (void)each.request_stop();
   });
-  (void)cancellers_.drain(callback_pool::end_patience);
-  callers_.end();
-  cancellers_.end();
+  (void)cancellers_.drain(deadline);
+  callers_.end(deadline);
+  cancellers_.end(deadline);
 }
 
 decider_pool::function

@@ -28,8 +28,10 @@ public:
   void withdraw(uint64_t number) override;
 
   /// Nobody waits for anything any more: tells those who are asked, and waits for the calls under
-  /// way as `callback_pool::end` does. Before the loops end that asked.
-  void end() noexcept;
+  /// way as `callback_pool::end` does, for all of them together until the deadline. Before the
+  /// loops end that asked. Once; after that it does nothing.
+  void end(callback_pool::clock::time_point deadline = callback_pool::clock::now() +
+                                                       callback_pool::end_patience) noexcept;
 
 private:
   const function decide_;

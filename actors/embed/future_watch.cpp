@@ -80,8 +80,11 @@ future_watch::~future_watch() {
 }
 
 void future_watch::add(std::future<codex::network_decision> answer, codex::decision_reply reply) {
+  awaited one{std::move(answer), std::move(reply)};
+  if (settle(one))
+    return;
   std::lock_guard guard{shared_->lock};
-  shared_->added.push_back({std::move(answer), std::move(reply)});
+  shared_->added.push_back(std::move(one));
   shared_->changed.notify_all();
   if (!std::exchange(shared_->running, true)) {
     try {

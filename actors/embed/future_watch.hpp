@@ -19,7 +19,8 @@ public:
   ~future_watch();
 
   /// Answers when the future is ready; not at all where it holds an exception, or is empty. One
-  /// that std::async has deferred is run there.
+  /// that is ready is answered at once, and one that std::async has deferred is run here, by the
+  /// caller, so that it holds up nobody else.
   /// @throws std::system_error where no thread can be had; then there is no answer.
   void add(std::future<codex::network_decision> answer, codex::decision_reply reply);
 

@@ -1,7 +1,6 @@
 #include "actors/embed/sinks.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -48,17 +47,10 @@ sinks::add_observer(std::function<void(const codex::blocked_request&)> observe) 
   };
 }
 
-void sinks::end() noexcept {
-  using std::chrono::milliseconds;
-  using clock = std::chrono::steady_clock;
-  auto deadline = clock::now() + callback_pool::end_patience;
-  auto left = [&] {
-    return std::max(std::chrono::duration_cast<milliseconds>(deadline - clock::now()),
-                    milliseconds{0});
-  };
+void sinks::end(callback_pool::clock::time_point deadline) noexcept {
   for (auto& thread : threads_) {
-    (void)thread->drain(left());
-    thread->end(left());
+    (void)thread->drain(deadline);
+    thread->end(deadline);
   }
 }
 

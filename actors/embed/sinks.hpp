@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "actors/embed/callback_pool.hpp"
 #include "actors/network_proxy.hpp"
@@ -21,9 +22,9 @@ public:
   [[nodiscard]] std::function<void(const decision_event_ptr&)>
   add_observer(std::function<void(const codex::blocked_request&)> observe);
 
-  /// Waits until all that was told is heard, at most for `callback_pool::end_patience` all
-  /// together.
-  void end() noexcept;
+  /// Waits until all that was told is heard, for all of them together until the deadline.
+  void end(callback_pool::clock::time_point deadline = callback_pool::clock::now() +
+                                                       callback_pool::end_patience) noexcept;
 
 private:
   std::vector<std::shared_ptr<callback_pool>> threads_;

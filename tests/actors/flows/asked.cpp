@@ -2,6 +2,7 @@
 #include "actors/serve/decide/decide.hpp" // unit under test
 
 #include "tests/actors/flows/deciding.hpp"
+#include "tests/actors/flows/socks_client.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -41,6 +42,7 @@ CAF_TEST(a request waits for the word and goes by it) {
     {policy::decision::deny, "not today", "403", "deny http example.com:80 not today"},
     {policy::decision::deny, "", "403", "deny http example.com:80 policy_denied"},
     {policy::decision::ask, "ask the owner", "403", "deny http example.com:80 ask the owner"},
+    {policy::decision::ask, "not_allowed", "403", "deny http example.com:80 not_allowed"},
   };
   for (const auto& [word, words, answer, decided] : rows) {
     CAF_MESSAGE(decided);
@@ -62,6 +64,74 @@ CAF_TEST(a request waits for the word and goes by it) {
     CAF_CHECK(s.hears(client, answer));
     CAF_CHECK(s.hears(client, words));
     s.check_decided(decided);
+    CAF_CHECK(s.events.front()->source == policy::source::decider);
+    CAF_CHECK(s.events.front()->decision == word);
+  }
+}
+
+CAF_TEST(nobody is asked about what the rules settle) {
+  struct row {
+    const char* network;
+    const char* url;
+    const char* decided;
+  } rows[] = {
+    {"denied_domains = [\"example.com\"]", "http://example.com/x",
+     "deny http example.com:80 denied"},
+    {"allowed_domains = [\"example.com\"]\ndenied_domains = [\"example.com\"]",
+     "http://example.com/x", "deny http example.com:80 denied"},
+    {"", "http://127.0.0.1/x", "deny http 127.0.0.1:80 not_allowed_local"},
+    {"", "http://localhost/x", "deny http localhost:80 not_allowed_local"},
+  };
+  for (const auto& [network, url, decided] : rows) {
+    CAF_MESSAGE(url << " under " << network);
+    scene s;
+    s.ask_about_all(network);
+    s.who.say(get(url));
+    CAF_CHECK(s.hears(s.who, "HTTP/1.1 403"));
+    CAF_CHECK(s.asks(0));
+    s.check_decided(decided);
+    CAF_CHECK(s.events.front()->source == policy::source::baseline_policy);
+  }
+}
+
+CAF_TEST(where nobody decides what no rule allows is refused by the rules) {
+  stage s{{.network = unlisted}};
+  auto& client = s.client();
+  client.say(request);
+  CAF_CHECK(s.hears(client, "HTTP/1.1 403"));
+  s.pass(1ms);
+  CAF_CHECK(s.decisions() == std::vector<std::string>{"deny http example.com:80 not_allowed"});
+  CAF_CHECK(s.events.front()->source == policy::source::baseline_policy);
+}
+
+CAF_TEST(a question says how the client asks) {
+  struct row {
+    const char* protocol;
+    std::string said;
+    uint16_t port;
+    const char* method;
+  } rows[] = {
+    {"http", request, 80, "GET"},
+    {"https_connect", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", 443,
+     "CONNECT"},
+    {"socks5_tcp", socks_request(socks_connect, "example.com", 443), 443, ""},
+  };
+  for (const auto& [protocol, said, port, method] : rows) {
+    CAF_MESSAGE(protocol);
+    scene s;
+    auto& client = std::string_view{protocol} == "socks5_tcp" ? socks_client(s) : s.who;
+    s.ask_about_all(unlisted);
+    client.say(said);
+    CAF_REQUIRE(s.asks(1));
+    const auto& to = s.asked().to;
+    CAF_CHECK_EQUAL(policy::to_string(to.protocol), protocol);
+    CAF_CHECK_EQUAL(to.host.text(), "example.com");
+    CAF_CHECK_EQUAL(to.port, port);
+    CAF_CHECK_EQUAL(to.method, method);
+    s.say(policy::decision::deny, "no");
+    s.pass(1s);
+    s.check_decided("deny " + std::string{protocol} + " example.com:" + std::to_string(port) +
+                    " no");
   }
 }
 

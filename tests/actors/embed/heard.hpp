@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+/// What threads of a pool do, for a test to wait for.
+
+namespace proxy::test {
+
+using namespace std::chrono_literals;
+
+/// What was told by any thread, in order.
+template <class T>
+class heard {
+public:
+  void add(T what) {
+    std::lock_guard guard{lock_};
+    all_.push_back(std::move(what));
+    more_.notify_all();
+  }
+  /// @returns false when so many do not come within `limit`.
+  [[nodiscard]] bool wait(size_t count, std::chrono::milliseconds limit = 10s) const {
+    std::unique_lock guard{lock_};
+    return more_.wait_for(guard, limit, [&] { return all_.size() >= count; });
+  }
+  [[nodiscard]] std::vector<T> all() const {
+    std::lock_guard guard{lock_};
+    return all_;
+  }
+
+private:
+  mutable std::mutex lock_;
+  mutable std::condition_variable more_;
+  std::vector<T> all_;
+};
+
+/// Something that happens once.
+class happening {
+public:
+  void happen() {
+    std::lock_guard guard{lock_};
+    happened_ = true;
+    told_.notify_all();
+  }
+  /// @returns false when it does not happen within `limit`.
+  bool wait(std::chrono::milliseconds limit = 10s) const {
+    std::unique_lock guard{lock_};
+    return told_.wait_for(guard, limit, [&] { return happened_; });
+  }
+
+private:
+  mutable std::mutex lock_;
+  mutable std::condition_variable told_;
+  bool happened_ = false;
+};
+
+/// A deadline that is over soon: for what does not come.
+inline std::chrono::steady_clock::time_point soon() {
+  return std::chrono::steady_clock::now() + 20ms;
+}
+
+/// A deadline that nothing gets to unless the test fails.
+inline std::chrono::steady_clock::time_point late() {
+  return std::chrono::steady_clock::now() + 20s;
+}
+
+} // namespace proxy::test
