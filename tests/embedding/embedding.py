@@ -135,6 +135,22 @@ class EmbeddingTest(unittest.TestCase):
                 process.communicate(timeout=PATIENCE)
                 self.assertEqual(process.returncode, 0)
 
+    def test_it_is_loaded_and_let_go_of_while_a_program_runs(self):
+        script = """if True:
+            import _ctypes, ctypes, os, sys
+            def left():
+                return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+            after = set()
+            for turn in range(10):
+                plugin = ctypes.CDLL(sys.argv[1])
+                assert plugin.serve_once() == 0
+                _ctypes.dlclose(plugin._handle)
+                after.add(left())
+            assert len(after) == 1 and after.pop()[0] == 1, after
+        """
+        for folder in self.in_each_way():
+            run(sys.executable, "-B", "-c", script, os.path.join(folder, "libplugin.so"), env=self.environment())
+
     def shared(self):
         return os.path.join(self.lib, "libcodex_network_proxy.so")
 
