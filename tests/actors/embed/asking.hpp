@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "actors/embed/decider_pool.hpp"
 #include "tests/actors/embed/heard.hpp"
