@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "actors/admin/explain.hpp"
@@ -43,12 +44,26 @@ using handle = network_proxy::handle;
 void handle::impl::end() noexcept {
   over_ = true;
   std::call_once(ended_, [this] {
-    has.becomes->end();
     if (has.deciders)
       has.deciders->end();
     (void)proxy.end();
     has.told->end();
+    has.becomes->end();
   });
+}
+
+bool handle::impl::drain(std::chrono::milliseconds grace) {
+  // Longer ones are more than clocks can add.
+  grace = std::clamp(grace, std::chrono::milliseconds{0},
+                     std::chrono::milliseconds{std::chrono::hours{24 * 365}});
+  std::unique_lock guard{draining_, grace};
+  if (!guard) {
+    proxy.end_now();
+    return false;
+  }
+  if (!drained_)
+    drained_ = proxy.shutdown(grace);
+  return *drained_;
 }
 
 std::optional<error> handle::impl::unusable() const {
@@ -208,10 +223,10 @@ result<bool> handle::shutdown(std::chrono::milliseconds grace) {
   auto kept = impl_;
   if (auto why = kept->unusable())
     return std::move(*why);
-  auto drained = kept->proxy.shutdown(grace);
+  auto drained = kept->drain(grace);
   kept->end();
-  if (auto why = kept->unusable())
-    return std::move(*why);
+  if (auto why = kept->has.becomes->failure())
+    return error{error_code::failed, std::move(*why), {}};
   return drained;
 }
 

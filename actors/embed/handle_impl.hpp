@@ -3,6 +3,7 @@
 #include <codex/network_proxy.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -23,7 +24,7 @@ class fate {
 public:
   /// It has lost a part of itself.
   void fail(const std::string& why);
-  /// It has ended in order, or is about to.
+  /// It has ended in order.
   void end();
   /// Waits for either. @returns why it failed; nullopt when it ended.
   [[nodiscard]] std::optional<std::string> await() const;
@@ -68,6 +69,9 @@ struct network_proxy::handle::impl {
   void end() noexcept;
   /// Why it cannot be asked anything any more; nullopt while it can.
   [[nodiscard]] std::optional<error> unusable() const;
+  /// Lets what is under way end. May be called by two threads: the less patient one cuts it short.
+  /// @returns whether nothing has to be cut off.
+  [[nodiscard]] bool drain(std::chrono::milliseconds grace);
   /// Makes a change, unless it cannot be asked any more.
   [[nodiscard]] result<policy_change>
   change(const std::function<proxy::reload_outcome(proxy::network_proxy&)>& how);
@@ -76,6 +80,8 @@ struct network_proxy::handle::impl {
   proxy::network_proxy proxy;
 
 private:
+  std::timed_mutex draining_;
+  std::optional<bool> drained_; ///< What the one of them has come to.
   std::once_flag ended_;
   std::atomic<bool> over_{false};
 };
