@@ -2,9 +2,12 @@
 
 #include <condition_variable>
 #include <deque>
+#include <list>
 #include <mutex>
 #include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "actors/loop/system/quiet_thread.hpp"
 
@@ -18,11 +21,18 @@ struct callback_pool::shared {
   std::condition_variable work{}; ///< There is some, or the end has come.
   std::condition_variable done{}; ///< A call, or a thread.
   std::deque<job> waiting{};
-  size_t threads = 0;
+  struct caller {
+    std::thread thread{};
+    bool ended = false; ///< It touches nothing any more.
+  };
+  std::list<caller> callers{};
+  size_t threads = 0; ///< Of them, those that have not ended.
   size_t idle = 0;
   bool over = false;
 
-  void run();
+  void run(caller& own);
+  /// Those that have ended, but for their last steps. Lets go of the others.
+  [[nodiscard]] std::vector<std::thread> take_ended();
   /// One when a call of this pool's is the caller, which waits for itself in vain.
   [[nodiscard]] size_t own_threads() const noexcept;
 };
@@ -45,7 +55,7 @@ void call(const callback_pool::job& what) noexcept {
 
 size_t callback_pool::shared::own_threads() const noexcept { return own_pool == this ? 1 : 0; }
 
-void callback_pool::shared::run() {
+void callback_pool::shared::run(caller& own) {
   own_pool = this;
   std::unique_lock guard{lock};
   while (!over) {
@@ -63,8 +73,19 @@ void callback_pool::shared::run() {
     what = nullptr; // what it holds goes before anybody is told that it is done
     guard.lock();
   }
+  own.ended = true;
   --threads;
   done.notify_all();
+}
+
+std::vector<std::thread> callback_pool::shared::take_ended() {
+  std::vector<std::thread> out;
+  for (auto& each : callers)
+    if (each.ended)
+      out.push_back(std::move(each.thread));
+    else
+      each.thread.detach();
+  return out;
 }
 
 callback_pool::callback_pool(size_t max_threads, size_t max_waiting)
@@ -79,10 +100,12 @@ bool callback_pool::post(job what) {
     return false;
   // A thread that was woken before is free no more, though it may not know yet.
   if (all.idle <= all.waiting.size() && all.threads < all.max_threads) {
+    auto& made = all.callers.emplace_back();
     try {
-      quiet_thread([kept = shared_] { kept->run(); }).detach();
+      made.thread = quiet_thread([kept = shared_, &made] { kept->run(made); });
       ++all.threads;
     } catch (const std::system_error&) {
+      all.callers.pop_back();
       if (all.threads == 0)
         return false;
     }
@@ -111,7 +134,10 @@ void callback_pool::end(clock::time_point deadline) noexcept {
   all.work.notify_all();
   const auto own = all.own_threads();
   (void)all.done.wait_until(guard, deadline, [&] { return all.threads <= own; });
+  auto ended = all.take_ended();
   guard.unlock(); // what is dropped may be the program's
+  for (auto& each : ended)
+    each.join(); // a library may be unloaded once this returns
 }
 
 } // namespace proxy::embed

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds shortest_pause{1};
 constexpr milliseconds longest_pause{20};
+
+/// How long the thread is waited for.
+constexpr std::chrono::seconds end_patience{5};
 
 struct awaited {
   std::future<codex::network_decision> answer;
@@ -41,7 +45,9 @@ bool settle(awaited& one) noexcept {
 struct future_watch::shared {
   std::mutex lock;
   std::condition_variable changed;
+  std::condition_variable ended; ///< The thread, but for its last steps.
   std::vector<awaited> added;
+  std::thread thread;
   bool running = false;
   bool over = false;
 
@@ -57,8 +63,13 @@ void future_watch::shared::run() {
       pause = shortest_pause;
     std::ranges::move(std::exchange(added, {}), std::back_inserter(all));
     if (all.empty() || over) {
-      running = false;
       guard.unlock();
+      all.clear(); // one of std::async waits for its end here
+      guard.lock();
+      if (!over && !added.empty())
+        continue;
+      running = false;
+      ended.notify_all();
       return;
     }
     guard.unlock();
@@ -74,9 +85,15 @@ void future_watch::shared::run() {
 future_watch::future_watch() : shared_(std::make_shared<shared>()) {}
 
 future_watch::~future_watch() {
-  std::lock_guard guard{shared_->lock};
-  shared_->over = true;
-  shared_->changed.notify_all();
+  auto& all = *shared_;
+  std::unique_lock guard{all.lock};
+  all.over = true;
+  all.changed.notify_all();
+  (void)all.ended.wait_for(guard, end_patience, [&] { return !all.running; });
+  if (all.running)
+    all.thread.detach();
+  else if (all.thread.joinable())
+    std::exchange(all.thread, {}).join();
 }
 
 void future_watch::add(std::future<codex::network_decision> answer, codex::decision_reply reply) {
@@ -88,7 +105,9 @@ void future_watch::add(std::future<codex::network_decision> answer, codex::decis
   shared_->changed.notify_all();
   if (!std::exchange(shared_->running, true)) {
     try {
-      quiet_thread([kept = shared_] { kept->run(); }).detach();
+      if (shared_->thread.joinable())
+        shared_->thread.join(); // of before, which has ended
+      shared_->thread = quiet_thread([kept = shared_] { kept->run(); });
     } catch (...) {
       shared_->running = false;
       shared_->added.pop_back();

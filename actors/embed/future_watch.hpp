@@ -15,7 +15,8 @@ public:
   future_watch();
   future_watch(const future_watch&) = delete;
   future_watch& operator=(const future_watch&) = delete;
-  /// Those that are not ready are left behind: an std::async among them waits for its end.
+  /// Lets go of those that are not ready. An std::async among them waits for its end: after five
+  /// seconds it is left behind with the thread.
   ~future_watch();
 
   /// Answers when the future is ready; not at all where it holds an exception, or is empty. One

@@ -44,10 +44,12 @@ using handle = network_proxy::handle;
 void handle::impl::end() noexcept {
   over_ = true;
   std::call_once(ended_, [this] {
+    using clock = proxy::embed::callback_pool::clock;
+    auto deadline = clock::now() + proxy::embed::callback_pool::end_patience;
     if (has.deciders)
-      has.deciders->end();
+      has.deciders->end(deadline);
     (void)proxy.end();
-    has.told->end();
+    has.told->end(std::max(deadline, clock::now() + std::chrono::seconds{1}));
     has.becomes->end();
   });
 }
