@@ -199,10 +199,11 @@ CAF_TEST(a shutdown lets what is under way end and a less patient one does not )
   CAF_CHECK(*drained);
 
   auto again = running(wanted);
-  auto [cut, opened] = open_tunnel(again.http_addr(), origin.address());
+  address = again.http_addr();
+  auto [cut, opened] = open_tunnel(address, origin.address());
   CAF_CHECK_EQUAL(status_in(opened), "200");
   auto waiting = std::async(std::launch::async, [&] { return again.shutdown(10min); });
-  while (connect_to(again.http_addr().empty() ? address : again.http_addr()))
+  while (connect_to(address))
     std::this_thread::yield();
   auto impatient = again.shutdown(1ms);
   for (const auto& each : {impatient, waiting.get()}) {
