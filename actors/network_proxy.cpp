@@ -169,6 +169,7 @@ std::variant<network_proxy, start_failure> network_proxy::run(bound_proxy bound)
   if (!context)
     return start_failure{start_failure::kind::config,
                          {problem_of("", context_of(context.error()))}};
+  const visit here;
   std::unique_ptr<impl> made;
   try {
     made = std::make_unique<impl>(order.around.system);

@@ -2,6 +2,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/logger.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -37,6 +38,16 @@ struct system_config : caf::actor_system_config {
     set("scheduler.max-threads", size_t{2});
     add_thread_hook<quiet_caf_threads>();
   }
+};
+
+/// A thread of the program in our actor system. CAF keeps the logger of a system for each thread
+/// that has spawned anybody there, and the system's end waits until nobody has it: a thread that
+/// lives on forgets it when it leaves.
+struct visit {
+  visit() = default;
+  visit(const visit&) = delete;
+  visit& operator=(const visit&) = delete;
+  ~visit() { caf::logger::set_current_actor_system(nullptr); }
 };
 
 /// How long an actor may take to answer a question.
@@ -155,6 +166,7 @@ struct network_proxy::impl {
     auto to = held(whom);
     if (!to)
       return out;
+    const visit here;
     caf::scoped_actor self{system};
     self->request(to, limit, xs...)
       .receive([&](Answer& a) { out.emplace(std::move(a)); }, [](const caf::error&) {});

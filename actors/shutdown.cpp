@@ -55,6 +55,7 @@ void network_proxy::impl::flush_audit(std::chrono::steady_clock::time_point dead
 bool network_proxy::impl::end() {
   if (ended)
     return *ended;
+  const visit here;
   auto deadline = this_machine().clock.now() + end_patience;
   leaving->begin(deadline);
   (void)end_watch();
@@ -143,6 +144,7 @@ bool network_proxy::impl::drain(std::chrono::milliseconds grace) {
 }
 
 bool network_proxy::shutdown(std::chrono::milliseconds grace) {
+  const visit here;
   impl_->process->log->info("msg=draining grace_ms={}", grace.count());
   auto drained = impl_->drain(grace);
   // Whose loss closed them has not drained.

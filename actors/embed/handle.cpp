@@ -58,6 +58,7 @@ bool handle::impl::drain(std::chrono::milliseconds grace) {
   // Longer ones are more than clocks can add.
   grace = std::clamp(grace, std::chrono::milliseconds{0},
                      std::chrono::milliseconds{std::chrono::hours{24 * 365}});
+  drains_ = true;
   std::unique_lock guard{draining_, grace};
   if (!guard) {
     proxy.end_now();
@@ -89,11 +90,15 @@ handle::impl::change(const std::function<proxy::reload_outcome(proxy::network_pr
   if (auto why = unusable())
     return std::move(*why);
   auto outcome = how(proxy);
-  if (outcome.answered)
-    return proxy::embed::translate(std::move(outcome));
-  if (auto why = unusable())
-    return std::move(*why);
-  return no_answer();
+  if (!outcome.report) { // perhaps because it ends
+    if (auto why = unusable())
+      return std::move(*why);
+    if (drains_)
+      return error{error_code::not_running, "the proxy is shutting down", {}};
+  }
+  if (!outcome.answered)
+    return no_answer();
+  return proxy::embed::translate(std::move(outcome));
 }
 
 handle::handle(std::shared_ptr<impl> made) : impl_(std::move(made)) {}

@@ -80,6 +80,7 @@ struct network_proxy::handle::impl {
   proxy::network_proxy proxy;
 
 private:
+  std::atomic<bool> drains_{false}; ///< It takes in no change any more.
   std::timed_mutex draining_;
   std::optional<bool> drained_; ///< What the one of them has come to.
   std::once_flag ended_;

@@ -70,7 +70,7 @@ enum class error_code : uint8_t {
   invalid_config,   ///< The configuration does not hold, or forbids what is asked; see `problems`.
   cannot_bind,      ///< An address is in use, or not ours.
   no_resources,     ///< The system gives no thread, descriptor or memory.
-  not_running,      ///< It has ended, or was run already.
+  not_running,      ///< It has ended or is shutting down, or was run already.
   timed_out,        ///< It is too busy to answer; nothing is known to have changed.
   failed,           ///< The proxy has lost a part of itself and serves nobody any more.
 };

@@ -61,6 +61,12 @@ public:
     }
     return true;
   }
+  /// Leaves so that the other side knows: it is not only that nothing more is said.
+  void reset() {
+    linger at_once{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close();
+  }
   /// Says that nothing more comes.
   void finish() const { ::shutdown(fd_, SHUT_WR); }
 

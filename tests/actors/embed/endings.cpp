@@ -1,13 +1,13 @@
 #define CAF_SUITE actors.embed.endings
 // unit under test: include/codex/network_proxy.hpp, how a proxy ends and what it leaves behind
 
+#include "actors/loop/system/platform.hpp"
 #include "tests/actors/embed/in_a_child.hpp"
 #include "tests/actors/embed/program.hpp"
 
 #include <sys/resource.h>
 
 #include <csignal>
-#include <filesystem>
 #include <future>
 #include <optional>
 #include <thread>
@@ -21,15 +21,17 @@ using codex::policy_request;
 
 namespace {
 
-size_t entries_of(const char* folder) {
-  return static_cast<size_t>(std::distance(std::filesystem::directory_iterator{folder}, {}));
+size_t open_descriptors() {
+  size_t out = 0;
+  for (auto fd = 0; fd < 4096; ++fd)
+    out += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+  return out;
 }
 
 /// What this process has of the system.
 struct possessions {
-  size_t threads = entries_of("/proc/self/task");
-  size_t descriptors = entries_of("/proc/self/fd");
-  friend bool operator==(const possessions&, const possessions&) = default;
+  size_t threads = proxy::platform::current_threads();
+  size_t descriptors = open_descriptors();
 };
 
 /// A thread that has ended is counted for a moment yet: waits until there are no more than before.
@@ -115,8 +117,7 @@ CAF_TEST(what is called while it ends is answered) {
     });
     began.get_future().wait();
     CAF_CHECK(proxy.shutdown(0ms));
-    auto code = changes.get();
-    CAF_CHECK(code == error_code::not_running || code == error_code::timed_out);
+    CAF_CHECK(changes.get() == error_code::not_running);
   }
 }
 
@@ -198,10 +199,11 @@ CAF_TEST(a shutdown lets what is under way end and a less patient one does not )
   CAF_CHECK(*drained);
 
   auto again = running(wanted);
-  auto [cut, opened] = open_tunnel(again.http_addr(), origin.address());
+  address = again.http_addr();
+  auto [cut, opened] = open_tunnel(address, origin.address());
   CAF_CHECK_EQUAL(status_in(opened), "200");
   auto waiting = std::async(std::launch::async, [&] { return again.shutdown(10min); });
-  while (connect_to(again.http_addr().empty() ? address : again.http_addr()))
+  while (connect_to(address))
     std::this_thread::yield();
   auto impatient = again.shutdown(1ms);
   for (const auto& each : {impatient, waiting.get()}) {
@@ -290,7 +292,7 @@ CAF_TEST(with no descriptor left it says so and leaves nothing behind) {
     auto started = false;
     // From none at all, up to as many as it needs.
     for (rlim_t spare = 0; spare < 200 && !started; ++spare) {
-      files.rlim_cur = before.descriptors - 1 + spare;
+      files.rlim_cur = before.descriptors + spare;
       ::setrlimit(RLIMIT_NOFILE, &files);
       auto made = wanted.build();
       auto why = made ? codex::error{} : made.error();
@@ -370,7 +372,7 @@ CAF_TEST(a program that is run meanwhile inherits no descriptor and no signal ma
     auto tunnel = open_tunnel(proxy.http_addr(), origin.address());
     // It counts its own: three, and the one by which it looks, beside what the test itself left
     // open.
-    auto* output = ::popen("ls /proc/self/fd | wc -l; grep SigBlk /proc/self/status", "r");
+    auto* output = ::popen("ls /dev/fd | wc -l; grep SigBlk /proc/self/status", "r");
     std::string all(1000, '\0');
     all.resize(::fread(all.data(), 1, all.size(), output));
     auto code = ::pclose(output);

@@ -25,8 +25,10 @@ inline void tell(int to, std::string_view what) {
 template <class Doing>
 [[nodiscard]] std::string in_a_child(Doing what) {
   int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0)
+  if (::pipe(ends) != 0)
     return "<no pipe>";
+  for (auto fd : ends)
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   std::cout.flush(); // else both would say it
   auto child = ::fork();
   if (child == 0) {

@@ -376,7 +376,7 @@ CAF_TEST(the configuration in force tells no secret and a child does not see it)
   CAF_CHECK(!contains(*text, "hush-hush"));
   auto config = nlohmann::json::parse(*text, nullptr, false);
   CAF_REQUIRE(config.is_object());
-  auto allowed = config["network_proxy"]["allowed_domains"].dump();
+  auto allowed = config["network_proxy"]["policy"]["allowed_domains"].dump();
   CAF_CHECK(contains(allowed, "127.0.0.1"));
   auto child = seen;
   CAF_REQUIRE(proxy.apply_to_env(child));
