@@ -183,7 +183,10 @@ result<network_proxy> builder::build() {
     return proxy::embed::translate(*why);
   auto made = std::make_unique<network_proxy::impl>();
   made->has = std::move(has);
-  made->bound.emplace(std::get<proxy::bound_proxy>(std::move(bound)));
+  const auto& own = made->bound.emplace(std::get<proxy::bound_proxy>(std::move(bound)));
+  made->http = own.address(proxy::endpoint::http).value_or("");
+  made->socks = own.address(proxy::endpoint::socks).value_or("");
+  made->admin = own.address(proxy::endpoint::admin).value_or("");
   return network_proxy{std::move(made)};
 }
 

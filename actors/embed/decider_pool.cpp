@@ -74,9 +74,9 @@ void decision_reply::operator()(network_decision answer) const {
 namespace proxy::embed {
 
 decider_pool::decider_pool(function decide, codex::connection_attributes attributes, size_t threads)
-  : decide_(std::move(decide)), attributes_(std::move(attributes)),
-    open_(std::make_shared<open_questions>()), callers_(std::max<size_t>(threads, 1), max_waiting),
-    cancellers_(1, max_waiting) {}
+  : decide_(std::make_shared<const function>(std::move(decide))),
+    attributes_(std::move(attributes)), open_(std::make_shared<open_questions>()),
+    callers_(std::max<size_t>(threads, 1), max_waiting), cancellers_(1, max_waiting) {}
 
 decider_pool::~decider_pool() { end(); }
 
@@ -101,14 +101,14 @@ void decider_pool::ask(const open_question& what, word_taker said) {
     entry.said = std::move(said);
     request.cancelled = entry.cancelled.get_token();
   }
-  // The function is copied, as its call may outlive the pool.
+  // The function is shared, as its call may outlive the pool.
   auto called = callers_.post(
     [decide = decide_, request = std::move(request), open = open_, number = what.number] {
       auto reply =
         codex::decision_reply{std::make_shared<codex::decision_reply::state>(open, number)};
       // Not by the token: it is told in its own time, and may not know yet.
       if (open->has(number))
-        decide(request, std::move(reply));
+        (*decide)(request, std::move(reply));
     });
   if (!called)
     open_->settle(what.number, no_answer("too many questions wait for the decider"));

@@ -34,7 +34,7 @@ public:
                                                        callback_pool::end_patience) noexcept;
 
 private:
-  const function decide_;
+  const std::shared_ptr<const function> decide_;
   const codex::connection_attributes attributes_;
   std::shared_ptr<struct open_questions> open_;
   callback_pool callers_;

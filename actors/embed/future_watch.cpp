@@ -19,6 +19,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds shortest_pause{1};
 constexpr milliseconds longest_pause{20};
 
+/// Futures that are waited for: some decider may never make any of them ready.
+constexpr size_t max_waiting = 20'000;
+
 /// How long the thread is waited for.
 constexpr std::chrono::seconds end_patience{5};
 
@@ -47,6 +50,7 @@ struct future_watch::shared {
   std::condition_variable changed;
   std::condition_variable ended; ///< The thread, but for its last steps.
   std::vector<awaited> added;
+  size_t waiting = 0; ///< Those that the thread looks at.
   std::thread thread;
   bool running = false;
   bool over = false;
@@ -72,9 +76,11 @@ void future_watch::shared::run() {
       ended.notify_all();
       return;
     }
+    waiting = all.size();
     guard.unlock();
     std::erase_if(all, settle);
     guard.lock();
+    waiting = all.size();
     if (added.empty() && !all.empty()) {
       changed.wait_for(guard, pause, [this] { return over || !added.empty(); });
       pause = std::min(pause + pause / 2 + milliseconds{1}, longest_pause);
@@ -101,6 +107,8 @@ void future_watch::add(std::future<codex::network_decision> answer, codex::decis
   if (settle(one))
     return;
   std::lock_guard guard{shared_->lock};
+  if (shared_->waiting + shared_->added.size() >= max_waiting)
+    return; // its reply goes without an answer
   shared_->added.push_back(std::move(one));
   shared_->changed.notify_all();
   if (!std::exchange(shared_->running, true)) {

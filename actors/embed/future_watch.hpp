@@ -19,7 +19,8 @@ public:
   /// seconds it is left behind with the thread.
   ~future_watch();
 
-  /// Answers when the future is ready; not at all where it holds an exception, or is empty. One
+  /// Answers when the future is ready; not at all where it holds an exception, is empty,
+  /// or 20,000 wait already. One
   /// that is ready is answered at once, and one that std::async has deferred is run here, by the
   /// caller, so that it holds up nobody else.
   /// @throws std::system_error where no thread can be had; then there is no answer.

@@ -146,6 +146,7 @@ result<policy_change> handle::reload() {
 
 result<policy_change> handle::reload(std::map<std::string, std::string> environment) {
   auto kept = impl_;
+  std::lock_guard one_at_a_time{kept->environments};
   using values = proxy::embed::environment_values;
   auto before =
     kept->has.environment->replace(std::make_shared<const values::map>(std::move(environment)));
@@ -239,7 +240,7 @@ result<bool> handle::shutdown(std::chrono::milliseconds grace) {
 
 result<void> handle::wait() const {
   auto kept = impl_;
-  if (auto why = kept->has.becomes->await())
+  if (auto why = kept->is_waited_for ? kept->has.becomes->await() : kept->has.becomes->failure())
     return error{error_code::failed, std::move(*why), {}};
   return {};
 }

@@ -55,6 +55,7 @@ namespace codex {
 struct network_proxy::impl {
   proxy::embed::belongings has;
   std::optional<proxy::bound_proxy> bound; ///< Until it is run.
+  std::string http, socks, admin;          ///< Where it is bound; "" where it is not.
 };
 
 /// Calls hold it, so that one under way in another thread finds all there when the handle goes.
@@ -78,6 +79,8 @@ struct network_proxy::handle::impl {
 
   proxy::embed::belongings has;
   proxy::network_proxy proxy;
+  std::mutex environments;   ///< Held by who replaces that of the configuration.
+  bool is_waited_for = true; ///< Else it was not enabled when it began.
 
 private:
   std::atomic<bool> drains_{false}; ///< It takes in no change any more.

@@ -10,25 +10,9 @@ network_proxy::network_proxy(network_proxy&&) noexcept = default;
 network_proxy& network_proxy::operator=(network_proxy&&) noexcept = default;
 network_proxy::~network_proxy() = default;
 
-namespace {
-
-std::string address_of(const std::optional<proxy::bound_proxy>& bound, proxy::endpoint which) {
-  return bound ? bound->address(which).value_or("") : std::string{};
-}
-
-} // namespace
-
-std::string network_proxy::http_addr() const {
-  return address_of(impl_->bound, proxy::endpoint::http);
-}
-
-std::string network_proxy::socks_addr() const {
-  return address_of(impl_->bound, proxy::endpoint::socks);
-}
-
-std::string network_proxy::admin_addr() const {
-  return address_of(impl_->bound, proxy::endpoint::admin);
-}
+std::string network_proxy::http_addr() const { return impl_->http; }
+std::string network_proxy::socks_addr() const { return impl_->socks; }
+std::string network_proxy::admin_addr() const { return impl_->admin; }
 
 result<network_proxy::handle> network_proxy::run() {
   auto bound = std::exchange(impl_->bound, std::nullopt);
@@ -38,11 +22,10 @@ result<network_proxy::handle> network_proxy::run() {
   auto running = proxy::network_proxy::run(std::move(*bound));
   if (auto* why = std::get_if<proxy::start_failure>(&running))
     return proxy::embed::translate(*why);
-  auto has = impl_->has;
-  if (!enabled)
-    has.becomes->end(); // nobody is served: there is nothing to wait for
-  return handle{std::make_shared<handle::impl>(std::move(has),
-                                               std::get<proxy::network_proxy>(std::move(running)))};
+  auto made =
+    std::make_shared<handle::impl>(impl_->has, std::get<proxy::network_proxy>(std::move(running)));
+  made->is_waited_for = enabled;
+  return handle{std::move(made)};
 }
 
 } // namespace codex

@@ -33,8 +33,9 @@ void hand_over(std::string_view lines, const std::function<void(std::string_view
 
 line_taker sinks::add_lines(std::function<void(std::string_view)> lines) {
   auto thread = threads_.emplace_back(std::make_shared<callback_pool>(1, max_waiting_pieces));
-  return [thread, to = std::move(lines)](std::string_view what) -> size_t {
-    auto taken = thread->post([to, piece = std::string{what}] { hand_over(piece, to); });
+  auto to = std::make_shared<const std::function<void(std::string_view)>>(std::move(lines));
+  return [thread, to](std::string_view what) -> size_t {
+    auto taken = thread->post([to, piece = std::string{what}] { hand_over(piece, *to); });
     return taken ? 0 : count_lines(what);
   };
 }
@@ -42,8 +43,10 @@ line_taker sinks::add_lines(std::function<void(std::string_view)> lines) {
 std::function<void(const decision_event_ptr&)>
 sinks::add_observer(std::function<void(const codex::blocked_request&)> observe) {
   auto thread = threads_.emplace_back(std::make_shared<callback_pool>(1, max_waiting_refusals));
-  return [thread, observe = std::move(observe)](const decision_event_ptr& refusal) {
-    (void)thread->post([observe, refusal] { observe(translate(*refusal)); });
+  auto to =
+    std::make_shared<const std::function<void(const codex::blocked_request&)>>(std::move(observe));
+  return [thread, to](const decision_event_ptr& refusal) {
+    (void)thread->post([to, refusal] { (*to)(translate(*refusal)); });
   };
 }
 

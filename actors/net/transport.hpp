@@ -46,6 +46,8 @@ public:
   [[nodiscard]] std::string_view protocol() const noexcept {
     return tls_ ? tls::protocol_of(*tls_) : std::string_view{};
   }
+  /// The peer has sent its last byte, as far as the system tells (`socket::peer_done`).
+  [[nodiscard]] bool peer_done() const noexcept { return !stream_ && raw_.peer_done(); }
   /// Both directions are over.
   [[nodiscard]] bool dead() const noexcept { return stream_ ? stream_->dead() : raw_.dead(); }
   /// Hands its events to another flow.

@@ -11,8 +11,16 @@ namespace proxy {
 
 namespace {
 
+/// Whether nobody waits for an answer any more. A client may send its end and still read, but none
+/// that asks for a tunnel does: it would have nothing to say there.
+bool has_left(const client_session& c, const policy::target& about) {
+  auto is_tunnel = about.protocol == policy::protocol::https_connect ||
+                   about.protocol == policy::protocol::socks5_tcp;
+  return c.client.dead() || (is_tunnel && !about.in_tunnel && c.client.peer_done());
+}
+
 /// Asks, and waits for the word as long as that may take and the client is there.
-/// @returns errc::cancelled when the client has left.
+/// @returns errc::closed when the client has left.
 task<caf::expected<decider_word>> ask_decider(client_session& c, const policy::target& about) {
   std::optional<caf::expected<decider_word>> said;
   // The question has a deadline; this one comes after it.
@@ -22,8 +30,8 @@ task<caf::expected<decider_word>> ask_decider(client_session& c, const policy::t
                            c.wakes.fire();
                          }};
   while (!said) {
-    if (c.client.dead())
-      co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
+    if (has_left(c, about))
+      co_return caf::make_error(errc::closed, std::string{"the client has gone"});
     (void)co_await c.wakes.until(deadline);
   }
   co_return std::move(*said);
@@ -60,7 +68,7 @@ task<verdict> decide(client_session& c, exchange& ex, policy::question asked) {
   if (c.shard.decider()) {
     c.holds(ex.head.capacity() + ex.spare.capacity() + c.reader.pending.capacity());
     auto heard = co_await ask_decider(c, to);
-    if (c.client.dead())
+    if (has_left(c, to))
       co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
     if (heard) {
       said = policy::answer{word.emplace(std::move(*heard)).decision, word->words};

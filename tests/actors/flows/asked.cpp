@@ -197,6 +197,21 @@ CAF_TEST(a client that leaves takes its question along) {
   CAF_CHECK(s.events.empty());
 }
 
+CAF_TEST(a client that sends its end may still read an answer but needs no tunnel) {
+  for (auto tunnel : {false, true}) {
+    scene s;
+    s.ask_about_all(unlisted);
+    auto& client = s.hold(
+      tunnel ? "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n" : request);
+    client.finish();
+    s.pass(10ms);
+    CAF_CHECK_EQUAL(s.told->withdrawn.size(), tunnel ? 1u : 0u);
+    s.say(policy::decision::deny, "far");
+    CAF_CHECK_EQUAL(s.hears(client, "HTTP/1.1 403", 1s), !tunnel);
+    CAF_CHECK_EQUAL(s.events.size(), tunnel ? 0u : 1u);
+  }
+}
+
 CAF_TEST(a word counts under the policy of when it comes) {
   struct row {
     const char* network;
