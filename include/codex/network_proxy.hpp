@@ -146,7 +146,7 @@ struct policy_request {
   std::string exec_policy_hint; ///< The same.
   std::map<std::string, std::string> attributes; ///< The same.
   /// Nobody waits for the answer any more: the client has left, the time is over, or the proxy
-  /// ends.
+  /// ends. (One that sends its end may still read; only who asks for a tunnel has left by that.)
   std::stop_token cancelled;
 };
 

@@ -67,8 +67,8 @@ struct process_state {
   memory_budget memory;
   own_sockets dialled;             ///< Connections to upstreams that may lead back to us (`dial`).
   own_sockets association_sockets; ///< Where UDP clients send to.
-  subscriber_queue audit_queue; ///< Events on their way to the audit actor.
-  log_ptr log;                  ///< Never null.
+  subscriber_queue audit_queue;    ///< Events on their way to the audit actor.
+  log_ptr log;                     ///< Never null.
   socket_dialer_actor socket_dialer; ///< Null where unix sockets are not served.
   decider_actor decider; ///< Is asked what the rules leave to somebody; null: nobody is.
   /// The same outside of the actors: each core has a desk for it then.
@@ -106,7 +106,7 @@ public:
   event_loop& loop;
   const size_t index;
   std::shared_ptr<process_state> process;
-  desk_actor desk; ///< Of `process_state::outside`, or null.
+  desk_actor desk;     ///< Of `process_state::outside`, or null.
   snapshot_ptr policy; ///< In force here; never null.
   upstream_pool pool;
   resolver_actor resolver;

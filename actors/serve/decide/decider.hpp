@@ -22,7 +22,7 @@ struct decider_word {
 };
 
 /// Answers what the rules leave to somebody: a person, or a program that embeds the proxy. May take
-/// its time, up to `process_state::decider_patience`; lives where it likes, but on no loop when it
+/// its time, up to `decider.timeout`; lives where it likes, but on no loop when it
 /// blocks. It is told the number of a question that nobody waits for any more: the client has left,
 /// or the time is over.
 using decider_actor =

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "tests/actors/embed/heard.hpp"
+#include "tests/actors/embed/moments.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy::embed;

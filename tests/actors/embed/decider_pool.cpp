@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/actors/embed/asking.hpp"
+#include "tests/actors/embed/moments.hpp"
 
 using namespace proxy;
 using namespace proxy::embed;

@@ -29,7 +29,6 @@ int socks_reply(const std::string& proxy_address, const std::string& host, uint1
   request += static_cast<char>(port >> 8);
   request += static_cast<char>(port & 0xff);
   (void)client.send(request);
-  client.finish();
   auto answer = client.rest(); // two bytes answer the greeting, then there are VER and REP
   return answer.size() < 4 ? -1 : static_cast<unsigned char>(answer[3]);
 }

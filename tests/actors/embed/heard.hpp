@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -7,25 +8,32 @@
 #include <utility>
 #include <vector>
 
-/// What threads of a pool do, for a test to wait for.
-
 namespace proxy::test {
 
-using namespace std::chrono_literals;
-
-/// What was told by any thread, in order.
+/// What threads tell, in the order in which they do, for a test to wait for.
 template <class T>
 class heard {
 public:
-  void add(T what) {
+  void add(T one) {
     std::lock_guard guard{lock_};
-    all_.push_back(std::move(what));
-    more_.notify_all();
+    all_.push_back(std::move(one));
+    told_.notify_all();
   }
   /// @returns false when so many do not come within `limit`.
-  [[nodiscard]] bool wait(size_t count, std::chrono::milliseconds limit = 10s) const {
+  [[nodiscard]] bool wait(size_t count, std::chrono::milliseconds limit = patience) const {
     std::unique_lock guard{lock_};
-    return more_.wait_for(guard, limit, [&] { return all_.size() >= count; });
+    return told_.wait_for(guard, limit, [&] { return all_.size() >= count; });
+  }
+  /// Waits until there are so many. @returns all there are; fewer when it takes too long.
+  [[nodiscard]] std::vector<T> await(size_t count) const {
+    (void)wait(count);
+    return all();
+  }
+  /// Waits until one is as wanted. @returns whether one is.
+  template <class Wanted>
+  [[nodiscard]] bool has(Wanted wanted) const {
+    std::unique_lock guard{lock_};
+    return told_.wait_for(guard, patience, [&] { return std::ranges::any_of(all_, wanted); });
   }
   [[nodiscard]] std::vector<T> all() const {
     std::lock_guard guard{lock_};
@@ -33,39 +41,11 @@ public:
   }
 
 private:
-  mutable std::mutex lock_;
-  mutable std::condition_variable more_;
-  std::vector<T> all_;
-};
+  static constexpr std::chrono::seconds patience{60};
 
-/// Something that happens once.
-class happening {
-public:
-  void happen() {
-    std::lock_guard guard{lock_};
-    happened_ = true;
-    told_.notify_all();
-  }
-  /// @returns false when it does not happen within `limit`.
-  bool wait(std::chrono::milliseconds limit = 10s) const {
-    std::unique_lock guard{lock_};
-    return told_.wait_for(guard, limit, [&] { return happened_; });
-  }
-
-private:
   mutable std::mutex lock_;
   mutable std::condition_variable told_;
-  bool happened_ = false;
+  std::vector<T> all_;
 };
-
-/// A deadline that is over soon: for what does not come.
-inline std::chrono::steady_clock::time_point soon() {
-  return std::chrono::steady_clock::now() + 20ms;
-}
-
-/// A deadline that nothing gets to unless the test fails.
-inline std::chrono::steady_clock::time_point late() {
-  return std::chrono::steady_clock::now() + 20s;
-}
 
 } // namespace proxy::test

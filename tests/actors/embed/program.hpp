@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "tests/actors/embed/heard.hpp"
 #include "tests/actors/running_proxy.hpp"
 
 #undef allow // a macro of CAF's tests; deciders say it
@@ -50,35 +49,6 @@ struct program {
   }
 
   config::test::folder home;
-};
-
-/// What threads of a proxy tell, in the order in which they do.
-template <class T>
-class heard {
-public:
-  void add(T one) {
-    std::lock_guard guard{lock_};
-    all_.push_back(std::move(one));
-    told_.notify_all();
-  }
-  /// Waits until there are so many. @returns all there are; fewer when it takes too long.
-  [[nodiscard]] std::vector<T> await(size_t count) const {
-    std::unique_lock guard{lock_};
-    (void)told_.wait_for(guard, patience, [&] { return all_.size() >= count; });
-    return all_;
-  }
-  [[nodiscard]] std::vector<T> all() const { return await(0); }
-  /// Waits until one is as wanted. @returns whether one is.
-  template <class Wanted>
-  [[nodiscard]] bool has(Wanted wanted) const {
-    std::unique_lock guard{lock_};
-    return told_.wait_for(guard, patience, [&] { return std::ranges::any_of(all_, wanted); });
-  }
-
-private:
-  mutable std::mutex lock_;
-  mutable std::condition_variable told_;
-  std::vector<T> all_;
 };
 
 /// The code of an answer's status line; "" when there is none.

@@ -5,6 +5,7 @@
 
 #include "actors/observe/decision_event.hpp"
 #include "tests/actors/embed/heard.hpp"
+#include "tests/actors/embed/moments.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
