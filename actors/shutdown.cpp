@@ -116,9 +116,9 @@ bool network_proxy::impl::end_watch() {
 
 bool network_proxy::impl::drain(std::chrono::milliseconds grace) {
   system.spawn<caf::hidden>(
-    [grace, watching = held(supervisor), policies = held(store)](caf::event_based_actor* self,
-                                                     const std::shared_ptr<shutdown_result>& result,
-                                                     const std::vector<shard_actor>& shards) {
+    [grace, watching = held(supervisor), policies = held(store)](
+      caf::event_based_actor* self, const std::shared_ptr<shutdown_result>& result,
+      const std::vector<shard_actor>& shards) {
       auto waiting = std::make_shared<size_t>(1 + shards.size());
       auto ask = [=](const auto& whom, const std::string& name) {
         self->request(whom, grace, atom::drain_v)

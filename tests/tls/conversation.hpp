@@ -106,7 +106,8 @@ struct tls_fixture {
   tls_fixture() {
     CAF_REQUIRE(ca_file.find('/') != std::string::npos);
     write(ca_file, ca->pem());
-    client = unbox(tls::client_context::make({.cert_file = ca_file, .cert_dir = {}, .platform = {}}));
+    client =
+      unbox(tls::client_context::make({.cert_file = ca_file, .cert_dir = {}, .platform = {}}));
   }
 
   [[nodiscard]] tls::leaf_ptr leaf_for(std::string_view name) const {

@@ -22,13 +22,13 @@ decider_desk(caf::stateful_actor<decider_desk_state, pinned_actor<desk_actor>>* 
     [self, outside](atom::decide, const open_question& what) {
       auto answer = self->make_response_promise<decider_word>();
       self->state.open.emplace(what.number, answer);
-      outside->ask(what, [desk = desk_actor{self},
-                          number = what.number](caf::expected<decider_word> word) {
-        if (word)
-          caf::anon_send(desk, atom::decide_v, number, std::move(*word));
-        else
-          caf::anon_send(desk, atom::lost_v, number, std::move(word.error()));
-      });
+      outside->ask(
+        what, [desk = desk_actor{self}, number = what.number](caf::expected<decider_word> word) {
+          if (word)
+            caf::anon_send(desk, atom::decide_v, number, std::move(*word));
+          else
+            caf::anon_send(desk, atom::lost_v, number, std::move(word.error()));
+        });
       return answer;
     },
     [self, outside](atom::withdraw, uint64_t number) {

@@ -234,8 +234,7 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
     spawn_pinned<caf::hidden>(self->loop(), resolver, start.before->config, start.process->log);
   watch(s, "resolver", s.core->resolver);
   if (start.process->outside) {
-    s.core->desk =
-      spawn_pinned<caf::hidden>(self->loop(), decider_desk, start.process->outside);
+    s.core->desk = spawn_pinned<caf::hidden>(self->loop(), decider_desk, start.process->outside);
     watch(s, "decider_desk", s.core->desk);
   }
   return {
