@@ -15,17 +15,20 @@ namespace proxy::embed {
 
 /// Owned by the pool and by each of its threads: one that is left behind has it for itself.
 struct callback_pool::shared {
+  shared(size_t most_threads, size_t most_waiting)
+    : max_threads(most_threads), max_waiting(most_waiting) {}
+
   const size_t max_threads;
   const size_t max_waiting;
-  std::mutex lock{};
-  std::condition_variable work{}; ///< There is some, or the end has come.
-  std::condition_variable done{}; ///< A call, or a thread.
-  std::deque<job> waiting{};
+  std::mutex lock;
+  std::condition_variable work; ///< There is some, or the end has come.
+  std::condition_variable done; ///< A call, or a thread.
+  std::deque<job> waiting;
   struct caller {
     std::thread thread{};
     bool ended = false; ///< It touches nothing any more.
   };
-  std::list<caller> callers{};
+  std::list<caller> callers;
   size_t threads = 0; ///< Of them, those that have not ended.
   size_t idle = 0;
   bool over = false;

@@ -115,7 +115,9 @@ std::string metadata_members(const audit_metadata& all) {
   std::string out;
   for (auto each = all.begin(); each != all.end(); ++each) {
     const auto& [name, value] = *each;
-    auto same = [&](const auto& before) { return before.first == name && !before.second.empty(); };
+    auto same = [&](const auto& before) {
+      return before.first == each->first && !before.second.empty();
+    };
     if (name.empty() || value.empty() || is_ours(name) || std::any_of(all.begin(), each, same))
       continue;
     out += ',';
