@@ -60,7 +60,7 @@ CAF_TEST(a word is what the decider returns) {
        }) {
     CAF_MESSAGE(word);
     words w;
-    decider_pool pool{answering([&](const policy_request&) { return returned; }), {}, 1};
+    decider_pool pool{answering([one = returned](const policy_request&) { return one; }), {}, 1};
     w.ask(pool, 1);
     CAF_REQUIRE(w.wait(1));
     CAF_CHECK(w.all() == strings{word});

@@ -57,7 +57,8 @@ CAF_TEST(a word is what the future comes to) {
        }) {
     CAF_MESSAGE(what);
     words w;
-    decider_pool pool{answering_later([&](const policy_request&) { return future(); }), {}, 1};
+    decider_pool pool{
+      answering_later([one = future](const policy_request&) { return one(); }), {}, 1};
     w.ask(pool, 1);
     CAF_REQUIRE(w.wait(1));
     CAF_CHECK(w.all() == strings{word});
