@@ -137,6 +137,7 @@ void decider_pool::end(callback_pool::clock::time_point deadline) noexcept {
     left.swap(open_->all);
   }
   std::vector<std::stop_source> cancelled;
+  cancelled.reserve(left.size());
   for (auto& [number, question] : left)
     cancelled.push_back(std::move(question.cancelled));
   left.clear(); // the loops that asked are there still

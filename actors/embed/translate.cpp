@@ -17,6 +17,7 @@ codex::problem translate(const config::problem& p) {
 
 std::vector<codex::problem> translate(const std::vector<config::problem>& all) {
   std::vector<codex::problem> out;
+  out.reserve(all.size());
   for (const auto& p : all)
     out.push_back(translate(p));
   return out;
