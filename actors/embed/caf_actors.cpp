@@ -21,7 +21,10 @@ namespace {
 struct events_state {
   std::vector<codex::refusal_listener> listeners;
 };
-events_desk::behavior_type events(events_desk::stateful_pointer<events_state> self) {
+/// (CAF reads through a null pointer where a function that it spawns takes nothing else.)
+events_desk::behavior_type events(events_desk::stateful_pointer<events_state> self,
+                                  std::vector<codex::refusal_listener> first) {
+  self->state.listeners = std::move(first);
   self->set_down_handler([self](const caf::down_msg& gone) {
     std::erase_if(self->state.listeners,
                   [&](const auto& each) { return each.address() == gone.source; });
@@ -78,7 +81,9 @@ codex::policy_store_actor::behavior_type store_behavior(codex::policy_store_acto
 
 } // namespace
 
-events_desk spawn_events(caf::actor_system& system) { return system.spawn<caf::hidden>(events); }
+events_desk spawn_events(caf::actor_system& system) {
+  return system.spawn<caf::hidden>(events, std::vector<codex::refusal_listener>{});
+}
 
 codex::policy_store_actor spawn_store(caf::actor_system& system, const policy_store_actor& store) {
   return system.spawn<caf::hidden>(store_behavior, store);
@@ -97,11 +102,13 @@ network_proxy::builder& decide_by(network_proxy::builder& wanted, decider_actor 
   // Each question is asked by an actor of its own: what it holds goes when the answer has come.
   return wanted.policy_decider(
     [decider = std::move(decider)](const policy_request& request, const decision_reply& reply) {
-      decider->home_system().spawn<caf::hidden>([=](caf::event_based_actor* self) {
-        self->request(decider, caf::infinite, decide_atom::value, request)
-          .then([reply](const network_decision& answer) { reply(answer); },
-                [](const caf::error&) {}); // its reply goes without an answer
-      });
+      decider->home_system().spawn<caf::hidden>(
+        [decider, reply](caf::event_based_actor* self, const policy_request& what) {
+          self->request(decider, caf::infinite, decide_atom::value, what)
+            .then([reply](const network_decision& answer) { reply(answer); },
+                  [](const caf::error&) {}); // its reply goes without an answer
+        },
+        request);
     });
 }
 
