@@ -82,7 +82,7 @@ CAF_TEST(the store of a proxy is changed by messages) {
   CAF_REQUIRE(store);
   auto limited = change(store, codex::set_mode_atom::value, codex::network_mode::limited);
   CAF_REQUIRE(limited);
-  CAF_CHECK_EQUAL(limited->changed, std::vector<std::string>{"mode"});
+  CAF_CHECK_EQUAL(limited->changed, std::vector<std::string>{"network_proxy.mode"});
   CAF_CHECK(contains(get(proxy.http_addr(), "127.0.0.1", "POST"), "not_allowed"));
   CAF_CHECK(change(store, codex::allow_atom::value, std::string{"127.0.0.1"}));
   CAF_CHECK(contains(get(proxy.http_addr(), "127.0.0.1", "POST"), "method_not_allowed"));
