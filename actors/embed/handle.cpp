@@ -58,15 +58,20 @@ bool handle::impl::drain(std::chrono::milliseconds grace) {
   // Longer ones are more than clocks can add.
   grace = std::clamp(grace, std::chrono::milliseconds{0},
                      std::chrono::milliseconds{std::chrono::hours{24 * 365}});
-  drains_ = true;
-  std::unique_lock guard{draining_, grace};
-  if (!guard) {
-    proxy.end_now();
-    return false;
+  if (!drains_.exchange(true)) {
+    auto drained = proxy.shutdown(grace);
+    std::lock_guard guard{draining_};
+    drained_ = drained;
+    told_.notify_all();
+    return drained;
   }
-  if (!drained_)
-    drained_ = proxy.shutdown(grace);
-  return *drained_;
+  {
+    std::unique_lock guard{draining_};
+    if (told_.wait_for(guard, grace, [this] { return drained_.has_value(); }))
+      return *drained_;
+  }
+  proxy.end_now();
+  return false;
 }
 
 std::optional<error> handle::impl::unusable() const {

@@ -84,8 +84,9 @@ struct network_proxy::handle::impl {
 
 private:
   std::atomic<bool> drains_{false}; ///< It takes in no change any more.
-  std::timed_mutex draining_;
-  std::optional<bool> drained_; ///< What the one of them has come to.
+  std::mutex draining_;
+  std::condition_variable told_; ///< What it has come to.
+  std::optional<bool> drained_;  ///< What the first of them has come to.
   std::once_flag ended_;
   std::atomic<bool> over_{false};
 };
