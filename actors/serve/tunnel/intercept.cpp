@@ -144,7 +144,8 @@ task<> read_opening(client_session& c, state::intercepted& in, opening& out) {
 }
 
 /// Lets a tunnel go on unread.
-task<after> go_on_unread(client_session& c, state::intercepted& in) {
+/// @param hides  As for `judge_unread`.
+task<after> go_on_unread(client_session& c, state::intercepted& in, bool hides) {
   exchange ex;
   ex.target = in.what->tunnel.to();
   ex.granted = in.what->tunnel;
@@ -157,6 +158,11 @@ task<after> go_on_unread(client_session& c, state::intercepted& in) {
     server = co_await connect_upstream(c, ex, next);
     if (!server)
       co_return after::close;
+    // Meanwhile a policy may have come that has to read it, for which it is too late.
+    if (auto denial = judge_unread(c, in, hides)) {
+      record_refusal(c, *denial);
+      co_return after::close_in_steps;
+    }
   }
   auto renewed = renew(c, ex);
   if (auto* denial = std::get_if<policy::denial>(&renewed)) {
@@ -245,7 +251,7 @@ task<after> begin_inside(client_session& c) {
       record_refusal(c, *denial);
       co_return after::close_in_steps;
     }
-    co_return co_await go_on_unread(c, in);
+    co_return co_await go_on_unread(c, in, hides);
   }
   if (auto denial = read_from_here(c, in, begun)) {
     record_refusal(c, *denial);
