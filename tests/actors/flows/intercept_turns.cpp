@@ -38,6 +38,29 @@ CAF_TEST(words that were let pass end when all has to be read and pass when noth
   }
 }
 
+CAF_TEST(a policy that has to read a tunnel ends it while it is dialled to go on unread) {
+  for (auto& network : {limited, hook, unread, no_mitm}) {
+    auto read = network == limited || network == hook;
+    intercepting s{{.network = inspecting, .daemon = "dns.cache_size = 0\n"}};
+    auto& before = s.inside();
+    before.say(ask_for("GET", "/"));
+    auto& kept = s.answer_at(s.example);
+    CAF_REQUIRE(s.hears(kept, "GET / "));
+    kept.say(ok("kept"));
+    CAF_REQUIRE(s.hears(before, "kept"));
+    auto& client = s.tunnel("example.com:443"); // that one will do
+    s.names.names["example.com"].late = 2s;
+    client.say("SSH-2.0-x\r\n");
+    s.pass(1s);
+    s.install(network);
+    CAF_CHECK_EQUAL(s.is_over(client, 5s), read);
+    CAF_CHECK_EQUAL(s.decided("deny https_connect example.com:443 mitm_required"), read ? 1u : 0u);
+    CAF_CHECK_EQUAL(client.text, "");
+    if (!read)
+      CAF_CHECK(s.hears(s.accept(s.example), "SSH-2.0-x\r\n"));
+  }
+}
+
 CAF_TEST(a tunnel that is not read any more carries the client s own handshake) {
   for (auto& network : {unread, no_mitm}) {
     intercepting s{{.network = inspecting}};
