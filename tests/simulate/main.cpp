@@ -67,8 +67,9 @@ proxy::simulate::outcome play_and_leave(uint64_t seed) {
 
 volatile uint64_t playing = 0;
 
-/// Of real time, for one world: those that take longest take seconds.
-constexpr unsigned patience_seconds = 180;
+/// Of real time, for one world: most take milliseconds, and two minutes where a link hands over
+/// large bodies a byte at a time.
+constexpr unsigned patience_seconds = 900;
 
 void begin(uint64_t seed) {
   playing = seed;
