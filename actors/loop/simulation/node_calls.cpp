@@ -132,8 +132,10 @@ bool node::has_way_to(const ip_sockaddr& to) noexcept {
 
 ssize_t node::read(int fd, std::span<char> into) noexcept {
   auto* what = file(fd);
-  if (auto error = what ? faults_.take(call::read) : 0; error != 0)
+  if (auto error = what ? faults_.take(call::read) : 0; error != 0) {
+    what->meet(error);
     return failed(error);
+  }
   return what ? what->read(into, false) : failed(EBADF);
 }
 
@@ -152,8 +154,10 @@ ssize_t node::write(int fd, std::span<const iovec> parts) noexcept {
   if (what && on_write && !parts.empty())
     on_write(what->local(), what->remote(),
              {static_cast<const char*>(parts[0].iov_base), parts[0].iov_len});
-  if (auto error = what ? faults_.take(call::write) : 0; error != 0)
+  if (auto error = what ? faults_.take(call::write) : 0; error != 0) {
+    what->meet(error);
     return failed(error);
+  }
   return what ? what->write(parts) : failed(EBADF);
 }
 

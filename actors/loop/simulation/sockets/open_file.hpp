@@ -32,6 +32,8 @@ public:
   virtual ssize_t write(std::span<const iovec> parts);
   virtual void shutdown_write() {}
   virtual int take_error() { return 0; }
+  /// A call about it has failed with this error, for a test wanted that: what comes of it.
+  virtual void meet(int) {}
 
   [[nodiscard]] node& on() const noexcept { return on_; }
   [[nodiscard]] const ip_sockaddr& local() const noexcept { return local_; }

@@ -253,6 +253,14 @@ void stream::take_reset(int error) {
   touch();
 }
 
+void stream::meet(int error) {
+  if (state_ != state::open || (error != EPIPE && error != ECONNRESET && error != ETIMEDOUT))
+    return; // that is no word on the connection
+  tell_of_reset();
+  be_over();
+  touch();
+}
+
 void stream::take_leave(bool with_unread) {
   if (state_ != state::open)
     return;

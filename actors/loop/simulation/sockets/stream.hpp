@@ -32,6 +32,7 @@ public:
   ssize_t read(std::span<char> into, bool leave) override;
   ssize_t write(std::span<const iovec> parts) override;
   void shutdown_write() override;
+  void meet(int error) override;
   int take_error() override { return std::exchange(error_, 0); }
   /// Bytes, in all.
   [[nodiscard]] uint64_t sent() const noexcept { return carried_; }

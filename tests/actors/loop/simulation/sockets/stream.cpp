@@ -1,6 +1,9 @@
 #define CAF_SUITE actors.loop.simulation.stream
 #include "actors/loop/simulation/sockets/stream.hpp" // unit under test
 
+#include <cerrno>
+#include <cstring>
+
 #include "actors/loop/task/waker.hpp"
 #include "tests/actors/loop/simulation/peer.hpp"
 
@@ -279,7 +282,7 @@ CAF_TEST(calls fail as a test has planned) {
   for (const auto& [which, error, makes] : std::initializer_list<row>{
          {call::open, ENFILE, [&] { return errno_of(here.open(socket_kind::stream, AF_INET)); }},
          {call::read, ENOMEM, [&] { return errno_of(here.read(client.descriptor(), room)); }},
-         {call::write, EPIPE,
+         {call::write, ENOBUFS,
           [&] { return errno_of(here.write(client.descriptor(), "x", false)); }},
          {call::pipe, EMFILE, [&] { return here.open_pipe(1) ? 0 : EMFILE; }},
        }) {
@@ -294,6 +297,26 @@ CAF_TEST(calls fail as a test has planned) {
   here.fail(call::connect, ENOMEM);
   peer second{here};
   CAF_CHECK_EQUAL(second.connect(ip("203.0.113.1"), 80), ENOMEM);
+}
+
+CAF_TEST(a call that finds the connection broken resets the other end and hears nothing more) {
+  for (auto error : {EPIPE, ECONNRESET, ETIMEDOUT}) {
+    CAF_MESSAGE(std::strerror(error));
+    peer mine{here}, theirs{there};
+    CAF_REQUIRE_EQUAL(mine.connect(ip("203.0.113.1"), 80), 0);
+    arrive();
+    CAF_REQUIRE(theirs.accept(listener));
+    char room[1];
+    here.fail(call::write, error);
+    CAF_CHECK_EQUAL(here.write(mine.descriptor(), "x", false), -1);
+    CAF_CHECK_EQUAL(errno, error);
+    CAF_CHECK_EQUAL(here.read(mine.descriptor(), room), 0);
+    CAF_CHECK_EQUAL(here.write(mine.descriptor(), "x", false), -1);
+    CAF_CHECK_EQUAL(errno, EPIPE);
+    arrive();
+    CAF_CHECK_EQUAL(there.read(theirs.descriptor(), room), -1);
+    CAF_CHECK_EQUAL(errno, ECONNRESET);
+  }
 }
 
 CAF_TEST(accepting fails only where somebody waits and who aborts waits no more) {
