@@ -9,6 +9,7 @@
 using namespace proxy;
 using namespace proxy::policy;
 using namespace proxy::policy::test;
+using proxy::test::has;
 
 namespace {
 
@@ -46,10 +47,6 @@ std::string remedy(const rules& in_force, const target& what,
   auto* no = std::get_if<denial>(&judged);
   CAF_REQUIRE(no);
   return remedy_for(in_force, *no, what, paths);
-}
-
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 target connect(std::string_view name, uint16_t port = 443) {

@@ -6,10 +6,16 @@
 #endif
 #include <caf/test/dsl.hpp>
 #include <caf/test/unit_test.hpp>
+#include <string_view>
 
 #include "protocols/error.hpp"
 
 namespace proxy::test {
+
+/// Whether a text has a part.
+inline bool has(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 /// The code of a failed `caf::expected`, by value: CAF_CHECK_EQUAL keeps references.
 template <class T>

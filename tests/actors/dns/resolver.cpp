@@ -99,7 +99,7 @@ CAF_TEST(look - ups are bounded) {
   script = [](const dns_question&) -> packets { return {}; };
   settings.timeouts.dns = 5s;
   start();
-  std::vector<pending> all;
+  std::vector<awaited_answer> all;
   for (size_t i = 0; i <= dns_engine::max_lookups; ++i)
     all.push_back(ask("n" + std::to_string(i) + ".example"));
   CAF_CHECK(run_until([&] { return all.back()->has_value(); }));

@@ -17,12 +17,12 @@ namespace proxy::test {
 using packets = scripted_name_server::answers;
 
 /// Where an answer will be.
-using pending = std::shared_ptr<std::optional<caf::expected<dns_answer>>>;
+using awaited_answer = std::shared_ptr<std::optional<caf::expected<dns_answer>>>;
 
 /// Asks one question and keeps the answer.
 using asker_actor = caf::typed_actor<caf::reacts_to<std::string>>;
 inline asker_actor::behavior_type asker(pinned_actor<asker_actor>* self, resolver_actor whom,
-                                        pending into) {
+                                        awaited_answer into) {
   return {[=](const std::string& name) {
     auto keep = [into](caf::expected<dns_answer> answer) { into->emplace(std::move(answer)); };
     request_until<dns_answer>(self, self->loop().now() + 60s, whom, keep, atom::resolve_v, name);
@@ -30,7 +30,7 @@ inline asker_actor::behavior_type asker(pinned_actor<asker_actor>* self, resolve
 }
 
 /// An answer in one line: addresses, `(cached)`, or code and context of an error.
-inline std::string describe(const pending& got) {
+inline std::string describe(const awaited_answer& got) {
   if (!got->has_value())
     return "no answer";
   auto& answer = **got;
@@ -71,7 +71,7 @@ struct resolver_fixture : loop_fixture {
     settle();
   }
 
-  pending ask(const std::string& name) {
+  awaited_answer ask(const std::string& name) {
     auto into = std::make_shared<std::optional<caf::expected<dns_answer>>>();
     askers.push_back(spawn_pinned(loop, asker, actor, into));
     caf::anon_send(askers.back(), name);

@@ -147,7 +147,7 @@ CAF_TEST(many truncated answers at once all arrive) {
       return {dns::reply(q, dns::truncated)};
     return {dns::reply(q, 0, {dns::address("192.0.2.1", 60)})};
   };
-  std::vector<pending> all;
+  std::vector<awaited_answer> all;
   for (int i = 0; i < 100; ++i)
     all.push_back(ask("n" + std::to_string(i) + ".example"));
   CAF_CHECK(run_until(

@@ -10,10 +10,6 @@ using namespace proxy::test;
 
 namespace {
 
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 const ip_address newer = ip("192.0.2.77");
 const machine_addresses_read before{{ip("127.0.0.1"), ip("192.0.2.1"), ip("2001:db8::1")}};
 const machine_addresses_read after{{ip("127.0.0.1"), ip("192.0.2.1"), newer, ip("2001:db8::1")}};

@@ -36,10 +36,6 @@ struct ending_stage : stage {
   }
 };
 
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 const std::string request = get("http://example.com/");
 
 /// What is under way when the end begins.

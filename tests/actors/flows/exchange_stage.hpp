@@ -79,10 +79,6 @@ inline std::string_view behind_head(std::string_view text) {
   return end == std::string_view::npos ? "" : text.substr(end + 4);
 }
 
-inline bool has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 inline size_t count_of(std::string_view text, std::string_view part) {
   size_t count = 0;
   for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1))

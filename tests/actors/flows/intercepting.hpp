@@ -18,11 +18,6 @@ inline const std::string two_hosts = "allowed_domains = [\"example.com\", \"othe
 inline const std::string limited = two_hosts + "mode = \"limited\"\nmitm = true\n";
 inline const std::string inspecting = two_hosts + "mitm = {enabled = true, inspect = true}\n";
 
-/// Whether a text has a part.
-inline bool has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 /// A request inside a tunnel.
 inline std::string ask_for(const std::string& method, const std::string& target,
                            const std::string& more = "", const std::string& body = "",

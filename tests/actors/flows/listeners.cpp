@@ -88,10 +88,6 @@ struct moving : stage {
   }
 };
 
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 } // namespace
 
 CAF_TEST(a listener moves and back and whoever is connected goes on) {

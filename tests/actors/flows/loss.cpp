@@ -12,10 +12,6 @@ namespace {
 
 using shard_type = std::remove_pointer_t<shard_pointer>;
 
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 struct watched : stage {
   explicit watched(uint64_t seed = 1)
     : stage({.network = "allowed_domains = [\"example.com\"]", .seed = seed, .loops = 2}) {

@@ -26,10 +26,6 @@ std::string answer_for(stage& s, const std::string& host = "example.com") {
   return client.text;
 }
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 /// Installs a policy with lines for names of its own, as those of a stage name its server.
 void install_names(stage& s, const std::string& daemon) {
   s.write("config.toml", "default_permissions = \"dev\"\n[network_proxy]\nadmin_url = \"\"\n" +

@@ -10,10 +10,6 @@ namespace {
 
 constexpr auto truth = "93.184.216.34";
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 } // namespace
 
 CAF_TEST(a family that stays silent or fails holds up the other for a moment only) {

@@ -10,10 +10,6 @@ namespace {
 
 constexpr auto truth = "93.184.216.34", lie = "93.184.216.66";
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 } // namespace
 
 CAF_TEST(a lie of somebody who has not seen the question is not believed) {

@@ -33,10 +33,6 @@ names_asked v4_questions(const stage& s) {
   return out;
 }
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 const name_record good{.addresses = {ip("93.184.216.34")}};
 constexpr auto found = "93.184.216.34:80: No route to host"; // nobody is there
 

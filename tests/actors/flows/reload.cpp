@@ -44,10 +44,6 @@ struct served : stage {
   }
 };
 
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 /// What a change was refused for, or warns of.
 std::string told(const reload_outcome& of) {
   std::string out;

@@ -11,10 +11,6 @@ using namespace proxy::test;
 
 namespace {
 
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 bool is_served(stage& s) {
   auto& who = s.client();
   who.say(get("http://refused.test/"));
@@ -60,8 +56,6 @@ audit_actor::behavior_type stubborn_trail(audit_actor::pointer self, bool says_s
     [](atom::flush) { return true; },
   };
 }
-
-bool logs(stage& s, std::string_view what) { return has(s.log(), what); }
 
 } // namespace
 

@@ -139,11 +139,6 @@ inline int counted(stage& s, const std::string& series) {
   return std::stoi(all.substr(all.find(' ', at) + 1));
 }
 
-/// Whether a text has a part.
-inline bool has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 /// A datagram of a client, or to one (RFC 1928 §7).
 inline std::string socks_datagram(const std::string& host, uint16_t port, std::string_view data) {
   return std::string(3, '\0') + socks_address(host, port) + std::string{data};
@@ -180,8 +175,5 @@ inline simulation::conditions swallowing() {
   out.swallows = true;
   return out;
 }
-
-/// Whether a line of the log has this.
-inline bool logs(stage& s, std::string_view part) { return has(s.log(), part); }
 
 } // namespace proxy::test

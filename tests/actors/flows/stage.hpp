@@ -157,6 +157,9 @@ private:
   std::shared_ptr<log_text> log_ = std::make_shared<log_text>();
 };
 
+/// Whether a line of the log has this.
+inline bool logs(stage& s, std::string_view part) { return has(s.log(), part); }
+
 /// A request in the form that proxies get.
 [[nodiscard]] std::string get(const std::string& url, const std::string& more = "");
 

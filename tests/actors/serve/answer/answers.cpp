@@ -7,6 +7,7 @@
 #include "tests/support/test.hpp"
 
 using namespace proxy;
+using proxy::test::has;
 
 namespace {
 
@@ -28,10 +29,6 @@ std::string refusal(policy::denial why, policy::protocol protocol,
 
 std::string body_of(const std::string& response) {
   return response.substr(response.find("\r\n\r\n") + 4);
-}
-
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 } // namespace
