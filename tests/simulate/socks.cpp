@@ -35,7 +35,7 @@ std::optional<reply> take_reply(std::string& in) {
   if (in.size() < chosen + size)
     return std::nullopt;
   // Who is turned away before a byte of it was read is told so in HTTP.
-  if (in.starts_with("HTTP/1.1 503 ")) {
+  if (in.starts_with("HTTP/1.1 503")) { // as much of it as a reply is long
     in.clear();
     return reply{'\x01', 0};
   }
