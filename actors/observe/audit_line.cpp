@@ -11,7 +11,7 @@ namespace proxy {
 namespace {
 
 /// Names that no metadata may take.
-constexpr std::array<std::string_view, 18> our_fields{
+constexpr std::array<std::string_view, 20> our_fields{
   "event.name",
   "event.timestamp",
   "target",
@@ -30,6 +30,8 @@ constexpr std::array<std::string_view, 18> our_fields{
   "network.policy.generation",
   "request.id",
   "http.response.status_code",
+  "trace_id",
+  "span_id",
 };
 constexpr std::string_view our_faults = "network.fault."; ///< Begins others of them.
 
@@ -70,6 +72,10 @@ void append_request(std::string& out, const decision_event& event) {
 }
 
 void append_end(std::string& out, const decision_event& event, std::string_view metadata) {
+  if (event.trace) {
+    append_text(out, "trace_id", to_hex(event.trace->trace));
+    append_text(out, "span_id", to_hex(event.trace->span));
+  }
   append_raw(out, "network.policy.generation", std::to_string(event.generation));
   (out += metadata) += "}\n";
 }

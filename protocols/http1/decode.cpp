@@ -167,6 +167,7 @@ const char* read_request(head_reader& reader, request& out) {
   summary facts;
   if (auto wrong = reader.read_fields(out, facts))
     return wrong;
+  out.traceparent = facts.traceparents == 1 ? facts.traceparent : std::string_view{};
   out.expect_continue = facts.expect_continue && !out.http_1_0;
   if (facts.hosts > 1)
     return "more than one Host";

@@ -37,6 +37,8 @@ struct head {
 struct request : head {
   std::string_view method;
   std::string_view target; ///< As received: absolute-form, origin-form, authority-form or `*`.
+  /// Value of that field (`parse_traceparent`); "" for none, and for several, which tell nothing.
+  std::string_view traceparent;
 };
 
 /// A response head (RFC 9112 §4).

@@ -21,6 +21,12 @@ const char* summary::add(const field& f) {
       if (ascii::is<"connection">(name))
         return add_connection(f.value);
       break;
+    case 11:
+      if (ascii::is<"traceparent">(name)) {
+        ++traceparents;
+        traceparent = f.value;
+      }
+      break;
     case 13: authorization |= ascii::is<"authorization">(name); break;
     case 14:
       if (ascii::is<"content-length">(name))

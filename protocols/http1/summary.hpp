@@ -23,6 +23,8 @@ struct summary {
   bool expect_continue = false;
   bool authorization = false;
   std::string_view upgrade_value;
+  size_t traceparents = 0;
+  std::string_view traceparent;
 
   /// Lists in what frames the body may have empty elements, and lengths be repeated within one
   /// (RFC 9110 §5.6.1, §8.6): of responses, which are not refused for what cannot be misread.

@@ -206,6 +206,28 @@ CAF_TEST(a request that shows who asks says so) {
   CAF_CHECK(!out.authorization);
 }
 
+CAF_TEST(a request that names one trace says so and of several it says none) {
+  struct row {
+    std::string_view lines, value;
+  };
+  for (auto [lines, value] : std::initializer_list<row>{
+         {"", ""},
+         {"traceparent: 00-a\r\n", "00-a"},
+         {"TraceParent:   x \r\n", "x"},
+         {"traceparent:\r\n", ""},
+         {"tracestate: a=b\r\n", ""},
+         {"traceparenu: a\r\n", ""},
+         {"traceparent: a\r\ntraceparent: a\r\n", ""},
+         {"traceparent: a\r\nX: y\r\nTraceparent: b\r\n", ""},
+       }) {
+    CAF_MESSAGE(lines);
+    request out;
+    out.traceparent = "of the request before";
+    CAF_REQUIRE(!decode_request(with(std::string{lines}), {}, out));
+    CAF_CHECK_EQUAL(out.traceparent, value);
+  }
+}
+
 CAF_TEST(an error tells the fault and the byte of its line) {
   struct row {
     std::string_view lines, why;

@@ -90,6 +90,7 @@ task<after> serve_requests(client_session& c) {
     ex.spare = c.shard.texts.take();
     ++c.shard.counters.requests_total;
     ++c.requests;
+    c.trace.reset();
     if (head.status == head_status::complete && is_short_of_memory(c)) {
       head.status = head_status::failed;
       head.error = out_of_memory(c);

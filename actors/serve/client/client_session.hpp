@@ -11,6 +11,7 @@
 #include "actors/serve/client/client_io.hpp"
 #include "actors/serve/client/client_states.hpp"
 #include "actors/serve/upstream/upstream.hpp"
+#include "protocols/trace_context.hpp"
 
 namespace proxy {
 
@@ -128,6 +129,7 @@ public:
   bool is_connecting = false; ///< Who is to serve it is looked up or dialled.
   std::string first_down;     ///< What the client is sent first when its tunnel stands.
   std::shared_ptr<const identity> known_as; ///< Null when nobody asked. HTTP: by this request.
+  std::optional<trace_context> trace{};     ///< Of its present request, so far as that says one.
   /// Upstreams that the client has logged in to: its streams share them, nobody else does.
   std::shared_ptr<login_connections> logins;
 

@@ -77,6 +77,7 @@ std::shared_ptr<decision_event> shard_core::event_about(const policy::target& wh
   event->host = what.host.text();
   event->port = what.port;
   event->method = recorded_method(what.method);
+  event->trace = of.trace;
   return event;
 }
 

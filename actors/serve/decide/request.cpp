@@ -16,6 +16,7 @@
 #include "protocols/http1/login.hpp"
 #include "protocols/http1/rewrite.hpp"
 #include "protocols/http1/upgrade.hpp"
+#include "protocols/trace_context.hpp"
 
 namespace proxy {
 
@@ -356,6 +357,8 @@ judgement judge_head(client_session& c, std::string_view head, exchange& ex,
   if (auto err = http1::decode_request(head, limits, req))
     return err;
   take_over(req, ex);
+  if (!req.traceparent.empty())
+    c.trace = parse_traceparent(req.traceparent);
   return judge_decoded(c, ex, said);
 }
 

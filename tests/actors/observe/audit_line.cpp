@@ -7,6 +7,7 @@
 #include "tests/support/test.hpp"
 
 using namespace proxy;
+using namespace proxy::test;
 
 CAF_TEST(an event has every field in its order) {
   decision_event event;
@@ -70,6 +71,21 @@ CAF_TEST(what is not known has a word of its own) {
   CAF_CHECK_EQUAL(parsed["network.policy.source"], "mode_guard");
   CAF_CHECK_EQUAL(parsed["network.policy.override"], true);
   CAF_CHECK_EQUAL(parsed["network.policy.reason"], "not_allowed"); // what was overruled
+}
+
+CAF_TEST(a request that is a part of a trace tells which and others do not ) {
+  for (auto is_fault : {true, false}) {
+    decision_event event;
+    if (is_fault)
+      event.fault = fault_facts{errc::dns_error, "no such name"};
+    std::string without, with;
+    append_audit_lines(without, event);
+    event.trace = parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    append_audit_lines(with, event);
+    CAF_CHECK(!has(without, "trace_id"));
+    CAF_CHECK(has(with, R"(,"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736",)"
+                        R"("span_id":"00f067aa0ba902b7",)"));
+  }
 }
 
 CAF_TEST(metadata ends each line) {
