@@ -86,6 +86,10 @@ bool may_keep(const client_end& c, const exchange& ex) {
 
 task<after> refuse(client_session& c, exchange& ex, const policy::denial& why) {
   remember_target(c, ex);
+  if (c.spans) {
+    const auto& look = policy::refusal_of(why.reason);
+    c.spans->answer(is_socks(ex) ? uint16_t{0} : look.status, look.name);
+  }
   const auto* before = c.refused();
   if (!before && may_tell_inside(c, ex, why))
     co_return refuse_inside(c, ex, why);
@@ -123,6 +127,10 @@ namespace {
 task<after> answer_fault(client_session& c, exchange& ex, const caf::error& why,
                          std::string request_id) {
   auto code = code_of(why);
+  if (c.spans) {
+    const auto& look = outcome_of(code);
+    c.spans->answer(is_socks(ex) ? uint16_t{0} : look.http_status, look.name);
+  }
   // What a malformed request left behind cannot be told from the start of another one.
   auto ours = code == errc::malformed || code == errc::not_implemented ||
               code == errc::head_too_large || code == errc::request_timeout;

@@ -29,6 +29,8 @@ task<after> serve(client_session& c, exchange& ex, verdict& v) {
   }
   if (std::holds_alternative<let_through>(v)) {
     c.holds(ex.head.capacity() + ex.received().capacity() + c.reader.pending.capacity());
+    if (c.spans && ex.target.protocol != policy::protocol::https_connect)
+      c.spans->begin_upstream();
     if (ex.to_socket)
       co_return co_await forward_to_socket(c, ex);
     if (ex.target.protocol == policy::protocol::https_connect)
@@ -41,6 +43,8 @@ task<after> serve(client_session& c, exchange& ex, verdict& v) {
     record_admission(c, ex);
     remember_admission(c, ex);
     auto keep = may_keep(c, ex);
+    if (c.spans)
+      c.spans->answer(200);
     auto sent = co_await send_to_client(c, answer->body);
     if (sent != sending::done)
       co_return cut_off(c, sent);
@@ -50,6 +54,13 @@ task<after> serve(client_session& c, exchange& ex, verdict& v) {
   if (code_of(why) == errc::misdirected)
     co_return co_await misdirected(c, ex, why);
   co_return co_await fault(c, ex, why);
+}
+
+/// Of a request that is over. Those of what goes on, a tunnel say, do too.
+void end_spans(client_session& c, after next) {
+  if (c.spans && (next == after::next_request || next == after::close ||
+                  next == after::close_in_steps || next == after::reset))
+    c.spans.reset();
 }
 
 /// Of the process, or of a connection whose streams hold too much already.
@@ -91,6 +102,8 @@ task<after> serve_requests(client_session& c) {
     ++c.shard.counters.requests_total;
     ++c.requests;
     c.trace.reset();
+    if (c.shard.records_spans())
+      c.spans = std::make_unique<request_spans>(c);
     if (head.status == head_status::complete && is_short_of_memory(c)) {
       head.status = head_status::failed;
       head.error = out_of_memory(c);
@@ -99,6 +112,7 @@ task<after> serve_requests(client_session& c) {
                                                   : verdict{std::move(head.error)};
     std::string{}.swap(head.store); // `ex` has what of it is needed
     auto next = co_await serve(c, ex, v);
+    end_spans(c, next);
     c.shard.texts.give_back(std::move(ex.head));
     c.shard.texts.give_back(ex.take_received());
     if (next != after::next_request)
@@ -111,8 +125,12 @@ task<closing> client_flow(client_session& c) {
   auto next = after::socks;
   if (c.serves == endpoint::http || c.shard.config().mixed_listeners)
     next = co_await serve_requests(c);
-  if (next == after::socks)
+  if (next == after::socks) {
     next = co_await socks5_flow(c);
+    end_spans(c, next);
+  }
+  if (next == after::first_bytes || next == after::refusal)
+    c.tunnel_spans = std::move(c.spans); // requests inside have their own
   if (next == after::first_bytes)
     next = co_await begin_inside(c);
   else if (next == after::refusal)

@@ -10,6 +10,7 @@
 #include "actors/serve/client/client_end.hpp"
 #include "actors/serve/client/client_io.hpp"
 #include "actors/serve/client/client_states.hpp"
+#include "actors/serve/client/request_spans.hpp"
 #include "actors/serve/upstream/upstream.hpp"
 #include "protocols/trace_context.hpp"
 
@@ -130,6 +131,9 @@ public:
   std::string first_down;     ///< What the client is sent first when its tunnel stands.
   std::shared_ptr<const identity> known_as; ///< Null when nobody asked. HTTP: by this request.
   std::optional<trace_context> trace{};     ///< Of its present request, so far as that says one.
+  /// Of its present request; null: none are wanted, or it is not recorded.
+  std::unique_ptr<request_spans> spans;
+  std::unique_ptr<request_spans> tunnel_spans; ///< Of the tunnel that its requests come in.
   /// Upstreams that the client has logged in to: its streams share them, nobody else does.
   std::shared_ptr<login_connections> logins;
 

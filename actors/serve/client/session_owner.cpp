@@ -52,6 +52,8 @@ void session_owner::end_from_outside(ending how) {
 
 void session_owner::finish(ending how, closing by) {
   session_.end = how;
+  session_.spans.reset();
+  session_.tunnel_spans.reset();
   leave();
   session_.close(by);
   auto& shard = session_.shard;

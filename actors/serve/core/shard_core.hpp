@@ -16,10 +16,12 @@
 #include "actors/net/datagram_socket.hpp"
 #include "actors/observe/audit.hpp"
 #include "actors/observe/event_hub.hpp"
+#include "actors/observe/span.hpp"
 #include "actors/serve/answer/told_refusal.hpp"
 #include "actors/serve/core/interfaces.hpp"
 #include "actors/serve/core/refusal_leaves.hpp"
 #include "actors/serve/core/roster.hpp"
+#include "actors/serve/core/span_ids.hpp"
 #include "actors/serve/core/spare_texts.hpp"
 #include "actors/serve/decide/outside_decider.hpp"
 #include "actors/serve/upstream/own_sockets.hpp"
@@ -75,6 +77,8 @@ struct process_state {
   std::shared_ptr<outside_decider> outside;
   /// Hears of each refusal, on its core's loop; null: nobody does.
   std::function<void(const decision_event_ptr&)> refused;
+  /// Takes spans that are over, on the loop of their core; null: none are recorded.
+  std::function<void(span_ptr)> spans;
   bool audited = false; ///< Somebody takes the audit trail, whatever the configuration says.
   std::atomic<uint64_t> questions{0}; ///< So many were asked.
   /// Serves a client of the admin API until either side closes. Set before there can be one.
@@ -146,6 +150,17 @@ public:
   [[nodiscard]] decider_actor decider() const {
     return desk ? decider_actor{desk} : process->decider;
   }
+
+  // -- traces --
+
+  /// Whether requests that are part of a trace are to be recorded.
+  [[nodiscard]] bool records_spans() const noexcept { return static_cast<bool>(process->spans); }
+  /// A span that is over.
+  void tell(span_ptr over) const {
+    if (process->spans)
+      process->spans(std::move(over));
+  }
+  span_ids ids;
 
   // -- decisions --
 

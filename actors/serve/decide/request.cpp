@@ -172,6 +172,8 @@ judgement prepare(client_session& c, http1::request& req, http1::request_target&
   if (policy::is_read(*c.shard.policy->rules, ex.target))
     keep_websocket_alone(req, ex);
   options.keep_upgrade = ex.upgrade;
+  if (c.spans)
+    c.spans->send_on(options, c.shard.fields);
   if (ends_here(req))
     return std::pair{std::move(permit), answer_here(c, req, ex)};
   // Behind an upstream proxy an upgrade goes through a tunnel: the protocol it switches to is the
@@ -349,6 +351,17 @@ judgement judge_decoded(client_session& c, exchange& ex, const policy::answer* s
 
 } // namespace
 
+namespace {
+
+/// Tells its spans what a request is, unless whoever sent it records nothing.
+void record(client_session& c, const http1::request& req) {
+  c.spans->describe(req);
+  if (!c.spans->join(c.trace))
+    c.spans.reset();
+}
+
+} // namespace
+
 judgement judge_head(client_session& c, std::string_view head, exchange& ex,
                      const policy::answer* said) {
   auto& req = c.shard.request;
@@ -359,6 +372,8 @@ judgement judge_head(client_session& c, std::string_view head, exchange& ex,
   take_over(req, ex);
   if (!req.traceparent.empty())
     c.trace = parse_traceparent(req.traceparent);
+  if (c.spans)
+    record(c, req);
   return judge_decoded(c, ex, said);
 }
 
@@ -390,6 +405,8 @@ verdict settle(client_session& c, judgement judged, std::string_view head, excha
 
 verdict judge_request(client_session& c, std::string_view head, exchange& ex) {
   auto out = settle(c, judge_head(c, head, ex, nullptr), head, ex);
+  if (c.spans)
+    c.spans->lead_to(ex.target);
   // It is answered by us, now, and keeps no head to be asked later.
   if (auto decoded = !ex.target.method.empty();
       decoded && ex.received().empty() && ex.form == answer_form::usual)

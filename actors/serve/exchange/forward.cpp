@@ -150,6 +150,8 @@ task<after> forward(client_session& c, exchange& ex) {
       co_return after::close;
     }
     server->io.keep_alive();
+    if (c.spans)
+      c.spans->reach(server->io.stream() != nullptr);
     transfer t{c, ex, c.begin_exchange(ex, std::move(server))};
     auto s = begin(c, ex, t);
     s = co_await run_exchange(c, t, s);
@@ -161,6 +163,7 @@ task<after> forward(client_session& c, exchange& ex) {
       continue;
     }
     t.count();
+    record_outcome(c, t, s);
     if (c.enclosing_tunnel() && c.shard.config().mitm.inspect)
       log_exchange(c, ex, t.status(), t.size());
     if (s == step::tunnel)

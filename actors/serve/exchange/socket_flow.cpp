@@ -30,15 +30,17 @@ constexpr std::chrono::milliseconds first_pause{5};
 constexpr std::chrono::milliseconds longest_pause{200};
 
 /// The head to send: path and query alone, Host as it came.
-caf::error write_head(const client_end& c, const http1::request& req, exchange& ex) {
+caf::error write_head(client_session& c, const http1::request& req, exchange& ex) {
   auto path = http1::path_of_target(req);
   if (!path)
     return std::move(path.error());
   http1::request_target target;
   target.path = *path;
   auto host = req.find("host").value_or("");
-  http1::rewrite_request(
-    req, target, {.via = pseudonym_of(c), .host = host.empty() ? "localhost" : host}, ex.head);
+  http1::rewrite_options options{.via = pseudonym_of(c), .host = host.empty() ? "localhost" : host};
+  if (c.spans)
+    c.spans->send_on(options, c.shard.fields);
+  http1::rewrite_request(req, target, options, ex.head);
   return {};
 }
 
@@ -170,6 +172,7 @@ task<after> forward_to_socket(client_session& c, exchange& ex) {
   s = co_await run_exchange(c, t, s);
   t.count();
   c.end_exchange().reset();
+  record_outcome(c, t, s);
   if (s == step::fault) {
     ex.keep_alive &= ex.body == http1::framing::none; // its body has been read
     auto why = t.take_error();

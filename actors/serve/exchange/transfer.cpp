@@ -376,4 +376,19 @@ task<step> run_exchange(client_end& c, transfer& t, step begun) {
   co_return s;
 }
 
+void record_outcome(client_session& c, const transfer& t, step how) {
+  if (!c.spans)
+    return;
+  std::string_view fault;
+  if (how == step::client_gone)
+    fault = to_string(ending::client_gone);
+  else if (how != step::complete && how != step::tunnel)
+    fault = t.error() ? outcome_of(code_of(t.error())).name : to_string(ending::upstream_gone);
+  c.spans->end_upstream(t.status(), fault);
+  // Else the client gets an answer of ours, which says it.
+  if (how == step::complete || how == step::tunnel || how == step::broken ||
+      how == step::client_gone)
+    c.spans->answer(t.status(), fault);
+}
+
 } // namespace proxy

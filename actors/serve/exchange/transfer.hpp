@@ -79,6 +79,7 @@ public:
   /// The body moves too slowly. @returns `wait` where it may, after all.
   [[nodiscard]] step too_slow();
   [[nodiscard]] caf::error take_error() { return std::move(error_); }
+  [[nodiscard]] const caf::error& error() const noexcept { return error_; }
   /// What the client has of the response does not tell that it is cut short, or it does not read.
   [[nodiscard]] bool needs_reset() const noexcept {
     return slow_ || (down_ && (down_->ends_with_source() || dechunked_));
@@ -161,5 +162,8 @@ private:
 /// @param begun  What `transfer::begin` came to.
 /// @returns how it ended; `transfer::take_error` is set for faults.
 task<step> run_exchange(client_end& c, transfer& t, step begun);
+
+/// Tells the spans of a request, if it has any, what an exchange has come to.
+void record_outcome(client_session& c, const transfer& t, step how);
 
 } // namespace proxy

@@ -167,6 +167,14 @@ task<after> open_socks_tunnel(client_session& c, exchange& ex) {
   co_return next;
 }
 
+/// The trace of a tunnel, which is one of its own: SOCKS names none.
+void begin_spans(client_session& c, const policy::target& to) {
+  c.spans = std::make_unique<request_spans>(c);
+  c.spans->describe_socks();
+  (void)c.spans->join(std::nullopt);
+  c.spans->lead_to(to);
+}
+
 /// Opens a UDP association (RFC 1928 §7).
 task<after> open_association(client_session& c, exchange& ex, const socks5::endpoint& wanted) {
   if (auto denial = policy::why_no_association(*c.shard.policy->rules)) {
@@ -226,6 +234,8 @@ task<after> socks5_flow(client_session& c) {
   ex.target.port = target.port;
   if (command == socks5::command::udp_associate)
     ex.target.protocol = policy::protocol::socks5_udp;
+  else if (c.shard.records_spans())
+    begin_spans(c, ex.target);
   // Users may have been set since the client was greeted.
   if (auto denial = judge_user(*c.shard.policy, c))
     co_return co_await refuse(c, ex, *denial);

@@ -112,8 +112,11 @@ task<after> connect_tunnel(client_session& c, exchange& ex) {
 
 task<after> open_tunnel(client_session& c, exchange& ex) {
   auto next = co_await connect_tunnel(c, ex);
-  if (next == after::tunnel || next == after::first_bytes)
+  if (next == after::tunnel || next == after::first_bytes) {
     c.first_down = tunnel_established;
+    if (c.spans)
+      c.spans->answer(200);
+  }
   co_return next;
 }
 
