@@ -14,6 +14,7 @@
 #include "actors/net/client_address.hpp"
 #include "policy/reason.hpp"
 #include "protocols/error.hpp"
+#include "protocols/trace_context.hpp"
 
 namespace proxy {
 
@@ -54,6 +55,8 @@ struct decision_event {
   std::string host; ///< "" for none.
   uint16_t port = 0;
   std::string method; ///< "" for none; at most `longest_method` of it.
+  /// The trace that the request is a part of, and who sent it in that; nullopt: it says none.
+  std::optional<trace_context> trace{};
 
   // -- what became of it --
   policy::decision decision = policy::decision::allow;
