@@ -25,7 +25,7 @@
 #include "actors/control/policy/policy_store_behavior.hpp"
 #include "actors/loop/system/quiet_thread.hpp"
 #include "actors/network_proxy.hpp"
-#include "actors/observe/otlp/exporter.hpp"
+#include "actors/observe/otlp/export/exporter.hpp"
 
 /// What a `network_proxy` is made of. For its own units alone.
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "actors/observe/otlp/encoders.hpp"
+#include "actors/observe/otlp/export/encoders.hpp"
 #include "actors/serve/core/shard_core.hpp"
 
 /// What an exporter is given by the proxy that it works for.

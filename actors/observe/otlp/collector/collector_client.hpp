@@ -9,7 +9,7 @@
 
 #include "actors/observe/otlp/collector/curl_library.hpp"
 #include "actors/observe/otlp/collector/delivery.hpp"
-#include "actors/observe/otlp/telemetry_signal.hpp"
+#include "actors/observe/otlp/collector/telemetry_signal.hpp"
 
 namespace proxy {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "actors/observe/otlp/outbox.hpp"
-#include "actors/observe/otlp/signal_sender.hpp"
+#include "actors/observe/otlp/export/outbox.hpp"
+#include "actors/observe/otlp/export/signal_sender.hpp"
 
 namespace proxy {
 

@@ -1,4 +1,4 @@
-#include "actors/observe/otlp/signal_sender.hpp"
+#include "actors/observe/otlp/export/signal_sender.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -6,7 +6,7 @@
 
 #include "actors/observe/otlp/collector/gzip.hpp"
 #include "actors/observe/otlp/collector/partial_success.hpp"
-#include "actors/observe/otlp/url_origin.hpp"
+#include "actors/observe/otlp/collector/url_origin.hpp"
 #include "protocols/error.hpp"
 
 namespace proxy {

@@ -8,8 +8,8 @@
 
 #include "actors/loop/system/machine.hpp"
 #include "actors/observe/log/log.hpp"
-#include "actors/observe/otlp/encoders.hpp"
-#include "actors/observe/otlp/metrics_sender.hpp"
+#include "actors/observe/otlp/export/encoders.hpp"
+#include "actors/observe/otlp/export/metrics_sender.hpp"
 #include "actors/observe/otlp/outlet.hpp"
 
 namespace proxy {

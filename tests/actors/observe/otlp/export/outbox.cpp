@@ -1,5 +1,5 @@
-#define CAF_SUITE actors.observe.otlp.outbox
-#include "actors/observe/otlp/outbox.hpp" // unit under test
+#define CAF_SUITE actors.observe.otlp.export.outbox
+#include "actors/observe/otlp/export/outbox.hpp" // unit under test
 
 #include "tests/support/test.hpp"
 

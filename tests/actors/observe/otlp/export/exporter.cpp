@@ -1,5 +1,5 @@
-#define CAF_SUITE actors.observe.otlp.exporter
-#include "actors/observe/otlp/exporter.hpp" // unit under test
+#define CAF_SUITE actors.observe.otlp.export.exporter
+#include "actors/observe/otlp/export/exporter.hpp" // unit under test
 
 #include <condition_variable>
 #include <sstream>

@@ -1,4 +1,4 @@
-#include "actors/observe/otlp/exporter.hpp"
+#include "actors/observe/otlp/export/exporter.hpp"
 
 #include <poll.h>
 
@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "actors/loop/system/quiet_thread.hpp"
-#include "actors/observe/otlp/batch_sender.hpp"
-#include "actors/observe/otlp/url_origin.hpp"
+#include "actors/observe/otlp/collector/url_origin.hpp"
+#include "actors/observe/otlp/export/batch_sender.hpp"
 
 namespace proxy {
 

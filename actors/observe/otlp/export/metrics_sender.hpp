@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "actors/observe/otlp/encoders.hpp"
-#include "actors/observe/otlp/signal_sender.hpp"
+#include "actors/observe/otlp/export/encoders.hpp"
+#include "actors/observe/otlp/export/signal_sender.hpp"
 
 namespace proxy {
 
