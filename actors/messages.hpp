@@ -106,6 +106,14 @@ struct shard_counters {
   enum_array<policy::decision, enum_array<policy::reason, uint64_t>> decisions;
 };
 
+/// A worker's sign of life, and what it serves.
+struct worker_beat {
+  uint64_t generation = 0; ///< Of the policy in force there; 0: none yet.
+  size_t listeners = 0;    ///< Sockets for clients of the proxy that it accepts on.
+  size_t wanted = 0;       ///< Those that the policy says.
+  bool draining = false;   ///< It takes in no clients any more.
+};
+
 } // namespace proxy
 
 CAF_ADD_ATOM(proxy, proxy::atom, resolve, "resolve")
@@ -138,6 +146,7 @@ CAF_ADD_ATOM(proxy, proxy::atom, bind, "bind")
 CAF_ADD_ATOM(proxy, proxy::atom, close, "close")
 CAF_ADD_ATOM(proxy, proxy::atom, watch, "watch")
 CAF_ADD_ATOM(proxy, proxy::atom, lost, "lost")
+CAF_ADD_ATOM(proxy, proxy::atom, beat, "beat")
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::config_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::snapshot_ptr)
@@ -152,4 +161,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::reload_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::connection_info)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<proxy::connection_info>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::shard_counters)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::worker_beat)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::policy::mode)

@@ -104,7 +104,7 @@ std::variant<const admin::route*, admin::reply> find_endpoint(const client_end& 
   if (auto refusal = refuse_access(c, req))
     return std::move(*refusal);
   for (auto& route : admin::routes()) {
-    if (route.path != req.path)
+    if (!route.is_at(req.path))
       continue;
     if (route.takes(req.method))
       return &route;

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "actors/admin/health.hpp"
 #include "protocols/ascii.hpp"
 #include "protocols/http1/rewrite.hpp"
 
@@ -73,6 +74,10 @@ bool shows_token(std::string_view authorization, std::string_view token) noexcep
   if (!ascii::equals_ignoring_case(authorization.substr(0, scheme.size()), scheme))
     return false;
   return same_secret(ascii::trim(authorization.substr(scheme.size())), token);
+}
+
+bool needs_token(const request& req) noexcept {
+  return req.path != "/health" && (!probe_of(req.path) || req.query.find("verbose"));
 }
 
 } // namespace
@@ -152,7 +157,7 @@ access check_access(const request& req, bool unix_socket, std::string_view token
         !ascii::equals_ignoring_case(origin.substr(scheme.size()), req.host_text))
       return access::foreign_origin;
   }
-  if (!token.empty() && req.path != "/health" && !shows_token(req.authorization, token))
+  if (!token.empty() && needs_token(req) && !shows_token(req.authorization, token))
     return access::no_token;
   return access::granted;
 }

@@ -61,7 +61,8 @@ enum class access : uint8_t { granted, foreign_host, foreign_origin, no_token };
 /// Whether a client may ask. A page in a browser that reaches us by DNS rebinding gives itself away
 /// by Host, one that sends us a form by Origin.
 /// @param unix_socket  The client came through one: no browser does, so any Host will do.
-/// @param token        What clients must show, "" for nothing; /health is free for all.
+/// @param token        What clients must show, "" for nothing. /health needs none, nor does a probe
+///                     without `verbose`, which tells names of checks alone.
 [[nodiscard]] access check_access(const request& req, bool unix_socket,
                                   std::string_view token) noexcept;
 

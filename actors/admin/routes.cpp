@@ -2,6 +2,7 @@
 
 #include "actors/admin/explain.hpp"
 #include "actors/admin/json.hpp"
+#include "actors/admin/probe.hpp"
 #include "actors/loop/task/ask.hpp"
 #include "actors/observe/metrics.hpp"
 
@@ -177,11 +178,19 @@ task<reply> show_explanation(admin_session& c, const request& req, const std::st
 }
 
 constexpr route all_routes[] = {
-  {"/health", false, health},        {"/config", false, show_config},
-  {"/patterns", false, patterns},    {"/ca.pem", false, show_ca},
-  {"/blocked", false, blocked},      {"/connections", false, connections},
-  {"/metrics", false, show_metrics}, {"/explain", false, show_explanation},
-  {"/mode", true, set_mode},         {"/reload", true, reload},
+  {"/health", false, health},
+  {"/config", false, show_config},
+  {"/patterns", false, patterns},
+  {"/ca.pem", false, show_ca},
+  {"/blocked", false, blocked},
+  {"/connections", false, connections},
+  {"/metrics", false, show_metrics},
+  {"/explain", false, show_explanation},
+  {"/mode", true, set_mode},
+  {"/reload", true, reload},
+  {"/livez", false, answer_probe, true},
+  {"/readyz", false, answer_probe, true},
+  {"/healthz", false, answer_probe, true},
 };
 
 } // namespace

@@ -25,6 +25,12 @@ struct route {
   bool post = false; ///< POST; else GET and HEAD.
   /// Answers. References outlive it.
   task<reply> (*serve)(admin_session& c, const request& req, const std::string& body) = nullptr;
+  bool has_parts = false; ///< Serves `path/PART` too.
+
+  [[nodiscard]] bool is_at(std::string_view asked) const noexcept {
+    return asked.starts_with(path) &&
+           (asked.size() == path.size() || (has_parts && asked[path.size()] == '/'));
+  }
 
   [[nodiscard]] bool takes(std::string_view method) const noexcept {
     return post ? method == "POST" : method == "GET" || method == "HEAD";

@@ -78,6 +78,7 @@ supervisor_actor::behavior_type supervisor(supervisor_pointer self, supervisor_s
         s.closing.push_back(done);
       return done;
     },
+    [self](atom::beat) { return self->state.failure.empty(); },
     [self](atom::abort) { tell_owner(self->state); },
   };
 }

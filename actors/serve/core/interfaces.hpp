@@ -38,6 +38,8 @@ using shard_actor = caf::typed_actor<
   caf::replies_to<atom::describe>::with<std::vector<connection_info>>,
   caf::replies_to<atom::count>::with<shard_counters>,
   caf::replies_to<atom::blocked>::with<blocked_page>,
+  // Whether its loop turns, and what it serves (for probes of health).
+  caf::replies_to<atom::beat>::with<worker_beat>,
   // Stop accepting; replies once the last connection of the proxy (not of the admin API) has ended.
   caf::replies_to<atom::drain>::with<bool>,
   // Serve nobody any more: listeners close, connections end; those of the admin API get the answer
@@ -105,6 +107,8 @@ using supervisor_actor = caf::typed_actor<
   // The proxy ends in order: whoever ends from now on was told to. True; false where somebody was
   // lost before, once the owner has been told.
   caf::replies_to<atom::close>::with<bool>,
+  // Whether all that it watches is well (for probes of health).
+  caf::replies_to<atom::beat>::with<bool>,
   // Its own: the last answers had their time.
   caf::reacts_to<atom::abort>>;
 

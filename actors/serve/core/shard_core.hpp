@@ -120,6 +120,7 @@ public:
   tls::session_cache tls_sessions; ///< Of upstreams.
   event_hub events;                ///< Who is told of decisions and faults.
   policy_store_actor store;        ///< For the admin API.
+  supervisor_actor supervisor;     ///< The same; null where nobody watches.
   std::vector<shard_actor> peers;  ///< All shards, this one too; for the admin API and balance.
   /// To turn clients away when no other descriptor is left, and to serve the admin API then.
   descriptor_reserve for_clients{loop.network()}, for_admin{loop.network()};

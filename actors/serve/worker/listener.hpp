@@ -34,6 +34,7 @@ public:
   /// Accepts nobody any more and lets go of the socket. On its loop, and at once: what waits in the
   /// socket's queue would be accepted before any message is heard.
   void close();
+  [[nodiscard]] bool is_open() const noexcept { return socket_ != nullptr; }
 
 private:
   behavior_type make_behavior() override;

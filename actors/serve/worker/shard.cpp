@@ -53,9 +53,13 @@ void take_in_only(shard_state& s, intake whom) {
   keep_listeners(s, [&](const auto& socket) { return core.admits(socket->serves); });
 }
 
+bool serves_clients(const bound_listener_ptr& socket) { return socket->serves != endpoint::admin; }
+
 /// Listens on the wanted sockets, so far as the shard takes in who comes there.
 void set_listeners(shard_pointer self, const listener_set& wanted) {
   auto& s = self->state;
+  s.wanted_listeners =
+    static_cast<size_t>(std::count_if(wanted.begin(), wanted.end(), serves_clients));
   keep_listeners(s, [&](const auto& socket) {
     return std::find(wanted.begin(), wanted.end(), socket) != wanted.end();
   });
@@ -166,6 +170,19 @@ shard_counters count(const shard_core& core) {
   return out;
 }
 
+worker_beat beat(const shard_state& s) {
+  auto accepts = [](const auto& entry) {
+    return serves_clients(entry.first) && local<listener>(entry.second).is_open();
+  };
+  worker_beat out;
+  out.generation = s.core->policy->generation;
+  out.listeners =
+    static_cast<size_t>(std::count_if(s.listeners.begin(), s.listeners.end(), accepts));
+  out.wanted = s.wanted_listeners;
+  out.draining = s.core->takes_in != intake::everybody;
+  return out;
+}
+
 /// Takes in no clients any more, and lets those go that have nothing under way.
 caf::typed_response_promise<bool> drain(shard_pointer self) {
   auto& s = self->state;
@@ -191,6 +208,7 @@ void end(shard_pointer self) {
   core.pool.clear();
   core.peers.clear();
   core.store = nullptr;
+  core.supervisor = nullptr;
   tell_all(self, atom::abort_v);
   end_helpers(core);
   auto& st = self->state;
@@ -215,6 +233,7 @@ shard_state::~shard_state() {
   take_in_only(*this, intake::nobody);
   core->peers.clear();
   core->store = nullptr;
+  core->supervisor = nullptr;
   for_each_session(*core, [](client_session& c) { caf::anon_send(handle_of(c), atom::abort_v); });
   for (auto* c : core->admin_sessions())
     caf::anon_send(caf::actor_cast<admin_session_actor>(c), atom::abort_v);
@@ -229,6 +248,7 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
   s.audit = start.audit;
   s.supervisor = start.supervisor;
   s.core->ca = start.ca;
+  s.core->supervisor = start.supervisor;
   s.core->policy = start.before;
   s.core->resolver =
     spawn_pinned<caf::hidden>(self->loop(), resolver, start.before->config, start.process->log);
@@ -260,6 +280,7 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
     },
     [self](atom::count) { return count(*self->state.core); },
     [self](atom::blocked) { return self->state.core->events.blocked(); },
+    [self](atom::beat) { return beat(self->state); },
     [self](atom::drain) { return drain(self); },
     [self](atom::close) {
       auto& core = *self->state.core;

@@ -23,6 +23,7 @@ struct shard_state {
   audit_actor audit;
   supervisor_actor supervisor;
   std::vector<std::pair<bound_listener_ptr, listener_actor>> listeners;
+  size_t wanted_listeners = 0; ///< So many serve clients of the proxy, by the policy in force.
   std::unique_ptr<ready_handler> next_pass; ///< Of the end, once that has begun.
   bool alone = false;                       ///< An abort was heard, and nobody was served any more.
   bool ended = false;                       ///< All that was served has gone.

@@ -138,6 +138,32 @@ CAF_TEST(an origin must be the api itself) {
   }
 }
 
+CAF_TEST(a probe of health needs a token for its details alone) {
+  struct row {
+    std::string_view path;
+    bool free;
+  };
+  for (auto& [path, free] : std::initializer_list<row>{
+         {"/livez", true},
+         {"/readyz", true},
+         {"/healthz", true},
+         {"/readyz/ca", true},
+         {"/readyz/nothing", true},
+         {"/readyz?verbose", false},
+         {"/livez?verbose=json", false},
+         {"/healthz?a=b&verbose", false},
+         {"/readyz/ca?verbose", false},
+         {"/readyz?%76erbose", false},
+         {"/readyzz", false},
+         {"//readyz", false},
+         {"/config/readyz", false},
+       }) {
+    CAF_MESSAGE(path);
+    auto outcome = check_access(got("Host: localhost\r\n", std::string{path}), false, "secret");
+    CAF_CHECK(outcome == (free ? admin::access::granted : admin::access::no_token));
+  }
+}
+
 CAF_TEST(a token is asked for everywhere but on health) {
   struct row {
     std::string_view authorization;

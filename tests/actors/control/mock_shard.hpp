@@ -18,6 +18,8 @@ struct noted {
   std::vector<listener_set> listeners;
   std::deque<caf::typed_response_promise<uint64_t>> owed;
   bool closed = false; ///< It was told to serve nobody any more.
+  bool hangs = false;  ///< Its loop does not turn any more, as far as beats tell.
+  std::vector<caf::typed_response_promise<worker_beat>> beats; ///< That it does not give.
 };
 
 /// A shard that acknowledges its oldest change when it is told how many tunnels that closed, and
@@ -49,6 +51,14 @@ inline mock_shard_actor::behavior_type mock_shard(mock_shard_actor::pointer self
     [](atom::describe) { return std::vector<connection_info>{}; },
     [](atom::count) { return shard_counters{}; },
     [](atom::blocked) { return blocked_page{}; },
+    [=](atom::beat) {
+      auto beat = self->make_response_promise<worker_beat>();
+      if (into->hangs)
+        into->beats.push_back(beat);
+      else
+        beat.deliver(worker_beat{});
+      return beat;
+    },
     [](atom::drain) { return true; },
     [=](atom::close) { into->closed = true; },
     [=](atom::abort) { self->quit(); },

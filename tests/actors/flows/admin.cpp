@@ -59,6 +59,10 @@ CAF_TEST(every route answers its method and names it to others) {
   };
   for (const auto& [path, type, part, post] : std::initializer_list<row>{
          {"/health", "text/plain", "ok", false},
+         {"/livez", "text/plain", "ok", false},
+         {"/readyz", "text/plain", "ok", false},
+         {"/healthz", "text/plain", "ok", false},
+         {"/readyz/listeners", "text/plain", "ok", false},
          {"/config", "application/json", "\"evil.test\"", false},
          {"/patterns", "application/json",
           R"({"allowed":["good.test","**.slow.test"],"denied":["evil.test"]})", false},
@@ -96,7 +100,8 @@ CAF_TEST(every route answers its method and names it to others) {
 
 CAF_TEST(what there is not is 404 and a head that cannot be read ends the connection) {
   served s{1, allowed, "limits.max_head_bytes = 2048"};
-  for (std::string path : {"/", "/nothing", "/health/", "/HEALTH", "//health", "/config.json"}) {
+  for (std::string path : {"/", "/nothing", "/health/", "/HEALTH", "//health", "/config.json",
+                           "/health/ok", "/readyzz"}) {
     auto answer = ask_admin(s, "GET " + path);
     CAF_CHECK(answer.starts_with("HTTP/1.1 404"));
     CAF_CHECK(has(answer, R"({"error":"not found"})"));
