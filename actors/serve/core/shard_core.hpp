@@ -16,6 +16,7 @@
 #include "actors/net/datagram_socket.hpp"
 #include "actors/observe/audit.hpp"
 #include "actors/observe/event_hub.hpp"
+#include "actors/observe/otlp/outlet.hpp"
 #include "actors/serve/answer/told_refusal.hpp"
 #include "actors/serve/core/interfaces.hpp"
 #include "actors/serve/core/refusal_leaves.hpp"
@@ -69,6 +70,9 @@ struct process_state {
   own_sockets association_sockets; ///< Where UDP clients send to.
   subscriber_queue audit_queue;    ///< Events on their way to the audit actor.
   log_ptr log;                     ///< Never null.
+  /// What is on its way to a collector; never null. Who takes it is none of the state's: it would
+  /// own the one who owns it.
+  const std::shared_ptr<outlet> telemetry = std::make_shared<outlet>();
   socket_dialer_actor socket_dialer; ///< Null where unix sockets are not served.
   decider_actor decider; ///< Is asked what the rules leave to somebody; null: nobody is.
   /// The same outside of the actors: each core has a desk for it then.
