@@ -11,6 +11,7 @@
 #include "actors/observe/audit_line.hpp"
 #include "actors/observe/log/log.hpp"
 #include "actors/serve/worker/shard.hpp"
+#include "actors/telemetry_sources.hpp"
 
 namespace proxy {
 
@@ -57,11 +58,20 @@ void network_proxy::impl::start_workers(size_t count) {
   }
 }
 
+void network_proxy::impl::make_exporter() {
+  telemetry = std::make_shared<exporter>(
+    exporter_parts{process->telemetry, process->log, encoders_of,
+                   [this_system = &system, of = shards(), state = process] {
+                     return gathered(*this_system, of, *state);
+                   }});
+}
+
 void network_proxy::impl::start_control(config::sources from, const prepared& first) {
   sources = std::make_shared<policy_sources>(system, std::move(from), supervisor, leaving);
   store = system.spawn<caf::hidden>(
     policy_store, store_start{sources->begin(), listeners, supervisor, shards(), audit, process,
-                              first.next, first.proxies, [all = sources] { return all->begin(); }});
+                              first.next, first.proxies, [all = sources] { return all->begin(); },
+                              [to = telemetry](const config::otel& how) { to->apply(how); }});
   watch("policy_store", store);
 }
 
@@ -162,7 +172,7 @@ std::variant<network_proxy, start_failure> network_proxy::run(bound_proxy bound)
   const auto& config = bound.config();
   auto cores = worker_count(config.workers);
   // Asked beforehand: those that CAF starts for itself end the process where they cannot be had.
-  if (auto all = helper_threads + cores; !can_have_threads(all))
+  if (auto all = helper_threads + cores + is_on(config.otel); !can_have_threads(all))
     return cannot_start("the system does not allow " + std::to_string(all) +
                         " threads more (ulimit -u, or pids.max of the cgroup)");
   auto context = tls::server_context::make();
@@ -184,12 +194,14 @@ std::variant<network_proxy, start_failure> network_proxy::run(bound_proxy bound)
     tell_of_start(*made->process->log, bound);
     made->spawn_helpers(first.listeners, order);
     made->start_workers(cores);
+    made->make_exporter();
     made->start_control(std::move(order.from), first);
   } catch (const std::exception& e) { // no thread, or no descriptor, is left for a worker
     return cannot_start(e.what());
   }
   auto peers = made->peers();
   made->watch_supervisor(peers, order.can);
+  made->telemetry->apply(config.otel); // before the first decision
   if (!made->install(first, peers))
     return cannot_start("a worker does not take the policy");
   made->watch_addresses();

@@ -25,6 +25,7 @@
 #include "actors/control/policy/policy_store_behavior.hpp"
 #include "actors/loop/system/quiet_thread.hpp"
 #include "actors/network_proxy.hpp"
+#include "actors/observe/otlp/export/exporter.hpp"
 
 /// What a `network_proxy` is made of. For its own units alone.
 
@@ -94,6 +95,7 @@ struct network_proxy::impl {
   ca_actor ca;
   policy_store_actor store;
   address_watch_actor addresses;
+  std::shared_ptr<exporter> telemetry; ///< Null until workers are there.
   std::shared_ptr<shutdown_result> over = std::make_shared<shutdown_result>();
   std::shared_ptr<departures> leaving = std::make_shared<departures>();
   std::optional<bool> ended;  ///< What `end` returned.
@@ -106,6 +108,8 @@ struct network_proxy::impl {
   /// Those who are asked by workers, and who watches over all.
   void spawn_helpers(const listener_set& bound, const start_order& order);
   void start_workers(size_t count);
+  /// Who sends to a collector; whom it asks for metrics is there already.
+  void make_exporter();
   void start_control(config::sources from, const prepared& first);
   /// Puts the first generation in force everywhere. @returns false when a worker does not take it.
   [[nodiscard]] bool install(const prepared& first, const peers_ptr& peers);
@@ -184,6 +188,7 @@ private:
   template <class Handle>
   void abort(const std::string& name, Handle& whom);
   void await_end(const std::string& name);
+  void end_telemetry(std::chrono::steady_clock::time_point deadline);
   void flush_audit(std::chrono::steady_clock::time_point deadline);
 };
 

@@ -43,6 +43,15 @@ void network_proxy::impl::await_end(const std::string& name) {
     failure->lost(name, "does not end");
 }
 
+/// By now nobody has anything more to say.
+void network_proxy::impl::end_telemetry(std::chrono::steady_clock::time_point deadline) {
+  if (!telemetry)
+    return;
+  leaving->on_hurry([to = telemetry] { to->hurry(); });
+  telemetry->end(deadline);
+  leaving->on_hurry(nullptr);
+}
+
 void network_proxy::impl::flush_audit(std::chrono::steady_clock::time_point deadline) {
   if (!audit)
     return;
@@ -65,9 +74,12 @@ bool network_proxy::impl::end() {
   await_end("supervisor");
   abort("address_watch", addresses);
   await_end("address_watch");
+  if (telemetry)
+    telemetry->keep_last_metrics();
   for (auto& w : workers)
     abort("worker", w.shard);
   await_end("worker");
+  end_telemetry(deadline);
   flush_audit(deadline);
   tell_to_end("policy_store", store);
   tell_to_end("listener_owner", listeners);

@@ -2,8 +2,9 @@
 # the static library. PROXY_LINKED names all of it.
 find_package(OpenSSL 3 REQUIRED)
 find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(fmt REQUIRED)
-set(PROXY_LINKED OpenSSL::SSL OpenSSL::Crypto Threads::Threads fmt::fmt)
+set(PROXY_LINKED OpenSSL::SSL OpenSSL::Crypto Threads::Threads fmt::fmt ZLIB::ZLIB ${CMAKE_DL_LIBS})
 
 find_package(PkgConfig REQUIRED)
 set(modules CARES IDN2 NGHTTP2 PSL)

@@ -78,6 +78,18 @@ struct json_writer {
       result[user.name] = user.source;
     return result;
   }
+  ordered_json operator()(const std::vector<otlp_header>* value) const {
+    auto result = ordered_json::object();
+    for (const auto& header : *value)
+      result[header.name] = header.source;
+    return result;
+  }
+  ordered_json operator()(const text_pairs* value) const {
+    auto result = ordered_json::object();
+    for (const auto& [name, text] : *value)
+      result[name] = text;
+    return result;
+  }
   ordered_json operator()(const std::vector<policy::mitm_hook>* value) const {
     auto result = ordered_json::array();
     for (const auto& hook : *value)

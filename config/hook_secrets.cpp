@@ -31,10 +31,6 @@ std::string fetch(const policy::hook_injection& of,
   return {};
 }
 
-bool is_header_value(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c == '\t' || (c >= ' ' && c < 0x7f); });
-}
-
 void refuse(const policy::hook_injection& injection, size_t hook, const std::string& name,
             const std::string& why, report& out) {
   out.error({injection.where.file, injection.where.line, injection.where.column},
@@ -47,6 +43,10 @@ std::string invalid_value(const policy::hook_injection& injection) {
 }
 
 } // namespace
+
+bool is_header_value(std::string_view text) noexcept {
+  return std::ranges::all_of(text, [](char c) { return c == '\t' || (c >= ' ' && c < 0x7f); });
+}
 
 void resolve_secrets(std::vector<policy::mitm_hook>& hooks,
                      const std::function<std::optional<std::string>(const std::string&)>& env,

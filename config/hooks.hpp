@@ -13,6 +13,9 @@ namespace proxy::config {
 /// Most bytes of a `secret_file`: what a header can carry.
 inline constexpr size_t max_secret_bytes = 16 * 1024;
 
+/// Whether a field may have this value: printable ASCII, spaces and tabs.
+[[nodiscard]] bool is_header_value(std::string_view text) noexcept;
+
 /// Reads `mitm_hooks`: a list of tables. Everything wrong is reported at its place, and the hook
 /// left out. Secrets are not fetched yet.
 /// @param name  The key as messages name it, e.g. `permissions.dev.network.mitm_hooks`.

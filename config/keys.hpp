@@ -33,6 +33,8 @@ enum class form : uint8_t {
   hooks,        ///< Array of tables.
   certificates, ///< Array of tables.
   users,        ///< Name -> "env:NAME" or "file:PATH".
+  headers,      ///< The same, of fields of HTTP.
+  texts,        ///< Name -> text.
 };
 
 /// The member of a `proxy_config` that holds a key's value; monostate for those merged into another
@@ -41,7 +43,8 @@ using value_ref =
   std::variant<std::monostate, bool*, uint64_t*, milliseconds*, std::string*, policy::mode*,
                std::vector<std::string>*, std::vector<policy::placed_text>*,
                std::vector<socks_user>*, std::vector<policy::mitm_hook>*,
-               std::vector<client_certificate>*, listen_address*, std::optional<listen_address>*>;
+               std::vector<client_certificate>*, std::vector<otlp_header>*, text_pairs*,
+               listen_address*, std::optional<listen_address>*>;
 
 /// One key. The loader, unknown-key hints, `--help`, GET /config, `changed` and proxy.toml follow
 /// from it.
@@ -147,7 +150,20 @@ inline constexpr std::array keys{
   key{scope::daemon, "log.format", at<&proxy_config::log, &log::format>, "text or json lines", form::word, 0, 0, "text|json"},
   key{scope::daemon, "log.access", at<&proxy_config::log, &log::access>, "one line at the end of each connection"},
 
-  key{scope::daemon, "otel.endpoint", at<&proxy_config::otel, &otel::endpoint>, "collector for telemetry: http:// or https:// URL; read, but nothing is sent by this version"},
+  key{scope::daemon, "otel.endpoint", at<&proxy_config::otel, &otel::endpoint>, "collector to which decisions and metrics are sent over OTLP/HTTP: http:// or https:// URL, to which /v1/logs and /v1/metrics are added; it is reached directly; \"\" is what OTEL_EXPORTER_OTLP_ENDPOINT says, or none"},
+  key{scope::daemon, "otel.protocol", at<&proxy_config::otel, &otel::protocol>, "encoding of what is sent", form::word, 0, 0, "http/protobuf|http/json"},
+  key{scope::daemon, "otel.headers", at<&proxy_config::otel, &otel::headers>, "fields of each request to the collector: name = \"env:NAME\" or \"file:PATH\", where the value is", form::headers},
+  key{scope::daemon, "otel.compression", at<&proxy_config::otel, &otel::compression>, "of what is sent", form::word, 0, 0, "gzip|none"},
+  key{scope::daemon, "otel.timeout", at<&proxy_config::otel, &otel::timeout>, "one attempt to send", form::plain, bound::one_ms, 600'000},
+  key{scope::daemon, "otel.ca_file", at<&proxy_config::otel, &otel::ca_file>, "PEM file of the CAs that the collector's certificate may come from; \"\" is those of the system", form::path},
+  key{scope::daemon, "otel.client_cert", at<&proxy_config::otel, &otel::client_cert>, "PEM file of the certificate that the collector is shown; \"\" for none", form::path},
+  key{scope::daemon, "otel.client_key", at<&proxy_config::otel, &otel::client_key>, "its key", form::path},
+  key{scope::daemon, "otel.traces", at<&proxy_config::otel, &otel::send_traces>, "send spans of what clients ask for, too (/v1/traces)"},
+  key{scope::daemon, "otel.attributes", at<&proxy_config::otel, &otel::attributes>, "what each event says besides, here and in the audit trail, such as \"conversation.id\" = \"…\"", form::texts},
+  key{scope::daemon, "otel.queue_size", at<&proxy_config::otel, &otel::queue_size>, "events, and as many spans, that wait to be sent; beyond it they are dropped and counted", form::plain, 1, 10 * bound::million},
+  key{scope::daemon, "otel.batch_size", at<&proxy_config::otel, &otel::batch_size>, "most of them in one request", form::plain, 1, 100'000},
+  key{scope::daemon, "otel.delay", at<&proxy_config::otel, &otel::delay>, "how long one of them waits for others", form::plain, bound::one_ms, bound::day},
+  key{scope::daemon, "otel.metrics_interval", at<&proxy_config::otel, &otel::metrics_interval>, "how often metrics are sent", form::plain, 1000, bound::day},
 };
 // clang-format on
 

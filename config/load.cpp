@@ -6,6 +6,8 @@
 #include "config/home.hpp"
 #include "config/hooks.hpp"
 #include "config/settings.hpp"
+#include "config/telemetry_resolve.hpp"
+#include "config/telemetry_tables.hpp"
 #include "config/text.hpp"
 #include "config/value.hpp"
 #include "policy/lint.hpp"
@@ -60,6 +62,8 @@ private:
       effective_.config.socks_users = {*from_.instead_of_users};
     // Last of all secrets, so that managed and effective hooks were compared as they are written.
     resolve_hooks();
+    resolve_headers();
+    resolve_telemetry(managed_, effective_, env_, profile_, out_);
     check_unused();
     check_listeners();
     if (check_patterns_)
@@ -228,6 +232,33 @@ private:
     resolve_secrets(hooks, env_, full_name(key_named("mitm_hooks"), profile_), out_);
   }
 
+  /// Fetches what the collector is to be shown. It is never named in a message.
+  void resolve_headers() {
+    auto& headers = effective_.config.otel.headers;
+    if (from_.secrets != secrets_wanted::all || headers.empty())
+      return;
+    guard();
+    for (auto& header : headers) {
+      auto of = header.source.substr(header.source.find(':') + 1);
+      std::string why;
+      if (header.source.starts_with("env:")) {
+        header.value = std::string{trim(env_(of).value_or(""))};
+      } else {
+        auto content = read_file(of, max_secret_bytes);
+        header.value = std::string{trim(content.text)};
+        if (!content.failure.empty())
+          why = "cannot read " + excerpt(of) + ": " + content.failure;
+      }
+      if (why.empty() && (header.value.empty() || !is_header_value(header.value)))
+        why = header.source +
+              (header.value.empty() ? " is not set or empty" : " holds what no header may carry");
+      if (!why.empty())
+        out_.error(effective_.where("otel.headers"),
+                   full_name(key_named("otel.headers"), profile_) + "." + toml_key(header.name),
+                   why);
+    }
+  }
+
   /// Called before a secret comes into memory.
   void guard() const {
     if (from_.before_secrets)
@@ -263,8 +294,6 @@ private:
     const auto& config = effective_.config;
     if (config.refusals == "inside" && !config.mitm.enabled)
       warn("refusals", "is nothing without mitm = true: a refused CONNECT is answered at once");
-    if (!config.otel.endpoint.empty())
-      warn("otel.endpoint", "telemetry is not sent by this version");
   }
 
   void check_listeners() {

@@ -49,6 +49,7 @@ public:
     check_switch("enable_socks5_udp", &proxy_config::enable_socks5_udp);
     check_interception();
     check_kept("audit.output", managed_.config.audit.output, effective_.config.audit.output);
+    check_kept("otel.endpoint", managed_.config.otel.endpoint, effective_.config.otel.endpoint);
     check_kept("admin_token_env", managed_.config.admin_token_env,
                effective_.config.admin_token_env);
     check_kept("admin_token_file", managed_.config.admin_token_file,

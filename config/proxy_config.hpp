@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "config/telemetry.hpp"
 #include "policy/mitm_hook.hpp"
 #include "policy/placed_text.hpp"
 #include "policy/reason.hpp"
@@ -104,12 +105,6 @@ struct log {
   std::string format = "text"; ///< text or json.
   bool access = false;         ///< The canonical line at the end of each connection.
   friend bool operator==(const log&, const log&) = default;
-};
-
-/// Telemetry to a collector. Read and checked, not sent by this version.
-struct otel {
-  std::string endpoint; ///< "" for none.
-  friend bool operator==(const otel&, const otel&) = default;
 };
 
 struct mitm {

@@ -6,6 +6,7 @@
 
 #include "config/client_certificates.hpp"
 #include "config/hooks.hpp"
+#include "config/telemetry_tables.hpp"
 #include "config/text.hpp"
 #include "config/value.hpp"
 #include "policy/domain_pattern.hpp"
@@ -20,7 +21,8 @@ bool is_socket_path(std::string_view path) {
 
 /// Whether its value is a table.
 bool is_map(const key& k) {
-  return k.as == form::domain_map || k.as == form::socket_map || k.as == form::users;
+  return k.as == form::domain_map || k.as == form::socket_map || k.as == form::users ||
+         k.as == form::headers || k.as == form::texts;
 }
 
 /// `ip`, `ip:port` or `[ip6]:port`.
@@ -103,6 +105,14 @@ private:
       case form::hooks:
         into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
         into_.config.mitm_hooks = read_hooks(from_, node, name_, out_);
+        return;
+      case form::headers:
+        into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
+        into_.config.otel.headers = read_headers(from_, node, name_, out_);
+        return;
+      case form::texts:
+        into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
+        into_.config.otel.attributes = read_attributes(from_, node, name_, out_);
         return;
       case form::certificates:
         into_.set_at.insert_or_assign(k.name, from_.at(node.source()));
@@ -247,17 +257,9 @@ private:
   std::string read_user(std::string name, const toml::node& node, std::vector<socks_user>& into) {
     if (name.empty() || name.size() > 255)
       return "a user name has 1 to 255 bytes";
-    const auto* text = node.as_string();
-    std::string source = text ? text->get() : "";
-    if (source.starts_with("file:") && source.size() > 5 && source[5] != '/' &&
-        !from_.directory.empty())
-      source.insert(5, from_.directory + "/");
-    auto colon = source.find(':') + 1;
-    if ((!source.starts_with("env:") && !source.starts_with("file:")) || colon == source.size() ||
-        source.find('\0') != std::string::npos)
-      return "expected \"env:NAME\" or \"file:PATH\"" +
-             (text ? std::string{}
-                   : ", got " + kind_of(node)); // not the text: it may be the password itself
+    std::string source;
+    if (auto wrong = read_source(node, from_.directory, source); !wrong.empty())
+      return wrong;
     // RFC 7617 §2: the first colon ends the name.
     if (name.find(':') != std::string::npos)
       out_.warning(from_.at(node.source()), name_ + "." + toml_key(name),

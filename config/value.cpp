@@ -166,6 +166,8 @@ struct value_reader {
   std::string operator()(std::vector<socks_user>*) const { return {}; }
   std::string operator()(std::vector<policy::mitm_hook>*) const { return {}; }
   std::string operator()(std::vector<client_certificate>*) const { return {}; }
+  std::string operator()(std::vector<otlp_header>*) const { return {}; }
+  std::string operator()(text_pairs*) const { return {}; }
   std::string operator()(std::monostate) const { return {}; }
 
   std::string absolute(const std::string& path) const {
@@ -183,10 +185,14 @@ std::string list_text(const List& list, Text text) {
   return "[" + result + "]";
 }
 
-std::string map_text(const std::vector<socks_user>& users) {
+/// @param pair  Gives an element's name and value.
+template <class List, class Pair>
+std::string map_text(const List& list, Pair pair) {
   std::string result;
-  for (const auto& u : users)
-    result += (result.empty() ? " " : ", ") + toml_key(u.name) + " = " + in_quotes(u.source);
+  for (const auto& element : list) {
+    const auto& [name, value] = pair(element);
+    result += (result.empty() ? " " : ", ") + toml_key(name) + " = " + in_quotes(value);
+  }
   return "{" + result + (result.empty() ? "}" : " }");
 }
 
@@ -195,6 +201,20 @@ std::string map_text(const std::vector<socks_user>& users) {
 std::string read_value(const key& k, const toml::node& node, const std::string& directory,
                        proxy_config& into) {
   return std::visit(value_reader{k, node, directory}, k.at(into));
+}
+
+std::string read_source(const toml::node& node, const std::string& directory, std::string& into) {
+  const auto* text = node.as_string();
+  std::string source = text ? text->get() : "";
+  if (source.starts_with("file:") && source.size() > 5 && source[5] != '/' && !directory.empty())
+    source.insert(5, directory + "/");
+  auto colon = source.find(':') + 1;
+  if ((!source.starts_with("env:") && !source.starts_with("file:")) || colon == source.size() ||
+      source.find('\0') != std::string::npos)
+    return "expected \"env:NAME\" or \"file:PATH\"" +
+           (text ? std::string{} : ", got " + kind_of(node));
+  into = std::move(source);
+  return {};
 }
 
 std::string kind_of(const toml::node& node) {
@@ -228,8 +248,11 @@ std::string value_text(const key& k, proxy_config& from) {
       return in_quotes(url_of(*value));
     else if constexpr (std::is_same_v<type, std::optional<listen_address>*>)
       return in_quotes(*value ? url_of(**value) : std::string{});
-    else if constexpr (std::is_same_v<type, std::vector<socks_user>*>)
-      return map_text(*value);
+    else if constexpr (std::is_same_v<type, std::vector<socks_user>*> ||
+                       std::is_same_v<type, std::vector<otlp_header>*>)
+      return map_text(*value, [](const auto& one) { return std::pair{one.name, one.source}; });
+    else if constexpr (std::is_same_v<type, text_pairs*>)
+      return map_text(*value, [](const auto& one) { return one; });
     else if constexpr (std::is_same_v<type, std::vector<policy::placed_text>*>)
       return list_text(*value, [](const policy::placed_text& r) { return r.text; });
     else if constexpr (std::is_same_v<type, std::vector<policy::mitm_hook>*> ||
@@ -248,7 +271,9 @@ std::string type_text(const key& k) {
   auto text = [&k](auto value) -> std::string {
     using type = decltype(value);
     if constexpr (std::is_same_v<type, std::monostate> ||
-                  std::is_same_v<type, std::vector<socks_user>*>)
+                  std::is_same_v<type, std::vector<socks_user>*> ||
+                  std::is_same_v<type, std::vector<otlp_header>*> ||
+                  std::is_same_v<type, text_pairs*>)
       return "map";
     else if constexpr (std::is_same_v<type, bool*>)
       return "bool";

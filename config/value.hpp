@@ -14,6 +14,12 @@ namespace proxy::config {
 [[nodiscard]] std::string read_value(const key& k, const toml::node& node,
                                      const std::string& directory, proxy_config& into);
 
+/// Reads where a secret is: "env:NAME" or "file:PATH".
+/// @param directory  As above.
+/// @returns What is wrong; it does not name the value, which may be the secret itself.
+[[nodiscard]] std::string read_source(const toml::node& node, const std::string& directory,
+                                      std::string& into);
+
 /// "a string", "an integer", … for messages.
 [[nodiscard]] std::string kind_of(const toml::node& node);
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -48,6 +49,15 @@ public:
     std::lock_guard guard{lock_};
     hurried_ = true;
     changed_.notify_all();
+    if (hurried_others_)
+      hurried_others_();
+  }
+  /// Who hears of a hurry besides, and of one that was before; null: nobody.
+  void on_hurry(std::function<void()> others) {
+    std::lock_guard guard{lock_};
+    hurried_others_ = std::move(others);
+    if (hurried_ && hurried_others_)
+      hurried_others_();
   }
 
 private:
@@ -55,6 +65,7 @@ private:
   std::condition_variable changed_;
   std::multiset<std::string> there_;
   bool hurried_ = false;
+  std::function<void()> hurried_others_;
   std::chrono::steady_clock::time_point deadline_; ///< Of the thread that waits.
 };
 

@@ -13,8 +13,11 @@ namespace proxy {
 /// "conversation.id", "app.version" and "user.account_id". A value that is empty is not set.
 using audit_metadata = std::vector<std::pair<std::string, std::string>>;
 
-/// Metadata as members of a JSON object, a comma before each; "" for none. Left out is what is not
-/// set, what has no name, a name that comes a second time, and those of fields of ours.
+/// What of it is told: left out is what is not set, what has no name, a name that comes a second
+/// time, and those of fields of ours.
+[[nodiscard]] audit_metadata usable_metadata(const audit_metadata& all);
+
+/// Metadata as members of a JSON object, a comma before each; "" for none.
 [[nodiscard]] std::string metadata_members(const audit_metadata& all);
 
 /// Appends an event as lines of JSON with the fields of the audit trail, '\n' included: one line,

@@ -22,6 +22,8 @@ void event_hub::send_to_audit(const decision_event_ptr& event) {
 void event_hub::publish(decision_event_ptr event) {
   if (audit_)
     send_to_audit(event);
+  if (is_exported())
+    outlet_->tell(event);
   if (event->fault || event->is_refusal())
     log_->tell(event);
   if (event->id == 0)

@@ -7,12 +7,13 @@
 #include "actors/observe/blocked_ring.hpp"
 #include "actors/observe/decision_event.hpp"
 #include "actors/observe/log/log.hpp"
+#include "actors/observe/otlp/outlet.hpp"
 
 namespace proxy {
 
-/// Hands a core's events to whoever has subscribed: the ring behind GET /blocked, the audit trail
-/// and the log. Each has a bounded queue of its own and counts what it drops, so none holds up a
-/// loop, or another. Used on its core's loop only.
+/// Hands a core's events to whoever has subscribed: the ring behind GET /blocked, the audit trail,
+/// a collector and the log. Each has a bounded queue of its own and counts what it drops, so none
+/// holds up a loop, or another. Used on its core's loop only.
 class event_hub {
 public:
   /// @param log    Never null.
@@ -28,8 +29,11 @@ public:
   /// @param max_waiting  Events of all cores that may wait for it.
   void audit_to(audit_actor writer, uint64_t max_waiting);
 
+  /// What is sent to a collector, while that takes events; null: nothing is.
+  void export_to(std::shared_ptr<outlet> to) { outlet_ = std::move(to); }
+
   /// Whether anybody wants to hear what was allowed: else there is no need to make an event of it.
-  [[nodiscard]] bool hears_admissions() const noexcept { return static_cast<bool>(audit_); }
+  [[nodiscard]] bool hears_admissions() const noexcept { return audit_ || is_exported(); }
   /// The same for faults. (Refusals are always listed.)
   [[nodiscard]] bool hears_faults() const noexcept {
     return hears_admissions() || log_->takes(log_level::info);
@@ -40,12 +44,14 @@ public:
   [[nodiscard]] blocked_page blocked() const { return refused_.page(); }
 
 private:
+  [[nodiscard]] bool is_exported() const noexcept { return outlet_ && outlet_->takes_events(); }
   void send_to_audit(const decision_event_ptr& event);
 
   log_ptr log_;
   std::shared_ptr<subscriber_queue> waiting_for_audit_;
   audit_actor audit_;
   uint64_t max_waiting_ = 0;
+  std::shared_ptr<outlet> outlet_;
   std::function<void(const decision_event_ptr&)> observer_;
   blocked_ring refused_;
 };

@@ -146,7 +146,8 @@ struct policy_request {
   std::string exec_policy_hint; ///< The same.
   std::map<std::string, std::string> attributes; ///< The same.
   /// Nobody waits for the answer any more: the client has left, the time is over, or the proxy
-  /// ends. (One that sends its end may still read; only who asks for a tunnel has left by that.)
+  /// ends. (A client that sends its end counts as one that has left: what it asked for is refused
+  /// as if there were no decider.)
   std::stop_token cancelled;
 };
 

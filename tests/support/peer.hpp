@@ -67,6 +67,8 @@ public:
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     close();
   }
+  /// Ends what another thread waits for here.
+  void interrupt() const { ::shutdown(fd_, SHUT_RDWR); }
   /// Says that nothing more comes.
   void finish() const { ::shutdown(fd_, SHUT_WR); }
 
@@ -75,6 +77,15 @@ public:
     std::string out;
     for (char c; !out.ends_with(words) && ::recv(fd_, &c, 1, 0) == 1;)
       out += c;
+    return out;
+  }
+  /// Reads so many bytes. @returns what came, also when it is less.
+  [[nodiscard]] std::string read(size_t count) const {
+    std::string out(count, '\0');
+    size_t size = 0;
+    for (ssize_t n = 1; size < count && n > 0; size += static_cast<size_t>(std::max<ssize_t>(n, 0)))
+      n = ::recv(fd_, out.data() + size, count - size, 0);
+    out.resize(size);
     return out;
   }
   /// Reads all that comes up to the end (a reset is one too). Where that does not come in time, it

@@ -37,9 +37,18 @@ struct run_options {
 /// Signals that a wrapper passes on.
 sigset_t forwarded_signals() { return signal_set({SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1}); }
 
+/// A line of ours, whole: the log has a thread of its own, which may write at the same moment.
+void tell(const std::string& what) { std::cerr << "codex-network-proxy: run: " + what + '\n'; }
+
 int refuse_to_run(const std::string& what) {
-  std::cerr << "codex-network-proxy: run: " << what << '\n';
+  tell(what);
   return exit_run_failed;
+}
+
+/// Ends the process, whose proxy is lost: at once, as `serve` does.
+[[noreturn]] void end_lost_before() {
+  (void)refuse_to_run("the proxy failed before the command ran");
+  exit_at_once(exit_run_failed);
 }
 
 /// What the command gets of how this process was started.
@@ -116,7 +125,7 @@ int run_child(std::vector<std::string> command, const std::string& url,
   auto hidden = hidden_from_clients(config, config::process_environment);
   auto ours = apply_to_environment(variables, url, config, hidden, own_program());
   for (const auto& note : ours.notes)
-    std::cerr << "codex-network-proxy: run: " << note << '\n';
+    tell(note);
   child_command what{std::move(command), lines_of(variables), before.mask, before.core_limit,
                      before.descriptor_limit};
   wipe_environment(hidden); // a command with more rights than ours might look
@@ -174,20 +183,22 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
     return refuse_to_run("cannot start the proxy");
   }
   auto& proxy = embed::inside(*running);
+  auto is_lost = [&] { return *lost || !proxy.http_address(); }; // at once, or half a second later
   auto address = proxy.http_address();
   auto config = proxy.config();
   if (!address && config && !config->enabled)
     return refuse_to_run("the configuration says enabled = false");
-  if (!address || !config) {
-    (void)refuse_to_run("the proxy failed before the command ran");
-    exit_at_once(exit_run_failed); // as below
-  }
+  if (!address || !config)
+    end_lost_before();
   auto url = "http://" + *address;
-  if (auto wrong = log_in(url, *config, ""); !wrong.empty())
+  if (auto wrong = log_in(url, *config, ""); !wrong.empty()) {
+    if (is_lost())
+      end_lost_before();
     return refuse_to_run(wrong);
+  }
   auto code = run_child(std::move(command), url, *config, before, true);
-  if (*lost || !proxy.http_address()) { // at once, or half a second later
-    std::cerr << "codex-network-proxy: run: the proxy failed while the command ran\n";
+  if (is_lost()) {
+    tell("the proxy failed while the command ran");
     exit_at_once(exit_internal); // as `serve` does
   }
   std::cerr << summary_of(proxy.blocked());
@@ -201,7 +212,7 @@ int run(const context& all, const run_options& options) {
     command.push_back("--");
   command.insert(command.end(), all.command.begin(), all.command.end());
   if (command.empty()) {
-    std::cerr << "codex-network-proxy: run: no command; see run --help\n";
+    tell("no command; see run --help");
     return exit_usage;
   }
   ignore_broken_pipes();
@@ -215,7 +226,7 @@ int run(const context& all, const run_options& options) {
   if (options.attach)
     return run_attached(all.sources, options.user, std::move(command), before);
   if (!options.user.empty()) {
-    std::cerr << "codex-network-proxy: run: --user goes with --attach\n";
+    tell("--user goes with --attach");
     return exit_usage;
   }
   return run_alone(all.sources, all.can, std::move(command), before);

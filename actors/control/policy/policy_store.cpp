@@ -164,6 +164,8 @@ void put_in_force(store_pointer self, draft compiled, const bound_listeners& bou
   c.problems.clear();
   log_of(self).apply(now.current->config->log);
   switch_audit(self, now.current->config);
+  if (now.telemetry)
+    now.telemetry(now.current->config->otel);
   for (const auto& l : bound.added)
     log_of(self).info("msg=listening listener={} address={}", to_string(l->serves), l->address());
   if (!now.current->rules->enabled)

@@ -53,6 +53,8 @@ struct store_start {
   policy::proxy_environment proxies; ///< As they were when `current` was loaded.
   /// Begins another source in the place of one that hangs. May throw where no thread is left.
   std::function<policy_source_actor()> begin_source;
+  /// Hears how telemetry is to be sent from now on, and does not wait; null: nobody does.
+  std::function<void(const config::otel&)> telemetry{};
 };
 
 /// A change between its beginning and its answer.

@@ -48,6 +48,7 @@ shard_core::shard_core(event_loop& own_loop, size_t number, std::shared_ptr<proc
   : loop(own_loop), index(number), process(std::move(shared)), pool(own_loop),
     events(process->log, audit_queue_of(process)), id_seed_(own_loop.on().entropy.number()) {
   events.tell_refusals_to(process->refused);
+  events.export_to(process->telemetry);
   loop.memory().belong_to(process->memory);
   auto share = usable_descriptors() / (64 * process->connections.size());
   auto count = std::clamp<uint64_t>(share, 1, max_reserve);

@@ -16,6 +16,7 @@
 #include "actors/net/datagram_socket.hpp"
 #include "actors/observe/audit.hpp"
 #include "actors/observe/event_hub.hpp"
+#include "actors/observe/otlp/outlet.hpp"
 #include "actors/observe/span.hpp"
 #include "actors/serve/answer/told_refusal.hpp"
 #include "actors/serve/core/interfaces.hpp"
@@ -71,14 +72,15 @@ struct process_state {
   own_sockets association_sockets; ///< Where UDP clients send to.
   subscriber_queue audit_queue;    ///< Events on their way to the audit actor.
   log_ptr log;                     ///< Never null.
+  /// What is on its way to a collector; never null. Who takes it is none of the state's: it would
+  /// own the one who owns it.
+  const std::shared_ptr<outlet> telemetry = std::make_shared<outlet>();
   socket_dialer_actor socket_dialer; ///< Null where unix sockets are not served.
   decider_actor decider; ///< Is asked what the rules leave to somebody; null: nobody is.
   /// The same outside of the actors: each core has a desk for it then.
   std::shared_ptr<outside_decider> outside;
   /// Hears of each refusal, on its core's loop; null: nobody does.
   std::function<void(const decision_event_ptr&)> refused;
-  /// Takes spans that are over, on the loop of their core; null: none are recorded.
-  std::function<void(span_ptr)> spans;
   bool audited = false; ///< Somebody takes the audit trail, whatever the configuration says.
   std::atomic<uint64_t> questions{0}; ///< So many were asked.
   /// Serves a client of the admin API until either side closes. Set before there can be one.
@@ -154,12 +156,9 @@ public:
   // -- traces --
 
   /// Whether requests that are part of a trace are to be recorded.
-  [[nodiscard]] bool records_spans() const noexcept { return static_cast<bool>(process->spans); }
+  [[nodiscard]] bool records_spans() const noexcept { return process->telemetry->takes_spans(); }
   /// A span that is over.
-  void tell(span_ptr over) const {
-    if (process->spans)
-      process->spans(std::move(over));
-  }
+  void tell(span_ptr over) const { process->telemetry->tell(std::move(over)); }
   span_ids ids;
 
   // -- decisions --

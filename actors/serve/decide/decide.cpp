@@ -11,30 +11,35 @@ namespace proxy {
 
 namespace {
 
-/// Whether nobody waits for an answer any more. A client may send its end and still read, but none
-/// that asks for a tunnel does: it would have nothing to say there.
-bool has_left(const client_session& c, const policy::target& about) {
+/// Whether nobody is there who could be told anything. A client may send its end and still read,
+/// but none that asks for a tunnel does: it would have nothing to say there.
+bool is_gone(const client_session& c, const policy::target& about) {
   auto is_tunnel = about.protocol == policy::protocol::https_connect ||
                    about.protocol == policy::protocol::socks5_tcp;
   return c.client.dead() || (is_tunnel && !about.in_tunnel && c.client.peer_done());
 }
 
+/// Whether nobody is likely to wait for a word any more: a program that is stopped sends its end,
+/// and nothing else tells it from one that only has nothing more to say. The second is rare, and
+/// the first must not leave somebody with a question that concerns nobody.
+bool has_left(const client_session& c) { return c.client.dead() || c.client.peer_done(); }
+
 /// Asks, and waits for the word as long as that may take and the client is there.
-/// @returns errc::closed when the client has left.
-task<caf::expected<decider_word>> ask_decider(client_session& c, const policy::target& about) {
+/// @returns nothing when the client has left: the question is withdrawn, or was not put.
+task<std::optional<caf::expected<decider_word>>> ask_decider(client_session& c,
+                                                             const policy::target& about) {
   std::optional<caf::expected<decider_word>> said;
+  if (has_left(c))
+    co_return said;
   // The question has a deadline; this one comes after it.
   auto deadline = c.in(c.shard.config().decider.timeout + std::chrono::seconds{1});
   pending_question asked{c, about, [&](caf::expected<decider_word> word) {
                            said.emplace(std::move(word));
                            c.wakes.fire();
                          }};
-  while (!said) {
-    if (has_left(c, about))
-      co_return caf::make_error(errc::closed, std::string{"the client has gone"});
+  while (!said && !has_left(c))
     (void)co_await c.wakes.until(deadline);
-  }
-  co_return std::move(*said);
+  co_return std::move(said);
 }
 
 /// By the policy of now, and who the client showed to be by the users of now.
@@ -64,18 +69,18 @@ task<verdict> decide(client_session& c, exchange& ex, policy::question asked) {
   const auto& to = asked.to();
   std::optional<policy::answer> said;
   std::optional<decider_word> word;
-  caf::error silence; // none where a word has come, and where nobody is there to ask
+  caf::error silence; // none where a word has come, and where nobody was asked or waits for it
   if (c.shard.decider()) {
     c.holds(ex.head.capacity() + ex.spare.capacity() + c.reader.pending.capacity());
     auto heard = co_await ask_decider(c, to);
-    if (has_left(c, to))
+    if (is_gone(c, to))
       co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
-    if (heard) {
-      said = policy::answer{word.emplace(std::move(*heard)).decision, word->words};
-    } else {
-      silence = heard.error();
+    if (heard && *heard) {
+      said = policy::answer{word.emplace(std::move(**heard)).decision, word->words};
+    } else if (heard) {
+      silence = heard->error();
       log_silence(c, to, silence);
-    }
+    } // else the rules alone decide
   }
   auto head = std::move(ex.spare);
   auto judged = settle(c, judge_answered(c, ex, head, said ? &*said : nullptr), head, ex);

@@ -197,19 +197,52 @@ CAF_TEST(a client that leaves takes its question along) {
   CAF_CHECK(s.events.empty());
 }
 
-CAF_TEST(a client that sends its end may still read an answer but needs no tunnel) {
-  for (auto tunnel : {false, true}) {
+CAF_TEST(a client that sends its end has left and the rules alone decide) {
+  struct row {
+    const char* what;
+    std::string said;
+    bool answered; ///< Whoever asks for a tunnel has nothing to hear any more.
+  } rows[] = {
+    {"GET", request, true},
+    {"a body under way",
+     "POST http://example.com/x HTTP/1.1\r\nHost: example.com\r\nContent-Length: 9\r\n\r\nhalf",
+     true},
+    {"two requests in a row", request + request, true},
+    {"CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", false},
+    {"SOCKS", socks_request(socks_connect, "example.com", 443), false},
+  };
+  for (const auto& [what, said, answered] : rows) {
+    CAF_MESSAGE(what);
     scene s;
+    auto& client = std::string_view{what} == "SOCKS" ? socks_client(s) : s.who;
     s.ask_about_all(unlisted);
-    auto& client = s.hold(
-      tunnel ? "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n" : request);
+    client.say(said);
+    CAF_REQUIRE(s.asks(1));
     client.finish();
     s.pass(10ms);
-    CAF_CHECK_EQUAL(s.told->withdrawn.size(), tunnel ? 1u : 0u);
-    s.say(policy::decision::deny, "far");
-    CAF_CHECK_EQUAL(s.hears(client, "HTTP/1.1 403", 1s), !tunnel);
-    CAF_CHECK_EQUAL(s.events.size(), tunnel ? 0u : 1u);
+    CAF_CHECK(s.told->withdrawn == std::vector{s.asked().number});
+    CAF_CHECK_EQUAL(s.hears(client, "HTTP/1.1 403 Blocked by policy: not_allowed example.com", 1s),
+                    answered);
+    s.say(policy::decision::allow); // falls on nothing
+    CAF_CHECK(!s.is_called(s.at, 1s));
+    CAF_CHECK(s.is_over(client, 1s));
+    CAF_CHECK_EQUAL(s.told->open.size(), 0u);
+    CAF_CHECK_EQUAL(s.events.empty(), !answered);
+    for (const auto& each : s.events) {
+      CAF_CHECK(each->reason == policy::reason::not_allowed);
+      CAF_CHECK(each->source == policy::source::baseline_policy);
+    }
   }
+}
+
+CAF_TEST(nobody is asked for a client that has left already) {
+  scene s;
+  s.ask_about_all(unlisted);
+  s.who.say(request);
+  s.who.finish();
+  CAF_CHECK(s.hears(s.who, "HTTP/1.1 403 Blocked by policy: not_allowed example.com", 1s));
+  CAF_CHECK_EQUAL(s.told->open.size(), 0u);
+  CAF_CHECK_EQUAL(s.told->withdrawn.size(), 0u);
 }
 
 CAF_TEST(a word counts under the policy of when it comes) {

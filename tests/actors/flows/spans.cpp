@@ -19,12 +19,29 @@ const std::string part_of_trace = "traceparent: " + parent + "\r\n";
 
 using span_list = std::vector<span_ptr>;
 
-/// From now on spans are recorded.
-std::shared_ptr<span_list> record(stage& s) {
-  auto all = std::make_shared<span_list>();
-  s.process->spans = [all](span_ptr over) { all->push_back(std::move(over)); };
-  return all;
-}
+/// From now on spans are recorded, and none is sent: those that are over so far.
+class recorder {
+public:
+  explicit recorder(stage& s) : from_(*s.process->telemetry) { from_.open(false, true, 1000); }
+  span_list& operator*() {
+    take();
+    return seen_;
+  }
+  span_list* operator->() { return &**this; }
+
+private:
+  void take() {
+    for (auto item = from_.take_all(); item; item = outlet::next(*item)) {
+      seen_.push_back(std::get<span_ptr>(item->what));
+      from_.span_left(item->bytes);
+    }
+  }
+
+  outlet& from_;
+  span_list seen_;
+};
+
+recorder record(stage& s) { return recorder{s}; }
 
 /// A span in words: "server GET 200 http://goes.test:80 http/1.1 of 192.0.2.9", "failed …: why".
 std::string words_of(const span& one) {
@@ -121,7 +138,7 @@ CAF_TEST(what is not wanted or not recorded by who began it goes on as it came) 
     exchange_stage s;
     auto all = record(s);
     if (!wanted)
-      s.process->spans = nullptr;
+      s.process->telemetry->close();
     auto [client, origin] = s.begin(get_it(fields));
     origin.say(ok("done"));
     CAF_CHECK(s.hears(client, "done"));

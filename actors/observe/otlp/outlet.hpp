@@ -1,0 +1,125 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "actors/loop/wake_ends.hpp"
+#include "actors/observe/decision_event.hpp"
+#include "actors/observe/subscriber_queue.hpp"
+
+namespace proxy {
+
+struct span;
+using span_ptr = std::shared_ptr<const span>;
+
+/// Why something did not reach the collector.
+enum class otlp_loss : uint8_t {
+  queue_full,  ///< Too much waited already.
+  refused,     ///< The collector answered that it never takes it.
+  unreachable, ///< No attempt was answered in time.
+  rejected,    ///< It took the request, and not all that was in it (partial success).
+  unsent,      ///< The proxy ended, or sending was switched off, before it was sent.
+};
+inline constexpr size_t otlp_losses = 5;
+
+/// An event or a span on its way to the exporter's thread.
+struct outlet_item {
+  outlet_item(std::variant<decision_event_ptr, span_ptr> item, uint64_t size) noexcept
+    : what(std::move(item)), bytes(size) {}
+
+  std::variant<decision_event_ptr, span_ptr> what;
+  uint64_t bytes; ///< That it holds, about.
+  outlet_item* next = nullptr;
+};
+
+/// The mailbox of the exporter: what is to be sent to a collector comes here from any loop, and one
+/// thread takes it. Whoever tells neither locks nor waits: it is one push onto a list, and what
+/// finds no room is dropped and counted. Lives as long as the proxy's state, whether or not
+/// anything is sent.
+class outlet {
+public:
+  /// What may wait, whatever the number of items. Hosts and rules are short: it is met only where
+  /// somebody makes them long.
+  static constexpr uint64_t max_waiting_bytes = 64 * 1024 * 1024;
+  static constexpr int64_t never = std::numeric_limits<int64_t>::max();
+
+  outlet() = default;
+  outlet(const outlet&) = delete;
+  ~outlet();
+
+  // -- from any thread --
+
+  /// Whether events, or spans, are wanted: else there is no need to make one.
+  [[nodiscard]] bool takes_events() const noexcept {
+    return takes_events_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool takes_spans() const noexcept {
+    return takes_spans_.load(std::memory_order_relaxed);
+  }
+
+  /// Never waits.
+  void tell(decision_event_ptr event);
+  void tell(span_ptr one);
+
+  /// What was lost, by cause and in all.
+  void lost(otlp_loss why, uint64_t count) noexcept {
+    losses_[static_cast<size_t>(why)].fetch_add(count, std::memory_order_relaxed);
+  }
+  [[nodiscard]] uint64_t lost(otlp_loss why) const noexcept;
+  [[nodiscard]] uint64_t lost() const noexcept;
+  /// What waits, until it is sent or lost.
+  [[nodiscard]] uint64_t waiting() const noexcept {
+    return events_.waiting.load(std::memory_order_relaxed) +
+           spans_.waiting.load(std::memory_order_relaxed);
+  }
+  /// How many reached the collector.
+  std::atomic<uint64_t> delivered{0};
+
+  // -- the exporter's --
+
+  /// What is taken from now on. One thread at a time.
+  /// @param max_waiting  Events, and as many spans.
+  /// @throws std::runtime_error without descriptors.
+  void open(bool events, bool spans, uint64_t max_waiting);
+  void close() noexcept { takes_events_ = takes_spans_ = false; }
+
+  /// Gives back all that came since, oldest first; null when nothing did.
+  [[nodiscard]] std::unique_ptr<outlet_item> take_all() noexcept;
+  /// The one behind; takes it off.
+  [[nodiscard]] static std::unique_ptr<outlet_item> next(outlet_item& of) noexcept;
+  /// An event, or a span, that was taken is sent or lost.
+  void event_left(uint64_t bytes) noexcept;
+  void span_left(uint64_t bytes) noexcept;
+
+  /// What becomes readable when so much has come as was asked for, and when somebody calls `wake`.
+  [[nodiscard]] int descriptor() const noexcept { return wake_.load()->descriptor(); }
+  /// From now on one wake-up comes with the `count`-th item that was not taken yet.
+  /// @returns false when there are as many already.
+  [[nodiscard]] bool wake_at(int64_t count) noexcept;
+  /// After a wait: what made it end is no longer there.
+  void reset() noexcept { wake_.load()->reset(); }
+  /// From any thread, once it was opened.
+  void wake() noexcept;
+
+private:
+  bool has_room(subscriber_queue& queue, uint64_t bytes) noexcept;
+  void push(std::unique_ptr<outlet_item> item) noexcept;
+
+  std::atomic<bool> takes_events_{false}, takes_spans_{false};
+  std::atomic<uint64_t> max_waiting_{0};
+  subscriber_queue events_, spans_;
+  std::atomic<uint64_t> bytes_{0};
+  std::array<std::atomic<uint64_t>, otlp_losses> losses_{};
+  std::atomic<outlet_item*> newest_{nullptr};
+  std::atomic<int64_t> listed_{0};            ///< Items that nobody has taken.
+  std::atomic<int64_t> wake_at_{never};       ///< So many of them end a wait.
+  std::atomic<const wake_up*> wake_{nullptr}; ///< Of `owned_wake_`; set once.
+  std::unique_ptr<const wake_up> owned_wake_;
+};
+
+} // namespace proxy

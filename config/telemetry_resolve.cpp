@@ -1,0 +1,167 @@
+#include "config/telemetry_resolve.hpp"
+
+#include <array>
+
+#include "config/keys.hpp"
+#include "config/telemetry_variables.hpp"
+#include "config/text.hpp"
+#include "policy/ip_class.hpp"
+#include "protocols/host.hpp"
+
+namespace proxy::config {
+
+namespace {
+
+constexpr const char* default_collector = "http://localhost:4318";
+constexpr uint64_t day_ms = 24 * 3600 * 1000;
+
+/// A signal: its name in variables, the path it is sent to, and its place.
+struct signal_row {
+  signal_name name;
+  std::string_view path;
+  otlp_signal otel::*at;
+};
+constexpr std::array signals{
+  signal_row{"LOGS", "/v1/logs", &otel::logs},
+  signal_row{"METRICS", "/v1/metrics", &otel::metrics},
+  signal_row{"TRACES", "/v1/traces", &otel::traces},
+};
+
+/// Whether somebody on another machine can read what goes there.
+bool is_in_the_open(std::string_view url) {
+  constexpr std::string_view scheme = "http://";
+  if (!url.starts_with(scheme))
+    return false;
+  auto rest = url.substr(scheme.size());
+  auto where = authority::parse(rest.substr(0, rest.find('/')));
+  if (!where)
+    return true;
+  auto ip = where->host.ip();
+  return ip ? policy::classify(*ip) != policy::ip_class::loopback
+            : where->host.text() != "localhost";
+}
+
+class resolving {
+public:
+  resolving(const settings& managed, settings& effective, const environment& env,
+            const std::string& profile, report& out)
+    : managed_(managed), effective_(effective), profile_(profile), out_(out), variables_(env, out),
+      of_(effective.config.otel) {}
+
+  void run() {
+    if (auto wrong = of_.endpoint.empty() ? "" : wrong_with_url(of_.endpoint); !wrong.empty())
+      return error("otel.endpoint", wrong);
+    if (of_.client_cert.empty() != of_.client_key.empty())
+      return error(of_.client_cert.empty() ? "otel.client_key" : "otel.client_cert",
+                   "a client certificate needs otel.client_cert and otel.client_key");
+    // What the managed layer has sent, no environment keeps back.
+    auto bound = managed_.has("otel.endpoint") && !managed_.config.otel.endpoint.empty();
+    if (variables_.disabled() && !bound)
+      return;
+    for (const auto& row : signals)
+      resolve(row, bound);
+    of_.resource = variables_.resource();
+    resolve_queue();
+    check_open();
+  }
+
+private:
+  void resolve(const signal_row& row, bool bound) {
+    auto is_traces = row.at == &otel::traces;
+    auto exported = bound && !is_traces ? std::nullopt : variables_.exports(row.name);
+    if (is_traces && set("otel.traces"))
+      exported = of_.send_traces;
+    if (!exported.value_or(!is_traces))
+      return;
+    auto& to = of_.*row.at;
+    to.url = url_of(row, exported.has_value());
+    if (to.url.empty())
+      return;
+    to.encoding = of_.protocol == "http/json" ? otlp_encoding::json : otlp_encoding::protobuf;
+    if (auto said = set("otel.protocol") ? std::nullopt : variables_.encoding(row.name))
+      to.encoding = *said;
+    to.gzip = of_.compression == "gzip";
+    if (auto said = set("otel.compression") ? std::nullopt : variables_.gzip(row.name))
+      to.gzip = *said;
+    to.timeout = of_.timeout;
+    if (auto said = set("otel.timeout") ? std::nullopt : variables_.timeout(row.name))
+      to.timeout = *said;
+    resolve_trust(row, to);
+    resolve_headers(row, to);
+  }
+
+  /// @param asked  Somebody said that it is sent, if not where.
+  std::string url_of(const signal_row& row, bool asked) {
+    if (!of_.endpoint.empty()) {
+      auto base = of_.endpoint;
+      while (base.ends_with('/'))
+        base.pop_back();
+      return base + std::string{row.path};
+    }
+    if (set("otel.endpoint")) // "" for none
+      return {};
+    auto url = variables_.url(row.name, row.path);
+    return url.empty() && asked ? default_collector + std::string{row.path} : url;
+  }
+
+  void resolve_trust(const signal_row& row, otlp_signal& to) {
+    to.ca_file = set("otel.ca_file") ? of_.ca_file : variables_.file(row.name, "CERTIFICATE");
+    auto own = set("otel.client_cert");
+    to.cert_file = own ? of_.client_cert : variables_.file(row.name, "CLIENT_CERTIFICATE");
+    to.key_file = own ? of_.client_key : variables_.file(row.name, "CLIENT_KEY");
+  }
+
+  void resolve_headers(const signal_row& row, otlp_signal& to) {
+    if (!set("otel.headers"))
+      to.headers = variables_.headers(row.name);
+    for (const auto& header : of_.headers)
+      to.headers.emplace_back(header.name, header.value);
+  }
+
+  void resolve_queue() {
+    auto take = [&](const char* key, const char* variable, uint64_t most, auto& into) {
+      if (auto said = set(key) ? std::nullopt : variables_.number(variable, most))
+        into = std::decay_t<decltype(into)>{*said};
+    };
+    take("otel.queue_size", "OTEL_BLRP_MAX_QUEUE_SIZE", 10'000'000, of_.queue_size);
+    take("otel.batch_size", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 100'000, of_.batch_size);
+    take("otel.delay", "OTEL_BLRP_SCHEDULE_DELAY", day_ms, of_.delay);
+    take("otel.metrics_interval", "OTEL_METRIC_EXPORT_INTERVAL", day_ms, of_.metrics_interval);
+  }
+
+  void check_open() {
+    for (const auto& row : signals) {
+      const auto& to = of_.*row.at;
+      if (to.headers.empty() || !is_in_the_open(to.url))
+        continue;
+      auto at = set("otel.endpoint") ? effective_.where("otel.endpoint") : place{};
+      return out_.warning(at, shown("otel.endpoint"),
+                          "headers for the collector, which may be secret, go in clear text: "
+                          "https:// hides them");
+    }
+  }
+
+  [[nodiscard]] bool set(std::string_view name) const { return effective_.has(name); }
+  [[nodiscard]] std::string shown(std::string_view name) const {
+    return full_name(key_named(name), profile_);
+  }
+  void error(std::string_view name, std::string why) {
+    out_.error(effective_.where(name), shown(name), std::move(why));
+  }
+
+  const settings& managed_;
+  settings& effective_;
+  const std::string& profile_;
+  report& out_;
+  telemetry_variables variables_;
+  otel& of_;
+};
+
+} // namespace
+
+void resolve_telemetry(const settings& managed, settings& effective, const environment& env,
+                       const std::string& profile, report& out) {
+  resolving{managed, effective, env, profile, out}.run();
+}
+
+} // namespace proxy::config

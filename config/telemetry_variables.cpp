@@ -1,0 +1,193 @@
+#include "config/telemetry_variables.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "config/hooks.hpp"
+#include "config/telemetry_tables.hpp"
+#include "config/text.hpp"
+#include "protocols/ascii.hpp"
+#include "protocols/host.hpp"
+#include "protocols/percent.hpp"
+
+namespace proxy::config {
+
+namespace {
+
+constexpr size_t most_pairs = 128;
+constexpr uint64_t longest_timeout_ms = 600'000;
+
+/// Calls `use` for each part between commas that is not empty.
+template <class Use>
+void each_part(std::string_view text, Use use) {
+  while (!text.empty()) {
+    auto comma = std::min(text.find(','), text.size());
+    if (auto part = trim(text.substr(0, comma)); !part.empty())
+      use(part);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+}
+
+} // namespace
+
+std::string wrong_with_url(std::string_view url) {
+  auto scheme = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
+  if (scheme == 0)
+    return "expected a URL that begins with http:// or https://";
+  auto rest = url.substr(static_cast<size_t>(scheme));
+  auto path = std::min(rest.find('/'), rest.size());
+  if (auto where = authority::parse(rest.substr(0, path)); !where)
+    return context_of(where.error());
+  auto is_plain = [](char c) { return c > ' ' && c < 0x7f && c != '?' && c != '#'; };
+  if (!std::ranges::all_of(rest.substr(path), is_plain))
+    return "its path must be printable ASCII, without ? and #";
+  return {};
+}
+
+std::string telemetry_variables::value(const std::string& name) const {
+  // An empty one counts as one that is not set, as the specification says.
+  return std::string{trim(env_(name).value_or(""))};
+}
+
+void telemetry_variables::warn(const std::string& name, std::string what) {
+  out_.warning({}, name, std::move(what) + ": it is not used");
+}
+
+std::optional<telemetry_variables::found> telemetry_variables::of(signal_name signal,
+                                                                  std::string_view what) const {
+  auto prefix = std::string{"OTEL_EXPORTER_OTLP_"};
+  for (const auto& name :
+       {prefix + std::string{signal} + '_' + std::string{what}, prefix + std::string{what}})
+    if (auto text = value(name); !text.empty())
+      return found{name, std::move(text)};
+  return std::nullopt;
+}
+
+bool telemetry_variables::disabled() const {
+  return ascii::equals_ignoring_case(value("OTEL_SDK_DISABLED"), "true");
+}
+
+std::optional<bool> telemetry_variables::exports(signal_name signal) {
+  auto name = "OTEL_" + std::string{signal} + "_EXPORTER";
+  std::optional<bool> result;
+  each_part(value(name), [&](std::string_view exporter) {
+    if (exporter == "none")
+      result = false;
+    else if (exporter == "otlp")
+      result = result.value_or(true);
+    else
+      warn(name, "there is no exporter " + excerpt(exporter) + " but otlp and none");
+  });
+  return result;
+}
+
+std::string telemetry_variables::url(signal_name signal, std::string_view path) {
+  auto set = of(signal, "ENDPOINT");
+  if (!set)
+    return {};
+  if (auto wrong = wrong_with_url(set->value); !wrong.empty()) {
+    warn(set->name, wrong);
+    return {};
+  }
+  auto is_own = set->name.find(signal) != std::string::npos;
+  if (is_own)
+    return set->value;
+  while (set->value.ends_with('/'))
+    set->value.pop_back();
+  return set->value + std::string{path};
+}
+
+text_pairs telemetry_variables::headers(signal_name signal) {
+  auto set = of(signal, "HEADERS");
+  if (!set)
+    return {};
+  auto all = pairs(set->value);
+  auto usable = [](const auto& one) {
+    return wrong_with_header(one.first).empty() && is_header_value(one.second);
+  };
+  if (all && std::ranges::all_of(*all, usable))
+    return std::move(*all);
+  warn(set->name, "expected name=value,name=value with names and values of headers");
+  return {};
+}
+
+std::optional<otlp_encoding> telemetry_variables::encoding(signal_name signal) {
+  auto set = of(signal, "PROTOCOL");
+  if (!set)
+    return std::nullopt;
+  if (set->value == "http/protobuf")
+    return otlp_encoding::protobuf;
+  if (set->value == "http/json")
+    return otlp_encoding::json;
+  warn(set->name, excerpt(set->value) + " is not spoken, http/protobuf and http/json are");
+  return std::nullopt;
+}
+
+std::optional<bool> telemetry_variables::gzip(signal_name signal) {
+  auto set = of(signal, "COMPRESSION");
+  if (!set)
+    return std::nullopt;
+  if (set->value == "gzip" || set->value == "none")
+    return set->value == "gzip";
+  warn(set->name, "expected gzip or none, got " + excerpt(set->value));
+  return std::nullopt;
+}
+
+std::optional<milliseconds> telemetry_variables::timeout(signal_name signal) {
+  auto set = of(signal, "TIMEOUT");
+  auto count = set ? number(set->name, longest_timeout_ms) : std::nullopt;
+  return count ? std::optional{milliseconds{*count}} : std::nullopt;
+}
+
+std::string telemetry_variables::file(signal_name signal, std::string_view what) {
+  auto set = of(signal, what);
+  return set ? set->value : std::string{};
+}
+
+std::optional<uint64_t> telemetry_variables::number(const std::string& name, uint64_t most) {
+  auto text = value(name);
+  if (text.empty())
+    return std::nullopt;
+  uint64_t count = 0;
+  auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (failed == std::errc{} && end == text.data() + text.size() && count > 0 && count <= most)
+    return count;
+  warn(name, "expected a number from 1 to " + std::to_string(most) + ", got " + excerpt(text));
+  return std::nullopt;
+}
+
+text_pairs telemetry_variables::resource() {
+  constexpr const char* name = "OTEL_RESOURCE_ATTRIBUTES";
+  auto all = pairs(value(name));
+  if (!all)
+    warn(name, "expected name=value,name=value");
+  text_pairs result{{"service.name", "codex_network_proxy"}};
+  for (auto& one : all.value_or(text_pairs{}))
+    if (one.first == "service.name")
+      result.front().second = std::move(one.second);
+    else
+      result.push_back(std::move(one));
+  if (auto service = value("OTEL_SERVICE_NAME"); !service.empty())
+    result.front().second = std::move(service);
+  return result;
+}
+
+std::optional<text_pairs> telemetry_variables::pairs(std::string_view text) const {
+  text_pairs result;
+  auto good = true;
+  each_part(text, [&](std::string_view part) {
+    auto equals = part.find('=');
+    if (equals == std::string_view::npos || result.size() == most_pairs) {
+      good = false;
+      return;
+    }
+    auto name = percent_decoded(trim(part.substr(0, equals)));
+    auto content = percent_decoded(trim(part.substr(equals + 1)));
+    good = good && name && !name->empty() && content;
+    if (good)
+      result.emplace_back(std::move(*name), std::move(*content));
+  });
+  return good ? std::optional{std::move(result)} : std::nullopt;
+}
+
+} // namespace proxy::config
