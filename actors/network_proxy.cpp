@@ -8,7 +8,6 @@
 #include "actors/loop/system/cores.hpp"
 #include "actors/loop/system/quiet_thread.hpp"
 #include "actors/network_proxy_parts.hpp"
-#include "actors/observe/audit_line.hpp"
 #include "actors/observe/log/log.hpp"
 #include "actors/serve/worker/shard.hpp"
 #include "actors/telemetry_sources.hpp"
@@ -36,7 +35,7 @@ void network_proxy::impl::spawn_helpers(const listener_set& bound, const start_o
   watch("listener_owner", listeners);
   audit = system.spawn<caf::hidden>(
     proxy::audit, audit_start{audit_queue_of(process), process->log, order.around.audit,
-                              order.around.speaks, metadata_members(order.around.metadata)});
+                              order.around.speaks, order.around.metadata});
   watch("audit", audit);
   ca = system.spawn<caf::hidden>(proxy::ca, max_leaves, &this_machine().clock);
   watch("ca", ca);
@@ -58,12 +57,15 @@ void network_proxy::impl::start_workers(size_t count) {
   }
 }
 
-void network_proxy::impl::make_exporter() {
-  telemetry = std::make_shared<exporter>(
-    exporter_parts{process->telemetry, process->log, encoders_of,
-                   [this_system = &system, of = shards(), state = process] {
-                     return gathered(*this_system, of, *state);
-                   }});
+void network_proxy::impl::make_exporter(const audit_metadata& metadata) {
+  const auto& on = this_machine();
+  telemetry_sender sender{random_uuid(on.entropy), metadata, on.clock.wall()};
+  telemetry = std::make_shared<exporter>(exporter_parts{
+    process->telemetry, process->log,
+    [sender, &on](const config::otel& settings) { return encoders_of(sender, settings, on.clock); },
+    [this_system = &system, of = shards(), state = process, &on] {
+      return gathered(*this_system, of, *state, on.clock);
+    }});
 }
 
 void network_proxy::impl::start_control(config::sources from, const prepared& first) {
@@ -194,7 +196,7 @@ std::variant<network_proxy, start_failure> network_proxy::run(bound_proxy bound)
     tell_of_start(*made->process->log, bound);
     made->spawn_helpers(first.listeners, order);
     made->start_workers(cores);
-    made->make_exporter();
+    made->make_exporter(order.around.metadata);
     made->start_control(std::move(order.from), first);
   } catch (const std::exception& e) { // no thread, or no descriptor, is left for a worker
     return cannot_start(e.what());

@@ -1,12 +1,93 @@
 #include "actors/telemetry_sources.hpp"
 
+#include <caf/scoped_actor.hpp>
+
+#include <algorithm>
+#include <memory>
+
+#include "actors/network_proxy_parts.hpp"
+#include "actors/observe/otlp/encoding/encode.hpp"
+#include "actors/serve/core/process_metrics.hpp"
+#include "actors/version.hpp"
+
 namespace proxy {
 
-otlp_encoders encoders_of(const config::otel&) { return {}; }
+namespace {
 
-std::optional<metrics_snapshot> gathered(caf::actor_system&, const std::vector<shard_actor>&,
-                                         const process_state&) {
-  return std::nullopt;
+/// How long a worker has to count.
+constexpr std::chrono::seconds count_patience{10};
+
+otlp::attributes resource_of(const config::otel& settings, const std::string& instance) {
+  auto out = settings.resource;
+  auto add = [&](std::string_view name, std::string_view value) {
+    if (std::ranges::none_of(out, [&](const auto& one) { return one.first == name; }))
+      out.emplace_back(name, value);
+  };
+  add("service.name", "codex_network_proxy");
+  add("service.version", version);
+  add("service.instance.id", instance);
+  return out;
+}
+
+void append_hex(std::string& out, uint64_t bits, unsigned digits) {
+  while (digits-- > 0)
+    out += "0123456789abcdef"[bits >> (4 * digits) & 15];
+}
+
+} // namespace
+
+std::string random_uuid(entropy& chance) {
+  auto high = (chance.number() & ~uint64_t{0xF000}) | 0x4000;                // version 4
+  auto low = (chance.number() & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62); // its variant
+  std::string out;
+  append_hex(out, high >> 32, 8);
+  append_hex(out += '-', high >> 16 & 0xFFFF, 4);
+  append_hex(out += '-', high & 0xFFFF, 4);
+  append_hex(out += '-', low >> 48, 4);
+  append_hex(out += '-', low & 0xFFFF'FFFF'FFFF, 12);
+  return out;
+}
+
+otlp_encoders encoders_of(const telemetry_sender& from, const config::otel& settings,
+                          const clock& on) {
+  auto resource = resource_of(settings, from.instance);
+  auto metadata = from.metadata;
+  metadata.insert(metadata.end(), settings.attributes.begin(), settings.attributes.end());
+  auto sender = [&](const config::otlp_signal& of, otlp::attributes more) {
+    return std::make_shared<const otlp::identity>(resource, std::move(more), of.encoding);
+  };
+  otlp_encoders out;
+  out.logs = [as = sender(settings.logs, usable_metadata(metadata)),
+              &on](std::span<const decision_event_ptr> events) {
+    return otlp::encode_logs(events, *as, on.wall());
+  };
+  out.metrics = [as = sender(settings.metrics, {}),
+                 since = from.since](const metrics_snapshot& all) {
+    return otlp::encode_metrics(all.families, *as, {since, all.at});
+  };
+  out.spans = [as = sender(settings.traces, {})](std::span<const span_ptr> spans) {
+    return otlp::encode_spans(spans, *as);
+  };
+  return out;
+}
+
+std::optional<metrics_snapshot> gathered(caf::actor_system& system,
+                                         const std::vector<shard_actor>& workers,
+                                         const process_state& process, const clock& on) {
+  const visit here;
+  caf::scoped_actor self{system};
+  auto all = process_metrics(process);
+  auto answered = true;
+  for (const auto& worker : workers) {
+    auto failed = [&](const caf::error&) { answered = false; };
+    self->request(worker, count_patience, atom::count_v)
+      .receive([&](const shard_counters& one) { add(all.counters, one); }, failed);
+    self->request(worker, count_patience, atom::beat_v)
+      .receive([&](const worker_beat& beat) { all.generation = beat.generation; }, failed);
+    if (!answered)
+      return std::nullopt;
+  }
+  return metrics_snapshot{metric_families(all), on.wall()};
 }
 
 } // namespace proxy

@@ -2,6 +2,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include <prometheus/metric_family.h>
 
 #include "actors/messages.hpp"
 
@@ -27,6 +30,9 @@ struct metrics {
   uint64_t audit_dropped = 0;
   uint64_t log_dropped = 0;
   uint64_t audit_waiting = 0;
+  uint64_t otlp_dropped = 0; ///< Events and spans that did not reach the collector.
+  uint64_t otlp_waiting = 0;
+  uint64_t otlp_delivered = 0;
   uint64_t memory_held = 0;  ///< By buffers that peers can fill, in bytes.
   uint64_t memory_limit = 0; ///< Beyond which nothing new is taken, in bytes.
   process_usage process;
@@ -34,6 +40,9 @@ struct metrics {
 
 /// Adds one shard's counters to a sum.
 void add(shard_counters& sum, const shard_counters& one) noexcept;
+
+/// All series, each family with its help and type.
+[[nodiscard]] std::vector<prometheus::MetricFamily> metric_families(const metrics& what);
 
 /// The Prometheus text format 0.0.4.
 [[nodiscard]] std::string metrics_text(const metrics& what);

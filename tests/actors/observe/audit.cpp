@@ -21,10 +21,8 @@ struct fixture : test_coordinator_fixture<> {
   fixture() {
     folder = (std::filesystem::temp_directory_path() / "audit-XXXXXX").string();
     CAF_REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    writer =
-      sys.spawn(audit, audit_start{.queue = queue,
-                                   .log = log,
-                                   .metadata = metadata_members({{"conversation.id", "c-1"}})});
+    writer = sys.spawn(
+      audit, audit_start{.queue = queue, .log = log, .metadata = {{"conversation.id", "c-1"}}});
     run();
   }
   ~fixture() {
