@@ -90,6 +90,7 @@ task<after> serve_requests(client_session& c) {
     ex.spare = c.shard.texts.take();
     ++c.shard.counters.requests_total;
     ++c.requests;
+    auto began = c.shard.loop.now();
     if (head.status == head_status::complete && is_short_of_memory(c)) {
       head.status = head_status::failed;
       head.error = out_of_memory(c);
@@ -98,6 +99,7 @@ task<after> serve_requests(client_session& c) {
                                                   : verdict{std::move(head.error)};
     std::string{}.swap(head.store); // `ex` has what of it is needed
     auto next = co_await serve(c, ex, v);
+    c.shard.counters.request_time[phase::total].observe(c.shard.loop.now() - began);
     c.shard.texts.give_back(std::move(ex.head));
     c.shard.texts.give_back(ex.take_received());
     if (next != after::next_request)
