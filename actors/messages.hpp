@@ -79,33 +79,6 @@ struct connection_info {
   uint64_t age_ms = 0;
 };
 
-/// Counters of one shard; all only grow but the `…_active` ones.
-struct shard_counters {
-  uint64_t connections_active = 0;
-  uint64_t connections_total = 0;
-  uint64_t connections_refused = 0; ///< Over a limit.
-  uint64_t requests_refused = 0;    ///< For lack of memory.
-  uint64_t tunnels_active = 0;
-  uint64_t requests_total = 0;
-  uint64_t bytes_up = 0;
-  uint64_t bytes_down = 0;
-  uint64_t http2_streams_total = 0; ///< That clients opened.
-  uint64_t upstream_connects = 0;
-  uint64_t upstream_reuses = 0;
-  uint64_t upstream_idle = 0;
-  uint64_t accept_pauses = 0;
-  uint64_t udp_associations_active = 0;
-  uint64_t udp_datagrams_up = 0; ///< Sent on to a target.
-  uint64_t udp_datagrams_down = 0;
-  uint64_t udp_dropped_refused = 0; ///< To a target that is refused, unreachable, or not known yet.
-  uint64_t udp_dropped_fragments = 0;
-  uint64_t udp_dropped_malformed = 0;
-  uint64_t udp_dropped_foreign = 0;  ///< From somebody who is not part of the association.
-  uint64_t udp_dropped_unsent = 0;   ///< A socket took no more.
-  enum_array<errc, uint64_t> faults; ///< Answers of ours that name a fault.
-  enum_array<policy::decision, enum_array<policy::reason, uint64_t>> decisions;
-};
-
 /// A worker's sign of life, and what it serves.
 struct worker_beat {
   uint64_t generation = 0; ///< Of the policy in force there; 0: none yet.
@@ -160,6 +133,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::listener_set)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::reload_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::connection_info)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<proxy::connection_info>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::shard_counters)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::worker_beat)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(proxy::policy::mode)

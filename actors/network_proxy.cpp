@@ -63,8 +63,9 @@ void network_proxy::impl::make_exporter(const audit_metadata& metadata) {
   telemetry = std::make_shared<exporter>(exporter_parts{
     process->telemetry, process->log,
     [sender, &on](const config::otel& settings) { return encoders_of(sender, settings, on.clock); },
-    [this_system = &system, of = shards(), state = process, &on] {
-      return gathered(*this_system, of, *state, on.clock);
+    [this, &on] { // who ends the exporter before it ends itself
+      const visit here;
+      return gathered(system, shards(), held(store), *process, on.clock);
     }});
 }
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
-#include "actors/network_proxy_parts.hpp"
 #include "actors/observe/otlp/encoding/encode.hpp"
 #include "actors/serve/core/process_metrics.hpp"
 #include "actors/version.hpp"
@@ -73,21 +73,25 @@ otlp_encoders encoders_of(const telemetry_sender& from, const config::otel& sett
 
 std::optional<metrics_snapshot> gathered(caf::actor_system& system,
                                          const std::vector<shard_actor>& workers,
-                                         const process_state& process, const clock& on) {
-  const visit here;
+                                         const policy_store_actor& store, process_state& process,
+                                         const clock& on) {
+  if (!store)
+    return std::nullopt; // the proxy has not begun, or ends
   caf::scoped_actor self{system};
-  auto all = process_metrics(process);
-  auto answered = true;
+  std::optional<metrics> all;
+  auto failed = [&](const caf::error&) { all.reset(); };
+  self->request(store, count_patience, atom::current_v)
+    .receive([&](const snapshot_ptr& now) { all = process_metrics(process, *now); }, failed);
   for (const auto& worker : workers) {
-    auto failed = [&](const caf::error&) { answered = false; };
-    self->request(worker, count_patience, atom::count_v)
-      .receive([&](const shard_counters& one) { add(all.counters, one); }, failed);
-    self->request(worker, count_patience, atom::beat_v)
-      .receive([&](const worker_beat& beat) { all.generation = beat.generation; }, failed);
-    if (!answered)
+    if (!all)
       return std::nullopt;
+    auto asked = on.now();
+    self->request(worker, count_patience, atom::count_v)
+      .receive([&](const shard_counters& one) { add_worker(*all, one, on.now() - asked); }, failed);
   }
-  return metrics_snapshot{metric_families(all), on.wall()};
+  if (!all)
+    return std::nullopt;
+  return metrics_snapshot{metric_families(*all), on.wall()};
 }
 
 } // namespace proxy

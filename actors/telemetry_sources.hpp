@@ -30,10 +30,10 @@ struct telemetry_sender {
                                         const clock& on);
 
 /// The metrics of all workers and of the process. Waits for them, so not on a loop or an actor.
-/// @returns nullopt where a worker does not answer in time.
+/// @returns nullopt where one of them does not answer in time.
 [[nodiscard]] std::optional<metrics_snapshot> gathered(caf::actor_system& system,
                                                        const std::vector<shard_actor>& workers,
-                                                       const process_state& process,
-                                                       const clock& on);
+                                                       const policy_store_actor& store,
+                                                       process_state& process, const clock& on);
 
 } // namespace proxy

@@ -4,6 +4,8 @@ namespace proxy::policy {
 
 static_assert(is_complete<reason>(), "a reason has no row in `refusals`");
 static_assert(is_complete<decision>(), "a decision has no row in `decision_names`");
+static_assert(is_complete<protocol>(), "a protocol has no row in `protocol_names`");
+static_assert(is_complete<mode>(), "a mode has no row in `mode_names`");
 
 const refusal& refusal_of(reason r) noexcept {
   auto index = enum_index(r);
@@ -35,14 +37,8 @@ std::string_view to_string(decision d) noexcept {
 }
 
 std::string_view to_string(protocol p) noexcept {
-  switch (p) {
-    case protocol::http: return "http";
-    case protocol::https: return "https";
-    case protocol::https_connect: return "https_connect";
-    case protocol::socks5_tcp: return "socks5_tcp";
-    case protocol::socks5_udp: return "socks5_udp";
-  }
-  return "unknown";
+  auto index = enum_index(p);
+  return index < enum_size<protocol> ? protocol_names[index].name : "unknown";
 }
 
 std::string_view to_string(mode m) noexcept { return m == mode::limited ? "limited" : "full"; }

@@ -104,9 +104,29 @@ enum class protocol : uint8_t {
   socks5_tcp,
   socks5_udp,
 };
+
+struct protocol_name {
+  policy::protocol protocol;
+  std::string_view name; ///< As in audit and metrics.
+};
+
+/// In the order of `protocol`.
+inline constexpr protocol_name protocol_names[] = {{protocol::http, "http"},
+                                                   {protocol::https, "https"},
+                                                   {protocol::https_connect, "https_connect"},
+                                                   {protocol::socks5_tcp, "socks5_tcp"},
+                                                   {protocol::socks5_udp, "socks5_udp"}};
 [[nodiscard]] std::string_view to_string(protocol p) noexcept;
 
 enum class mode : uint8_t { limited, full };
+
+struct mode_name {
+  policy::mode mode;
+  std::string_view name;
+};
+
+/// In the order of `mode`.
+inline constexpr mode_name mode_names[] = {{mode::limited, "limited"}, {mode::full, "full"}};
 [[nodiscard]] std::string_view to_string(mode m) noexcept;
 
 } // namespace proxy::policy
@@ -121,4 +141,16 @@ template <>
 struct proxy::enum_table<proxy::policy::decision> {
   static constexpr auto& rows = policy::decision_names;
   static constexpr auto value = &policy::decision_name::decision;
+};
+
+template <>
+struct proxy::enum_table<proxy::policy::protocol> {
+  static constexpr auto& rows = policy::protocol_names;
+  static constexpr auto value = &policy::protocol_name::protocol;
+};
+
+template <>
+struct proxy::enum_table<proxy::policy::mode> {
+  static constexpr auto& rows = policy::mode_names;
+  static constexpr auto value = &policy::mode_name::mode;
 };

@@ -63,9 +63,9 @@ class Recorded(Http2):
                   and not re.match(r"m[0-9a-f]{16}\.", event["server.address"])]
         blocked = [b for b in self.proxy.blocked()["blocked"] if not re.match(r"m[0-9a-f]{16}\.", b["host"])]
         counts = {}
-        for decision, reason, count in re.findall(r'decisions_total\{decision="(\w+)",reason="(\w+)"\} (\d+)',
+        for decision, reason, count in re.findall(r'decisions_total\{decision="(\w+)",reason="(\w+)",[^}]*\} (\d+)',
                                                   self.proxy.admin("GET", "/metrics")[2]):
-            counts[decision, reason] = int(count)
+            counts[decision, reason] = counts.get((decision, reason), 0) + int(count)
         return events, blocked, counts
 
     def since(self):

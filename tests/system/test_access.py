@@ -131,7 +131,7 @@ class AccessTest(Intercepting):
         self.assertEqual(self.proxy.get(url, fields=[("Proxy-Authorization", ALICE)] * 2).status, 200)
         self.assertEqual(self.proxy.get(url, fields=[("PROXY-authorization", ALICE.replace("Basic", "bAsIc"))]).status, 200)
         metrics = self.proxy.admin("GET", "/metrics")[2]
-        self.assertRegex(metrics, r'decisions_total\{decision="deny",reason="client_required"\} %d\n' % len(wrong))
+        self.assertRegex(metrics, r'decisions_total\{decision="deny",reason="client_required",protocol="http",mode="full"\} %d\n' % len(wrong))
         refused = [e for e in self.events() if e["network.policy.decision"] == "deny"]
         self.assertEqual(len(refused), len(wrong))
         self.assertEqual({(e["network.policy.reason"], e["network.policy.source"], e["network.policy.scope"], e.get("user.name"))

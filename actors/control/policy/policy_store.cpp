@@ -35,6 +35,12 @@ void run_in_turn(store_pointer self, waiting_change next) {
     next.run();
 }
 
+/// Every worker serves the policy of now.
+void tell_in_force(const policy_store_state& s) {
+  auto& process = *s.now.process;
+  process.reloads.came_into_force(process.clock.wall());
+}
+
 /// A change that comes to nothing, whatever it was up to.
 void refuse(logger& log, outcome_promise& done, std::string why) {
   reload_outcome outcome;
@@ -49,6 +55,7 @@ void give_up(store_pointer self, std::vector<config::problem> problems = {}) {
   auto& c = *self->state.change;
   std::move(problems.begin(), problems.end(), std::back_inserter(c.problems));
   if (c.done) {
+    self->state.now.process->reloads.ended(false);
     tell_problems(log_of(self), c.problems);
     reload_outcome outcome;
     outcome.problems = std::move(c.problems);
@@ -117,7 +124,9 @@ void settled(store_pointer self) {
                     c.closed_tunnels);
   for (const auto& key : c.needs_restart)
     log_of(self).warn("msg=needs_restart key={}", key);
+  tell_in_force(self->state);
   if (c.done) {
+    now.process->reloads.ended(true);
     reload_outcome outcome;
     outcome.report = reload_report{now.current->generation, std::move(c.changed), c.closed_tunnels,
                                    std::move(c.needs_restart)};
@@ -245,6 +254,7 @@ void begin(store_pointer self, const wish_change& change, outcome_promise done,
 outcome_promise enqueue(store_pointer self, wish_change change) {
   auto done = self->make_response_promise<reload_outcome>();
   if (self->state.waiting.size() >= max_waiting_changes) {
+    self->state.now.process->reloads.ended(false);
     refuse(log_of(self), done, "too many changes are waiting");
     return done;
   }
@@ -315,6 +325,7 @@ policy_store_state::~policy_store_state() {
 
 policy_store_actor::behavior_type policy_store(store_pointer self, store_start start) {
   self->state.now = std::move(start);
+  tell_in_force(self->state);
   watch_others(self);
   return {
     [self](atom::current) { return self->state.now.current; },

@@ -68,6 +68,10 @@ public:
   [[nodiscard]] uint64_t dropped() noexcept {
     return queue_.load().dropped.load(std::memory_order_relaxed);
   }
+  /// What waits to be written, about.
+  [[nodiscard]] uint64_t waiting_bytes() noexcept {
+    return queue_.load().waiting.load(std::memory_order_relaxed);
+  }
 
 private:
   template <class... Ts>

@@ -101,6 +101,7 @@ task<after> serve_requests(client_session& c) {
     ex.spare = c.shard.texts.take();
     ++c.shard.counters.requests_total;
     ++c.requests;
+    auto began = c.shard.loop.now();
     c.trace.reset();
     if (c.shard.records_spans())
       c.spans = std::make_unique<request_spans>(c);
@@ -112,6 +113,7 @@ task<after> serve_requests(client_session& c) {
                                                   : verdict{std::move(head.error)};
     std::string{}.swap(head.store); // `ex` has what of it is needed
     auto next = co_await serve(c, ex, v);
+    c.shard.counters.request_time[phase::total].observe(c.shard.loop.now() - began);
     end_spans(c, next);
     c.shard.texts.give_back(std::move(ex.head));
     c.shard.texts.give_back(ex.take_received());

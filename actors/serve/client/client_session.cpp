@@ -93,13 +93,47 @@ bool client_session::is_tunnel() const noexcept {
   return std::visit([](const auto& now) { return now.admitted() != nullptr; }, state_);
 }
 
-void client_session::count_tunnel(bool was_one) noexcept {
-  if (is_tunnel() == was_one)
+void client_session::count_tunnel() noexcept {
+  if (is_tunnel() == opened_.has_value())
     return;
-  if (was_one)
-    --shard.counters.tunnels_active;
-  else
-    ++shard.counters.tunnels_active;
+  if (opened_)
+    return end_tunnel();
+  opened_.emplace(shard.loop.now(), bytes_up, bytes_down);
+  ++shard.counters.tunnels_active;
+}
+
+std::pair<uint64_t, uint64_t> client_session::moved_in_tunnel() const noexcept {
+  if (client.stream())
+    return {bytes_up, bytes_down};
+  if (!opened_)
+    return {};
+  return {bytes_up - opened_->bytes_up, bytes_down - opened_->bytes_down};
+}
+
+void client_session::end_tunnel() noexcept {
+  auto& numbers = shard.counters;
+  auto [up, down] = moved_in_tunnel();
+  numbers.tunnel_bytes_up += up;
+  numbers.tunnel_bytes_down += down;
+  auto was = std::exchange(opened_, std::nullopt);
+  if (!was)
+    return;
+  --numbers.tunnels_active;
+  numbers.tunnel_time.observe(shard.loop.now() - was->at);
+  if (auto* h2 = in_state<state::h2_link>()) {
+    up += h2->link->moved.bytes_up;
+    down += h2->link->moved.bytes_down;
+  }
+  numbers.tunnel_size.observe(up + down);
+}
+
+spoken client_session::speaks() const noexcept {
+  if (in_state<state::h2_link>())
+    return spoken::http2;
+  const auto* by = admitted();
+  auto first = by ? by->to().protocol : policy::protocol::http;
+  auto over_socks = first == policy::protocol::socks5_tcp || first == policy::protocol::socks5_udp;
+  return over_socks || (!by && serves == endpoint::socks) ? spoken::socks5 : spoken::http;
 }
 
 std::unique_ptr<upstream> client_session::take_dialled() noexcept {

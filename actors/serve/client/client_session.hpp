@@ -3,10 +3,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/loop/task/task.hpp"
 #include "actors/messages.hpp"
+#include "actors/observe/counters/labels.hpp"
 #include "actors/serve/client/client_end.hpp"
 #include "actors/serve/client/client_io.hpp"
 #include "actors/serve/client/client_states.hpp"
@@ -77,9 +79,8 @@ public:
   /// Does something else from now on. @returns it, valid until the next one.
   template <class State>
   State& enter(State next) {
-    auto was = is_tunnel();
     auto& entered = state_.emplace<State>(std::move(next));
-    count_tunnel(was);
+    count_tunnel();
     return entered;
   }
   /// A request is sent to `server`: by itself, or inside the tunnel that is read. @returns what it
@@ -100,6 +101,13 @@ public:
   [[nodiscard]] const admission* admitted() const noexcept;
   /// Counts as an open tunnel.
   [[nodiscard]] bool is_tunnel() const noexcept;
+  /// What an open tunnel has moved since it was opened, without its streams of HTTP/2; of a stream,
+  /// all that it has: it is inside of one. Up, and down.
+  [[nodiscard]] std::pair<uint64_t, uint64_t> moved_in_tunnel() const noexcept;
+  /// Counts what it moved in a tunnel, which is over now: the client does something else, or
+  /// leaves.
+  void end_tunnel() noexcept;
+  [[nodiscard]] spoken speaks() const noexcept;
   /// What was dialled when the tunnel that is read was asked for, unless it has been used.
   [[nodiscard]] std::unique_ptr<upstream> take_dialled() noexcept;
   [[nodiscard]] bool has_dialled() const noexcept;
@@ -151,9 +159,17 @@ public:
   ending end = ending::done;
 
 private:
-  void count_tunnel(bool was_one) noexcept;
+  /// When a tunnel was opened, and what the client had moved by then.
+  struct opened_tunnel {
+    steady_time at;
+    uint64_t bytes_up;
+    uint64_t bytes_down;
+  };
+
+  void count_tunnel() noexcept;
 
   client_state state_;
+  std::optional<opened_tunnel> opened_;
 };
 
 } // namespace proxy

@@ -10,6 +10,7 @@
 
 #include "actors/messages.hpp"
 #include "actors/observe/blocked_ring.hpp"
+#include "actors/observe/counters/shard_counters.hpp"
 
 /// What a worker and those that it talks to answer, whichever room they live in.
 

@@ -42,7 +42,8 @@ constexpr size_t longest_listed_path = 256;
 
 process_state::process_state(size_t shards, const machine& on)
   : pseudonym(std::string{product}.append("-").append(to_hex(on.entropy.number()))),
-    connections(shards), dialled(on.entropy.number()), association_sockets(on.entropy.number()) {}
+    clock(on.clock), connections(shards), dialled(on.entropy.number()),
+    association_sockets(on.entropy.number()) {}
 
 shard_core::shard_core(event_loop& own_loop, size_t number, std::shared_ptr<process_state> shared)
   : loop(own_loop), index(number), process(std::move(shared)), pool(own_loop),
@@ -82,8 +83,13 @@ std::shared_ptr<decision_event> shard_core::event_about(const policy::target& wh
   return event;
 }
 
+void shard_core::count_decision(policy::decision d, policy::reason r,
+                                const policy::target& what) noexcept {
+  ++counters.decisions.at(what.protocol, policy->rules->mode, d, r);
+}
+
 void shard_core::admitted(const policy::permit& granted, const client_session& of) {
-  ++counters.decisions[policy::decision::allow][policy::reason::allow];
+  count_decision(policy::decision::allow, policy::reason::allow, granted.to());
   if (!events.hears_admissions())
     return;
   auto event = event_about(granted.to(), of, new_request_id());
@@ -97,7 +103,7 @@ void shard_core::admitted(const policy::permit& granted, const client_session& o
 
 void shard_core::admitted(const policy::socket_permit&, const policy::target& what,
                           const client_session& of) {
-  ++counters.decisions[policy::decision::allow][policy::reason::allow];
+  count_decision(policy::decision::allow, policy::reason::allow, what);
   if (!events.hears_admissions())
     return;
   auto event = event_about(what, of, new_request_id());
@@ -108,7 +114,7 @@ void shard_core::admitted(const policy::socket_permit&, const policy::target& wh
 
 std::string shard_core::refused(const policy::denial& why, const policy::target& what,
                                 const client_session& of) {
-  ++counters.decisions[why.decision][why.reason];
+  count_decision(why.decision, why.reason, what);
   auto id = new_request_id();
   auto event = event_about(what, of, id);
   event->decision = why.decision;
@@ -163,8 +169,7 @@ void shard_core::joined(stream_session& c) {
 }
 
 void shard_core::count_connections() {
-  counters.connections_active = connections_.size() + admin_.size();
-  process->connections[index].store(counters.connections_active, std::memory_order_relaxed);
+  process->connections[index].store(connections_.size() + admin_.size(), std::memory_order_relaxed);
 }
 
 void shard_core::left(connection& c) {
@@ -181,9 +186,8 @@ void shard_core::left(stream_session& c) {
   report_when_drained();
 }
 
-void shard_core::keep_totals(const client_session& of) {
-  if (of.is_tunnel())
-    --counters.tunnels_active;
+void shard_core::keep_totals(client_session& of) {
+  of.end_tunnel();
   counters.bytes_up += of.bytes_up;
   counters.bytes_down += of.bytes_down;
 }

@@ -15,6 +15,8 @@
 #include "actors/messages.hpp"
 #include "actors/net/datagram_socket.hpp"
 #include "actors/observe/audit.hpp"
+#include "actors/observe/counters/reload_counts.hpp"
+#include "actors/observe/counters/shard_counters.hpp"
 #include "actors/observe/event_hub.hpp"
 #include "actors/observe/otlp/outlet.hpp"
 #include "actors/observe/span.hpp"
@@ -55,6 +57,7 @@ struct process_state {
 
   /// Our name in Via: no other process has it, so that a request which carries it has been here.
   const std::string pseudonym;
+  const proxy::clock& clock; ///< Of the machine that it runs on.
 
   std::atomic<uint64_t> next_blocked_id{1};
   std::atomic<uint64_t> next_connection_id{1};
@@ -71,6 +74,7 @@ struct process_state {
   own_sockets dialled;             ///< Connections to upstreams that may lead back to us (`dial`).
   own_sockets association_sockets; ///< Where UDP clients send to.
   subscriber_queue audit_queue;    ///< Events on their way to the audit actor.
+  reload_counts reloads;           ///< Written by the policy store.
   log_ptr log;                     ///< Never null.
   /// What is on its way to a collector; never null. Who takes it is none of the state's: it would
   /// own the one who owns it.
@@ -202,13 +206,14 @@ public:
   [[nodiscard]] uint32_t clients_of(const ip_address& ip) const noexcept;
 
 private:
+  void count_decision(policy::decision d, policy::reason r, const policy::target& what) noexcept;
   /// What every event has.
   [[nodiscard]] std::shared_ptr<decision_event>
   event_about(const policy::target& what, const client_session& of, std::string_view id) const;
   void count_connections();
   void report_when_drained();
   /// Keeps the numbers of a client that has left.
-  void keep_totals(const client_session& of);
+  void keep_totals(client_session& of);
   [[nodiscard]] std::atomic<uint32_t>& client_count(const ip_address& ip) const noexcept;
 
   roster<connection> connections_;

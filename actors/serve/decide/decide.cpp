@@ -72,7 +72,9 @@ task<verdict> decide(client_session& c, exchange& ex, policy::question asked) {
   caf::error silence; // none where a word has come, and where nobody was asked or waits for it
   if (c.shard.decider()) {
     c.holds(ex.head.capacity() + ex.spare.capacity() + c.reader.pending.capacity());
+    auto began = c.shard.loop.now();
     auto heard = co_await ask_decider(c, to);
+    c.shard.counters.request_time[phase::decide].observe(c.shard.loop.now() - began);
     if (is_gone(c, to))
       co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
     if (heard && *heard) {

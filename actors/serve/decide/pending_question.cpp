@@ -27,7 +27,9 @@ struct pending_question::state {
   }
 };
 
-pending_question::pending_question(client_session& c, const policy::target& about, receiver heard) {
+pending_question::pending_question(client_session& c, const policy::target& about, receiver heard)
+  : counted_in_(c.shard.counters.pending_questions) {
+  ++counted_in_;
   auto& process = *c.shard.process;
   auto number = process.questions.fetch_add(1, std::memory_order_relaxed) + 1;
   auto decider = c.shard.decider();
@@ -40,6 +42,7 @@ pending_question::pending_question(client_session& c, const policy::target& abou
 }
 
 pending_question::~pending_question() {
+  --counted_in_;
   if (std::exchange(state_->heard, nullptr))
     state_->withdraw();
 }

@@ -29,6 +29,7 @@ public:
 private:
   struct state;
   std::shared_ptr<state> state_;
+  uint64_t& counted_in_; ///< Of the shard: questions that nobody has answered.
 };
 
 } // namespace proxy

@@ -244,6 +244,7 @@ step transfer::begin_body(std::string_view rest) {
   auto& out = c_.shard.loop.out();
   auto switches = res.status == 101;
   status_ = res.status;
+  c_.shard.counters.request_time[phase::first_byte].observe(c_.shard.loop.now() - sent_at_);
   u_.logged_in |= exchange_.logs_in || (res.status == 401 && http1::has_connection_login(res));
   auto body = res.body;
   auto dechunk = body == http1::framing::chunked && exchange_.client_1_0;

@@ -28,7 +28,7 @@ enum class step : uint8_t {
 class transfer {
 public:
   transfer(client_session& c, exchange& ex, upstream& u)
-    : c_(c), exchange_(ex), u_(u), up_(make_up(ex)) {
+    : c_(c), exchange_(ex), u_(u), up_(make_up(ex)), sent_at_(c.shard.loop.now()) {
     // Only a stream can be refused after it has taken a part of the body.
     if (u.io.stream() && ex.body != http1::framing::none)
       up_.keep_copy(max_copy);
@@ -137,6 +137,7 @@ private:
   exchange& exchange_;
   upstream& u_;
   pump up_;
+  steady_time sent_at_; ///< When the request began to be sent.
   std::optional<pump> down_;
   std::optional<std::string> copy_; ///< Of what was read of the body, once it is to be sent again.
   std::string head_;                ///< A response head that came in pieces.

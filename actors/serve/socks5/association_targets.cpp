@@ -3,6 +3,7 @@
 #include "actors/dns/search_domains.hpp"
 #include "actors/loop/task/request.hpp"
 #include "actors/serve/client/asker.hpp"
+#include "actors/serve/core/measure.hpp"
 #include "actors/serve/decide/decide.hpp"
 #include "actors/serve/socks5/association.hpp"
 #include "protocols/socks5/datagram.hpp"
@@ -107,9 +108,12 @@ void association::resolve(udp_target& t) {
   ++looking_up_;
   t.is = udp_target::state::resolving;
   auto name = question_for(t.to.host);
-  auto come = [still = alive_, name](caf::expected<dns_answer> answer) {
-    if (*still)
-      (*still)->resolved(name, std::move(answer));
+  auto come = [still = alive_, name,
+               began = c_.shard.loop.now()](caf::expected<dns_answer> answer) {
+    if (!*still)
+      return;
+    count_look_up((*still)->c_.shard, began, answer);
+    (*still)->resolved(name, std::move(answer));
   };
   auto deadline = c_.in(c_.timeouts().dns + std::chrono::seconds{1});
   request_until<dns_answer>(&c_.self, deadline, c_.shard.resolver, come, atom::resolve_v, name);

@@ -239,8 +239,12 @@ task<after> socks5_flow(client_session& c) {
   // Users may have been set since the client was greeted.
   if (auto denial = judge_user(*c.shard.policy, c))
     co_return co_await refuse(c, ex, *denial);
-  if (command == socks5::command::connect)
-    co_return co_await open_socks_tunnel(c, ex);
+  if (command == socks5::command::connect) {
+    auto began = c.shard.loop.now();
+    auto next = co_await open_socks_tunnel(c, ex);
+    c.shard.counters.request_time[phase::total].observe(c.shard.loop.now() - began);
+    co_return next;
+  }
   co_return co_await open_association(c, ex, target);
 }
 

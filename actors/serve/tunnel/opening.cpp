@@ -1,6 +1,7 @@
 #include "actors/serve/tunnel/opening.hpp"
 
 #include "actors/loop/task/ask.hpp"
+#include "actors/serve/core/measure.hpp"
 #include "actors/serve/setting_text.hpp"
 #include "protocols/first_bytes.hpp"
 
@@ -15,10 +16,14 @@ task<caf::expected<tls::leaf_ptr>> find_leaf(client_session& c, const host& name
   if (!by)
     co_return caf::make_error(errc::cancelled, std::string{"interception was switched off"});
   auto now = c.shard.loop.wall();
-  if (auto known = kept.find(*by, name, now))
+  auto& counted = c.shard.counters.leaf_certificates;
+  if (auto known = kept.find(*by, name, now)) {
+    ++counted[leaf_result::cached];
     co_return known;
+  }
   auto minted = co_await ask<tls::leaf_ptr>(&c.self, c.wakes, c.in(c.timeouts().tls_handshake),
                                             c.shard.ca, atom::mint_v, by, name);
+  ++counted[minted ? leaf_result::minted : leaf_result::failed];
   if (minted)
     kept.put(name, *minted);
   co_return std::move(minted);
@@ -63,10 +68,11 @@ task<caf::error> shake_hands(client_end& c, tls::leaf_ptr leaf) {
                        {.accept = tls::alpn::either});
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
+  measured_handshake measured{c.shard, tls_side::client};
   auto deadline = c.in(c.timeouts().tls_handshake);
   for (;;) {
     switch (c.client.shake_hands(session, tls::accept_step)) {
-      case tls::step::done: co_return caf::none;
+      case tls::step::done: measured.succeeded(); co_return caf::none;
       case tls::step::want_read:
       case tls::step::want_write: break;
       default: co_return tls::accept_error(*session);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "actors/dns/search_domains.hpp"
+#include "actors/serve/core/measure.hpp"
 #include "actors/serve/exchange/exchange.hpp"
 #include "actors/serve/setting_text.hpp"
 #include "actors/serve/upstream/dial.hpp"
@@ -203,10 +204,11 @@ task<caf::error> secure(client_end& c, const exchange& ex, upstream& u, const ho
     co_return outdated();
   if (!session)
     co_return caf::make_error(errc::system, std::string{"cannot start TLS"});
+  measured_handshake measured{c.shard, tls_side::upstream};
   auto deadline = c.in(c.timeouts().tls_handshake);
   for (;;) {
     switch (u.io.shake_hands(session, tls::connect_step)) {
-      case tls::step::done: co_return caf::none;
+      case tls::step::done: measured.succeeded(); co_return caf::none;
       case tls::step::want_read:
       case tls::step::want_write: break;
       default: co_return tls::handshake_error(*session);
@@ -228,6 +230,7 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exc
   const auto& target = ex.target;
   auto dialled =
     co_await connect_any(c, ex, to.addresses(), target.port, c.in(c.timeouts().connect));
+  measure_connect(c.shard, began, dialled ? caf::error{} : dialled.error());
   if (!dialled)
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);

@@ -5,6 +5,7 @@
 #include "actors/serve/answer/refuse.hpp"
 #include "actors/serve/client/after.hpp"
 #include "actors/serve/client/asker.hpp"
+#include "actors/serve/core/measure.hpp"
 #include "actors/serve/decide/renew.hpp"
 #include "actors/serve/exchange/exchange.hpp"
 #include "actors/serve/upstream/dial.hpp"
@@ -39,6 +40,7 @@ task<caf::expected<dns_answer>> look_up(client_session& c, const host& name) {
                                          atom::resolve_v, question_for(name));
   c.dns_ms = static_cast<uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
+  measure_look_up(c.shard, began, answer);
   if (answer)
     co_return std::move(*answer);
   co_return look_up_error(c, name, std::move(answer.error()));

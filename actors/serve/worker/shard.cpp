@@ -159,14 +159,23 @@ void tell_all(shard_pointer self, What what) {
     self->send(caf::actor_cast<admin_session_actor>(c), what);
 }
 
-/// What the shard has counted, and what its clients have moved so far.
+/// What the shard has counted, what its clients have moved so far, and what there is at present.
 shard_counters count(const shard_core& core) {
   auto out = core.counters;
-  out.upstream_idle = core.pool.size();
   for_each_session(core, [&](const client_session& c) {
+    auto [up, down] = c.moved_in_tunnel();
+    out.tunnel_bytes_up += up;
+    out.tunnel_bytes_down += down;
     out.bytes_up += c.bytes_up;
     out.bytes_down += c.bytes_down;
   });
+  for (auto* c : core.connections())
+    ++out.connections_active[c->session().speaks()];
+  out.connections_active[spoken::admin] = core.admin_sessions().size();
+  out.http2_streams_active = core.streams().size();
+  out.upstream_idle = core.pool.size();
+  out.leaf_cache_entries = core.leaves.size() + core.refused_leaves.cache.size();
+  out.waiting_messages = core.loop.waiting_messages();
   return out;
 }
 

@@ -267,10 +267,14 @@ CAF_TEST(metrics are the sum of all workers) {
     int value;
   };
   for (const auto& [series, value] : std::initializer_list<row>{
-         {R"(decisions_total{decision="deny",reason="not_allowed"})", 5},
-         {R"(decisions_total{decision="deny",reason="denied"})", 1},
-         {R"(decisions_total{decision="allow",reason="allow"})", 3},
-         {R"(decisions_total{decision="deny",reason="client_required"})", 0},
+         {R"(decisions_total{decision="deny",reason="not_allowed",protocol="http",mode="full"})", 5},
+         {R"(decisions_total{decision="deny",reason="denied",protocol="http",mode="full"})", 1},
+         {R"(decisions_total{decision="allow",reason="allow",protocol="https_connect",mode="full"})",
+          3},
+         {R"(decisions_total{decision="deny",reason="client_required",protocol="http",mode="full"})",
+          0},
+         {R"(connections_active{protocol="admin"})", 1},
+         {R"(request_duration_seconds_count{phase="total"})", 10},
          {R"(faults_total{kind="malformed"})", 1},
          {R"(faults_total{kind="dns_error"})", 0},
          {"tunnels_active", 3},

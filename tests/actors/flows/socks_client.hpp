@@ -139,6 +139,16 @@ inline int counted(stage& s, const std::string& series) {
   return std::stoi(all.substr(all.find(' ', at) + 1));
 }
 
+/// All series of a counter whose name and first labels are these, added up.
+inline int counted_all(stage& s, const std::string& beginning) {
+  auto all = ask_admin(s, "GET /metrics");
+  auto sum = 0;
+  for (size_t at = 0; (at = all.find("\ncodex_network_proxy_" + beginning, at)) != std::string::npos;
+       ++at)
+    sum += std::stoi(all.substr(all.find("} ", at) + 2));
+  return sum;
+}
+
 /// A datagram of a client, or to one (RFC 1928 §7).
 inline std::string socks_datagram(const std::string& host, uint16_t port, std::string_view data) {
   return std::string(3, '\0') + socks_address(host, port) + std::string{data};

@@ -38,6 +38,7 @@ struct fixture : shard_fixture {
   bool is(const std::string& state) {
     return run_until([&] { return states() == std::vector{state}; });
   }
+  uint64_t active() { return answer<shard_counters>(atom::count_v).connections_active[spoken::http]; }
   uint64_t tunnels() { return answer<shard_counters>(atom::count_v).tunnels_active; }
 
   scripted_origin origin;
@@ -82,10 +83,10 @@ CAF_TEST(sessions of the admin API are no clients) {
   CAF_CHECK(hears(admin, "\r\n\r\nok"));
   CAF_CHECK(states().empty());
   CAF_CHECK_EQUAL(process->admin_connections.load(), 1u);
-  CAF_CHECK_EQUAL(answer<shard_counters>(atom::count_v).connections_active, 1u);
+  CAF_CHECK_EQUAL(active(), 1u);
   admin.close();
   CAF_CHECK(run_until([&] { return process->admin_connections.load() == 0; }));
-  CAF_CHECK_EQUAL(answer<shard_counters>(atom::count_v).connections_active, 0u);
+  CAF_CHECK_EQUAL(active(), 0u);
 }
 
 CAF_TEST(a request under way with a body is judged by a new policy and one without is not ) {
