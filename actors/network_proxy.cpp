@@ -58,11 +58,14 @@ void network_proxy::impl::start_workers(size_t count) {
   }
 }
 
-void network_proxy::impl::make_exporter() {
+void network_proxy::impl::make_exporter(const audit_metadata& metadata) {
+  const auto& on = this_machine();
   telemetry = std::make_shared<exporter>(
-    exporter_parts{process->telemetry, process->log, encoders_of,
-                   [this_system = &system, of = shards(), state = process] {
-                     return gathered(*this_system, of, *state);
+    exporter_parts{process->telemetry, process->log,
+                   encoders_for({random_uuid(on.entropy), metadata, on.clock.wall()}),
+                   [this] { // which ends the exporter before it ends itself
+                     const visit here;
+                     return gathered(system, shards(), held(store), *process);
                    }});
 }
 
@@ -194,7 +197,7 @@ std::variant<network_proxy, start_failure> network_proxy::run(bound_proxy bound)
     tell_of_start(*made->process->log, bound);
     made->spawn_helpers(first.listeners, order);
     made->start_workers(cores);
-    made->make_exporter();
+    made->make_exporter(order.around.metadata);
     made->start_control(std::move(order.from), first);
   } catch (const std::exception& e) { // no thread, or no descriptor, is left for a worker
     return cannot_start(e.what());

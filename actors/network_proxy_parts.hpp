@@ -109,7 +109,7 @@ struct network_proxy::impl {
   void spawn_helpers(const listener_set& bound, const start_order& order);
   void start_workers(size_t count);
   /// Who sends to a collector; whom it asks for metrics is there already.
-  void make_exporter();
+  void make_exporter(const audit_metadata& metadata);
   void start_control(config::sources from, const prepared& first);
   /// Puts the first generation in force everywhere. @returns false when a worker does not take it.
   [[nodiscard]] bool install(const prepared& first, const peers_ptr& peers);

@@ -4,7 +4,7 @@
 #include "actors/admin/json.hpp"
 #include "actors/admin/probe.hpp"
 #include "actors/loop/task/ask.hpp"
-#include "actors/observe/metrics.hpp"
+#include "actors/serve/core/process_metrics.hpp"
 
 namespace proxy::admin {
 
@@ -89,23 +89,16 @@ task<reply> connections(admin_session& c, const request& req, const std::string&
 }
 
 task<reply> show_metrics(admin_session& c, const request&, const std::string&) {
-  metrics sum;
-  sum.shards = c.shard.peers.size();
+  auto sum = process_metrics(*c.shard.process, *c.shard.policy);
+  const auto& clock = c.shard.loop.on().clock;
   for (size_t i = 0; i < c.shard.peers.size(); ++i) {
+    auto asked = clock.now();
     auto one =
       co_await ask<shard_counters>(&c, c.wakes, c.in(patience), c.shard.peers[i], atom::count_v);
-    if (!one)
+    if (!one) // a sum without it would look as if counters had gone back
       co_return no_answer();
-    add(sum.counters, *one);
+    add_worker(sum, *one, clock.now() - asked);
   }
-  sum.generation = c.shard.policy->generation;
-  sum.audit_dropped = c.shard.process->audit_queue.dropped.load();
-  sum.audit_waiting = c.shard.process->audit_queue.waiting.load();
-  sum.log_dropped = c.shard.log().dropped();
-  const auto& memory = c.shard.process->memory;
-  sum.memory_held = static_cast<uint64_t>(std::max<int64_t>(memory.held.load(), 0));
-  sum.memory_limit = static_cast<uint64_t>(memory.limit.load());
-  sum.process = current_usage();
   auto out = ok(metrics_text(sum));
   out.content_type = "text/plain; version=0.0.4; charset=utf-8";
   co_return out;

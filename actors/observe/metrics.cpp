@@ -147,7 +147,8 @@ MetricFamily dropped_events(const metrics& what) {
   };
   return family(MetricType::Counter, ours("events_dropped_total"),
                 "Events and log lines that were lost, for lack of room or by where they go.",
-                {series("audit", what.audit_dropped), series("log", what.log_dropped)});
+                {series("audit", what.audit_dropped), series("log", what.log_dropped),
+                 series("otlp", what.otlp_dropped)});
 }
 
 /// The names that Prometheus' client libraries agree on.
@@ -185,7 +186,7 @@ void add(shard_counters& sum, const shard_counters& one) noexcept {
     sum.faults[code] += one.faults[code];
 }
 
-std::string metrics_text(const metrics& what) {
+std::vector<MetricFamily> metric_families(const metrics& what) {
   std::vector<MetricFamily> all;
   all.push_back(family(MetricType::Gauge, ours("info"), "Version.",
                        {sample(MetricType::Gauge, 1, {{"version", std::string{version}}})}));
@@ -216,8 +217,12 @@ std::string metrics_text(const metrics& what) {
   add_single(MetricType::Gauge, "memory_limit_bytes",
              "What they may hold before nothing new is taken.", what.memory_limit);
   append_process(all, what.process);
+  return all;
+}
+
+std::string metrics_text(const metrics& what) {
   std::ostringstream out;
-  prometheus::TextSerializer{}.Serialize(out, all);
+  prometheus::TextSerializer{}.Serialize(out, metric_families(what));
   return std::move(out).str();
 }
 

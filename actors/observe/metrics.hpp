@@ -1,7 +1,10 @@
 #pragma once
 
+#include <prometheus/metric_family.h>
+
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "actors/messages.hpp"
 
@@ -26,6 +29,7 @@ struct metrics {
   uint64_t generation = 0;
   uint64_t audit_dropped = 0;
   uint64_t log_dropped = 0;
+  uint64_t otlp_dropped = 0;
   uint64_t audit_waiting = 0;
   uint64_t memory_held = 0;  ///< By buffers that peers can fill, in bytes.
   uint64_t memory_limit = 0; ///< Beyond which nothing new is taken, in bytes.
@@ -34,6 +38,9 @@ struct metrics {
 
 /// Adds one shard's counters to a sum.
 void add(shard_counters& sum, const shard_counters& one) noexcept;
+
+/// The same as families of Prometheus, by names with our prefix but for those of the process.
+[[nodiscard]] std::vector<prometheus::MetricFamily> metric_families(const metrics& what);
 
 /// The Prometheus text format 0.0.4.
 [[nodiscard]] std::string metrics_text(const metrics& what);
