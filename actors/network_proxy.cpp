@@ -8,7 +8,6 @@
 #include "actors/loop/system/cores.hpp"
 #include "actors/loop/system/quiet_thread.hpp"
 #include "actors/network_proxy_parts.hpp"
-#include "actors/observe/audit_line.hpp"
 #include "actors/observe/log/log.hpp"
 #include "actors/serve/worker/shard.hpp"
 #include "actors/telemetry_sources.hpp"
@@ -36,7 +35,7 @@ void network_proxy::impl::spawn_helpers(const listener_set& bound, const start_o
   watch("listener_owner", listeners);
   audit = system.spawn<caf::hidden>(
     proxy::audit, audit_start{audit_queue_of(process), process->log, order.around.audit,
-                              order.around.speaks, metadata_members(order.around.metadata)});
+                              order.around.speaks, order.around.metadata});
   watch("audit", audit);
   ca = system.spawn<caf::hidden>(proxy::ca, max_leaves, &this_machine().clock);
   watch("ca", ca);
@@ -60,13 +59,13 @@ void network_proxy::impl::start_workers(size_t count) {
 
 void network_proxy::impl::make_exporter(const audit_metadata& metadata) {
   const auto& on = this_machine();
-  telemetry = std::make_shared<exporter>(
-    exporter_parts{process->telemetry, process->log,
-                   encoders_for({random_uuid(on.entropy), metadata, on.clock.wall()}),
-                   [this] { // which ends the exporter before it ends itself
-                     const visit here;
-                     return gathered(system, shards(), held(store), *process);
-                   }});
+  telemetry_sender sender{random_uuid(on.entropy), metadata, on.clock.wall()};
+  telemetry = std::make_shared<exporter>(exporter_parts{
+    process->telemetry, process->log,
+    [sender, &on](const config::otel& settings) { return encoders_of(sender, settings, on.clock); },
+    [this_system = &system, of = shards(), state = process, &on] {
+      return gathered(*this_system, of, *state, on.clock);
+    }});
 }
 
 void network_proxy::impl::start_control(config::sources from, const prepared& first) {

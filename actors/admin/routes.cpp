@@ -4,6 +4,7 @@
 #include "actors/admin/json.hpp"
 #include "actors/admin/probe.hpp"
 #include "actors/loop/task/ask.hpp"
+#include "actors/observe/metrics.hpp"
 #include "actors/serve/core/process_metrics.hpp"
 
 namespace proxy::admin {
@@ -89,16 +90,15 @@ task<reply> connections(admin_session& c, const request& req, const std::string&
 }
 
 task<reply> show_metrics(admin_session& c, const request&, const std::string&) {
-  auto sum = process_metrics(*c.shard.process, *c.shard.policy);
-  const auto& clock = c.shard.loop.on().clock;
+  auto sum = process_metrics(*c.shard.process);
   for (size_t i = 0; i < c.shard.peers.size(); ++i) {
-    auto asked = clock.now();
     auto one =
       co_await ask<shard_counters>(&c, c.wakes, c.in(patience), c.shard.peers[i], atom::count_v);
-    if (!one) // a sum without it would look as if counters had gone back
+    if (!one)
       co_return no_answer();
-    add_worker(sum, *one, clock.now() - asked);
+    add(sum.counters, *one);
   }
+  sum.generation = c.shard.policy->generation;
   auto out = ok(metrics_text(sum));
   out.content_type = "text/plain; version=0.0.4; charset=utf-8";
   co_return out;

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <utility>
 
-#include "actors/observe/audit_line.hpp"
 #include "tls/files.hpp"
 
 namespace proxy {
@@ -99,11 +98,12 @@ audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self
                                  audit_start start) {
   if (start.taker)
     self->state.sink = audit_sink{start.taker};
+  self->state.metadata = metadata_members(start.metadata);
   auto around = std::make_shared<const audit_start>(std::move(start));
   return {
     [self, around](atom::record, const decision_event_ptr& event) {
       auto& state = self->state;
-      append_audit_lines(state.batch, *event, around->metadata);
+      append_audit_lines(state.batch, *event, state.metadata);
       ++state.batched;
       if (state.batch.size() >= max_batch_bytes) {
         write_batch(state, *around);
@@ -116,6 +116,10 @@ audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self
     [self, around](atom::configure, const config_ptr& config) {
       auto& state = self->state;
       write_batch(state, *around);
+      auto metadata = around->metadata;
+      const auto& more = config->otel.attributes;
+      metadata.insert(metadata.end(), more.begin(), more.end());
+      state.metadata = metadata_members(metadata);
       auto output = config->audit.output;
       if (output == "stderr" && !around->has_stderr)
         output = "none";

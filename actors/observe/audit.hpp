@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "actors/messages.hpp"
+#include "actors/observe/audit_line.hpp"
 #include "actors/observe/decision_event.hpp"
 #include "actors/observe/log/line_writer.hpp"
 #include "actors/observe/log/log.hpp"
@@ -70,6 +71,7 @@ struct audit_state {
   explicit audit_state(audit_actor::pointer) {}
 
   audit_sink sink;
+  std::string metadata;  ///< Of `metadata_members`.
   std::string batch;     ///< Lines that wait for the end of what is in the mailbox.
   uint64_t batched = 0;  ///< Events that they tell of.
   bool flushing = false; ///< A flush of our own is on its way to us.
@@ -80,9 +82,9 @@ struct audit_state {
 struct audit_start {
   std::shared_ptr<subscriber_queue> queue; ///< What waits for it; never null.
   log_ptr log;                             ///< Hears when events are lost; never null.
-  line_taker taker{};     ///< Gets all of it, whatever is configured; null: nobody does.
-  bool has_stderr = true; ///< Else what is to go there goes nowhere.
-  std::string metadata{}; ///< Of `metadata_members`.
+  line_taker taker{};        ///< Gets all of it, whatever is configured; null: nobody does.
+  bool has_stderr = true;    ///< Else what is to go there goes nowhere.
+  audit_metadata metadata{}; ///< Of the program that embeds us; before that of the configuration.
 };
 
 audit_actor::behavior_type audit(audit_actor::stateful_pointer<audit_state> self,

@@ -212,6 +212,10 @@ std::vector<MetricFamily> metric_families(const metrics& what) {
              what.audit_dropped);
   add_single(MetricType::Gauge, "audit_waiting", "Audit events that are not yet written.",
              what.audit_waiting);
+  add_single(MetricType::Gauge, "otlp_waiting", "Events and spans that wait for the collector.",
+             what.otlp_waiting);
+  add_single(MetricType::Counter, "otlp_delivered_total",
+             "Events and spans that the collector has taken.", what.otlp_delivered);
   add_single(MetricType::Gauge, "memory_held_bytes", "What the buffers of connections hold.",
              what.memory_held);
   add_single(MetricType::Gauge, "memory_limit_bytes",

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <prometheus/metric_family.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <prometheus/metric_family.h>
 
 #include "actors/messages.hpp"
 
@@ -29,8 +29,10 @@ struct metrics {
   uint64_t generation = 0;
   uint64_t audit_dropped = 0;
   uint64_t log_dropped = 0;
-  uint64_t otlp_dropped = 0;
   uint64_t audit_waiting = 0;
+  uint64_t otlp_dropped = 0; ///< Events and spans that did not reach the collector.
+  uint64_t otlp_waiting = 0;
+  uint64_t otlp_delivered = 0;
   uint64_t memory_held = 0;  ///< By buffers that peers can fill, in bytes.
   uint64_t memory_limit = 0; ///< Beyond which nothing new is taken, in bytes.
   process_usage process;
@@ -39,7 +41,7 @@ struct metrics {
 /// Adds one shard's counters to a sum.
 void add(shard_counters& sum, const shard_counters& one) noexcept;
 
-/// The same as families of Prometheus, by names with our prefix but for those of the process.
+/// All series, each family with its help and type.
 [[nodiscard]] std::vector<prometheus::MetricFamily> metric_families(const metrics& what);
 
 /// The Prometheus text format 0.0.4.

@@ -40,7 +40,7 @@ class SamplesTest(SystemTest):
         for text in self.samples(whole=False):
             with self.subTest(text):
                 with open(path, "w") as out:
-                    out.write('default_permissions = "work"\n' + text)
+                    out.write('default_permissions = "work"\n' + text + ("" if "[permissions" in text else "[permissions.work.network]\n"))
                 done = self.cli("--config", path, "check", "--no-secrets")
                 self.assertEqual(done.returncode, 0, done.stderr)
 

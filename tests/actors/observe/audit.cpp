@@ -24,7 +24,7 @@ struct fixture : test_coordinator_fixture<> {
     writer =
       sys.spawn(audit, audit_start{.queue = queue,
                                    .log = log,
-                                   .metadata = metadata_members({{"conversation.id", "c-1"}})});
+                                   .metadata = {{"conversation.id", "c-1"}}});
     run();
   }
   ~fixture() {

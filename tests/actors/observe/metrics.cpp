@@ -46,7 +46,6 @@ CAF_TEST(every series is written with its value and type) {
   what.generation = 4;
   what.audit_dropped = 9;
   what.log_dropped = 13;
-  what.otlp_dropped = 14;
   what.memory_held = 5;
   what.memory_limit = 6;
   what.counters.requests_refused = 8;
@@ -71,7 +70,6 @@ CAF_TEST(every series is written with its value and type) {
          "# TYPE codex_network_proxy_events_dropped_total counter",
          R"(codex_network_proxy_events_dropped_total{subscriber="audit"} 9)",
          R"(codex_network_proxy_events_dropped_total{subscriber="log"} 13)",
-         R"(codex_network_proxy_events_dropped_total{subscriber="otlp"} 14)",
          "codex_network_proxy_memory_held_bytes 5",
          "codex_network_proxy_memory_limit_bytes 6",
          "codex_network_proxy_requests_refused_total 8",

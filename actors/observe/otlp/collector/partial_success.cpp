@@ -2,71 +2,11 @@
 
 #include <charconv>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <protozero/pbf_reader.hpp>
 
 namespace proxy {
 
 namespace {
-
-/// One field of a protobuf message (its encoding specification): a number, or bytes.
-struct proto_field {
-  uint64_t number = 0;
-  uint64_t value = 0;
-  std::string_view bytes;
-};
-
-/// Reads fields one after the other, up to the first that is not whole.
-class proto_reader {
-public:
-  explicit proto_reader(std::string_view of) : rest_(of) {}
-
-  [[nodiscard]] std::optional<proto_field> next() {
-    auto key = varint();
-    if (!key)
-      return std::nullopt;
-    switch (*key & 7) {
-      case 0: {
-        auto value = varint();
-        return value ? std::optional{proto_field{*key >> 3, *value, {}}} : std::nullopt;
-      }
-      case 1: return of_bytes(*key, take(8));
-      case 2: {
-        auto size = varint();
-        return of_bytes(*key, size ? take(*size) : std::nullopt);
-      }
-      case 5: return of_bytes(*key, take(4));
-      default: return std::nullopt;
-    }
-  }
-
-private:
-  [[nodiscard]] static std::optional<proto_field> of_bytes(uint64_t key,
-                                                           std::optional<std::string_view> bytes) {
-    return bytes ? std::optional{proto_field{key >> 3, 0, *bytes}} : std::nullopt;
-  }
-  [[nodiscard]] std::optional<std::string_view> take(uint64_t size) {
-    if (size > rest_.size())
-      return std::nullopt;
-    auto out = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return out;
-  }
-  [[nodiscard]] std::optional<uint64_t> varint() {
-    uint64_t out = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      auto byte = take(1);
-      if (!byte)
-        return std::nullopt;
-      auto bits = static_cast<uint8_t>(byte->front());
-      out |= static_cast<uint64_t>(bits & 0x7f) << shift;
-      if ((bits & 0x80) == 0)
-        return out;
-    }
-    return std::nullopt;
-  }
-
-  std::string_view rest_;
-};
 
 std::string shortened(std::string_view words) {
   return std::string{words.substr(0, partial_success::longest_words)};
@@ -75,18 +15,30 @@ std::string shortened(std::string_view words) {
 /// A count is an int64: one below zero is none.
 uint64_t count_of(uint64_t value) noexcept { return static_cast<int64_t>(value) < 0 ? 0 : value; }
 
+/// @throws protozero::exception where it is no message.
+void read_protobuf(protozero::pbf_reader answer, partial_success& out) {
+  using protozero::pbf_wire_type;
+  while (answer.next(1, pbf_wire_type::length_delimited)) {
+    auto said = answer.get_message();
+    while (said.next())
+      switch (said.tag_and_type()) {
+        case protozero::tag_and_type(1, pbf_wire_type::varint):
+          out.rejected = count_of(said.get_uint64());
+          break;
+        case protozero::tag_and_type(2, pbf_wire_type::length_delimited):
+          out.words = shortened(said.get_string());
+          break;
+        default: said.skip();
+      }
+  }
+}
+
 partial_success from_protobuf(std::string_view body) {
   partial_success out;
-  proto_reader outer{body};
-  while (auto message = outer.next())
-    if (message->number == 1) {
-      proto_reader inner{message->bytes};
-      while (auto one = inner.next())
-        if (one->number == 1)
-          out.rejected = count_of(one->value);
-        else if (one->number == 2)
-          out.words = shortened(one->bytes);
-    }
+  try {
+    read_protobuf(protozero::pbf_reader{body.data(), body.size()}, out);
+  } catch (const protozero::exception&) { // what came before counts
+  }
   return out;
 }
 
