@@ -14,8 +14,8 @@ namespace proxy {
 
 namespace {
 
-/// How long a worker has to count.
-constexpr std::chrono::seconds count_patience{10};
+/// How long all workers together have to count: the end of a proxy waits for it.
+constexpr std::chrono::seconds count_patience{2};
 
 otlp::attributes resource_of(const config::otel& settings, const std::string& instance) {
   auto out = settings.resource;
@@ -80,13 +80,18 @@ std::optional<metrics_snapshot> gathered(caf::actor_system& system,
   caf::scoped_actor self{system};
   std::optional<metrics> all;
   auto failed = [&](const caf::error&) { all.reset(); };
-  self->request(store, count_patience, atom::current_v)
+  auto deadline = on.now() + count_patience;
+  auto left = [&] {
+    return caf::timespan{
+      std::max<std::chrono::nanoseconds>(deadline - on.now(), std::chrono::nanoseconds{1})};
+  };
+  self->request(store, left(), atom::current_v)
     .receive([&](const snapshot_ptr& now) { all = process_metrics(process, *now); }, failed);
   for (const auto& worker : workers) {
     if (!all)
       return std::nullopt;
     auto asked = on.now();
-    self->request(worker, count_patience, atom::count_v)
+    self->request(worker, left(), atom::count_v)
       .receive([&](const shard_counters& one) { add_worker(*all, one, on.now() - asked); }, failed);
   }
   if (!all)

@@ -38,6 +38,11 @@ class Request:
         """The attributes of the (only) resource."""
         return attributes(self.message()[LISTS[self.path][0]][0]["resource"])
 
+    def scope(self):
+        """The (only) scope."""
+        resources, scopes, _ = LISTS[self.path]
+        return self.message()[resources][0][scopes][0]["scope"]
+
 
 # -- protobuf: {field number: (name, kind)}; a list around a kind is a repeated field --
 

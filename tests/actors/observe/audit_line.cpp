@@ -84,7 +84,7 @@ CAF_TEST(a request that is a part of a trace tells which and others do not ) {
     append_audit_lines(with, event);
     CAF_CHECK(!has(without, "trace_id"));
     CAF_CHECK(has(with, R"(,"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736",)"
-                        R"("span_id":"00f067aa0ba902b7",)"));
+                        R"("span_id":"00f067aa0ba902b7"})"));
   }
 }
 

@@ -51,6 +51,7 @@ private:
     return {&logs_, &metrics_, &spans_};
   }
   [[nodiscard]] steady_time now() const noexcept { return parts_.on.clock.now(); }
+  void encode_by(otlp_encoders next);
   void collect(steady_time at);
   void begin_end(const orders& wanted);
   [[nodiscard]] std::chrono::milliseconds time_left();
@@ -68,15 +69,22 @@ private:
 void exporter::rounds::apply(const orders& wanted) {
   if (wanted.settings && wanted.settings != settings_) {
     settings_ = wanted.settings;
-    auto encoders = parts_.encoders(*settings_);
-    logs_.encode_by(std::move(encoders.logs));
-    metrics_.encode_by(std::move(encoders.metrics));
-    spans_.encode_by(std::move(encoders.spans));
+    encode_by(parts_.encoders(*settings_));
     for (auto* one : all())
       one->apply(*settings_, now());
   }
   if (wanted.end_by)
     begin_end(wanted);
+}
+
+/// A signal that is off now keeps what it has, for what still waits.
+void exporter::rounds::encode_by(otlp_encoders next) {
+  if (!settings_->logs.url.empty())
+    logs_.encode_by(std::move(next.logs));
+  if (!settings_->metrics.url.empty())
+    metrics_.encode_by(std::move(next.metrics));
+  if (!settings_->traces.url.empty())
+    spans_.encode_by(std::move(next.spans));
 }
 
 void exporter::rounds::begin_end(const orders& wanted) {
