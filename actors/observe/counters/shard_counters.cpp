@@ -4,9 +4,9 @@ namespace proxy {
 
 namespace {
 
-using counter = uint64_t shard_counters::*;
+using number = uint64_t shard_counters::*;
 
-constexpr counter numbers[] = {
+constexpr number numbers[] = {
   &shard_counters::connections_total,
   &shard_counters::connections_refused,
   &shard_counters::requests_refused,
