@@ -6,6 +6,7 @@ if(TARGET codex-network-proxy)
 endif()
 install(FILES config/proxy.toml config/quickstart.toml
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(DIRECTORY config/observe DESTINATION ${CMAKE_INSTALL_DATADIR}/codex-network-proxy)
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 if(NOT PROXY_LIBRARY)
   return()

@@ -77,3 +77,16 @@ class SamplesTest(SystemTest):
             security = file.read()
         for text in (readme(), security):
             self.assertRegex(text, r"(?i)revocation of upstream certificates is not checked")
+
+    def test_the_commands_for_prometheus_take_what_is_shipped(self):
+        commands = re.findall(r"^    (prom\w+ .*?config/observe/\S+)(?: +# (.*))?$", readme(), re.M)
+        self.assertEqual([command.split()[0] for command, _ in commands], ["prometheus", "promtool"])
+        for command, said in commands:
+            with self.subTest(command):
+                tool, *args = shlex.split(command)
+                if tool == "prometheus":  # only looked at: it would go on for ever
+                    tool, args = "promtool", ["check", "config", args[0].split("=", 1)[1]]
+                done = self.run_tool(tool, *args, cwd=ROOT)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertRegex(done.stdout, "24 rules")
+                self.assertTrue(tool == "promtool" and said)
