@@ -179,7 +179,7 @@ task<closing> admin_flow(admin_session& c) {
       co_await c.wakes.next_turn();
     }
     received_head head;
-    awaited_head what{.first = first};
+    awaited_head what{.first = first, .stays = first};
     co_await read_head(c, what, head);
     if (head.status != head_status::complete && head.status != head_status::failed)
       co_return closing::orderly;

@@ -94,7 +94,7 @@ class ServerTest(SystemTest):
     def watch(self, proxy):
         """A Prometheus with the shipped configuration, but for the target and how often it asks."""
         config = text_of(os.path.join(OBSERVE, "prometheus.yml"))
-        config = config.replace("127.0.0.1:8080", f"127.0.0.1:{proxy.admin_port}").replace("15s", "1s").replace("alerts.yml", ALERTS)
+        config = config.replace("127.0.0.1:8080", f"127.0.0.1:{proxy.address('admin')[1]}").replace("15s", "1s").replace("alerts.yml", ALERTS)
         path = os.path.join(self.tmp, "prometheus.yml")
         with open(path, "w") as out:
             out.write(config)

@@ -140,10 +140,16 @@ task<> read_head(client_end& c, awaited_head what, received_head& out) {
     co_return; // what a pipelining client sent ahead
   auto first = what.first || !c.reader.pending.empty();
   auto deadline = c.in(first ? c.timeouts().head : c.timeouts().keep_alive);
+  auto looked = false;
   for (;;) {
     if (!c.client.may_read()) {
-      if (c.draining && c.reader.pending.empty())
-        co_return;
+      if (c.draining && c.reader.pending.empty() && !what.stays) {
+        if (std::exchange(looked, true))
+          co_return;
+        // What has come already is served: closing on it would be a reset. The next turn sees it.
+        co_await c.wakes.next_turn();
+        continue;
+      }
       if (c.client.dead()) {
         out.status = head_status::client_gone;
         co_return;

@@ -45,7 +45,8 @@ struct received_head {
 
 /// What may come where a request head is awaited.
 struct awaited_head {
-  bool first = true; ///< Nothing has been served yet.
+  bool first = true;  ///< Nothing has been served yet.
+  bool stays = false; ///< Even in a drain, as whoever watches it does.
   /// The front end whose configuration says whether SOCKS may come too; none where it cannot.
   std::optional<endpoint> front{};
 };

@@ -127,6 +127,35 @@ CAF_TEST(a drain without anybody is over at once and nobody comes in any more) {
   CAF_CHECK(has(s.admin("GET", "/health"), "\r\n\r\nok"));
 }
 
+CAF_TEST(what has come as the end begins is answered though no worker has seen it) {
+  ending_stage s;
+  auto& client = s.client();
+  auto& watches = s.client(8080);
+  s.pass(10ms);
+  client.say(request);
+  watches.say("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  auto drained = s.drain();
+  answer_late(s, client, nullptr);
+  CAF_CHECK(s.hears(client, "the whole"));
+  CAF_CHECK(s.hears(watches, "\r\n\r\nok"));
+  CAF_CHECK(s.comes_to(drained, 1s));
+  for (auto* each : {&client, &watches}) {
+    CAF_CHECK(s.is_over(*each, 1s));
+    CAF_CHECK_EQUAL(each->error, 0);
+  }
+}
+
+CAF_TEST(whoever has come to watch the end may ask when it has begun) {
+  ending_stage s;
+  auto& watches = s.client(8080);
+  s.pass(10ms);
+  auto drained = s.drain();
+  CAF_CHECK(s.comes_to(drained, 100ms));
+  watches.say("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  CAF_CHECK(s.hears(watches, "\r\n\r\nok"));
+  CAF_CHECK(s.is_over(watches, 1s));
+}
+
 CAF_TEST(a request under way is answered to its end and then its connection closes) {
   uint64_t seed = 0;
   for (const auto& what : requests) {
