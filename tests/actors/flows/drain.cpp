@@ -138,7 +138,7 @@ CAF_TEST(what has come as the end begins is answered though no worker has seen i
   answer_late(s, client, nullptr);
   CAF_CHECK(s.hears(client, "the whole"));
   CAF_CHECK(s.hears(watches, "\r\n\r\nok"));
-  CAF_CHECK(s.comes_to(drained, 1s));
+  CAF_CHECK(s.comes_to(drained));
   for (auto* each : {&client, &watches}) {
     CAF_CHECK(s.is_over(*each, 1s));
     CAF_CHECK_EQUAL(each->error, 0);

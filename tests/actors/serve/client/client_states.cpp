@@ -38,7 +38,9 @@ struct fixture : shard_fixture {
   bool is(const std::string& state) {
     return run_until([&] { return states() == std::vector{state}; });
   }
-  uint64_t active() { return answer<shard_counters>(atom::count_v).connections_active[spoken::http]; }
+  uint64_t active() {
+    return answer<shard_counters>(atom::count_v).connections_active[spoken::admin];
+  }
   uint64_t tunnels() { return answer<shard_counters>(atom::count_v).tunnels_active; }
 
   scripted_origin origin;
