@@ -3,6 +3,7 @@
 
 #include "config/settings.hpp"
 #include "config/text.hpp"
+#include "config/value.hpp"
 #include "policy/hook_set.hpp"
 #include "policy/narrowing.hpp"
 
@@ -49,7 +50,6 @@ public:
     check_switch("enable_socks5_udp", &proxy_config::enable_socks5_udp);
     check_interception();
     check_kept("audit.output", managed_.config.audit.output, effective_.config.audit.output);
-    check_kept("otel.endpoint", managed_.config.otel.endpoint, effective_.config.otel.endpoint);
     check_kept("admin_token_env", managed_.config.admin_token_env,
                effective_.config.admin_token_env);
     check_kept("admin_token_file", managed_.config.admin_token_file,
@@ -60,6 +60,7 @@ public:
     check_hooks();
     check_users();
     check_certificates();
+    check_telemetry();
   }
 
 private:
@@ -136,8 +137,40 @@ private:
     }
   }
 
-  /// Hooks refuse what they do not list, so more of them for a host let more pass: those of a
-  /// managed host stay as they are.
+  /// A collector that the managed layer names gets everything, in the way that is said there:
+  /// another CA or a timeout too short would keep events back as surely as another endpoint.
+  void check_telemetry() {
+    const auto& bound = managed_.config.otel;
+    check_kept("otel.endpoint", bound.endpoint, effective_.config.otel.endpoint);
+    if (bound.send_traces && !effective_.config.otel.send_traces)
+      refuse(effective_.where("otel.traces"), shown("otel.traces"), "false",
+             "true (required by managed config)", out_);
+    check_attributes();
+    if (bound.endpoint.empty())
+      return;
+    auto was = managed_.config; // The table of keys points into what may be changed.
+    auto is = effective_.config;
+    for (const auto& k : keys)
+      if (is_of_sending(k.name) && value_text(k, was) != value_text(k, is))
+        refuse(effective_.where(k.name), shown(k.name), value_text(k, is),
+               "the managed " + value_text(k, was), out_);
+  }
+
+  static bool is_of_sending(std::string_view name) {
+    return name.starts_with("otel.") && name != "otel.endpoint" && name != "otel.traces" &&
+           name != "otel.attributes";
+  }
+
+  /// What the managed layer has all events say, they say; they may say more.
+  void check_attributes() {
+    const auto& now = effective_.config.otel.attributes;
+    for (const auto& bound : managed_.config.otel.attributes)
+      if (std::ranges::find(now, bound) == now.end())
+        refuse(effective_.where("otel.attributes"), shown("otel.attributes"), "others",
+               "those with the managed " + toml_key(bound.first) + " = " + excerpt(bound.second),
+               out_);
+  }
+
   /// Who the managed layer says we are is not for others to change.
   void check_certificates() {
     const auto& bound = managed_.config.client_certificates;
@@ -146,6 +179,8 @@ private:
              "the managed ones", out_);
   }
 
+  /// Hooks refuse what they do not list, so more of them for a host let more pass: those of a
+  /// managed host stay as they are.
   void check_hooks() {
     auto of = [](const settings& from, const host& h) {
       std::vector<policy::mitm_hook> result;

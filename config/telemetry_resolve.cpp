@@ -1,6 +1,8 @@
 #include "config/telemetry_resolve.hpp"
 
+#include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "config/keys.hpp"
 #include "config/telemetry_variables.hpp"
@@ -45,8 +47,8 @@ class resolving {
 public:
   resolving(const settings& managed, settings& effective, const environment& env,
             const std::string& profile, report& out)
-    : managed_(managed), effective_(effective), profile_(profile), out_(out), variables_(env, out),
-      of_(effective.config.otel) {}
+    : effective_(effective), profile_(profile), out_(out), variables_(env, out),
+      of_(effective.config.otel), bound_(!managed.config.otel.endpoint.empty()) {}
 
   void run() {
     if (auto wrong = of_.endpoint.empty() ? "" : wrong_with_url(of_.endpoint); !wrong.empty())
@@ -54,21 +56,19 @@ public:
     if (of_.client_cert.empty() != of_.client_key.empty())
       return error(of_.client_cert.empty() ? "otel.client_key" : "otel.client_cert",
                    "a client certificate needs otel.client_cert and otel.client_key");
-    // What the managed layer has sent, no environment keeps back.
-    auto bound = managed_.has("otel.endpoint") && !managed_.config.otel.endpoint.empty();
-    if (variables_.disabled() && !bound)
+    if (variables_.disabled() && !bound_)
       return;
     for (const auto& row : signals)
-      resolve(row, bound);
+      resolve(row);
     of_.resource = variables_.resource();
     resolve_queue();
     check_open();
   }
 
 private:
-  void resolve(const signal_row& row, bool bound) {
+  void resolve(const signal_row& row) {
     auto is_traces = row.at == &otel::traces;
-    auto exported = bound && !is_traces ? std::nullopt : variables_.exports(row.name);
+    auto exported = bound_ ? std::nullopt : variables_.exports(row.name);
     if (is_traces && set("otel.traces"))
       exported = of_.send_traces;
     if (!exported.value_or(!is_traces))
@@ -105,10 +105,10 @@ private:
   }
 
   void resolve_trust(const signal_row& row, otlp_signal& to) {
-    to.ca_file = set("otel.ca_file") ? of_.ca_file : variables_.file(row.name, "CERTIFICATE");
-    auto own = set("otel.client_cert");
-    to.cert_file = own ? of_.client_cert : variables_.file(row.name, "CLIENT_CERTIFICATE");
-    to.key_file = own ? of_.client_key : variables_.file(row.name, "CLIENT_KEY");
+    to.ca_file = set("otel.ca_file") ? of_.ca_file : variables_.ca_file(row.name);
+    std::tie(to.cert_file, to.key_file) = set("otel.client_cert")
+                                            ? std::pair{of_.client_cert, of_.client_key}
+                                            : variables_.client_files(row.name);
   }
 
   void resolve_headers(const signal_row& row, otlp_signal& to) {
@@ -125,6 +125,8 @@ private:
     };
     take("otel.queue_size", "OTEL_BLRP_MAX_QUEUE_SIZE", 10'000'000, of_.queue_size);
     take("otel.batch_size", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 100'000, of_.batch_size);
+    // A batch that can never be full would wait for its time, and the queue drop meanwhile.
+    of_.batch_size = std::min(of_.batch_size, of_.queue_size);
     take("otel.delay", "OTEL_BLRP_SCHEDULE_DELAY", day_ms, of_.delay);
     take("otel.metrics_interval", "OTEL_METRIC_EXPORT_INTERVAL", day_ms, of_.metrics_interval);
   }
@@ -141,7 +143,9 @@ private:
     }
   }
 
-  [[nodiscard]] bool set(std::string_view name) const { return effective_.has(name); }
+  /// Whether files say it, so that no variable counts. A collector of the managed layer is reached
+  /// as files say: variables could keep events from it.
+  [[nodiscard]] bool set(std::string_view name) const { return bound_ || effective_.has(name); }
   [[nodiscard]] std::string shown(std::string_view name) const {
     return full_name(key_named(name), profile_);
   }
@@ -149,12 +153,12 @@ private:
     out_.error(effective_.where(name), shown(name), std::move(why));
   }
 
-  const settings& managed_;
   settings& effective_;
   const std::string& profile_;
   report& out_;
   telemetry_variables variables_;
   otel& of_;
+  const bool bound_; ///< The managed layer names the collector.
 };
 
 } // namespace

@@ -50,17 +50,21 @@ std::string telemetry_variables::value(const std::string& name) const {
 }
 
 void telemetry_variables::warn(const std::string& name, std::string what) {
-  out_.warning({}, name, std::move(what) + ": it is not used");
+  if (warned_.insert(name).second)
+    out_.warning({}, name, std::move(what) + ": it is not used");
 }
 
-std::optional<telemetry_variables::found> telemetry_variables::of(signal_name signal,
-                                                                  std::string_view what) const {
-  auto prefix = std::string{"OTEL_EXPORTER_OTLP_"};
-  for (const auto& name :
-       {prefix + std::string{signal} + '_' + std::string{what}, prefix + std::string{what}})
+std::vector<telemetry_variables::found> telemetry_variables::all_of(signal_name signal,
+                                                                    std::string_view what) const {
+  std::vector<found> result;
+  auto add = [&](std::string_view infix, bool is_of_signal) {
+    auto name = "OTEL_EXPORTER_OTLP_" + std::string{infix} + std::string{what};
     if (auto text = value(name); !text.empty())
-      return found{name, std::move(text)};
-  return std::nullopt;
+      result.push_back({name, std::move(text), is_of_signal});
+  };
+  add(std::string{signal} + '_', true);
+  add("", false);
+  return result;
 }
 
 bool telemetry_variables::disabled() const {
@@ -82,66 +86,80 @@ std::optional<bool> telemetry_variables::exports(signal_name signal) {
 }
 
 std::string telemetry_variables::url(signal_name signal, std::string_view path) {
-  auto set = of(signal, "ENDPOINT");
-  if (!set)
-    return {};
-  if (auto wrong = wrong_with_url(set->value); !wrong.empty()) {
-    warn(set->name, wrong);
-    return {};
-  }
-  auto is_own = set->name.find(signal) != std::string::npos;
-  if (is_own)
-    return set->value;
-  while (set->value.ends_with('/'))
-    set->value.pop_back();
-  return set->value + std::string{path};
+  auto made = first_of(signal, "ENDPOINT", [&](found set) -> std::optional<std::string> {
+    if (auto wrong = wrong_with_url(set.value); !wrong.empty()) {
+      warn(set.name, wrong);
+      return std::nullopt;
+    }
+    if (set.is_of_signal)
+      return set.value;
+    while (set.value.ends_with('/'))
+      set.value.pop_back();
+    return set.value + std::string{path};
+  });
+  return made.value_or("");
 }
 
 text_pairs telemetry_variables::headers(signal_name signal) {
-  auto set = of(signal, "HEADERS");
-  if (!set)
-    return {};
-  auto all = pairs(set->value);
   auto usable = [](const auto& one) {
     return wrong_with_header(one.first).empty() && is_header_value(one.second);
   };
-  if (all && std::ranges::all_of(*all, usable))
-    return std::move(*all);
-  warn(set->name, "expected name=value,name=value with names and values of headers");
-  return {};
+  auto made = first_of(signal, "HEADERS", [&](const found& set) -> std::optional<text_pairs> {
+    auto all = pairs(set.value);
+    if (all && std::ranges::all_of(*all, usable))
+      return all;
+    // Without a word of what it holds: it may be the secret.
+    warn(set.name, "expected name=value,name=value with names and values of headers");
+    return std::nullopt;
+  });
+  return std::move(made).value_or(text_pairs{});
 }
 
 std::optional<otlp_encoding> telemetry_variables::encoding(signal_name signal) {
-  auto set = of(signal, "PROTOCOL");
-  if (!set)
+  return first_of(signal, "PROTOCOL", [&](const found& set) -> std::optional<otlp_encoding> {
+    if (set.value == "http/protobuf")
+      return otlp_encoding::protobuf;
+    if (set.value == "http/json")
+      return otlp_encoding::json;
+    warn(set.name, excerpt(set.value) + " is not spoken, http/protobuf and http/json are");
     return std::nullopt;
-  if (set->value == "http/protobuf")
-    return otlp_encoding::protobuf;
-  if (set->value == "http/json")
-    return otlp_encoding::json;
-  warn(set->name, excerpt(set->value) + " is not spoken, http/protobuf and http/json are");
-  return std::nullopt;
+  });
 }
 
 std::optional<bool> telemetry_variables::gzip(signal_name signal) {
-  auto set = of(signal, "COMPRESSION");
-  if (!set)
+  return first_of(signal, "COMPRESSION", [&](const found& set) -> std::optional<bool> {
+    if (set.value == "gzip" || set.value == "none")
+      return set.value == "gzip";
+    warn(set.name, "expected gzip or none, got " + excerpt(set.value));
     return std::nullopt;
-  if (set->value == "gzip" || set->value == "none")
-    return set->value == "gzip";
-  warn(set->name, "expected gzip or none, got " + excerpt(set->value));
-  return std::nullopt;
+  });
 }
 
 std::optional<milliseconds> telemetry_variables::timeout(signal_name signal) {
-  auto set = of(signal, "TIMEOUT");
-  auto count = set ? number(set->name, longest_timeout_ms) : std::nullopt;
-  return count ? std::optional{milliseconds{*count}} : std::nullopt;
+  return first_of(signal, "TIMEOUT", [&](const found& set) -> std::optional<milliseconds> {
+    auto count = number(set.name, longest_timeout_ms);
+    return count ? std::optional{milliseconds{*count}} : std::nullopt;
+  });
 }
 
-std::string telemetry_variables::file(signal_name signal, std::string_view what) {
-  auto set = of(signal, what);
-  return set ? set->value : std::string{};
+std::string telemetry_variables::path(signal_name signal, std::string_view what) const {
+  auto all = all_of(signal, what);
+  return all.empty() ? std::string{} : std::move(all.front().value);
+}
+
+std::string telemetry_variables::ca_file(signal_name signal) const {
+  return path(signal, "CERTIFICATE");
+}
+
+std::pair<std::string, std::string> telemetry_variables::client_files(signal_name signal) {
+  std::pair both{path(signal, "CLIENT_CERTIFICATE"), path(signal, "CLIENT_KEY")};
+  if (both.first.empty() == both.second.empty())
+    return both;
+  auto [given, missing] = both.second.empty() ? std::pair{"CLIENT_CERTIFICATE", "CLIENT_KEY"}
+                                              : std::pair{"CLIENT_KEY", "CLIENT_CERTIFICATE"};
+  warn(all_of(signal, given).front().name,
+       std::string{"is of no use without OTEL_EXPORTER_OTLP_"} + missing);
+  return {};
 }
 
 std::optional<uint64_t> telemetry_variables::number(const std::string& name, uint64_t most) {

@@ -1,6 +1,7 @@
 #include "actors/clients/hidden_variables.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "protocols/ascii.hpp"
 
@@ -10,6 +11,18 @@ namespace {
 
 /// Shortest value that is hidden wherever it stands.
 constexpr size_t min_secret = 8;
+
+/// Where a collector's headers come from, unless a file says them.
+constexpr std::array otel_headers{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+                                  "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+                                  "OTEL_EXPORTER_OTLP_TRACES_HEADERS"};
+
+/// Whether the proxy shows a collector what it has from these variables.
+bool takes_otel_headers(const config::otel& otel) {
+  auto has_some = [](const config::otlp_signal& to) { return !to.headers.empty(); };
+  return otel.headers.empty() &&
+         (has_some(otel.logs) || has_some(otel.metrics) || has_some(otel.traces));
+}
 
 } // namespace
 
@@ -22,6 +35,8 @@ hidden_variables hidden_from_clients(const config::proxy_config& config,
   // Of the proxy that ours takes the place of.
   out.names.emplace_back("CLOUDSDK_PROXY_USERNAME");
   out.names.emplace_back("CLOUDSDK_PROXY_PASSWORD");
+  if (takes_otel_headers(config.otel))
+    out.names.insert(out.names.end(), otel_headers.begin(), otel_headers.end());
   auto add_value = [&](std::string_view value) {
     // A shorter one stands in too many places by chance.
     if (value.size() >= min_secret)
@@ -32,6 +47,8 @@ hidden_variables hidden_from_clients(const config::proxy_config& config,
   add_value(config.admin_token);
   for (const auto& user : config.socks_users)
     add_value(user.password);
+  for (const auto& header : config.otel.headers)
+    add_value(header.value);
   for (const auto& hook : config.mitm_hooks)
     for (const auto& injection : hook.inject_request_headers)
       if (std::string_view value{injection.value.reveal()}; value.starts_with(injection.prefix))

@@ -1,7 +1,7 @@
 #define CAF_SUITE config.telemetry
 #include "config/telemetry_resolve.hpp" // unit under test
 
-#include "tests/config/support.hpp"
+#include "tests/config/telemetry_support.hpp"
 
 using namespace proxy::config;
 using namespace proxy::config::test;
@@ -9,32 +9,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using variables = std::map<std::string, std::string>;
-
-/// Loads `[network_proxy.otel]` with these lines, in this environment.
-loaded load_otel(const std::string& lines, const variables& env = {}) {
-  folder home;
-  home.write("config.toml", newer("enabled = true\n") + "[network_proxy.otel]\n" + lines);
-  return load(home.from(env));
-}
-
-otel otel_of(const std::string& lines, const variables& env = {}) {
-  return config_of(load_otel(lines, env)).otel;
-}
-
 /// What a load warns of, or refuses, and what the key is.
 struct row {
   std::string lines;
   variables env;
   std::string key, words;
 };
-
-std::string joined(const text_pairs& all) {
-  std::string out;
-  for (const auto& [name, value] : all)
-    out += name + '=' + value + ';';
-  return out;
-}
 
 } // namespace
 
@@ -281,17 +261,71 @@ CAF_TEST(secrets in clear text over a network are warned of) {
   }
 }
 
-CAF_TEST(what the managed layer sends no user and no environment keeps back) {
-  folder home;
-  home.write("managed.toml", "[network_proxy.otel]\nendpoint = \"https://managed.test\"\n");
-  home.write("config.toml", newer("enabled = true\n"));
-  auto got = config_of(load(home.from({{"OTEL_SDK_DISABLED", "true"},
-                                       {"OTEL_LOGS_EXPORTER", "none"},
-                                       {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://127.0.0.1"}})));
-  CAF_CHECK_EQUAL(got.otel.logs.url, "https://managed.test/v1/logs");
-  for (auto other : {"https://mine.test", ""}) {
-    home.write("config.toml",
-               newer("enabled = true\n") + "[network_proxy.otel]\nendpoint = \"" + other + "\"\n");
-    CAF_CHECK(!load(home.from()).config.has_value());
+CAF_TEST(metadata has no name of a field that events have) {
+  for (auto name : {"event.name",
+                    "event.timestamp",
+                    "target",
+                    "network.transport.protocol",
+                    "server.address",
+                    "server.port",
+                    "http.request.method",
+                    "client.address",
+                    "user.name",
+                    "network.policy.scope",
+                    "network.policy.decision",
+                    "network.policy.source",
+                    "network.policy.reason",
+                    "network.policy.override",
+                    "network.policy.rule",
+                    "network.policy.generation",
+                    "request.id",
+                    "http.response.status_code",
+                    "network.fault.kind",
+                    "network.fault.cause",
+                    "trace_id",
+                    "span_id"}) {
+    CAF_MESSAGE(name);
+    auto got = load_otel("attributes = {\"" + std::string{name} + "\" = \"x\"}\n");
+    CAF_CHECK(contains(told(got), "events have a field of that name"));
+  }
+  for (auto name : {"conversation.id", "app.version", "user.account_id", "model", "user.email"}) {
+    CAF_MESSAGE(name);
+    auto got = otel_of("attributes = {\"" + std::string{name} + "\" = \"x\"}\n");
+    CAF_CHECK_EQUAL(joined(got.attributes), std::string{name} + "=x;");
+  }
+}
+
+CAF_TEST(metadata has an end) {
+  auto table = [](size_t count) {
+    std::string result = "attributes = {";
+    for (size_t i = 0; i < count; ++i)
+      result += (i == 0 ? "a" : ", a") + std::to_string(i) + " = \"x\"";
+    return result + "}\n";
+  };
+  CAF_CHECK_EQUAL(otel_of(table(64)).attributes.size(), 64u);
+  CAF_CHECK(contains(told(load_otel(table(65))), "64 at most"));
+  auto long_one = [](size_t size) {
+    return "attributes = {a = \"" + std::string(size, 'x') + "\"}";
+  };
+  CAF_CHECK_EQUAL(told(load_otel(long_one(1024))), std::string{});
+  CAF_CHECK(contains(told(load_otel(long_one(1025))), "1024 bytes"));
+}
+
+CAF_TEST(bounds of telemetry hold at both ends) {
+  struct bound {
+    std::string key, low, below, high, above;
+  } bounds[] = {
+    {"timeout", "\"1ms\"", "0", "\"10m\"", "601"},
+    {"queue_size", "1", "0", "10000000", "10000001"},
+    {"batch_size", "1", "0", "100000", "100001"},
+    {"delay", "\"1ms\"", "0", "\"1d\"", "86401"},
+    {"metrics_interval", "\"1s\"", "\"999ms\"", "\"1d\"", "86401"},
+  };
+  for (const auto& [key, low, below, high, above] : bounds) {
+    CAF_MESSAGE(key);
+    for (const auto& good : {low, high})
+      CAF_CHECK_EQUAL(told(load_otel(key + " = " + good)), std::string{});
+    for (const auto& bad : {below, above})
+      CAF_CHECK(contains(told(load_otel(key + " = " + bad)), "must be between"));
   }
 }

@@ -50,3 +50,20 @@ CAF_TEST(what a client must not have is told by name by value and by its look) {
     CAF_CHECK_EQUAL(hidden.contain(line), is_hidden);
   }
 }
+
+CAF_TEST(what a collector is shown no client inherits) {
+  auto none = [](const std::string&) { return std::optional<std::string>{}; };
+  const std::string general = "OTEL_EXPORTER_OTLP_HEADERS=authorization=x";
+  const std::string logs = "OTEL_EXPORTER_OTLP_LOGS_HEADERS=authorization=x";
+  config::proxy_config config;
+  // Nothing of it is ours: clients may have a collector of their own.
+  CAF_CHECK(!hidden_from_clients(config, none).contain(general));
+  config.otel.logs.headers = {{"authorization", "Bearer collector"}};
+  CAF_CHECK(hidden_from_clients(config, none).contain(general));
+  CAF_CHECK(hidden_from_clients(config, none).contain(logs));
+  CAF_CHECK(!hidden_from_clients(config, none).contain("OTEL_SERVICE_NAME=x"));
+  config.otel.headers = {{"authorization", "file:x", "Bearer collector"}};
+  auto filed = hidden_from_clients(config, none);
+  CAF_CHECK(!filed.contain(general));
+  CAF_CHECK(filed.contain("ALIAS=Bearer collector"));
+}
