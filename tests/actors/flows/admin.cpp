@@ -266,26 +266,27 @@ CAF_TEST(metrics are the sum of all workers) {
     std::string series;
     int value;
   };
-  for (const auto& [series, value] : std::initializer_list<row>{
-         {R"(decisions_total{decision="deny",reason="not_allowed",protocol="http",mode="full"})", 5},
-         {R"(decisions_total{decision="deny",reason="denied",protocol="http",mode="full"})", 1},
-         {R"(decisions_total{decision="allow",reason="allow",protocol="https_connect",mode="full"})",
-          3},
-         {R"(decisions_total{decision="deny",reason="client_required",protocol="http",mode="full"})",
-          0},
-         {R"(connections_active{protocol="admin"})", 1},
-         {R"(request_duration_seconds_count{phase="total"})", 10},
-         {R"(faults_total{kind="malformed"})", 1},
-         {R"(faults_total{kind="dns_error"})", 0},
-         {"tunnels_active", 3},
-         {"upstream_connects_total", 3},
-         {"requests_total", 10},
-         {"workers", 2},
-         {"policy_generation", 1},
-         {"udp_associations_active", 0},
-         {R"(events_dropped_total{subscriber="audit"})", 0},
-         {"audit_dropped_total", 0},
-       }) {
+  for (
+    const auto& [series, value] : std::initializer_list<row>{
+      {R"(decisions_total{decision="deny",reason="not_allowed",protocol="http",mode="full"})", 5},
+      {R"(decisions_total{decision="deny",reason="denied",protocol="http",mode="full"})", 1},
+      {R"(decisions_total{decision="allow",reason="allow",protocol="https_connect",mode="full"})",
+       3},
+      {R"(decisions_total{decision="deny",reason="client_required",protocol="http",mode="full"})",
+       0},
+      {R"(connections_active{protocol="admin"})", 1},
+      {R"(request_duration_seconds_count{phase="total"})", 10},
+      {R"(faults_total{kind="malformed"})", 1},
+      {R"(faults_total{kind="dns_error"})", 0},
+      {"tunnels_active", 3},
+      {"upstream_connects_total", 3},
+      {"requests_total", 10},
+      {"workers", 2},
+      {"policy_generation", 1},
+      {"udp_associations_active", 0},
+      {R"(events_dropped_total{subscriber="audit"})", 0},
+      {"audit_dropped_total", 0},
+    }) {
     CAF_MESSAGE(series);
     CAF_CHECK(counted(s, series) == value);
   }

@@ -143,8 +143,8 @@ inline int counted(stage& s, const std::string& series) {
 inline int counted_all(stage& s, const std::string& beginning) {
   auto all = ask_admin(s, "GET /metrics");
   auto sum = 0;
-  for (size_t at = 0; (at = all.find("\ncodex_network_proxy_" + beginning, at)) != std::string::npos;
-       ++at)
+  for (size_t at = 0;
+       (at = all.find("\ncodex_network_proxy_" + beginning, at)) != std::string::npos; ++at)
     sum += std::stoi(all.substr(all.find("} ", at) + 2));
   return sum;
 }

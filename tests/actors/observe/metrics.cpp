@@ -180,8 +180,8 @@ CAF_TEST(a million hosts that were refused and reached make no series and no mem
   // From the start: all that can occur, but for what nothing of ours does today.
   auto before = samples_in(metrics_text(what));
   for (auto host = 0; host < 1'000'000; ++host) {
-    auto by = enum_values<policy::protocol>()[static_cast<size_t>(host) %
-                                               enum_size<policy::protocol>];
+    auto by =
+      enum_values<policy::protocol>()[static_cast<size_t>(host) % enum_size<policy::protocol>];
     ++n.decisions.at(by, policy::mode::full, decision::deny, reason::not_allowed);
     ++n.decisions.at(by, policy::mode::limited, decision::allow, reason::allow);
     n.dns_time[look_up_result::ok].observe(std::chrono::microseconds{host});

@@ -54,20 +54,32 @@ CAF_TEST(no counter is left out of a sum but what is of one shard alone) {
   std::memcpy(&one, numbers.data(), sizeof(one));
   add(sum, one);
   CAF_CHECK_EQUAL(sum.waiting_messages, 0u);
-  for (auto number :
-       {&shard_counters::connections_total, &shard_counters::connections_refused,
-        &shard_counters::requests_refused, &shard_counters::requests_total, &shard_counters::bytes_up,
-        &shard_counters::bytes_down, &shard_counters::tunnel_bytes_up,
-        &shard_counters::tunnel_bytes_down, &shard_counters::http2_streams_total,
-        &shard_counters::upstream_connects, &shard_counters::upstream_reuses,
-        &shard_counters::accept_pauses, &shard_counters::hooks_applied,
-        &shard_counters::udp_datagrams_up, &shard_counters::udp_datagrams_down,
-        &shard_counters::udp_dropped_refused, &shard_counters::udp_dropped_fragments,
-        &shard_counters::udp_dropped_malformed, &shard_counters::udp_dropped_foreign,
-        &shard_counters::udp_dropped_unsent, &shard_counters::tunnels_active,
-        &shard_counters::http2_streams_active, &shard_counters::udp_associations_active,
-        &shard_counters::upstream_idle, &shard_counters::pending_questions,
-        &shard_counters::leaf_cache_entries})
+  for (auto number : {&shard_counters::connections_total,
+                      &shard_counters::connections_refused,
+                      &shard_counters::requests_refused,
+                      &shard_counters::requests_total,
+                      &shard_counters::bytes_up,
+                      &shard_counters::bytes_down,
+                      &shard_counters::tunnel_bytes_up,
+                      &shard_counters::tunnel_bytes_down,
+                      &shard_counters::http2_streams_total,
+                      &shard_counters::upstream_connects,
+                      &shard_counters::upstream_reuses,
+                      &shard_counters::accept_pauses,
+                      &shard_counters::hooks_applied,
+                      &shard_counters::udp_datagrams_up,
+                      &shard_counters::udp_datagrams_down,
+                      &shard_counters::udp_dropped_refused,
+                      &shard_counters::udp_dropped_fragments,
+                      &shard_counters::udp_dropped_malformed,
+                      &shard_counters::udp_dropped_foreign,
+                      &shard_counters::udp_dropped_unsent,
+                      &shard_counters::tunnels_active,
+                      &shard_counters::http2_streams_active,
+                      &shard_counters::udp_associations_active,
+                      &shard_counters::upstream_idle,
+                      &shard_counters::pending_questions,
+                      &shard_counters::leaf_cache_entries})
     CAF_CHECK_EQUAL(sum.*number, 1u);
 }
 
