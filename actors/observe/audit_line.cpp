@@ -41,10 +41,11 @@ private:
 
 audit_metadata usable_metadata(const audit_metadata& all) {
   audit_metadata out;
-  for (const auto& [name, value] : all) {
-    auto same = [&](const auto& before) { return before.first == name; };
+  for (const auto& one : all) {
+    const auto& [name, value] = one;
+    auto same = [&](const auto& before) { return before.first == one.first; };
     if (!name.empty() && !value.empty() && !is_event_field(name) && std::ranges::none_of(out, same))
-      out.emplace_back(name, value);
+      out.push_back(one);
   }
   return out;
 }

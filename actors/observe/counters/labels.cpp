@@ -2,10 +2,14 @@
 
 namespace proxy {
 
-static_assert(is_complete<spoken>() && is_complete<phase>() && is_complete<look_up_result>() &&
-                is_complete<connect_result>() && is_complete<tls_side>() &&
-                is_complete<handshake_result>() && is_complete<leaf_result>(),
-              "a value has no name as a label");
+// One by one: each takes compilers some of the steps that they grant an expression.
+static_assert(is_complete<spoken>());
+static_assert(is_complete<phase>());
+static_assert(is_complete<look_up_result>());
+static_assert(is_complete<connect_result>());
+static_assert(is_complete<tls_side>());
+static_assert(is_complete<handshake_result>());
+static_assert(is_complete<leaf_result>());
 
 look_up_result look_up_result_of(errc code) noexcept {
   return code == errc::dns_timeout ? look_up_result::timeout : look_up_result::error;

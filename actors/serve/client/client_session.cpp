@@ -98,7 +98,7 @@ void client_session::count_tunnel() noexcept {
     return;
   if (opened_)
     return end_tunnel();
-  opened_.emplace(shard.loop.now(), bytes_up, bytes_down);
+  opened_ = opened_tunnel{shard.loop.now(), bytes_up, bytes_down};
   ++shard.counters.tunnels_active;
 }
 

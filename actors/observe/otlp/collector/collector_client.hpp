@@ -21,7 +21,7 @@ struct collector_request {
 
 /// What came of it.
 struct collector_answer {
-  attempt what;
+  delivery_attempt what;
   std::string body;  ///< At most `collector_client::longest_answer`; "" beyond.
   std::string error; ///< Why there is no answer; "" when there is one.
 };

@@ -26,7 +26,7 @@ void delivery::forget_pause() noexcept {
   failures_ = 0;
 }
 
-next_step delivery::answered(const attempt& what, size_t items, steady_time now) noexcept {
+next_step delivery::answered(const delivery_attempt& what, size_t items, steady_time now) noexcept {
   if (what.status >= 200 && what.status < 300) {
     not_before_ = steady_time::min();
     return next_step::settled;
@@ -41,7 +41,7 @@ next_step delivery::answered(const attempt& what, size_t items, steady_time now)
   return in_time ? next_step::again : next_step::too_late;
 }
 
-std::chrono::milliseconds delivery::pause(const attempt& what) noexcept {
+std::chrono::milliseconds delivery::pause(const delivery_attempt& what) noexcept {
   if (what.retry_after)
     return std::clamp<std::chrono::milliseconds>(*what.retry_after, std::chrono::milliseconds{0},
                                                  longest_pause);

@@ -10,7 +10,7 @@
 namespace proxy {
 
 /// What came of one request to the collector.
-struct attempt {
+struct delivery_attempt {
   uint16_t status = 0; ///< Of its answer; 0: none came.
   /// How long it asks to be left alone (RFC 9110 §10.2.3).
   std::optional<std::chrono::seconds> retry_after;
@@ -44,7 +44,8 @@ public:
   /// A new batch is sent for the first time.
   void begin(steady_time now) noexcept;
   /// @param items  In what was sent.
-  [[nodiscard]] next_step answered(const attempt& what, size_t items, steady_time now) noexcept;
+  [[nodiscard]] next_step answered(const delivery_attempt& what, size_t items,
+                                   steady_time now) noexcept;
   /// The earliest time of the next attempt.
   [[nodiscard]] steady_time not_before() const noexcept { return not_before_; }
 
@@ -54,7 +55,7 @@ public:
   void end_by(steady_time limit) noexcept { limit_ = limit; }
 
 private:
-  [[nodiscard]] std::chrono::milliseconds pause(const attempt& what) noexcept;
+  [[nodiscard]] std::chrono::milliseconds pause(const delivery_attempt& what) noexcept;
 
   entropy& chance_;
   steady_time begun_{};
