@@ -28,6 +28,15 @@ void each_part(std::string_view text, Use use) {
   }
 }
 
+/// A resource has each name once: what is said last of it counts.
+void put(text_pairs& into, text_pairs::value_type one) {
+  auto before = std::ranges::find(into, one.first, &text_pairs::value_type::first);
+  if (before == into.end())
+    into.push_back(std::move(one));
+  else
+    before->second = std::move(one.second);
+}
+
 } // namespace
 
 std::string wrong_with_url(std::string_view url) {
@@ -67,8 +76,13 @@ std::vector<telemetry_variables::found> telemetry_variables::all_of(signal_name 
   return result;
 }
 
-bool telemetry_variables::disabled() const {
-  return ascii::equals_ignoring_case(value("OTEL_SDK_DISABLED"), "true");
+bool telemetry_variables::disabled() {
+  constexpr const char* name = "OTEL_SDK_DISABLED";
+  auto said = value(name);
+  auto is = [&](std::string_view word) { return ascii::equals_ignoring_case(said, word); };
+  if (!said.empty() && !is("true") && !is("false"))
+    warn(name, "expected true or false, got " + excerpt(said));
+  return is("true");
 }
 
 std::optional<bool> telemetry_variables::exports(signal_name signal) {
@@ -181,10 +195,7 @@ text_pairs telemetry_variables::resource() {
     warn(name, "expected name=value,name=value");
   text_pairs result{{"service.name", "codex_network_proxy"}};
   for (auto& one : all.value_or(text_pairs{}))
-    if (one.first == "service.name")
-      result.front().second = std::move(one.second);
-    else
-      result.push_back(std::move(one));
+    put(result, std::move(one));
   if (auto service = value("OTEL_SERVICE_NAME"); !service.empty())
     result.front().second = std::move(service);
   return result;

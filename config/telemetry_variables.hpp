@@ -27,7 +27,7 @@ public:
   telemetry_variables(const environment& env, report& out) : env_(env), out_(out) {}
 
   /// OTEL_SDK_DISABLED: nothing is to be sent.
-  [[nodiscard]] bool disabled() const;
+  [[nodiscard]] bool disabled();
   /// OTEL_{signal}_EXPORTER: whether it says that this signal is sent, or is not.
   [[nodiscard]] std::optional<bool> exports(signal_name signal);
   /// The complete URL of a signal; "" for none.
@@ -41,7 +41,7 @@ public:
   /// …_CLIENT_CERTIFICATE and …_CLIENT_KEY: paths of PEM files, both or none.
   [[nodiscard]] std::pair<std::string, std::string> client_files(signal_name signal);
 
-  /// OTEL_RESOURCE_ATTRIBUTES, and OTEL_SERVICE_NAME, which is first in any case.
+  /// OTEL_RESOURCE_ATTRIBUTES, each name once, and OTEL_SERVICE_NAME, which is first in any case.
   [[nodiscard]] text_pairs resource();
   /// A number of these that is positive; nullopt for none.
   [[nodiscard]] std::optional<uint64_t> number(const std::string& name, uint64_t most);

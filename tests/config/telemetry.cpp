@@ -164,6 +164,8 @@ CAF_TEST(the resource has a service name first) {
     {{{"OTEL_SERVICE_NAME", "mine"}}, "service.name=mine;"},
     {{{"OTEL_RESOURCE_ATTRIBUTES", "team=net,service.name=theirs,a%20b=c%2Cd"}},
      "service.name=theirs;team=net;a b=c,d;"},
+    {{{"OTEL_RESOURCE_ATTRIBUTES", "team=a,service.name=x,team=b,service.name=y"}},
+     "service.name=y;team=b;"},
     {{{"OTEL_RESOURCE_ATTRIBUTES", "service.name=theirs"}, {"OTEL_SERVICE_NAME", "mine"}},
      "service.name=mine;"},
   };
@@ -182,6 +184,7 @@ CAF_TEST(a variable that is of no use is told and counts as none) {
     {base, {{"OTEL_EXPORTER_OTLP_TIMEOUT", "soon"}}, "OTEL_EXPORTER_OTLP_TIMEOUT", "a number"},
     {base, {{"OTEL_EXPORTER_OTLP_TIMEOUT", "0"}}, "OTEL_EXPORTER_OTLP_TIMEOUT", "a number"},
     {base, {{"OTEL_BLRP_MAX_QUEUE_SIZE", "-1"}}, "OTEL_BLRP_MAX_QUEUE_SIZE", "a number"},
+    {base, {{"OTEL_SDK_DISABLED", "yes"}}, "OTEL_SDK_DISABLED", "true or false"},
     {base, {{"OTEL_LOGS_EXPORTER", "console"}}, "OTEL_LOGS_EXPORTER", "console"},
     {base, {{"OTEL_EXPORTER_OTLP_HEADERS", "a"}}, "OTEL_EXPORTER_OTLP_HEADERS", "name=value"},
     {base, {{"OTEL_EXPORTER_OTLP_HEADERS", "a=%0d%0ab"}}, "OTEL_EXPORTER_OTLP_HEADERS", "name="},
