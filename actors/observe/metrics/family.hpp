@@ -2,6 +2,7 @@
 
 #include <prometheus/metric_family.h>
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -41,13 +42,15 @@ void add_histogram(prometheus::MetricFamily& to, const histogram<Bounds>& what,
   prometheus::ClientMetric out;
   out.label = std::move(of);
   auto& told = out.histogram;
+  // Divided by: a millionth is no exact number, and the bound 0.1 has to be the one that 0.1 reads
+  // as.
+  const auto per_unit = std::round(1 / Bounds::unit);
   for (size_t i = 0; i < what.buckets; ++i) {
     told.sample_count += what.counts()[i];
     if (i < Bounds::upper.size()) // Prometheus adds the last one, +Inf, itself
-      told.bucket.push_back(
-        {told.sample_count, static_cast<double>(Bounds::upper[i]) * Bounds::unit});
+      told.bucket.push_back({told.sample_count, static_cast<double>(Bounds::upper[i]) / per_unit});
   }
-  told.sample_sum = static_cast<double>(what.sum()) * Bounds::unit;
+  told.sample_sum = static_cast<double>(what.sum()) / per_unit;
   to.metric.push_back(std::move(out));
 }
 

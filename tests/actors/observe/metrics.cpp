@@ -142,6 +142,7 @@ CAF_TEST(times and sizes are told in seconds and bytes and each bucket holds tho
       R"(codex_network_proxy_request_duration_seconds_bucket{phase="upstream_first_byte",le="0.0025"} 0)",
       R"(codex_network_proxy_request_duration_seconds_bucket{phase="upstream_first_byte",le="0.005"} 1)",
       R"(codex_network_proxy_request_duration_seconds_bucket{phase="upstream_first_byte",le="0.05"} 2)",
+      R"(codex_network_proxy_request_duration_seconds_bucket{phase="upstream_first_byte",le="0.1"} 2)",
       R"(codex_network_proxy_request_duration_seconds_bucket{phase="upstream_first_byte",le="60"} 2)",
       R"(codex_network_proxy_request_duration_seconds_bucket{phase="upstream_first_byte",le="+Inf"} 3)",
       R"(codex_network_proxy_request_duration_seconds_count{phase="total"} 0)",
