@@ -223,7 +223,8 @@ CAF_TEST(a request that names one trace says so and of several it says none) {
     CAF_MESSAGE(lines);
     request out;
     out.traceparent = "of the request before";
-    CAF_REQUIRE(!decode_request(with(std::string{lines}), {}, out));
+    auto head = with(std::string{lines}); // which the request points into
+    CAF_REQUIRE(!decode_request(head, {}, out));
     CAF_CHECK_EQUAL(out.traceparent, value);
   }
 }
