@@ -22,7 +22,7 @@ void event_hub::send_to_audit(const decision_event_ptr& event) {
 void event_hub::publish(decision_event_ptr event) {
   if (audit_)
     send_to_audit(event);
-  if (is_exported())
+  if (outlet_)
     outlet_->tell(event);
   if (event->fault || event->is_refusal())
     log_->tell(event);

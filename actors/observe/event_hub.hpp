@@ -32,11 +32,12 @@ public:
   /// What is sent to a collector, while that takes events; null: nothing is.
   void export_to(std::shared_ptr<outlet> to) { outlet_ = std::move(to); }
 
-  /// Whether anybody wants to hear what was allowed: else there is no need to make an event of it.
-  [[nodiscard]] bool hears_admissions() const noexcept { return audit_ || is_exported(); }
-  /// The same for faults. (Refusals are always listed.)
-  [[nodiscard]] bool hears_faults() const noexcept {
-    return hears_admissions() || log_->takes(log_level::info);
+  /// Whether anybody wants to hear of something that was allowed: else there is no need to make an
+  /// event of it. What a collector does not hear because too much waits for it is counted here.
+  [[nodiscard]] bool wants_admission() noexcept { return audit_ || wants_export(); }
+  /// The same for a fault. (Refusals are always listed.)
+  [[nodiscard]] bool wants_fault() noexcept {
+    return audit_ || log_->takes(log_level::info) || wants_export();
   }
 
   void publish(decision_event_ptr event);
@@ -44,7 +45,9 @@ public:
   [[nodiscard]] blocked_page blocked() const { return refused_.page(); }
 
 private:
-  [[nodiscard]] bool is_exported() const noexcept { return outlet_ && outlet_->takes_events(); }
+  [[nodiscard]] bool wants_export() noexcept {
+    return outlet_ && outlet_->wants(outlet_kind::event);
+  }
   void send_to_audit(const decision_event_ptr& event);
 
   log_ptr log_;

@@ -1,5 +1,6 @@
 #include "actors/observe/otlp/outlet.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "actors/loop/system/platform.hpp"
@@ -25,27 +26,45 @@ outlet::~outlet() {
     item = next(*item);
 }
 
-bool outlet::has_room(subscriber_queue& queue, uint64_t bytes) noexcept {
-  if (!queue.enter(max_waiting_.load(std::memory_order_relaxed))) {
+uint64_t outlet::limit(const state_of_kind& kind) const noexcept {
+  auto whole = max_waiting_.load(std::memory_order_relaxed);
+  return kind.in_doubt.load(std::memory_order_relaxed) ? std::min(whole, max_waiting_in_doubt)
+                                                       : whole;
+}
+
+bool outlet::wants(outlet_kind kind) noexcept {
+  const auto& own = of(kind);
+  if (!own.open.load(std::memory_order_relaxed))
+    return false;
+  if (own.queue.waiting.load(std::memory_order_relaxed) < limit(own) &&
+      bytes_.load(std::memory_order_relaxed) < max_waiting_bytes)
+    return true;
+  lost(otlp_loss::queue_full, 1);
+  return false;
+}
+
+bool outlet::has_room(state_of_kind& kind, uint64_t bytes) noexcept {
+  if (!kind.queue.enter(limit(kind))) {
     lost(otlp_loss::queue_full, 1);
     return false;
   }
   if (bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= max_waiting_bytes)
     return true;
   bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-  queue.leave();
+  kind.queue.leave();
   lost(otlp_loss::queue_full, 1);
   return false;
 }
 
 void outlet::tell(decision_event_ptr event) {
-  auto bytes = bytes_of(*event);
-  if (takes_events() && has_room(events_, bytes))
+  if (!takes(outlet_kind::event))
+    return;
+  if (auto bytes = bytes_of(*event); has_room(of(outlet_kind::event), bytes))
     push(std::make_unique<outlet_item>(std::move(event), bytes));
 }
 
 void outlet::tell(span_ptr one) {
-  if (takes_spans() && has_room(spans_, bytes_of_span))
+  if (takes(outlet_kind::span) && has_room(of(outlet_kind::span), bytes_of_span))
     push(std::make_unique<outlet_item>(std::move(one), bytes_of_span));
 }
 
@@ -84,17 +103,12 @@ void outlet::open(bool events, bool spans, uint64_t max_waiting) {
     wake_ = owned_wake_.get();
   }
   max_waiting_ = max_waiting;
-  takes_events_ = events;
-  takes_spans_ = spans;
+  of(outlet_kind::event).open = events;
+  of(outlet_kind::span).open = spans;
 }
 
-void outlet::event_left(uint64_t bytes) noexcept {
-  events_.leave();
-  bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-}
-
-void outlet::span_left(uint64_t bytes) noexcept {
-  spans_.leave();
+void outlet::left(outlet_kind kind, uint64_t bytes) noexcept {
+  of(kind).queue.leave();
   bytes_.fetch_sub(bytes, std::memory_order_relaxed);
 }
 

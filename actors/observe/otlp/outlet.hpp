@@ -27,6 +27,10 @@ enum class otlp_loss : uint8_t {
 };
 inline constexpr size_t otlp_losses = 5;
 
+/// What is told to an outlet: each has a queue of its own.
+enum class outlet_kind : uint8_t { event, span };
+inline constexpr size_t outlet_kinds = 2;
+
 /// An event or a span on its way to the exporter's thread.
 struct outlet_item {
   outlet_item(std::variant<decision_event_ptr, span_ptr> item, uint64_t size) noexcept
@@ -46,6 +50,9 @@ public:
   /// What may wait, whatever the number of items. Hosts and rules are short: it is met only where
   /// somebody makes them long.
   static constexpr uint64_t max_waiting_bytes = 64 * 1024 * 1024;
+  /// What may wait of one kind for a collector that has never answered and may not exist: that
+  /// should cost neither much memory nor, for long, the work to make it.
+  static constexpr uint64_t max_waiting_in_doubt = 4'096;
   static constexpr int64_t never = std::numeric_limits<int64_t>::max();
 
   outlet() = default;
@@ -54,13 +61,13 @@ public:
 
   // -- from any thread --
 
-  /// Whether events, or spans, are wanted: else there is no need to make one.
-  [[nodiscard]] bool takes_events() const noexcept {
-    return takes_events_.load(std::memory_order_relaxed);
+  /// Whether anything of the kind is sent.
+  [[nodiscard]] bool takes(outlet_kind kind) const noexcept {
+    return of(kind).open.load(std::memory_order_relaxed);
   }
-  [[nodiscard]] bool takes_spans() const noexcept {
-    return takes_spans_.load(std::memory_order_relaxed);
-  }
+  /// Whether one more is wanted now: else there is no need to make it. One that is not because too
+  /// much waits is counted as lost.
+  [[nodiscard]] bool wants(outlet_kind kind) noexcept;
 
   /// Never waits.
   void tell(decision_event_ptr event);
@@ -74,8 +81,10 @@ public:
   [[nodiscard]] uint64_t lost() const noexcept;
   /// What waits, until it is sent or lost.
   [[nodiscard]] uint64_t waiting() const noexcept {
-    return events_.waiting.load(std::memory_order_relaxed) +
-           spans_.waiting.load(std::memory_order_relaxed);
+    uint64_t sum = 0;
+    for (const auto& one : kinds_)
+      sum += one.queue.waiting.load(std::memory_order_relaxed);
+    return sum;
   }
   /// How many reached the collector.
   std::atomic<uint64_t> delivered{0};
@@ -86,15 +95,20 @@ public:
   /// @param max_waiting  Events, and as many spans.
   /// @throws std::runtime_error without descriptors.
   void open(bool events, bool spans, uint64_t max_waiting);
-  void close() noexcept { takes_events_ = takes_spans_ = false; }
+  void close() noexcept {
+    for (auto& one : kinds_)
+      one.open = false;
+  }
+  /// Whether it is doubtful that anybody ever takes any of the kind (`max_waiting_in_doubt`). What
+  /// waits already stays.
+  void doubt(outlet_kind kind, bool on) noexcept { of(kind).in_doubt = on; }
 
   /// Gives back all that came since, oldest first; null when nothing did.
   [[nodiscard]] std::unique_ptr<outlet_item> take_all() noexcept;
   /// The one behind; takes it off.
   [[nodiscard]] static std::unique_ptr<outlet_item> next(outlet_item& of) noexcept;
-  /// An event, or a span, that was taken is sent or lost.
-  void event_left(uint64_t bytes) noexcept;
-  void span_left(uint64_t bytes) noexcept;
+  /// One that was taken is sent or lost.
+  void left(outlet_kind kind, uint64_t bytes) noexcept;
 
   /// What becomes readable when so much has come as was asked for, and when somebody calls `wake`.
   [[nodiscard]] int descriptor() const noexcept { return wake_.load()->descriptor(); }
@@ -107,12 +121,23 @@ public:
   void wake() noexcept;
 
 private:
-  bool has_room(subscriber_queue& queue, uint64_t bytes) noexcept;
+  struct state_of_kind {
+    std::atomic<bool> open{false}, in_doubt{false};
+    subscriber_queue queue;
+  };
+
+  [[nodiscard]] state_of_kind& of(outlet_kind kind) noexcept {
+    return kinds_[static_cast<size_t>(kind)];
+  }
+  [[nodiscard]] const state_of_kind& of(outlet_kind kind) const noexcept {
+    return kinds_[static_cast<size_t>(kind)];
+  }
+  [[nodiscard]] uint64_t limit(const state_of_kind& kind) const noexcept;
+  bool has_room(state_of_kind& kind, uint64_t bytes) noexcept;
   void push(std::unique_ptr<outlet_item> item) noexcept;
 
-  std::atomic<bool> takes_events_{false}, takes_spans_{false};
   std::atomic<uint64_t> max_waiting_{0};
-  subscriber_queue events_, spans_;
+  std::array<state_of_kind, outlet_kinds> kinds_;
   std::atomic<uint64_t> bytes_{0};
   std::array<std::atomic<uint64_t>, otlp_losses> losses_{};
   std::atomic<outlet_item*> newest_{nullptr};

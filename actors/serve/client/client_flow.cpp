@@ -103,7 +103,7 @@ task<after> serve_requests(client_session& c) {
     ++c.requests;
     auto began = c.shard.loop.now();
     c.trace.reset();
-    if (c.shard.records_spans())
+    if (c.shard.wants_spans())
       c.spans = std::make_unique<request_spans>(c);
     if (head.status == head_status::complete && is_short_of_memory(c)) {
       head.status = head_status::failed;

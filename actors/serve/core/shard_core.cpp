@@ -90,7 +90,7 @@ void shard_core::count_decision(policy::decision d, policy::reason r,
 
 void shard_core::admitted(const policy::permit& granted, const client_session& of) {
   count_decision(policy::decision::allow, policy::reason::allow, granted.to());
-  if (!events.hears_admissions())
+  if (!events.wants_admission())
     return;
   auto event = event_about(granted.to(), of, new_request_id());
   event->source = granted.source();
@@ -104,7 +104,7 @@ void shard_core::admitted(const policy::permit& granted, const client_session& o
 void shard_core::admitted(const policy::socket_permit&, const policy::target& what,
                           const client_session& of) {
   count_decision(policy::decision::allow, policy::reason::allow, what);
-  if (!events.hears_admissions())
+  if (!events.wants_admission())
     return;
   auto event = event_about(what, of, new_request_id());
   event->domain_scope = false;
@@ -139,7 +139,7 @@ std::string shard_core::faulted(errc code, const std::string& cause, const polic
                                 const client_session& of) {
   ++counters.faults[code];
   auto id = new_request_id();
-  if (!events.hears_faults())
+  if (!events.wants_fault())
     return id;
   auto event = event_about(what, of, id);
   event->fault = fault_facts{code, cause};

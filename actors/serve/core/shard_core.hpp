@@ -159,8 +159,10 @@ public:
 
   // -- traces --
 
-  /// Whether requests that are part of a trace are to be recorded.
-  [[nodiscard]] bool records_spans() const noexcept { return process->telemetry->takes_spans(); }
+  /// Whether a request that begins is to be recorded.
+  [[nodiscard]] bool wants_spans() const noexcept {
+    return process->telemetry->wants(outlet_kind::span);
+  }
   /// A span that is over.
   void tell(span_ptr over) const { process->telemetry->tell(std::move(over)); }
   span_ids ids;

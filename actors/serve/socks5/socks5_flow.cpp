@@ -234,7 +234,7 @@ task<after> socks5_flow(client_session& c) {
   ex.target.port = target.port;
   if (command == socks5::command::udp_associate)
     ex.target.protocol = policy::protocol::socks5_udp;
-  else if (c.shard.records_spans())
+  else if (c.shard.wants_spans())
     begin_spans(c, ex.target);
   // Users may have been set since the client was greeted.
   if (auto denial = judge_user(*c.shard.policy, c))

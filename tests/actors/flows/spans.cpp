@@ -33,7 +33,7 @@ private:
   void take() {
     for (auto item = from_.take_all(); item; item = outlet::next(*item)) {
       seen_.push_back(std::get<span_ptr>(item->what));
-      from_.span_left(item->bytes);
+      from_.left(outlet_kind::span, item->bytes);
     }
   }
 

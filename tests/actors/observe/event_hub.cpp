@@ -63,17 +63,39 @@ CAF_TEST(all who listen share one event) {
 }
 
 CAF_TEST(nobody asks for what is allowed unless there is an audit trail) {
-  CAF_CHECK(!hub.hears_admissions());
-  CAF_CHECK(hub.hears_faults()); // the log does
+  CAF_CHECK(!hub.wants_admission());
+  CAF_CHECK(hub.wants_fault()); // the log does
   config::log quiet;
   quiet.level = "warn";
   log->apply(quiet);
-  CAF_CHECK(!hub.hears_faults());
+  CAF_CHECK(!hub.wants_fault());
   hub.audit_to(writer, 10);
-  CAF_CHECK(hub.hears_admissions());
-  CAF_CHECK(hub.hears_faults());
+  CAF_CHECK(hub.wants_admission());
+  CAF_CHECK(hub.wants_fault());
   hub.audit_to({}, 0);
-  CAF_CHECK(!hub.hears_admissions());
+  CAF_CHECK(!hub.wants_admission());
+}
+
+CAF_TEST(what a collector has no room for is not made and counted once) {
+  config::log quiet;
+  quiet.level = "warn";
+  log->apply(quiet);
+  auto box = std::make_shared<outlet>();
+  hub.export_to(box);
+  CAF_CHECK(!hub.wants_admission()); // nothing is sent
+  box->open(true, false, 1);
+  CAF_CHECK(hub.wants_admission());
+  hub.publish(std::make_shared<decision_event>());
+  CAF_CHECK(!hub.wants_admission());
+  CAF_CHECK(!hub.wants_fault());
+  CAF_CHECK_EQUAL(box->lost(otlp_loss::queue_full), 2u);
+  hub.publish(refusal(7)); // made for the list
+  CAF_CHECK_EQUAL(box->lost(otlp_loss::queue_full), 3u);
+  hub.audit_to(writer, 10);
+  CAF_CHECK(hub.wants_admission());
+  hub.publish(std::make_shared<decision_event>()); // made for the audit trail
+  CAF_CHECK_EQUAL(box->lost(otlp_loss::queue_full), 4u);
+  CAF_CHECK_EQUAL(box->waiting(), 1u);
 }
 
 CAF_TEST(what was allowed and what failed go where they belong) {

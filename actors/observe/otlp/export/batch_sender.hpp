@@ -14,11 +14,10 @@ template <class Item>
 class batch_sender final : public signal_sender {
 public:
   using encoder = std::function<std::string(std::span<const Item>)>;
-  using leaving = void (outlet::*)(uint64_t bytes) noexcept;
 
-  /// @param left  What the outlet is told of each item that is sent or lost.
-  batch_sender(telemetry_signal which, sender_parts parts, leaving left)
-    : signal_sender(which, std::move(parts)), left_(left) {}
+  /// @param kind  Of its items, to the outlet.
+  batch_sender(telemetry_signal which, sender_parts parts, outlet_kind kind)
+    : signal_sender(which, std::move(parts)), kind_(kind) {}
 
   void encode_by(encoder by) { encode_ = std::move(by); }
   void add(Item one, uint64_t bytes, steady_time now) { box_.add(std::move(one), bytes, now); }
@@ -41,6 +40,7 @@ private:
       parts_.from->lost(otlp_loss::rejected, rejected);
   }
   void lost(otlp_loss why) override { parts_.from->lost(why, finish()); }
+  void doubted(bool on) override { parts_.from->doubt(kind_, on); }
   void drop_rest() override {
     while (!box_.empty()) {
       (void)box_.begin();
@@ -51,13 +51,13 @@ private:
   uint64_t finish() {
     auto sizes = box_.done();
     for (auto bytes : sizes)
-      ((*parts_.from).*left_)(bytes);
+      parts_.from->left(kind_, bytes);
     return sizes.size();
   }
 
   outbox<Item> box_{batch_limits{}};
   encoder encode_;
-  leaving left_;
+  const outlet_kind kind_;
 };
 
 } // namespace proxy

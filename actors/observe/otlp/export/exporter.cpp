@@ -35,8 +35,8 @@ public:
   explicit rounds(const exporter_parts& parts)
     : parts_(parts), shared_{parts.from, parts.log, std::make_shared<lazy_client>(parts.log),
                              parts.on},
-      logs_(telemetry_signal::logs, shared_, &outlet::event_left), metrics_(shared_, parts.metrics),
-      spans_(telemetry_signal::traces, shared_, &outlet::span_left) {}
+      logs_(telemetry_signal::logs, shared_, outlet_kind::event), metrics_(shared_, parts.metrics),
+      spans_(telemetry_signal::traces, shared_, outlet_kind::span) {}
 
   void apply(const orders& now_wanted);
   void go_on();

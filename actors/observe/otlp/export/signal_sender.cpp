@@ -30,7 +30,8 @@ void signal_sender::apply(const config::otel& settings, steady_time now) {
   if (on_ && next != to_) {
     to_ = next;
     rules_.forget_pause();
-    failing_ = told_rejected_ = false;
+    failing_ = told_rejected_ = has_answered_ = false;
+    doubted(false);
     body_.clear(); // it may be of another encoding
   }
   settings_changed(settings, now);
@@ -111,7 +112,15 @@ void signal_sender::send(steady_time now) {
     take_answer({{}, {}, context_of(why)}, now);
 }
 
+void signal_sender::judge_existence(const collector_answer& answer) {
+  if (has_answered_)
+    return;
+  has_answered_ = answer.what.status != 0;
+  doubted(!has_answered_);
+}
+
 void signal_sender::take_answer(const collector_answer& answer, steady_time now) {
+  judge_existence(answer);
   auto then = rules_.answered(answer.what, items_, now);
   if (then != next_step::settled && then != next_step::halve)
     tell_failure(answer);

@@ -76,6 +76,8 @@ protected:
   /// It is delivered but for what was rejected, or lost.
   virtual void delivered(uint64_t rejected) = 0;
   virtual void lost(otlp_loss why) = 0;
+  /// Whether its collector has failed and never answered: it may not exist.
+  virtual void doubted(bool /*on*/) {}
   /// What is not in a batch is lost.
   virtual void drop_rest() {}
   /// Items that are missing until the next batch is full.
@@ -94,6 +96,7 @@ private:
   void prepare();
   void send(steady_time now);
   void take_answer(const collector_answer& answer, steady_time now);
+  void judge_existence(const collector_answer& answer);
   void settle(const collector_answer& answer);
   void give_up(otlp_loss why);
   void tell_failure(const collector_answer& answer);
@@ -105,6 +108,7 @@ private:
   size_t items_ = 0; ///< In the request.
   std::string body_;
   bool is_gzip_ = false;
+  bool has_answered_ = false;  ///< This collector, ever.
   bool failing_ = false;       ///< The last answer was none that we want; said once.
   bool told_rejected_ = false; ///< By this collector; said once.
   bool ending_ = false;

@@ -29,7 +29,7 @@ std::vector<decision_event_ptr> taken(outlet& box) {
   std::vector<decision_event_ptr> out;
   for (auto item = box.take_all(); item; item = outlet::next(*item)) {
     out.push_back(std::get<decision_event_ptr>(item->what));
-    box.event_left(item->bytes);
+    box.left(outlet_kind::event, item->bytes);
   }
   return out;
 }
@@ -38,12 +38,12 @@ std::vector<decision_event_ptr> taken(outlet& box) {
 
 CAF_TEST(nothing is taken before it is opened or after it is closed) {
   outlet box;
-  CAF_CHECK(!box.takes_events());
+  CAF_CHECK(!box.takes(outlet_kind::event));
   box.tell(event_of("a"));
   CAF_CHECK(taken(box).empty());
   box.open(true, false, 10);
-  CAF_CHECK(box.takes_events());
-  CAF_CHECK(!box.takes_spans());
+  CAF_CHECK(box.takes(outlet_kind::event));
+  CAF_CHECK(!box.takes(outlet_kind::span));
   box.tell(event_of("a"));
   box.close();
   box.tell(event_of("b"));
@@ -79,6 +79,56 @@ CAF_TEST(long texts meet the limit in bytes) {
   (void)taken(box);
   box.tell(event_of("a"));
   CAF_CHECK_EQUAL(box.waiting(), 1u);
+}
+
+CAF_TEST(nobody makes what a full queue turns away and each is counted) {
+  outlet box;
+  CAF_CHECK(!box.wants(outlet_kind::event));
+  CAF_CHECK_EQUAL(box.lost(), 0u); // it was not to be sent
+  box.open(true, true, 2);
+  for (auto kind : {outlet_kind::event, outlet_kind::span})
+    CAF_CHECK(box.wants(kind));
+  box.tell(event_of("a"));
+  CAF_CHECK(box.wants(outlet_kind::event));
+  box.tell(event_of("b"));
+  CAF_CHECK(!box.wants(outlet_kind::event));
+  CAF_CHECK(!box.wants(outlet_kind::event));
+  CAF_CHECK(box.wants(outlet_kind::span)); // which has a queue of its own
+  CAF_CHECK_EQUAL(box.lost(otlp_loss::queue_full), 2u);
+  (void)taken(box);
+  CAF_CHECK(box.wants(outlet_kind::event));
+  CAF_CHECK_EQUAL(box.lost(), 2u);
+}
+
+CAF_TEST(what is as long as all that may wait is not wanted on top) {
+  outlet box;
+  box.open(true, false, 1'000'000);
+  box.tell(event_of(std::string(outlet::max_waiting_bytes - 2'048, 'x')));
+  CAF_CHECK(box.wants(outlet_kind::event));
+  while (box.lost() == 0)
+    box.tell(event_of(std::string(100, 'x')));
+  CAF_CHECK(box.waiting() < 30);
+}
+
+CAF_TEST(in doubt less waits and what waits already stays) {
+  outlet box;
+  constexpr auto few = outlet::max_waiting_in_doubt;
+  box.open(true, true, few * 2);
+  for (uint64_t i = 0; i < few + 10; ++i)
+    box.tell(event_of("a"));
+  box.doubt(outlet_kind::event, true);
+  CAF_CHECK(!box.wants(outlet_kind::event));
+  CAF_CHECK(box.wants(outlet_kind::span));
+  CAF_CHECK_EQUAL(box.waiting(), few + 10);
+  CAF_CHECK_EQUAL(box.lost(), 1u);
+  box.doubt(outlet_kind::event, false);
+  CAF_CHECK(box.wants(outlet_kind::event));
+  box.open(true, true, 5);
+  box.doubt(outlet_kind::event, true); // never more than is said
+  (void)taken(box);
+  for (auto i = 0; i < 7; ++i)
+    box.tell(event_of("a"));
+  CAF_CHECK_EQUAL(box.waiting(), 5u);
 }
 
 CAF_TEST(one wake comes with the item that was asked for) {

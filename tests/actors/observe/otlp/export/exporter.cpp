@@ -153,6 +153,33 @@ CAF_TEST(a collector that fails for a while loses nothing) {
   CAF_CHECK_EQUAL(box->lost(), 0u);
 }
 
+CAF_TEST(little waits for a collector that has never answered and all for one that has) {
+  std::atomic<bool> is_up = false;
+  made_up_collector collector{[&](auto&&...) { return is_up ? answer(200) : ""s; }};
+  auto how = to(collector);
+  how.queue_size = outlet::max_waiting_in_doubt * 2;
+  sends->apply(how);
+  tell(1);
+  CAF_CHECK(comes([&] { return logged("msg=telemetry_failing"); }));
+  CAF_CHECK(comes([&] {
+    tell(100);
+    return box->lost(otlp_loss::queue_full) > 0;
+  }));
+  CAF_CHECK_EQUAL(box->waiting(), outlet::max_waiting_in_doubt);
+  CAF_CHECK(!box->wants(outlet_kind::event));
+  is_up = true;
+  CAF_CHECK(comes([&] { return box->waiting() == 0; }));
+  CAF_CHECK_EQUAL(box->delivered.load(), outlet::max_waiting_in_doubt);
+  is_up = false;
+  auto lost = box->lost();
+  tell(outlet::max_waiting_in_doubt * 2);
+  CAF_CHECK_EQUAL(box->waiting(), outlet::max_waiting_in_doubt * 2);
+  CAF_CHECK_EQUAL(box->lost(), lost);
+  is_up = true;
+  CAF_CHECK(comes([&] { return box->waiting() == 0; }));
+  CAF_CHECK_EQUAL(box->lost(), lost);
+}
+
 CAF_TEST(what a collector refuses is lost and counted and the next goes on) {
   made_up_collector collector{
     [](auto&&, size_t number) { return answer(number == 0 ? 400 : 200, {}, "garbage"); }};
@@ -191,7 +218,7 @@ CAF_TEST(metrics are sent every so often) {
   how.metrics_interval = 20ms;
   sends->apply(how);
   CAF_CHECK(comes([&] { return collector.requests().size() >= 3; }));
-  CAF_CHECK(!box->takes_events());
+  CAF_CHECK(!box->takes(outlet_kind::event));
 }
 
 CAF_TEST(spans have a queue and an address of their own) {
