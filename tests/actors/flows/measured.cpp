@@ -3,7 +3,7 @@
 
 #include "tests/actors/flows/connecting.hpp"
 #include "tests/actors/flows/intercepting.hpp"
-#include "tests/actors/flows/socks_client.hpp"
+#include "tests/actors/flows/moved_series.hpp"
 
 using namespace proxy;
 using namespace proxy::test;
@@ -14,34 +14,21 @@ namespace {
 
 using series = std::map<std::string, int>;
 
-/// Whether a series tells what clients did, and not of the process or of who asks for it.
-bool is_about_clients(std::string_view name) {
-  if (name.ends_with("_sum") || has(name, "_bucket{") || has(name, "_bytes_total") ||
-      has(name, "endpoint=\"admin\""))
-    return false;
-  return has(name, "_total") || has(name, "_count");
-}
-
-series page(stage& s) {
+/// Those that count what clients did, and not how much there is of something.
+series counts(stage& s) {
   series out;
-  std::istringstream in{ask_admin(s, "GET /metrics")};
-  constexpr std::string_view prefix = "codex_network_proxy_";
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with(prefix)) {
-      auto space = line.rfind(' ');
-      auto name = line.substr(prefix.size(), space - prefix.size());
-      if (is_about_clients(name) && !name.starts_with("connections_total"))
-        out[name] = static_cast<int>(std::stod(line.substr(space)));
-    }
+  for (const auto& [name, value] : all_series(s))
+    if ((has(name, "_total") || has(name, "_count")) && !has(name, "_bytes_total"))
+      out[name] = static_cast<int>(value);
   return out;
 }
 
 /// Checks by how much each series grows meanwhile.
 template <class What>
 void check_growth(stage& s, const series& wanted, What happens) {
-  auto before = page(s);
+  auto before = counts(s);
   happens();
-  auto after = page(s);
+  auto after = counts(s);
   series grown;
   for (const auto& [name, value] : after)
     if (auto by = value - before[name]; by != 0)
