@@ -68,8 +68,8 @@ public:
   /// never (nullopt).
   [[nodiscard]] std::optional<steady_time> next_turn() const noexcept;
 
-  /// Messages that this turn has found, and those that came since: how far the loop is behind.
-  [[nodiscard]] size_t waiting_messages() const noexcept { return running_.size() + local_.size(); }
+  /// Actors that this turn has found mail for, and those that got some since.
+  [[nodiscard]] size_t actors_with_mail() const noexcept { return running_.size() + local_.size(); }
 
   /// Keeps an actor alive until the end of the turn, when its own code is surely off the stack.
   void release_later(caf::strong_actor_ptr what) { deferred_.push_back(std::move(what)); }

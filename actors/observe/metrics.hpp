@@ -43,7 +43,7 @@ struct metrics {
   bool enabled = true; ///< Clients are served.
   uint64_t reloads_made = 0;
   uint64_t reloads_refused = 0;
-  bool last_reload_made = true;
+  bool configured = true;                     ///< What the configuration says is in force.
   double in_force_since_seconds = 0;          ///< Unix time.
   std::optional<double> ca_not_after_seconds; ///< Unix time; without interception none.
   subscriber_metrics audit;

@@ -42,7 +42,6 @@ CASES = [
     level("CodexProxyDown", {"up": 0}, {"up": 1}),
     Case("CodexProxyRestarts", 5, 60, process_start_time_seconds="1 2 3 4x80"),
     level("CodexProxyDisabled", {"enabled": 0}, {"enabled": 1}),
-    level("CodexProxyWorkerBehind", {"worker_queue_length__worker__0": 2000}, {"worker_queue_length__worker__0": 0}),
     level("CodexProxyWorkerBehind", {"worker_answer_seconds__worker__0": 2}, {"worker_answer_seconds__worker__0": 0.001}),
     level("CodexProxyDescriptorsNearLimit", {"process_open_fds": 90, "process_max_fds": 100}, {"process_open_fds": 10, "process_max_fds": 100}),
     growth("CodexProxyAcceptPauses", accept_pauses_total=1),

@@ -26,6 +26,15 @@ def series_of(page):
     return set(re.findall(r"^([a-z0-9_]+)(?:\{| )", page, re.M))
 
 
+def selected(text):
+    """Metric, label and value of each selector: one for each alternative. Values that a dashboard's user chooses are left out."""
+    for metric, labels in re.findall(r"\b(codex_network_proxy_[a-z0-9_]+){([^}]*)}", text.replace('\\"', '"')):
+        for label, values in re.findall(r'(\w+)=~?"([^"]*)"', labels):
+            for value in values.split("|"):
+                if label != "job" and "$" not in value:
+                    yield metric, label, value
+
+
 class MetricsTest(SystemTest):
     def page(self, proxy):
         status, _, text = proxy.admin("GET", "/metrics")
@@ -50,12 +59,21 @@ class MetricsTest(SystemTest):
             self.assertGreater(len(asked), 20)
             self.assertEqual(asked - there, set(), path)
 
+    def test_so_are_the_labels_that_they_ask_for(self):
+        page = self.page(self.intercepting())
+        for path in (ALERTS, DASHBOARD):
+            asked = set(selected(text_of(path)))
+            self.assertGreater(len(asked), 1)
+            for metric, label, value in asked:
+                with self.subTest(metric=metric, label=label, value=value):
+                    self.assertRegex(page, rf'(?m)^{metric}{{(?:.*,)?{label}="{re.escape(value)}"')
+
     def test_no_client_makes_a_series(self):
         proxy = self.start(allow=["127.0.0.1"])
         for warm in range(2):
             proxy.get(f"http://warm{warm}.example/")
         before = self.page(proxy).count("\n")
-        for number in range(300):
+        for number in range(2000):
             proxy.get(f"http://host{number}.example:{1 + number}/path{number}", method=f"M{number}" if number % 2 else "GET")
         self.assertEqual(self.page(proxy).count("\n"), before)
 

@@ -55,7 +55,7 @@ void give_up(store_pointer self, std::vector<config::problem> problems = {}) {
   auto& c = *self->state.change;
   std::move(problems.begin(), problems.end(), std::back_inserter(c.problems));
   if (c.done) {
-    self->state.now.process->reloads.ended(false);
+    self->state.now.process->reloads.failed(c.is_reload);
     tell_problems(log_of(self), c.problems);
     reload_outcome outcome;
     outcome.problems = std::move(c.problems);
@@ -124,9 +124,9 @@ void settled(store_pointer self) {
                     c.closed_tunnels);
   for (const auto& key : c.needs_restart)
     log_of(self).warn("msg=needs_restart key={}", key);
-  tell_in_force(self->state);
   if (c.done) {
-    now.process->reloads.ended(true);
+    tell_in_force(self->state);
+    now.process->reloads.succeeded();
     reload_outcome outcome;
     outcome.report = reload_report{now.current->generation, std::move(c.changed), c.closed_tunnels,
                                    std::move(c.needs_restart)};
@@ -235,33 +235,40 @@ void take_document(store_pointer self, policy_delivery& delivery) {
       });
 }
 
+/// What somebody asks for.
+struct request {
+  wish_change change; ///< Of what is wished beside the configuration; null: it is read anew alone.
+  outcome_promise done;
+  caf::actor_clock::time_point asked;
+};
+
 /// Asks the source, or reports why not; the old policy stays in force then.
-void begin(store_pointer self, const wish_change& change, outcome_promise done,
-           caf::actor_clock::time_point asked) {
+void begin(store_pointer self, const request& of) {
   auto& s = self->state;
   s.change = std::make_shared<change_under_way>();
-  s.change->done = std::move(done);
-  s.change->asked = asked;
+  s.change->done = of.done;
+  s.change->is_reload = !of.change;
+  s.change->asked = of.asked;
   if (auto why = obstacle(self); !why.empty()) // it may have come up while this one waited
     return give_up_because(self, std::string{why});
   auto wish = standing_wish(*s.now.current->config);
-  change(wish);
+  if (of.change)
+    of.change(wish);
   ask_source<policy_delivery>(
     self, [self](policy_delivery& delivery) { take_document(self, delivery); },
     [self](std::string why) { give_up_because(self, std::move(why)); }, atom::load_v, wish);
 }
 
+/// @param change  Null: the configuration is read anew, and nothing else.
 outcome_promise enqueue(store_pointer self, wish_change change) {
   auto done = self->make_response_promise<reload_outcome>();
   if (self->state.waiting.size() >= max_waiting_changes) {
-    self->state.now.process->reloads.ended(false);
+    self->state.now.process->reloads.failed(!change);
     refuse(log_of(self), done, "too many changes are waiting");
     return done;
   }
-  auto asked = self->clock().now();
-  run_in_turn(
-    self,
-    {[self, change = std::move(change), done, asked] { begin(self, change, done, asked); }, done});
+  request of{std::move(change), done, self->clock().now()};
+  run_in_turn(self, {[self, of = std::move(of)] { begin(self, of); }, done});
   return done;
 }
 
@@ -344,7 +351,7 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
         give_up_because(self, std::string{why_ending(s)}); // those that wait follow it
       return s.drained;
     },
-    [self](atom::reload) { return enqueue(self, [](policy_wish&) {}); },
+    [self](atom::reload) { return enqueue(self, nullptr); },
     [self](atom::set_mode, policy::mode mode) {
       return enqueue(self, [mode](policy_wish& wish) {
         wish.mode = mode;

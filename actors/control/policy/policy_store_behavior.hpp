@@ -60,6 +60,7 @@ struct store_start {
 /// A change between its beginning and its answer.
 struct change_under_way {
   std::optional<caf::typed_response_promise<reload_outcome>> done; ///< Unset: it came by itself.
+  bool is_reload = false;                ///< Nothing but the configuration as it is now.
   caf::actor_clock::time_point asked{};  ///< When; it is not begun, or pushed, too long after.
   std::vector<config::problem> problems; ///< Warnings so far.
   std::vector<std::string> changed;

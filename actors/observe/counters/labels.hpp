@@ -40,12 +40,19 @@ inline constexpr label_name<phase> phase_names[] = {
   {phase::tls, "tls"},     {phase::first_byte, "upstream_first_byte"}};
 
 /// What a look-up came to.
-enum class look_up_result : uint8_t { ok, cached, error, timeout };
+enum class look_up_result : uint8_t {
+  ok,
+  cached,
+  error,
+  timeout,
+  ignored, ///< It failed, and an upstream proxy that is told the name finds it by itself.
+};
 inline constexpr label_name<look_up_result> look_up_results[] = {
   {look_up_result::ok, "ok"},
   {look_up_result::cached, "cached"},
   {look_up_result::error, "error"},
-  {look_up_result::timeout, "timeout"}};
+  {look_up_result::timeout, "timeout"},
+  {look_up_result::ignored, "ignored"}};
 
 /// What dialling came to, all addresses of a name together.
 enum class connect_result : uint8_t {

@@ -72,7 +72,7 @@ struct shard_counters {
   uint64_t upstream_idle = 0;
   uint64_t pending_questions = 0;  ///< That wait for somebody's word.
   uint64_t leaf_cache_entries = 0; ///< Certificates at hand, those for refused hosts too.
-  uint64_t waiting_messages = 0;   ///< Of one shard; not a part of sums.
+  uint64_t actors_with_mail = 0;   ///< Of one shard; not a part of sums.
 
   // -- how long, and how much --
 

@@ -52,11 +52,13 @@ void append_policy(metric_families_list& out, const metrics& what) {
                       what.enabled ? 1 : 0));
   out.push_back(reloads(what));
   out.push_back(gauge("config_last_reload_successful",
-                      "0 where the last change that somebody asked for came to nothing, else 1.",
-                      what.last_reload_made ? 1 : 0));
-  out.push_back(gauge("config_last_reload_success_timestamp_seconds",
-                      "When a policy last came into force, since the Unix epoch.",
-                      what.in_force_since_seconds));
+                      "0 after a reload that came to nothing, until what the configuration says is "
+                      "in force; else 1.",
+                      what.configured ? 1 : 0));
+  out.push_back(
+    gauge("config_last_reload_success_timestamp_seconds",
+          "When a policy that was asked for last came into force, since the Unix epoch.",
+          what.in_force_since_seconds));
   if (what.ca_not_after_seconds) // without interception there is none
     out.push_back(gauge("ca_not_after_timestamp_seconds",
                         "When the CA for intercepted hosts expires, since the Unix epoch.",
@@ -67,7 +69,8 @@ void append_load(metric_families_list& out, const metrics& what) {
   out.push_back(
     gauge("workers", "Threads that serve connections.", static_cast<double>(what.workers.size())));
   out.push_back(by_worker(
-    gauge_family("worker_queue_length", "Messages that waited for a worker when it was asked."),
+    gauge_family("worker_queue_length",
+                 "Actors that had mail in the turn in which a worker was asked, itself included."),
     &worker_metrics::queue_length, what));
   out.push_back(by_worker(gauge_family("worker_answer_seconds",
                                        "How long a worker took to answer for these metrics: about "

@@ -5,6 +5,7 @@
 #include "actors/net/http2_link.hpp"
 #include "actors/serve/answer/refuse.hpp"
 #include "actors/serve/client/after.hpp"
+#include "actors/serve/core/measure.hpp"
 #include "actors/serve/decide/decide.hpp"
 #include "actors/serve/decide/request.hpp"
 #include "actors/serve/exchange/exchange.hpp"
@@ -101,7 +102,7 @@ task<after> serve_requests(client_session& c) {
     ex.spare = c.shard.texts.take();
     ++c.shard.counters.requests_total;
     ++c.requests;
-    auto began = c.shard.loop.now();
+    measured_phase total{c.shard, phase::total};
     c.trace.reset();
     if (c.shard.wants_spans())
       c.spans = std::make_unique<request_spans>(c);
@@ -113,7 +114,6 @@ task<after> serve_requests(client_session& c) {
                                                   : verdict{std::move(head.error)};
     std::string{}.swap(head.store); // `ex` has what of it is needed
     auto next = co_await serve(c, ex, v);
-    c.shard.counters.request_time[phase::total].observe(c.shard.loop.now() - began);
     end_spans(c, next);
     c.shard.texts.give_back(std::move(ex.head));
     c.shard.texts.give_back(ex.take_received());

@@ -51,8 +51,7 @@ request_spans::~request_spans() {
     (void)join(std::nullopt);
   if (!server_.context.is_sampled())
     return;
-  auto leaves = !server_.scheme.empty() && server_.status == 0 &&
-                (c_.end == ending::client_gone || c_.end == ending::idle);
+  auto leaves = !answered_ && (c_.end == ending::client_gone || c_.end == ending::idle);
   if (server_.error_type.empty() && (leaves || cuts_short(c_.end))) {
     server_.error_type = to_string(c_.end);
     server_.failed = c_.end != ending::client_gone;
@@ -105,6 +104,11 @@ void request_spans::send_on(http1::rewrite_options& options, std::vector<http1::
     set.clear();
   set.push_back({name, sent_on_});
   options.set = set;
+  if (server_.parent != span_id{})
+    return;
+  strip_.assign(options.strip.begin(), options.strip.end());
+  strip_.emplace_back("tracestate");
+  options.strip = strip_;
 }
 
 void request_spans::begin_upstream() {
@@ -132,9 +136,15 @@ void request_spans::end_upstream(uint16_t status, std::string_view fault) {
 }
 
 void request_spans::answer(uint16_t status, std::string_view fault) {
+  answered_ = true;
   server_.status = status;
   server_.error_type = fault;
   server_.failed = status >= 500 || (!fault.empty() && status < 400);
+}
+
+void request_spans::cut(std::string_view why) {
+  server_.error_type = why;
+  server_.failed = true;
 }
 
 wall_time request_spans::wall_of(steady_time at) const {

@@ -38,8 +38,9 @@ public:
   /// Whom it is for.
   void lead_to(const policy::target& to);
   /// Has the traceparent of what is sent upstream name us, so that what follows hangs below us;
-  /// unless a hook takes that field off or sets it.
-  /// @param set  Where `options.set` is kept. Both are valid until the next call.
+  /// unless a hook takes that field off or sets it. What others noted of a trace (`tracestate`) is
+  /// of no use to one that begins here, and is taken off (W3C Trace Context §3.4).
+  /// @param set  Where `options.set` is kept. All are valid until the next call.
   void send_on(http1::rewrite_options& options, std::vector<http1::field>& set);
 
   /// From now on something is done upstream for it.
@@ -52,6 +53,8 @@ public:
 
   /// What the client is answered, last word first. @param fault  As above; of a few.
   void answer(uint16_t status, std::string_view fault = {});
+  /// What was answered already, and began to be used, ends for this reason.
+  void cut(std::string_view why);
 
 private:
   [[nodiscard]] wall_time wall_of(steady_time at) const;
@@ -66,6 +69,8 @@ private:
   steady_time client_ended_{}; ///< Unset while it goes on.
   span_id sent_id_{};          ///< Of the span of what is sent upstream.
   std::string sent_on_;
+  std::vector<std::string> strip_; ///< Names of fields, for `send_on`.
+  bool answered_ = false;          ///< The client, with whatever.
 };
 
 } // namespace proxy

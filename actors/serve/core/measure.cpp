@@ -6,9 +6,11 @@ namespace proxy {
 
 namespace {
 
-look_up_result result_of(const caf::expected<dns_answer>& answer) {
+look_up_result result_of(const caf::expected<dns_answer>& answer, bool is_needed) {
   if (answer)
     return answer->cached ? look_up_result::cached : look_up_result::ok;
+  if (!is_needed)
+    return look_up_result::ignored;
   // Nobody answered in time: the resolver itself.
   auto code = code_of(answer.error());
   return code == errc::cancelled ? look_up_result::timeout : look_up_result_of(code);
@@ -16,21 +18,27 @@ look_up_result result_of(const caf::expected<dns_answer>& answer) {
 
 } // namespace
 
-void count_look_up(shard_core& shard, steady_time began, const caf::expected<dns_answer>& answer) {
-  shard.counters.dns_time[result_of(answer)].observe(shard.loop.now() - began);
+measured_phase::measured_phase(shard_core& shard, phase which) noexcept
+  : shard_(shard), began_(shard.loop.now()), which_(which) {}
+
+measured_phase::~measured_phase() {
+  shard_.counters.request_time[which_].observe(shard_.loop.now() - began_);
 }
 
-void measure_look_up(shard_core& shard, steady_time began,
-                     const caf::expected<dns_answer>& answer) {
-  count_look_up(shard, began, answer);
-  shard.counters.request_time[phase::dns].observe(shard.loop.now() - began);
+void count_look_up(shard_core& shard, steady_time began, const caf::expected<dns_answer>& answer,
+                   bool is_needed) {
+  shard.counters.dns_time[result_of(answer, is_needed)].observe(shard.loop.now() - began);
 }
 
-void measure_connect(shard_core& shard, steady_time began, const caf::error& failed) {
-  auto result = failed ? connect_result_of(code_of(failed)) : connect_result::ok;
-  auto took = shard.loop.now() - began;
-  shard.counters.connect_time[result].observe(took);
-  shard.counters.request_time[phase::connect].observe(took);
+measured_connect::measured_connect(shard_core& shard) noexcept
+  : shard_(shard), phase_(shard, phase::connect), began_(shard.loop.now()) {}
+
+measured_connect::~measured_connect() {
+  shard_.counters.connect_time[result_].observe(shard_.loop.now() - began_);
+}
+
+void measured_connect::ended(const caf::error& failed) noexcept {
+  result_ = failed ? connect_result_of(code_of(failed)) : connect_result::ok;
 }
 
 measured_handshake::measured_handshake(shard_core& shard, tls_side with) noexcept

@@ -22,7 +22,7 @@ void add_policy(metrics& out, const reload_counts& reloads, const snapshot& in_f
   out.enabled = in_force.rules->enabled;
   out.reloads_made = reloads.made.load(std::memory_order_relaxed);
   out.reloads_refused = reloads.refused.load(std::memory_order_relaxed);
-  out.last_reload_made = reloads.last_was_made.load(std::memory_order_relaxed);
+  out.configured = reloads.configured.load(std::memory_order_relaxed);
   out.in_force_since_seconds =
     static_cast<double>(reloads.in_force_since_ms.load(std::memory_order_relaxed)) / 1000;
   if (in_force.ca)
@@ -49,7 +49,7 @@ metrics process_metrics(process_state& process, const snapshot& in_force) {
 
 void add_worker(metrics& to, const shard_counters& one, std::chrono::nanoseconds took) {
   add(to.counters, one);
-  to.workers.push_back({one.waiting_messages, seconds{took}.count()});
+  to.workers.push_back({one.actors_with_mail, seconds{took}.count()});
 }
 
 } // namespace proxy

@@ -2,6 +2,7 @@
 
 #include "actors/observe/log/log.hpp"
 #include "actors/serve/client/users.hpp"
+#include "actors/serve/core/measure.hpp"
 #include "actors/serve/decide/judgement.hpp"
 #include "actors/serve/decide/pending_question.hpp"
 #include "actors/serve/decide/request.hpp"
@@ -31,6 +32,7 @@ task<std::optional<caf::expected<decider_word>>> ask_decider(client_session& c,
   std::optional<caf::expected<decider_word>> said;
   if (has_left(c))
     co_return said;
+  measured_phase waits{c.shard, phase::decide};
   // The question has a deadline; this one comes after it.
   auto deadline = c.in(c.shard.config().decider.timeout + std::chrono::seconds{1});
   pending_question asked{c, about, [&](caf::expected<decider_word> word) {
@@ -72,9 +74,7 @@ task<verdict> decide(client_session& c, exchange& ex, policy::question asked) {
   caf::error silence; // none where a word has come, and where nobody was asked or waits for it
   if (c.shard.decider()) {
     c.holds(ex.head.capacity() + ex.spare.capacity() + c.reader.pending.capacity());
-    auto began = c.shard.loop.now();
     auto heard = co_await ask_decider(c, to);
-    c.shard.counters.request_time[phase::decide].observe(c.shard.loop.now() - began);
     if (is_gone(c, to))
       co_return caf::make_error(errc::cancelled, std::string{"the client has gone"});
     if (heard && *heard) {

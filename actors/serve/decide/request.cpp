@@ -164,7 +164,6 @@ judgement prepare(client_session& c, http1::request& req, http1::request_target&
   if (permit.path_judged())
     target.path = c.shard.path.text;
   if (const auto* hook = permit.hook()) {
-    ++c.shard.counters.hooks_applied;
     apply(*hook, options, c.shard.fields);
     if (ex.body == http1::framing::chunked)
       ex.held_back = names_in(*hook);

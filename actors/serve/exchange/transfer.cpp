@@ -89,6 +89,7 @@ step transfer::move_up() {
     case pump::status::finished: {
       auto excess = up_.take_excess();
       c_.reader.pending.append(excess);
+      sent_at_ = c_.shard.loop.now();
       return step::wait;
     }
     case pump::status::malformed: return fail(errc::malformed, context_of(up_.framing_error()));

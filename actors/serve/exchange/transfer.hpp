@@ -137,7 +137,7 @@ private:
   exchange& exchange_;
   upstream& u_;
   pump up_;
-  steady_time sent_at_; ///< When the request began to be sent.
+  steady_time sent_at_; ///< When all of the request was sent; until then, when that began.
   std::optional<pump> down_;
   std::optional<std::string> copy_; ///< Of what was read of the body, once it is to be sent again.
   std::string head_;                ///< A response head that came in pieces.

@@ -7,6 +7,7 @@
 #include "actors/serve/client/after.hpp"
 #include "actors/serve/client/client_flow.hpp"
 #include "actors/serve/client/users.hpp"
+#include "actors/serve/core/measure.hpp"
 #include "actors/serve/decide/decide.hpp"
 #include "actors/serve/decide/request.hpp"
 #include "actors/serve/exchange/exchange.hpp"
@@ -163,6 +164,8 @@ task<after> open_socks_tunnel(client_session& c, exchange& ex) {
     auto* open = c.in_state<state::tunnel>();
     const auto& reached = open ? open->server : c.in_state<state::intercepted>()->dialled;
     c.first_down = success(reached->io.local_address());
+    if (c.spans)
+      c.spans->answer(0); // in a word that is no status of HTTP
   }
   co_return next;
 }
@@ -214,6 +217,7 @@ task<after> socks5_flow(client_session& c) {
   exchange ex;
   ex.target.protocol = policy::protocol::socks5_tcp;
   auto request = co_await read_message(c, socks5::decode_request, deadline);
+  measured_phase total{c.shard, phase::total};
   if (!request)
     co_return co_await fault(c, ex, request.error());
   auto [command, target] = std::move(request->value);
@@ -239,12 +243,8 @@ task<after> socks5_flow(client_session& c) {
   // Users may have been set since the client was greeted.
   if (auto denial = judge_user(*c.shard.policy, c))
     co_return co_await refuse(c, ex, *denial);
-  if (command == socks5::command::connect) {
-    auto began = c.shard.loop.now();
-    auto next = co_await open_socks_tunnel(c, ex);
-    c.shard.counters.request_time[phase::total].observe(c.shard.loop.now() - began);
-    co_return next;
-  }
+  if (command == socks5::command::connect)
+    co_return co_await open_socks_tunnel(c, ex);
   co_return co_await open_association(c, ex, target);
 }
 

@@ -29,6 +29,8 @@ void record_refusal(client_session& c, const policy::denial& why) {
   const auto& to = c.enclosing_tunnel()->tunnel.to();
   (void)c.shard.refused(why, to, c);
   c.end = ending::refused;
+  if (c.tunnel_spans)
+    c.tunnel_spans->cut(policy::refusal_of(why.reason).name);
   if (c.shard.config().log.access)
     c.turned_down = std::make_unique<policy::target>(to);
   c.enter(state::reading{});
@@ -267,6 +269,8 @@ task<after> begin_inside(client_session& c) {
   if (auto err = co_await accept_tls(c, name, c.shard.leaves)) {
     log_failure(c, name, err);
     c.end = code_of(err) == errc::closed ? ending::client_gone : ending::fault;
+    if (c.tunnel_spans && c.end == ending::fault)
+      c.tunnel_spans->cut(outcome_of(code_of(err)).name);
     co_return after::close;
   }
   co_return c.client.protocol() == "h2" ? after::streams : after::next_request;

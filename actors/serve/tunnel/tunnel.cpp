@@ -177,6 +177,8 @@ task<std::optional<after>> hear_answer(client_session& c, state::tunnel& through
       }
       (void)c.shard.refused(*why, through.admitted_by->to(), c);
       c.end = ending::refused;
+      if (auto* of_tunnel = c.tunnel_spans ? c.tunnel_spans.get() : c.spans.get())
+        of_tunnel->cut(policy::refusal_of(why->reason).name);
       co_return after::reset;
     }
     if (sent == direction::outcome::again) {

@@ -228,9 +228,12 @@ task<caf::expected<std::unique_ptr<upstream>>> dial(client_session& c, const exc
                                                     const policy::vetted& to, tls::alpn offer) {
   auto began = c.shard.loop.now();
   const auto& target = ex.target;
-  auto dialled =
-    co_await connect_any(c, ex, to.addresses(), target.port, c.in(c.timeouts().connect));
-  measure_connect(c.shard, began, dialled ? caf::error{} : dialled.error());
+  caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
+  {
+    measured_connect measured{c.shard};
+    dialled = co_await connect_any(c, ex, to.addresses(), target.port, c.in(c.timeouts().connect));
+    measured.ended(dialled ? caf::error{} : dialled.error());
+  }
   if (!dialled)
     co_return std::move(dialled.error());
   auto u = std::move(*dialled);

@@ -18,10 +18,11 @@ task<caf::expected<std::vector<ip_address>>> addresses_of(client_session& c, con
   if (!known.empty())
     co_return std::move(known);
   auto began = c.shard.loop.now();
+  measured_phase waits{c.shard, phase::dns};
   auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
   auto answer = co_await ask<dns_answer>(&c.self, c.wakes, deadline, c.shard.resolver,
                                          atom::resolve_v, question_for(name));
-  measure_look_up(c.shard, began, answer);
+  count_look_up(c.shard, began, answer);
   if (!answer)
     co_return look_up_error(c, name, std::move(answer.error()));
   co_return std::move(answer->addresses);
@@ -156,9 +157,12 @@ task<caf::expected<std::unique_ptr<upstream>>> dial_through(client_session& c, c
         literal && policy::is_own_listener(*c.shard.policy->rules, *literal, ex.via->port))
       co_return caf::make_error(errc::bad_response,
                                 "upstream proxy " + name_of(ex.via) + " is this proxy itself");
-  auto began = c.shard.loop.now();
-  auto dialled = co_await connect_any(c, ex, *addresses, ex.via->port, c.in(c.timeouts().connect));
-  measure_connect(c.shard, began, dialled ? caf::error{} : dialled.error());
+  caf::expected<std::unique_ptr<upstream>> dialled{nullptr};
+  {
+    measured_connect measured{c.shard};
+    dialled = co_await connect_any(c, ex, *addresses, ex.via->port, c.in(c.timeouts().connect));
+    measured.ended(dialled ? caf::error{} : dialled.error());
+  }
   if (!dialled)
     co_return of_proxy(name, dialled.error());
   auto u = std::move(*dialled);

@@ -28,11 +28,13 @@ struct connect_outcome {
 };
 
 /// The addresses of the permitted name.
-task<caf::expected<dns_answer>> look_up(client_session& c, const host& name) {
+/// @param is_needed  Whether nothing is reached without them.
+task<caf::expected<dns_answer>> look_up(client_session& c, const host& name, bool is_needed) {
   auto known = policy::known_addresses(name);
   if (!known.empty())
     co_return dns_answer{std::move(known)};
   auto began = c.shard.loop.now();
+  measured_phase waits{c.shard, phase::dns};
   // The resolver has the deadline (`timeouts.dns`); this one only guards against a resolver that
   // died.
   auto deadline = c.in(c.timeouts().dns + std::chrono::seconds{1});
@@ -40,7 +42,7 @@ task<caf::expected<dns_answer>> look_up(client_session& c, const host& name) {
                                          atom::resolve_v, question_for(name));
   c.dns_ms = static_cast<uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(c.shard.loop.now() - began).count());
-  measure_look_up(c.shard, began, answer);
+  count_look_up(c.shard, began, answer, is_needed);
   if (answer)
     co_return std::move(*answer);
   co_return look_up_error(c, name, std::move(answer.error()));
@@ -97,7 +99,7 @@ task<connect_outcome> connect_offering(client_session& c, exchange& ex, tls::alp
     dialled = co_await use_dialled(c, ex, offer);
   if (dialled && !*dialled) {
     auto name = ex.target.host; // a copy: it may be replaced meanwhile
-    auto answer = co_await look_up(c, name);
+    auto answer = co_await look_up(c, name, !ex.via);
     auto to = vet_answer(c, ex, answer, out.denial);
     if (out.denial)
       co_return out;
@@ -150,8 +152,12 @@ task<connect_outcome> connect_speaking(client_session& c, exchange& ex) {
 } // namespace
 
 void record_admission(client_session& c, exchange& ex) {
-  if (!std::exchange(ex.recorded, true))
-    c.shard.admitted(ex.granted->grant(), c);
+  if (std::exchange(ex.recorded, true))
+    return;
+  const auto& granted = ex.granted->grant();
+  c.shard.admitted(granted, c);
+  if (granted.hook())
+    ++c.shard.counters.hooks_applied;
 }
 
 task<std::unique_ptr<upstream>> connect_upstream(client_session& c, exchange& ex, after& next) {

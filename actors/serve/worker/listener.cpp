@@ -20,6 +20,10 @@ constexpr int batch = 64;
 
 /// How long a listener rests when the process or system has no descriptor left.
 constexpr std::chrono::milliseconds pause{100};
+/// Without a pause for so long a listener has accepted all that came.
+constexpr std::chrono::milliseconds a_while{500};
+/// Of pauses alone.
+constexpr std::chrono::milliseconds too_long{1'000};
 
 /// A shard this far above the least loaded one hands new connections over.
 constexpr uint64_t slack = 64;
@@ -64,7 +68,21 @@ void listener::close() {
 void listener::begin() {
   watching_ = loop().watch_shared(*this);
   if (!watching_)
-    loop().arm(*this, loop().now() + pause);
+    rest();
+}
+
+bool listener::accepts() const noexcept {
+  auto rests = resting_since_ && loop().now() - rested_at_ <= a_while;
+  return socket_ && !(rests && rested_at_ - *resting_since_ >= too_long);
+}
+
+void listener::rest() {
+  auto now = loop().now();
+  if (!resting_since_ || now - rested_at_ > a_while)
+    resting_since_ = now;
+  rested_at_ = now;
+  stop();
+  loop().arm(*this, now + pause);
 }
 
 listener::behavior_type listener::make_behavior() {
@@ -85,6 +103,7 @@ void listener::on_ready() {
     ip_sockaddr peer;
     auto accepted = loop().network().accept(fd, peer);
     if (accepted >= 0) {
+      resting_since_.reset();
       place(accepted, peer.ip().value_or(ip_address{}), peer.ip() ? peer.port() : uint16_t{0});
       continue;
     }
@@ -94,9 +113,9 @@ void listener::on_ready() {
       ++shard_.counters.accept_pauses;
       shard_.log().warn("msg=accept_paused listener={} error={}", socket_->address(),
                         quoted_text(std::strerror(errno)));
-      stop();
-      shard_.loop.arm(*this, shard_.loop.now() + pause);
+      return rest();
     }
+    resting_since_.reset();
     return; // drained, or an error of one connection that is gone already
   }
 }

@@ -2,6 +2,7 @@
 
 #include <caf/typed_actor.hpp>
 #include <memory>
+#include <optional>
 
 #include "actors/loop/pinned_actor.hpp"
 #include "actors/net/bound_listener.hpp"
@@ -34,7 +35,9 @@ public:
   /// Accepts nobody any more and lets go of the socket. On its loop, and at once: what waits in the
   /// socket's queue would be accepted before any message is heard.
   void close();
-  [[nodiscard]] bool is_open() const noexcept { return socket_ != nullptr; }
+  /// Whether clients that connect are served. One that pauses now and then for want of descriptors
+  /// does; one that has done nothing else for a second does not.
+  [[nodiscard]] bool accepts() const noexcept;
 
 private:
   behavior_type make_behavior() override;
@@ -43,6 +46,8 @@ private:
   void on_timer() override;
   void begin();
   void stop();
+  /// Accepts nobody for a moment.
+  void rest();
   /// Accepts on a descriptor that was held back, when there are no others. @returns false, with
   /// errno set, when nobody was accepted.
   [[nodiscard]] bool accept_on_reserve();
@@ -52,6 +57,8 @@ private:
   shard_core& shard_;
   bound_listener_ptr socket_; ///< Null once it is closed.
   bool watching_ = false;
+  std::optional<steady_time> resting_since_; ///< It has done nothing else; unset: it accepts.
+  steady_time rested_at_{};                  ///< Last.
 };
 
 } // namespace proxy

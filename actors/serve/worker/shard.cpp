@@ -175,13 +175,13 @@ shard_counters count(const shard_core& core) {
   out.http2_streams_active = core.streams().size();
   out.upstream_idle = core.pool.size();
   out.leaf_cache_entries = core.leaves.size() + core.refused_leaves.cache.size();
-  out.waiting_messages = core.loop.waiting_messages();
+  out.actors_with_mail = core.loop.actors_with_mail();
   return out;
 }
 
 worker_beat beat(const shard_state& s) {
   auto accepts = [](const auto& entry) {
-    return serves_clients(entry.first) && local<listener>(entry.second).is_open();
+    return serves_clients(entry.first) && local<listener>(entry.second).accepts();
   };
   worker_beat out;
   out.generation = s.core->policy->generation;

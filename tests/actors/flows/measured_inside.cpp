@@ -101,3 +101,22 @@ CAF_TEST(a tunnel whose client speaks HTTP 2 is one tunnel) {
   CAF_CHECK(has(over, "tunnels_active -1\n"));
   CAF_CHECK(!has(over, "tunnel_bytes_total")); // they were told while it was open
 }
+
+CAF_TEST(a request that is taken up anew is one that a hook decides over) {
+  intercepting s{{.network = one_hook}};
+  auto& who = s.inside();
+  moved_series moved{s};
+  (void)s.accept(s.example);
+  who.say(ask_for("GET", "/q"));
+  for (auto i = 0; i < 3; ++i) { // the handshake with the origin is under way
+    s.pass(100ms);
+    s.install(one_hook);
+    if (i > 0)
+      (void)s.accept(s.example);
+  }
+  auto& server = s.answer_at(s.example);
+  CAF_REQUIRE(s.hears(server, "\r\n\r\n"));
+  server.say(ok("fine"));
+  CAF_REQUIRE(s.hears(who, "fine"));
+  CAF_CHECK(has(moved.since(), "hooks_total{result=\"applied\"} +1\n"));
+}

@@ -5,6 +5,7 @@
 
 using namespace proxy;
 using namespace proxy::test;
+using namespace std::string_literals;
 
 /// Waits are told by their length and by what they came to, and so is what there is at a time.
 
@@ -182,4 +183,65 @@ CAF_TEST(when a policy last came into force is told) {
   s.install("");
   CAF_CHECK(counted(s, stamp) >= since + 3600);
   CAF_CHECK(counted(s, "config_last_reload_successful") == 1);
+}
+
+CAF_TEST(a change that is refused says nothing of the configuration) {
+  waited s;
+  auto bad = s.ask<reload_outcome>(s.store, atom::allow_v, "*.*.test"s);
+  CAF_REQUIRE(s.until([&] { return bad->has_value(); }));
+  CAF_CHECK(!(*bad)->report);
+  CAF_CHECK(counted(s, "reloads_total{result=\"failure\"}") == 1);
+  CAF_CHECK(counted(s, "config_last_reload_successful") == 1);
+  CAF_CHECK(!s.reload("allowed_domains = 7").report);
+  CAF_CHECK(counted(s, "config_last_reload_successful") == 0);
+}
+
+CAF_TEST(a name that only the upstream proxy finds is no look up that failed) {
+  stage s{{.network = "allowed_domains = [\"example.com\"]\nallow_upstream_proxy = true\n",
+           .environment = {{"HTTP_PROXY", "http://proxy.test:3128"}}}};
+  s.names.names["proxy.test"] = {.addresses = {ip("10.0.0.7")}};
+  s.names.names["example.com"] = {.code = 3};
+  auto& at = s.serve_at("10.0.0.7", 3128);
+  moved_series moved{s};
+  auto& who = s.client();
+  who.say(get("http://example.com/"));
+  auto& server = s.accept(at);
+  CAF_REQUIRE(s.hears(server, "\r\n\r\n"));
+  server.say(ok("fine"));
+  CAF_REQUIRE(s.hears(who, "fine"));
+  auto told = moved.since();
+  CAF_CHECK(has(told, "dns_duration_seconds_count{result=\"ignored\"} +1\n"));
+  CAF_CHECK(has(told, "dns_duration_seconds_count{result=\"ok\"} +1\n")); // the proxy's own
+  CAF_CHECK(!has(told, "result=\"error\""));
+}
+
+CAF_TEST(what is cut off is measured as well) {
+  waited s;
+  s.set_way(s.at.on, swallowing());
+  auto& who = s.client();
+  who.say(get("http://good.test/"));
+  s.pass(2s);
+  caf::anon_send(s.shards[0], atom::close_v);
+  CAF_CHECK(s.is_over(who));
+  using shard_type = std::remove_pointer_t<shard_pointer>;
+  const auto& told = local<shard_type>(s.shards[0]).state.core->counters;
+  CAF_CHECK_EQUAL(told.connect_time[connect_result::abandoned].count(), 1u);
+  CAF_CHECK_EQUAL(told.request_time[phase::connect].count(), 1u);
+  CAF_CHECK_EQUAL(told.request_time[phase::total].count(), 1u);
+  CAF_CHECK(told.request_time[phase::total].sum() >= 2'000'000);
+}
+
+CAF_TEST(how long a client uploads is no time of the upstream) {
+  waited s;
+  auto& who = s.client();
+  who.say("POST http://good.test/ HTTP/1.1\r\nHost: good.test\r\nContent-Length: 4\r\n\r\nab");
+  auto& server = s.accept(s.at);
+  CAF_REQUIRE(s.hears(server, "ab"));
+  s.pass(10s);
+  who.say("cd");
+  CAF_REQUIRE(s.hears(server, "abcd"));
+  server.say(ok("fine"));
+  CAF_REQUIRE(s.hears(who, "fine"));
+  auto series = "request_duration_seconds_bucket{phase=\"upstream_first_byte\",le=\""s;
+  CAF_CHECK(counted(s, series + "1\"}") == 1);
 }

@@ -9,7 +9,7 @@
 namespace proxy::test {
 
 inline constexpr auto plain = "allowed_domains = [\"example.com\"]";
-inline constexpr auto inspecting =
+inline constexpr auto inspecting_example =
   "allowed_domains = [\"example.com\"]\nmitm = {enabled = true, inspect = true}";
 inline constexpr auto websocket = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
 
@@ -26,7 +26,7 @@ struct offering : stage {
   explicit offering(way by, const std::string& network = "", const std::string& daemon = "")
     : stage{{.network = !network.empty()      ? network
                         : by == way::absolute ? plain
-                                              : inspecting,
+                                              : inspecting_example,
              .daemon = daemon}},
       by_(by), at(serve_at("93.184.216.34", by == way::tls_tunnel ? 443 : 80)) {
     names.names["example.com"] = {.addresses = {ip("93.184.216.34")}, .ttl = 0};

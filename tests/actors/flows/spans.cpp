@@ -218,6 +218,55 @@ CAF_TEST(what comes to no good end says why by a name of a few) {
   }
 }
 
+CAF_TEST(what others noted of a trace does not go on with one that begins here) {
+  for (const auto& fields : {"tracestate: a=1\r\n"s, "traceparent: 00-x\r\nTraceState: a=1\r\n"s}) {
+    CAF_MESSAGE(fields);
+    exchange_stage s;
+    auto all = record(s);
+    auto [client, origin] = s.begin(get_it(fields + "X-Else: kept\r\n"));
+    origin.say(ok("done"));
+    CAF_CHECK(s.hears(client, "done"));
+    s.pass(1ms);
+    CAF_CHECK_EQUAL(all->size(), 2u);
+    CAF_CHECK_EQUAL(field_of(origin.text, "tracestate"), "");
+    CAF_CHECK_EQUAL(field_of(origin.text, "X-Else"), "kept");
+  }
+}
+
+CAF_TEST(a tunnel that does not come to stand says why) {
+  exchange_stage s{{.network = R"(allowed_domains = ["goes.test"])"}};
+  auto all = record(s);
+  s.set_way(s.at_origin.on, swallowing());
+  auto& client = s.client();
+  client.say(connect_to("goes.test:80"));
+  s.pass(1s);
+  client.reset();
+  auto& by_socks = socks_client(s);
+  by_socks.say(socks_request(socks_connect, "goes.test", 80));
+  s.pass(1s);
+  by_socks.reset();
+  s.pass(1s);
+  CAF_CHECK_EQUAL(words_of(*all),
+                  (lines{"server CONNECT 0 //goes.test:80 http/1.1 of 192.0.2.9: client_gone",
+                         "server CONNECT 0 //goes.test:80 socks/5 of 192.0.2.9: client_gone"}));
+}
+
+CAF_TEST(a tunnel that turns out not to be readable has failed) {
+  intercepting s{{.network = inspecting}};
+  auto all = record(s);
+  auto& client = s.tunnel("example.com:443");
+  auto& origin = s.accept(s.example);
+  client.say("\x01 not a request\n");
+  CAF_REQUIRE(s.hears(origin, "request"));
+  origin.say("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret");
+  CAF_CHECK(s.is_over(client));
+  s.pass(1s);
+  auto told = words_of(*all);
+  CAF_REQUIRE(!told.empty());
+  CAF_CHECK_EQUAL(told.back(), "failed server CONNECT 200 //example.com:443 http/1.1 of "
+                               "192.0.2.9: mitm_required"s);
+}
+
 CAF_TEST(a tunnel is one span from its CONNECT to its end) {
   exchange_stage s{{.network = R"(allowed_domains = ["goes.test"])"}};
   auto all = record(s);

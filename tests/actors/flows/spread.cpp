@@ -208,6 +208,8 @@ CAF_TEST(without descriptors who comes waits and who is there is served) {
   CAF_CHECK(s.is_served(inside));
   tunnel.say("as before");
   CAF_CHECK(s.hears(origin, "as before"));
+  admin.say("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  CAF_CHECK(s.hears(admin, "failed: listeners"));
   admin.say("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
   CAF_CHECK(s.hears(admin, "codex_network_proxy_accept_pauses_total"));
   // What needs one is refused with a cause, and its client is not cut off.
@@ -225,6 +227,10 @@ CAF_TEST(without descriptors who comes waits and who is there is served) {
   auto& again = s.accept(at);
   again.say(ok("hello"));
   CAF_CHECK(s.hears(inside, "hello"));
+  admin.forget();
+  s.pass(1s);
+  admin.say("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  CAF_CHECK(s.hears(admin, "HTTP/1.1 200"));
 }
 
 CAF_TEST(the admin API is come to again once the system has descriptors) {

@@ -12,7 +12,7 @@ namespace {
 
 struct unread : stage {
   explicit unread(const std::string& daemon = "")
-    : stage{{.network = inspecting, .daemon = daemon}} {
+    : stage{{.network = inspecting_example, .daemon = daemon}} {
     names.names["example.com"] = {.addresses = {ip("93.184.216.34")}};
   }
   /// A tunnel in which the client has said something.

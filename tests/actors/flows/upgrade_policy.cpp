@@ -120,7 +120,7 @@ CAF_TEST(an offer in absolute form that waits is refused by the policy that come
 CAF_TEST(a switch that the policy of then does not allow is not made) {
   for (auto by : ways) {
     CAF_MESSAGE(name_of[static_cast<int>(by)]);
-    led s{by, by == way::absolute ? plain : std::string{inspecting}};
+    led s{by, by == way::absolute ? plain : std::string{inspecting_example}};
     s.lead_to(point::answer);
     CAF_REQUIRE(s.set_mode(policy::mode::limited).report);
     s.origin->say(switching());

@@ -57,7 +57,7 @@ CAF_TEST(every series is written with its value and type) {
   n.leaf_cache_entries = 16;
   what.generation = 4;
   what.reloads_refused = 2;
-  what.last_reload_made = false;
+  what.configured = false;
   what.in_force_since_seconds = 1.5e9;
   what.ca_not_after_seconds = 2e9;
   what.audit = {.waiting = 17, .dropped = 9};

@@ -53,7 +53,7 @@ CAF_TEST(no counter is left out of a sum but what is of one shard alone) {
                 sizeof(numbers) == sizeof(shard_counters));
   std::memcpy(&one, numbers.data(), sizeof(one));
   add(sum, one);
-  CAF_CHECK_EQUAL(sum.waiting_messages, 0u);
+  CAF_CHECK_EQUAL(sum.actors_with_mail, 0u);
   for (auto number : {&shard_counters::connections_total,
                       &shard_counters::connections_refused,
                       &shard_counters::requests_refused,
