@@ -60,7 +60,7 @@ private:
   const toml::table* table_of(const toml::node& node, std::string_view part) {
     const auto* table = node.as_table();
     if (!table)
-      fail(at(node), part, "expected a table, got " + kind_of(node));
+      fail(at(node), part, "expected a table, got " + kind_of_secret(node));
     return table;
   }
 
@@ -243,7 +243,7 @@ private:
     if (!all)
       return;
     if (!all->is_array())
-      return fail(at(*all), inject, "expected a list of tables, got " + kind_of(*all));
+      return fail(at(*all), inject, "expected a list of tables, got " + kind_of_secret(*all));
     for (const auto& one : *all->as_array())
       if (const auto* injection = table_of(one, inject))
         read_injection(*injection, inject);

@@ -242,7 +242,8 @@ private:
   void read_users(const key& k, const toml::node& node) {
     const auto* table = node.as_table();
     if (!table)
-      return out_.error(from_.at(node.source()), name_, "expected a table, got " + kind_of(node));
+      return out_.error(from_.at(node.source()), name_,
+                        "expected a table, got " + kind_of_secret(node));
     auto& users = into_.config.socks_users;
     users.clear();
     into_.set_at.insert_or_assign(k.name, from_.at(node.source()));

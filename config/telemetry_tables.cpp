@@ -42,7 +42,7 @@ void read_entries(const layer& from, const toml::node& node, const std::string& 
                   Read read) {
   const auto* table = node.as_table();
   if (!table)
-    return out.error(from.at(node.source()), name, "expected a table, got " + kind_of(node));
+    return out.error(from.at(node.source()), name, "expected a table, got " + kind_of_secret(node));
   for (auto&& [key, value] : *table)
     if (auto wrong = read(std::string{key.str()}, value); !wrong.empty())
       out.error(from.at(value.source()), name + "." + toml_key(key.str()), wrong);

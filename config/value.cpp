@@ -229,6 +229,10 @@ std::string kind_of(const toml::node& node) {
   }
 }
 
+std::string kind_of_secret(const toml::node& node) {
+  return node.is_string() ? "a string" : kind_of(node);
+}
+
 std::string value_text(const key& k, proxy_config& from) {
   auto text = [&k](auto value) -> std::string {
     using type = decltype(value);

@@ -22,6 +22,8 @@ namespace proxy::config {
 
 /// "a string", "an integer", … for messages.
 [[nodiscard]] std::string kind_of(const toml::node& node);
+/// The same where a text may be a secret that somebody put in the wrong place: nothing of it.
+[[nodiscard]] std::string kind_of_secret(const toml::node& node);
 
 /// The value as TOML: what `read_value` reads back; lists too, "{}" or "[]" for keys merged into
 /// others.

@@ -59,7 +59,8 @@ std::string log_error(client_end& c, const admin::request& req, const admin::rep
   auto id = c.shard.new_request_id();
   constexpr size_t longest_method = 64;
   constexpr size_t longest_cause = 300;
-  auto cause = what.body.substr(0, std::min(what.body.find('\n'), longest_cause));
+  const auto& words = what.cause.empty() ? what.body : what.cause;
+  auto cause = words.substr(0, std::min(words.find('\n'), longest_cause));
   c.shard.log().info("msg=admin_fault status={} method={} cause={} client={} request_id={}",
                      what.status, req.method.empty() ? "-" : req.method.substr(0, longest_method),
                      quoted_text(cause), c.from.str(), id);

@@ -43,6 +43,8 @@ std::optional<std::string_view> part_of(std::string_view path) noexcept {
 reply tell(const std::vector<check>& all, const request& req) {
   reply out;
   out.status = all_ok(all) ? 200 : 503;
+  if (out.status != 200)
+    out.cause = brief_text(all);
   auto verbose = req.query.find("verbose");
   if (verbose == "json") {
     out.body = health_json(all);

@@ -17,6 +17,7 @@ struct reply {
   std::string_view content_type = "application/json";
   std::string body;
   std::string fields; ///< Further field lines, each with its line end.
+  std::string cause;  ///< Of one that says no, for the log; "": the first line of its body.
 };
 
 /// One endpoint.

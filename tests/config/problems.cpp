@@ -331,3 +331,24 @@ CAF_TEST(a load without secrets fetches none and judges the rest) {
                      "expected only one of admin_token_env and admin_token_file"));
   CAF_CHECK(contains(told(loaded(text + "nonsense = 1\n")), "unknown key"));
 }
+
+CAF_TEST(what may be a secret in the wrong place is not shown) {
+  constexpr auto secret = "authorization=Bearer s3cr3t";
+  for (const auto* key : {"network_proxy.otel.headers", "network_proxy.socks_users"}) {
+    auto result = load_text("", {std::string{key} + "=\"" + secret + "\""});
+    auto all = told(result);
+    CAF_MESSAGE(all);
+    CAF_CHECK(all.ends_with(std::string{key} + ": expected a table, got a string\n"));
+  }
+  auto in_hook = [&](const std::string& value) {
+    return told(
+      load_text(newer("mitm_hooks = [{host = \"a\", match = {methods = [\"GET\"], path_prefixes "
+                      "= [\"/\"]}, actions = {inject_request_headers = " +
+                      value + "}}]\n")));
+  };
+  for (const auto& all : {in_hook("\"s3cr3t\""), in_hook("[\"s3cr3t\"]")}) {
+    CAF_MESSAGE(all);
+    CAF_CHECK(has(all, "got a string"));
+    CAF_CHECK(!has(all, "s3cr3t"));
+  }
+}
