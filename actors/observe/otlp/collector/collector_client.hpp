@@ -38,7 +38,8 @@ public:
   static constexpr size_t longest_answer = 64 * 1024;
 
   /// @returns errc::system where libcurl cannot be had.
-  [[nodiscard]] static caf::expected<std::unique_ptr<collector_client>> make();
+  [[nodiscard]] static caf::expected<std::unique_ptr<collector_client>>
+  make(caf::expected<curl_library> library = curl_library::load());
   collector_client(const collector_client&) = delete;
   /// Requests under way are cut off.
   ~collector_client();
