@@ -158,7 +158,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "otel.ca_file", at<&proxy_config::otel, &otel::ca_file>, "PEM file of the CAs that the collector's certificate may come from; \"\" is those of the system", form::path},
   key{scope::daemon, "otel.client_cert", at<&proxy_config::otel, &otel::client_cert>, "PEM file of the certificate that the collector is shown; \"\" for none", form::path},
   key{scope::daemon, "otel.client_key", at<&proxy_config::otel, &otel::client_key>, "its key", form::path},
-  key{scope::daemon, "otel.traces", at<&proxy_config::otel, &otel::send_traces>, "send spans of what clients ask for, too (/v1/traces)"},
+  key{scope::daemon, "otel.traces", at<&proxy_config::otel, &otel::send_traces>, "send spans of what clients ask for, too (/v1/traces), where a collector is known"},
   key{scope::daemon, "otel.attributes", at<&proxy_config::otel, &otel::attributes>, "what each event says besides, here and in the audit trail, such as \"conversation.id\" = \"…\"", form::texts},
   key{scope::daemon, "otel.queue_size", at<&proxy_config::otel, &otel::queue_size>, "events, and as many spans, that wait to be sent; beyond it they are dropped and counted", form::plain, 1, 10 * bound::million},
   key{scope::daemon, "otel.batch_size", at<&proxy_config::otel, &otel::batch_size>, "most of them in one request", form::plain, 1, 100'000},

@@ -143,6 +143,25 @@ CAF_TEST(which signals are sent) {
     {base + "traces = true", {{"OTEL_TRACES_EXPORTER", "none"}}, true, true, true},
     {base + "traces = false", {{"OTEL_TRACES_EXPORTER", "otlp"}}, true, true, false},
     {"", {{"OTEL_TRACES_EXPORTER", "otlp"}}, false, false, true}, // the default collector
+    {"traces = true", {{"OTEL_TRACES_EXPORTER", "otlp"}}, false, false, true},
+    // Nobody says where to.
+    {"traces = true", {}, false, false, false},
+    {"traces = true", {{"OTEL_TRACES_EXPORTER", "none"}}, false, false, false},
+    {"traces = true", {{"OTEL_LOGS_EXPORTER", "otlp"}}, true, false, false},
+    {"traces = true", {{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://h"}}, true, true, true},
+    // Said wrong: the secret that may come with it goes to nobody.
+    {"",
+     {{"OTEL_LOGS_EXPORTER", "otlp"}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "h:4318"}},
+     false,
+     false,
+     false},
+    {"",
+     {{"OTEL_LOGS_EXPORTER", "otlp"},
+      {"OTEL_METRICS_EXPORTER", "otlp"},
+      {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "h:4318"}},
+     false,
+     true,
+     false},
   };
   for (const auto& [text, env, logs, metrics, traces] : lines) {
     CAF_MESSAGE(text << joined(text_pairs{env.begin(), env.end()}));
