@@ -229,6 +229,15 @@ caf::error collector_client::begin(telemetry_signal of, const config::otlp_signa
   return {};
 }
 
+void collector_client::cancel(telemetry_signal of) noexcept {
+  auto& one = all_[static_cast<size_t>(of)];
+  if (!one || !one->under_way)
+    return;
+  curl_.multi_remove_handle(multi_, one->handle);
+  one->under_way = false;
+  one->request.body = {};
+}
+
 bool collector_client::is_busy() const noexcept {
   return std::ranges::any_of(all_, [](const auto& one) { return one && one->under_way; });
 }

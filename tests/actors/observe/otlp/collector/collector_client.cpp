@@ -29,6 +29,10 @@ config::otlp_signal to_url(std::string url, std::chrono::milliseconds timeout = 
 /// Texts that libcurl was given, "none" for a null, and numbers.
 std::map<CURLoption, std::string> options;
 
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wvarargs" // an enumeration before "...", as in libcurl
+#endif
+
 /// Writes down what the collector's own options are, and passes it on.
 CURLcode noted_setopt(CURL* handle, CURLoption option, ...) {
   static const auto library = *curl_library::load();
