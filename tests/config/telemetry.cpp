@@ -220,9 +220,9 @@ CAF_TEST(a variable that is of no use is told and counts as none) {
     CAF_MESSAGE(joined(text_pairs{env.begin(), env.end()}));
     auto got = load_otel(lines, env);
     CAF_CHECK(got.config.has_value());
-    auto told = std::ranges::any_of(got.problems, [&](const problem& p) {
-      return p.key == key && p.level == problem::severity::warning &&
-             p.message.find(words) != std::string::npos;
+    auto told = std::ranges::any_of(got.problems, [&wanted = key, &said = words](const problem& p) {
+      return p.key == wanted && p.level == problem::severity::warning &&
+             p.message.find(said) != std::string::npos;
     });
     CAF_CHECK(told);
   }
@@ -256,9 +256,9 @@ CAF_TEST(a mistake in the file is an error at its place) {
     CAF_MESSAGE(lines);
     auto got = load_otel(lines, env);
     CAF_CHECK(!got.config.has_value());
-    auto told = std::ranges::any_of(got.problems, [&](const problem& p) {
-      return p.key == "network_proxy.otel." + key && p.level == problem::severity::error &&
-             p.line > 0 && p.message.find(words) != std::string::npos;
+    auto told = std::ranges::any_of(got.problems, [&wanted = key, &said = words](const problem& p) {
+      return p.key == "network_proxy.otel." + wanted && p.level == problem::severity::error &&
+             p.line > 0 && p.message.find(said) != std::string::npos;
     });
     CAF_CHECK(told);
     for (const auto& p : got.problems)
