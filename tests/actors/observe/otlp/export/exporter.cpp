@@ -225,6 +225,24 @@ CAF_TEST(a batch that is too large goes in halves) {
   CAF_CHECK_EQUAL(box->lost(), 0u);
 }
 
+CAF_TEST(one batch that was too large does not make all later ones small) {
+  constexpr size_t all = 4'096;
+  made_up_collector collector{[](auto&&, size_t number) { return answer(number < 6 ? 413 : 200); }};
+  auto how = to(collector);
+  how.batch_size = 256; // then 4 after six answers
+  how.delay = 1s;
+  sends->apply(how);
+  tell(all);
+  CAF_CHECK(comes([&] { return box->delivered == all; }));
+  CAF_CHECK_EQUAL(box->lost(), 0u);
+  auto requests = collector.requests();
+  std::ptrdiff_t largest = 0; // of those that were taken
+  for (size_t i = 6; i < requests.size(); ++i)
+    largest = std::max(largest, std::ranges::count(requests[i].body, '\n'));
+  CAF_CHECK_EQUAL(largest, 256);
+  CAF_CHECK(requests.size() < 200);
+}
+
 CAF_TEST(items that a collector rejects are counted) {
   made_up_collector collector{
     [](auto&&...) { return answer(200, {}, "\x0a\x06\x08\x02\x12\x02no"); }};
