@@ -150,7 +150,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "log.format", at<&proxy_config::log, &log::format>, "text or json lines", form::word, 0, 0, "text|json"},
   key{scope::daemon, "log.access", at<&proxy_config::log, &log::access>, "one line at the end of each connection"},
 
-  key{scope::daemon, "otel.endpoint", at<&proxy_config::otel, &otel::endpoint>, "collector to which decisions and metrics are sent over OTLP/HTTP: http:// or https:// URL, to which /v1/logs and /v1/metrics are added; it is reached directly; \"\" is what OTEL_EXPORTER_OTLP_ENDPOINT says, or none"},
+  key{scope::daemon, "otel.endpoint", at<&proxy_config::otel, &otel::endpoint>, "collector to which decisions and metrics are sent over OTLP/HTTP: http:// or https:// URL, to which /v1/logs and /v1/metrics are added; it is reached directly; where this is not set, OTEL_EXPORTER_OTLP_ENDPOINT says it; \"\" is none, whatever that says"},
   key{scope::daemon, "otel.protocol", at<&proxy_config::otel, &otel::protocol>, "encoding of what is sent", form::word, 0, 0, "http/protobuf|http/json"},
   key{scope::daemon, "otel.headers", at<&proxy_config::otel, &otel::headers>, "fields of each request to the collector: name = \"env:NAME\" or \"file:PATH\", where the value is", form::headers},
   key{scope::daemon, "otel.compression", at<&proxy_config::otel, &otel::compression>, "of what is sent", form::word, 0, 0, "gzip|none"},
