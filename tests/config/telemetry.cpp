@@ -331,6 +331,17 @@ CAF_TEST(metadata has an end) {
   };
   CAF_CHECK_EQUAL(told(load_otel(long_one(1024))), std::string{});
   CAF_CHECK(contains(told(load_otel(long_one(1025))), "1024 bytes"));
+  // Eight of 1 KiB with their names, and one byte more.
+  auto large = [](const std::string& more) {
+    std::string result = "attributes = {z = \"" + more + '"';
+    for (auto i = 0; i < 8; ++i)
+      result += ", a" + std::to_string(i) + " = \"" + std::string(1021, 'x') + '"';
+    return result + "}\n";
+  };
+  CAF_CHECK_EQUAL(told(load_otel(large("1234567"))), std::string{});
+  auto too_large = load_otel(large("12345678"));
+  CAF_CHECK(!too_large.config.has_value());
+  CAF_CHECK(contains(told(too_large), "8192 bytes at most in all"));
 }
 
 CAF_TEST(bounds of telemetry hold at both ends) {
