@@ -150,7 +150,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "log.format", at<&proxy_config::log, &log::format>, "text or json lines", form::word, 0, 0, "text|json"},
   key{scope::daemon, "log.access", at<&proxy_config::log, &log::access>, "one line at the end of each connection"},
 
-  key{scope::daemon, "otel.endpoint", at<&proxy_config::otel, &otel::endpoint>, "collector to which decisions and metrics are sent over OTLP/HTTP: http:// or https:// URL, to which /v1/logs and /v1/metrics are added; it is reached directly; \"\" is what OTEL_EXPORTER_OTLP_ENDPOINT says, or none"},
+  key{scope::daemon, "otel.endpoint", at<&proxy_config::otel, &otel::endpoint>, "collector to which decisions and metrics are sent over OTLP/HTTP: http:// or https:// URL, to which /v1/logs and /v1/metrics are added; it is reached directly; where this is not set, OTEL_EXPORTER_OTLP_ENDPOINT says it; \"\" is none, whatever that says"},
   key{scope::daemon, "otel.protocol", at<&proxy_config::otel, &otel::protocol>, "encoding of what is sent", form::word, 0, 0, "http/protobuf|http/json"},
   key{scope::daemon, "otel.headers", at<&proxy_config::otel, &otel::headers>, "fields of each request to the collector: name = \"env:NAME\" or \"file:PATH\", where the value is", form::headers},
   key{scope::daemon, "otel.compression", at<&proxy_config::otel, &otel::compression>, "of what is sent", form::word, 0, 0, "gzip|none"},
@@ -158,7 +158,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "otel.ca_file", at<&proxy_config::otel, &otel::ca_file>, "PEM file of the CAs that the collector's certificate may come from; \"\" is those of the system", form::path},
   key{scope::daemon, "otel.client_cert", at<&proxy_config::otel, &otel::client_cert>, "PEM file of the certificate that the collector is shown; \"\" for none", form::path},
   key{scope::daemon, "otel.client_key", at<&proxy_config::otel, &otel::client_key>, "its key", form::path},
-  key{scope::daemon, "otel.traces", at<&proxy_config::otel, &otel::send_traces>, "send spans of what clients ask for, too (/v1/traces)"},
+  key{scope::daemon, "otel.traces", at<&proxy_config::otel, &otel::send_traces>, "send spans of what clients ask for, too (/v1/traces), where a collector is known"},
   key{scope::daemon, "otel.attributes", at<&proxy_config::otel, &otel::attributes>, "what each event says besides, here and in the audit trail, such as \"conversation.id\" = \"…\"", form::texts},
   key{scope::daemon, "otel.queue_size", at<&proxy_config::otel, &otel::queue_size>, "events, and as many spans, that wait to be sent; beyond it they are dropped and counted", form::plain, 1, 10 * bound::million},
   key{scope::daemon, "otel.batch_size", at<&proxy_config::otel, &otel::batch_size>, "most of them in one request", form::plain, 1, 100'000},

@@ -15,6 +15,8 @@ namespace proxy::config {
 namespace {
 
 constexpr const char* default_collector = "http://localhost:4318";
+/// As the key says: all workers count for each of them.
+constexpr uint64_t least_interval_ms = 1'000;
 constexpr uint64_t day_ms = 24 * 3600 * 1000;
 
 /// A signal: its name in variables, the path it is sent to, and its place.
@@ -69,12 +71,13 @@ private:
   void resolve(const signal_row& row) {
     auto is_traces = row.at == &otel::traces;
     auto exported = bound_ ? std::nullopt : variables_.exports(row.name);
+    auto is_sent = exported.value_or(!is_traces);
     if (is_traces && set("otel.traces"))
-      exported = of_.send_traces;
-    if (!exported.value_or(!is_traces))
+      is_sent = of_.send_traces;
+    if (!is_sent)
       return;
     auto& to = of_.*row.at;
-    to.url = url_of(row, exported.has_value());
+    to.url = url_of(row, exported.value_or(false));
     if (to.url.empty())
       return;
     to.encoding = of_.protocol == "http/json" ? otlp_encoding::json : otlp_encoding::protobuf;
@@ -90,7 +93,8 @@ private:
     resolve_headers(row, to);
   }
 
-  /// @param asked  Somebody said that it is sent, if not where.
+  /// @param asked  A variable says that it is sent, if not where. That of the file is no reason to
+  /// send it to somebody whom nobody named.
   std::string url_of(const signal_row& row, bool asked) {
     if (!of_.endpoint.empty()) {
       auto base = of_.endpoint;
@@ -100,8 +104,11 @@ private:
     }
     if (set("otel.endpoint")) // "" for none
       return {};
-    auto url = variables_.url(row.name, row.path);
-    return url.empty() && asked ? default_collector + std::string{row.path} : url;
+    // Who says where to, and says it wrong, does not mean the default: headers, which may be
+    // secret, would go to whoever listens there.
+    if (asked && !variables_.has_url(row.name))
+      return default_collector + std::string{row.path};
+    return variables_.url(row.name, row.path);
   }
 
   void resolve_trust(const signal_row& row, otlp_signal& to) {
@@ -119,16 +126,18 @@ private:
   }
 
   void resolve_queue() {
-    auto take = [&](const char* key, const char* variable, uint64_t most, auto& into) {
-      if (auto said = set(key) ? std::nullopt : variables_.number(variable, most))
+    auto take = [&](const char* key, const char* variable, uint64_t least, uint64_t most,
+                    auto& into) {
+      if (auto said = set(key) ? std::nullopt : variables_.number(variable, least, most))
         into = std::decay_t<decltype(into)>{*said};
     };
-    take("otel.queue_size", "OTEL_BLRP_MAX_QUEUE_SIZE", 10'000'000, of_.queue_size);
-    take("otel.batch_size", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 100'000, of_.batch_size);
+    take("otel.queue_size", "OTEL_BLRP_MAX_QUEUE_SIZE", 1, 10'000'000, of_.queue_size);
+    take("otel.batch_size", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 1, 100'000, of_.batch_size);
     // A batch that can never be full would wait for its time, and the queue drop meanwhile.
     of_.batch_size = std::min(of_.batch_size, of_.queue_size);
-    take("otel.delay", "OTEL_BLRP_SCHEDULE_DELAY", day_ms, of_.delay);
-    take("otel.metrics_interval", "OTEL_METRIC_EXPORT_INTERVAL", day_ms, of_.metrics_interval);
+    take("otel.delay", "OTEL_BLRP_SCHEDULE_DELAY", 1, day_ms, of_.delay);
+    take("otel.metrics_interval", "OTEL_METRIC_EXPORT_INTERVAL", least_interval_ms, day_ms,
+         of_.metrics_interval);
   }
 
   void check_open() {

@@ -14,6 +14,9 @@ namespace {
 
 /// More, or longer ones, would be a mistake: each event says all of them.
 constexpr size_t most_attributes = 64, longest_attribute = 1024;
+/// Of all names and values together: a request says them for each of its events, and what it may
+/// hold is counted without them.
+constexpr size_t longest_attributes = 8 * 1024;
 
 constexpr std::array our_headers{
   std::string_view{"content-type"},   std::string_view{"content-encoding"},
@@ -77,6 +80,7 @@ std::vector<otlp_header> read_headers(const layer& from, const toml::node& node,
 text_pairs read_attributes(const layer& from, const toml::node& node, const std::string& name,
                            report& out) {
   text_pairs result;
+  size_t bytes = 0;
   read_entries(from, node, name, out, [&](std::string key, const toml::node& value) -> std::string {
     const auto* text = value.as_string();
     if (!text)
@@ -87,6 +91,10 @@ text_pairs read_attributes(const layer& from, const toml::node& node, const std:
       return "must not be longer than " + std::to_string(longest_attribute) + " bytes";
     if (result.size() == most_attributes)
       return "is one too many: " + std::to_string(most_attributes) + " at most";
+    bytes += key.size() + text->get().size();
+    if (bytes > longest_attributes)
+      return "is too much: " + std::to_string(longest_attributes) +
+             " bytes at most in all names and values together";
     result.emplace_back(std::move(key), text->get());
     return {};
   });

@@ -99,6 +99,10 @@ std::optional<bool> telemetry_variables::exports(signal_name signal) {
   return result;
 }
 
+bool telemetry_variables::has_url(signal_name signal) const {
+  return !all_of(signal, "ENDPOINT").empty();
+}
+
 std::string telemetry_variables::url(signal_name signal, std::string_view path) {
   auto made = first_of(signal, "ENDPOINT", [&](found set) -> std::optional<std::string> {
     if (auto wrong = wrong_with_url(set.value); !wrong.empty()) {
@@ -151,7 +155,7 @@ std::optional<bool> telemetry_variables::gzip(signal_name signal) {
 
 std::optional<milliseconds> telemetry_variables::timeout(signal_name signal) {
   return first_of(signal, "TIMEOUT", [&](const found& set) -> std::optional<milliseconds> {
-    auto count = number(set.name, longest_timeout_ms);
+    auto count = number(set.name, 1, longest_timeout_ms);
     return count ? std::optional{milliseconds{*count}} : std::nullopt;
   });
 }
@@ -176,15 +180,17 @@ std::pair<std::string, std::string> telemetry_variables::client_files(signal_nam
   return {};
 }
 
-std::optional<uint64_t> telemetry_variables::number(const std::string& name, uint64_t most) {
+std::optional<uint64_t> telemetry_variables::number(const std::string& name, uint64_t least,
+                                                    uint64_t most) {
   auto text = value(name);
   if (text.empty())
     return std::nullopt;
   uint64_t count = 0;
   auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (failed == std::errc{} && end == text.data() + text.size() && count > 0 && count <= most)
+  if (failed == std::errc{} && end == text.data() + text.size() && count >= least && count <= most)
     return count;
-  warn(name, "expected a number from 1 to " + std::to_string(most) + ", got " + excerpt(text));
+  warn(name, "expected a number from " + std::to_string(least) + " to " + std::to_string(most) +
+               ", got " + excerpt(text));
   return std::nullopt;
 }
 

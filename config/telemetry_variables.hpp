@@ -30,6 +30,8 @@ public:
   [[nodiscard]] bool disabled();
   /// OTEL_{signal}_EXPORTER: whether it says that this signal is sent, or is not.
   [[nodiscard]] std::optional<bool> exports(signal_name signal);
+  /// Whether any variable says where a signal is sent, of use or not.
+  [[nodiscard]] bool has_url(signal_name signal) const;
   /// The complete URL of a signal; "" for none.
   [[nodiscard]] std::string url(signal_name signal, std::string_view path);
   [[nodiscard]] text_pairs headers(signal_name signal);
@@ -43,8 +45,9 @@ public:
 
   /// OTEL_RESOURCE_ATTRIBUTES, each name once, and OTEL_SERVICE_NAME, which is first in any case.
   [[nodiscard]] text_pairs resource();
-  /// A number of these that is positive; nullopt for none.
-  [[nodiscard]] std::optional<uint64_t> number(const std::string& name, uint64_t most);
+  /// A number within these bounds; nullopt for none.
+  [[nodiscard]] std::optional<uint64_t> number(const std::string& name, uint64_t least,
+                                               uint64_t most);
 
 private:
   /// A variable that is set.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "actors/observe/otlp/collector/telemetry_signal.hpp"
 #include "protocols/ascii.hpp"
 
 namespace proxy {
@@ -12,17 +13,11 @@ namespace {
 /// Shortest value that is hidden wherever it stands.
 constexpr size_t min_secret = 8;
 
-/// Where a collector's headers come from, unless a file says them.
+/// Where a collector's headers come from. Even of one that we do not use, for a mistake in it or
+/// because its signal is off, somebody meant it for us, and it may be a secret.
 constexpr std::array otel_headers{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
                                   "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
                                   "OTEL_EXPORTER_OTLP_TRACES_HEADERS"};
-
-/// Whether the proxy shows a collector what it has from these variables.
-bool takes_otel_headers(const config::otel& otel) {
-  auto has_some = [](const config::otlp_signal& to) { return !to.headers.empty(); };
-  return otel.headers.empty() &&
-         (has_some(otel.logs) || has_some(otel.metrics) || has_some(otel.traces));
-}
 
 } // namespace
 
@@ -35,7 +30,7 @@ hidden_variables hidden_from_clients(const config::proxy_config& config,
   // Of the proxy that ours takes the place of.
   out.names.emplace_back("CLOUDSDK_PROXY_USERNAME");
   out.names.emplace_back("CLOUDSDK_PROXY_PASSWORD");
-  if (takes_otel_headers(config.otel))
+  if (is_on(config.otel))
     out.names.insert(out.names.end(), otel_headers.begin(), otel_headers.end());
   auto add_value = [&](std::string_view value) {
     // A shorter one stands in too many places by chance.
@@ -49,6 +44,9 @@ hidden_variables hidden_from_clients(const config::proxy_config& config,
     add_value(user.password);
   for (const auto& header : config.otel.headers)
     add_value(header.value);
+  for (const auto* signal : {&config.otel.logs, &config.otel.metrics, &config.otel.traces})
+    for (const auto& [name, value] : signal->headers)
+      add_value(value);
   for (const auto& hook : config.mitm_hooks)
     for (const auto& injection : hook.inject_request_headers)
       if (std::string_view value{injection.value.reveal()}; value.starts_with(injection.prefix))

@@ -143,6 +143,25 @@ CAF_TEST(which signals are sent) {
     {base + "traces = true", {{"OTEL_TRACES_EXPORTER", "none"}}, true, true, true},
     {base + "traces = false", {{"OTEL_TRACES_EXPORTER", "otlp"}}, true, true, false},
     {"", {{"OTEL_TRACES_EXPORTER", "otlp"}}, false, false, true}, // the default collector
+    {"traces = true", {{"OTEL_TRACES_EXPORTER", "otlp"}}, false, false, true},
+    // Nobody says where to.
+    {"traces = true", {}, false, false, false},
+    {"traces = true", {{"OTEL_TRACES_EXPORTER", "none"}}, false, false, false},
+    {"traces = true", {{"OTEL_LOGS_EXPORTER", "otlp"}}, true, false, false},
+    {"traces = true", {{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://h"}}, true, true, true},
+    // Said wrong: the secret that may come with it goes to nobody.
+    {"",
+     {{"OTEL_LOGS_EXPORTER", "otlp"}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "h:4318"}},
+     false,
+     false,
+     false},
+    {"",
+     {{"OTEL_LOGS_EXPORTER", "otlp"},
+      {"OTEL_METRICS_EXPORTER", "otlp"},
+      {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "h:4318"}},
+     false,
+     true,
+     false},
   };
   for (const auto& [text, env, logs, metrics, traces] : lines) {
     CAF_MESSAGE(text << joined(text_pairs{env.begin(), env.end()}));
@@ -201,9 +220,9 @@ CAF_TEST(a variable that is of no use is told and counts as none) {
     CAF_MESSAGE(joined(text_pairs{env.begin(), env.end()}));
     auto got = load_otel(lines, env);
     CAF_CHECK(got.config.has_value());
-    auto told = std::ranges::any_of(got.problems, [&](const problem& p) {
-      return p.key == key && p.level == problem::severity::warning &&
-             p.message.find(words) != std::string::npos;
+    auto told = std::ranges::any_of(got.problems, [&wanted = key, &said = words](const problem& p) {
+      return p.key == wanted && p.level == problem::severity::warning &&
+             p.message.find(said) != std::string::npos;
     });
     CAF_CHECK(told);
   }
@@ -237,9 +256,9 @@ CAF_TEST(a mistake in the file is an error at its place) {
     CAF_MESSAGE(lines);
     auto got = load_otel(lines, env);
     CAF_CHECK(!got.config.has_value());
-    auto told = std::ranges::any_of(got.problems, [&](const problem& p) {
-      return p.key == "network_proxy.otel." + key && p.level == problem::severity::error &&
-             p.line > 0 && p.message.find(words) != std::string::npos;
+    auto told = std::ranges::any_of(got.problems, [&wanted = key, &said = words](const problem& p) {
+      return p.key == "network_proxy.otel." + wanted && p.level == problem::severity::error &&
+             p.line > 0 && p.message.find(said) != std::string::npos;
     });
     CAF_CHECK(told);
     for (const auto& p : got.problems)
@@ -312,6 +331,17 @@ CAF_TEST(metadata has an end) {
   };
   CAF_CHECK_EQUAL(told(load_otel(long_one(1024))), std::string{});
   CAF_CHECK(contains(told(load_otel(long_one(1025))), "1024 bytes"));
+  // Eight of 1 KiB with their names, and one byte more.
+  auto large = [](const std::string& more) {
+    std::string result = "attributes = {z = \"" + more + '"';
+    for (auto i = 0; i < 8; ++i)
+      result += ", a" + std::to_string(i) + " = \"" + std::string(1021, 'x') + '"';
+    return result + "}\n";
+  };
+  CAF_CHECK_EQUAL(told(load_otel(large("1234567"))), std::string{});
+  auto too_large = load_otel(large("12345678"));
+  CAF_CHECK(!too_large.config.has_value());
+  CAF_CHECK(contains(told(too_large), "8192 bytes at most in all"));
 }
 
 CAF_TEST(bounds of telemetry hold at both ends) {

@@ -12,17 +12,19 @@ namespace {
 using shown = std::string (*)(const otlp_signal&);
 
 /// A variable that all signals have, and each of them: two values that it takes, one that is of no
-/// use, how the first two show, and what counts where nobody says anything.
+/// use, how the first two show, and what counts where nobody says anything. Who says where to, and
+/// says it wrong, has nothing sent: not to the default collector either.
 struct row {
   std::string what, general, own, useless;
   shown show;
   std::string as_general, as_own, as_none;
+  std::string as_useless = as_none; ///< Where nobody says anything of use.
 };
 
 const std::vector<row> rows{
   {"ENDPOINT", "http://127.0.0.1:1", "http://127.0.0.1:2/x", "127.0.0.1:1",
    [](const otlp_signal& to) { return to.url.substr(0, to.url.find("/v1/")); },
-   "http://127.0.0.1:1", "http://127.0.0.1:2/x", "http://localhost:4318"},
+   "http://127.0.0.1:1", "http://127.0.0.1:2/x", "http://localhost:4318", ""},
   {"HEADERS", "a=1", "b=%32", "a", [](const otlp_signal& to) { return joined(to.headers); }, "a=1;",
    "b=2;", ""},
   {"PROTOCOL", "http/json", "http/protobuf", "grpc",
@@ -58,7 +60,8 @@ const std::string prefix = "OTEL_EXPORTER_OTLP_";
 } // namespace
 
 CAF_TEST(a variable of all signals counts for each and that of one for it alone) {
-  for (const auto& [what, general, own, useless, show, as_general, as_own, as_none] : rows)
+  for (const auto& [what, general, own, useless, show, as_general, as_own, as_none, as_useless] :
+       rows)
     for (const auto& mine : signals) {
       CAF_MESSAGE(mine.name << " " << what);
       auto env = sent({{prefix + what, general}, {prefix + mine.name + "_" + what, own}});
@@ -69,7 +72,8 @@ CAF_TEST(a variable of all signals counts for each and that of one for it alone)
 }
 
 CAF_TEST(a variable that is empty counts as none) {
-  for (const auto& [what, general, own, useless, show, as_general, as_own, as_none] : rows) {
+  for (const auto& [what, general, own, useless, show, as_general, as_own, as_none, as_useless] :
+       rows) {
     CAF_MESSAGE(what);
     auto got = load_otel("", sent({{prefix + what, " "}, {prefix + "LOGS_" + what, ""}}));
     CAF_CHECK_EQUAL(told(got), std::string{});
@@ -79,7 +83,8 @@ CAF_TEST(a variable that is empty counts as none) {
 }
 
 CAF_TEST(a value that is of no use is told once and counts as none) {
-  for (const auto& [what, general, own, useless, show, as_general, as_own, as_none] : rows) {
+  for (const auto& [what, general, own, useless, show, as_general, as_own, as_none, as_useless] :
+       rows) {
     if (useless.empty())
       continue;
     CAF_MESSAGE(what);
@@ -88,12 +93,13 @@ CAF_TEST(a value that is of no use is told once and counts as none) {
     CAF_CHECK_EQUAL(got.problems.size(), 1u);
     auto otel = config_of(std::move(got)).otel;
     for (const auto& one : signals)
-      CAF_CHECK_EQUAL(show(otel.*one.at), as_none);
+      CAF_CHECK_EQUAL(show(otel.*one.at), as_useless);
   }
 }
 
 CAF_TEST(where the value of one signal is of no use that of all signals counts) {
-  for (const auto& [what, general, own, useless, show, as_general, as_own, as_none] : rows) {
+  for (const auto& [what, general, own, useless, show, as_general, as_own, as_none, as_useless] :
+       rows) {
     if (useless.empty())
       continue;
     auto name = prefix + "LOGS_" + what;
@@ -122,26 +128,26 @@ CAF_TEST(a client certificate needs its key and a key its certificate) {
 
 CAF_TEST(numbers of the queue are positive and have an end) {
   struct number {
-    std::string name, most, beyond;
+    std::string name, least, below, most, beyond;
     uint64_t (*of)(const otel&);
   };
   const number numbers[] = {
-    {"OTEL_BLRP_MAX_QUEUE_SIZE", "10000000", "10000001",
+    {"OTEL_BLRP_MAX_QUEUE_SIZE", "1", "0", "10000000", "10000001",
      [](const otel& o) { return o.queue_size; }},
-    {"OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "65536", "100001",
+    {"OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "1", "0", "65536", "100001",
      [](const otel& o) { return o.batch_size; }},
-    {"OTEL_BLRP_SCHEDULE_DELAY", "86400000", "86400001",
+    {"OTEL_BLRP_SCHEDULE_DELAY", "1", "0", "86400000", "86400001",
      [](const otel& o) { return static_cast<uint64_t>(o.delay.count()); }},
-    {"OTEL_METRIC_EXPORT_INTERVAL", "86400000", "86400001",
+    {"OTEL_METRIC_EXPORT_INTERVAL", "1000", "999", "86400000", "86400001",
      [](const otel& o) { return static_cast<uint64_t>(o.metrics_interval.count()); }},
   };
-  for (const auto& [name, most, beyond, of] : numbers) {
+  for (const auto& [name, least, below, most, beyond, of] : numbers) {
     CAF_MESSAGE(name);
-    CAF_CHECK_EQUAL(of(otel_of("", sent({{name, "1"}}))), 1u);
+    CAF_CHECK_EQUAL(std::to_string(of(otel_of("", sent({{name, least}})))), least);
     auto largest = load_otel("", sent({{name, most}}));
     CAF_CHECK_EQUAL(told(largest), std::string{});
     CAF_CHECK_EQUAL(std::to_string(of(config_of(std::move(largest)).otel)), most);
-    for (const auto& useless : {std::string{"0"}, std::string{"-1"}, std::string{"1.5"},
+    for (const auto& useless : {below, std::string{"0"}, std::string{"-1"}, std::string{"1.5"},
                                 std::string{"1s"}, std::string{"99999999999999999999"}, beyond}) {
       auto got = load_otel("", sent({{name, useless}}));
       CAF_CHECK_EQUAL(warnings_of(got, name), 1u);

@@ -112,7 +112,7 @@ class EventTest(OtlpTest):
     def test_metrics_are_those_of_the_metrics_page(self):
         collector = self.collector()
         proxy = self.start(allow=["a.example"], env={**quick(collector.url), "OTEL_METRICS_EXPORTER": "otlp",
-                                                     "OTEL_METRIC_EXPORT_INTERVAL": "100"})
+                                                     "OTEL_METRIC_EXPORT_INTERVAL": "1000"})
         proxy.get("http://evil.example/")
 
         def decided():

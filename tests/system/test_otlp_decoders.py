@@ -87,7 +87,7 @@ class Decoded:
         self.assertGreaterEqual(int(record["observedTimeUnixNano"]), int(record["timeUnixNano"]))
 
     def test_metrics_are_those_of_the_page(self):
-        proxy = self.serve(OTEL_METRIC_EXPORT_INTERVAL="100")
+        proxy = self.serve(OTEL_METRIC_EXPORT_INTERVAL="1000")
         proxy.get(self.origin.url)
         before = len(self.collector.of("/v1/metrics"))
         until(lambda: len(self.collector.of("/v1/metrics")) >= before + 2, "metrics that know of the request")

@@ -58,12 +58,23 @@ CAF_TEST(what a collector is shown no client inherits) {
   config::proxy_config config;
   // Nothing of it is ours: clients may have a collector of their own.
   CAF_CHECK(!hidden_from_clients(config, none).contain(general));
-  config.otel.logs.headers = {{"authorization", "Bearer collector"}};
-  CAF_CHECK(hidden_from_clients(config, none).contain(general));
-  CAF_CHECK(hidden_from_clients(config, none).contain(logs));
+  // Also of a signal that is not sent, of what is no header, and where a file says the headers.
+  config.otel.metrics.url = "http://127.0.0.1:4318/v1/metrics";
+  for (const auto& line : {general, logs, std::string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS=x"}}) {
+    CAF_MESSAGE(line);
+    CAF_CHECK(hidden_from_clients(config, none).contain(line));
+  }
   CAF_CHECK(!hidden_from_clients(config, none).contain("OTEL_SERVICE_NAME=x"));
   config.otel.headers = {{"authorization", "file:x", "Bearer collector"}};
-  auto filed = hidden_from_clients(config, none);
-  CAF_CHECK(!filed.contain(general));
-  CAF_CHECK(filed.contain("ALIAS=Bearer collector"));
+  config.otel.logs.headers = {{"authorization", "Bearer of-logs"}};
+  config.otel.metrics.headers = {{"authorization", "Bearer of-metrics"}};
+  config.otel.traces.headers = {{"authorization", "Bearer of-traces"}, {"tenant", "short"}};
+  auto hidden = hidden_from_clients(config, none);
+  CAF_CHECK(hidden.contain(general));
+  for (const auto* value :
+       {"Bearer collector", "Bearer of-logs", "Bearer of-metrics", "Bearer of-traces"}) {
+    CAF_MESSAGE(value);
+    CAF_CHECK(hidden.contain(std::string{"ALIAS="} + value));
+  }
+  CAF_CHECK(!hidden.contain("ALIAS=short"));
 }

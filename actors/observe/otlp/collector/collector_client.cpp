@@ -1,6 +1,8 @@
 #include "actors/observe/otlp/collector/collector_client.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "actors/version.hpp"
@@ -18,6 +20,12 @@ caf::error not_sent(std::string why) { return caf::make_error(errc::system, std:
 /// Whether a header's name or value could end its line.
 bool breaks_line(std::string_view text) noexcept {
   return std::ranges::any_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
+
+/// Opening a pipe would wait for whoever writes to it, and with us all that is to be sent.
+bool is_file(const std::string& path) noexcept {
+  std::error_code why;
+  return std::filesystem::is_regular_file(path, why);
 }
 
 size_t append_body(char* data, size_t, size_t size, void* to) {
@@ -47,8 +55,18 @@ struct collector_client::exchange {
       failed = code;
   }
   void set_file(CURLoption option, const std::string& path) {
-    if (!path.empty())
-      set(option, path.c_str());
+    if (path.empty())
+      return;
+    if (!is_file(path))
+      no_file = path;
+    set(option, path.c_str());
+  }
+  /// One that libcurl may be built without, and then does not need.
+  template <class T>
+  void set_where_known(CURLoption option, T value) {
+    if (auto code = curl.easy_setopt(handle, option, value);
+        failed == CURLE_OK && code != CURLE_NOT_BUILT_IN && code != CURLE_UNKNOWN_OPTION)
+      failed = code;
   }
   void add_header(const std::string& line) {
     auto* longer = curl.slist_append(headers, line.c_str());
@@ -72,6 +90,7 @@ struct collector_client::exchange {
   std::string body; ///< Of the answer.
   std::array<char, CURL_ERROR_SIZE> words{};
   CURLcode failed = CURLE_OK;
+  std::string no_file; ///< A path that names none; "" for none such.
   bool under_way = false;
   std::optional<collector_answer> answer;
 };
@@ -83,6 +102,7 @@ void collector_client::exchange::reset(collector_request next) {
   body.clear();
   words.front() = '\0';
   failed = CURLE_OK;
+  no_file.clear();
   answer.reset();
 }
 
@@ -106,9 +126,19 @@ void collector_client::exchange::set_trust(const config::otlp_signal& to) {
   set(CURLOPT_SSL_VERIFYPEER, 1L);
   set(CURLOPT_SSL_VERIFYHOST, 2L);
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (to.url.starts_with("http://"))
+    return; // they are not looked at
   set_file(CURLOPT_CAINFO, to.ca_file);
+  if (!to.ca_file.empty()) {
+    // The folder of the system's CAs, which libcurl may know from its build, would count besides.
+    set_where_known(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+    // Else a file that is replaced counts a day later.
+    set_where_known(CURLOPT_CA_CACHE_TIMEOUT, 0L);
+  }
   set_file(CURLOPT_SSLCERT, to.cert_file);
   set_file(CURLOPT_SSLKEY, to.key_file);
+  // Of a key that has a passphrase: without this OpenSSL asks for it at the terminal, and waits.
+  set(CURLOPT_KEYPASSWD, "");
 }
 
 void collector_client::exchange::set_headers(const config::otlp_signal& to) {
@@ -167,8 +197,8 @@ collector_client::~collector_client() {
     curl_.multi_cleanup(multi_);
 }
 
-caf::expected<std::unique_ptr<collector_client>> collector_client::make() {
-  auto library = curl_library::load();
+caf::expected<std::unique_ptr<collector_client>>
+collector_client::make(caf::expected<curl_library> library) {
   if (!library)
     return std::move(library.error());
   std::unique_ptr<collector_client> out{new collector_client{*library}};
@@ -189,12 +219,23 @@ caf::error collector_client::begin(telemetry_signal of, const config::otlp_signa
   one->set_trust(to);
   one->set_headers(to);
   one->set_body();
+  if (!one->no_file.empty())
+    return not_sent(one->no_file + " is not a file that can be read");
   if (one->failed != CURLE_OK)
     return not_sent(curl_.easy_strerror(one->failed));
   if (curl_.multi_add_handle(multi_, one->handle) != CURLM_OK)
     return not_sent("libcurl takes no request");
   one->under_way = true;
   return {};
+}
+
+void collector_client::cancel(telemetry_signal of) noexcept {
+  auto& one = all_[static_cast<size_t>(of)];
+  if (!one || !one->under_way)
+    return;
+  curl_.multi_remove_handle(multi_, one->handle);
+  one->under_way = false;
+  one->request.body = {};
 }
 
 bool collector_client::is_busy() const noexcept {

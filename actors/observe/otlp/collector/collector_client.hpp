@@ -38,7 +38,8 @@ public:
   static constexpr size_t longest_answer = 64 * 1024;
 
   /// @returns errc::system where libcurl cannot be had.
-  [[nodiscard]] static caf::expected<std::unique_ptr<collector_client>> make();
+  [[nodiscard]] static caf::expected<std::unique_ptr<collector_client>>
+  make(caf::expected<curl_library> library = curl_library::load());
   collector_client(const collector_client&) = delete;
   /// Requests under way are cut off.
   ~collector_client();
@@ -46,6 +47,8 @@ public:
   /// Sends a request while none of its signal is under way. @returns errc::system when it cannot.
   [[nodiscard]] caf::error begin(telemetry_signal of, const config::otlp_signal& to,
                                  collector_request request);
+  /// Cuts off the request of a signal, if one is under way; nothing is known of what came of it.
+  void cancel(telemetry_signal of) noexcept;
   [[nodiscard]] bool is_busy() const noexcept;
   /// Goes on with what can go on, and waits until more can, until the descriptor is readable, or
   /// for so long.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -52,8 +53,9 @@ void write_labels(Message& point, field in, const ClientMetric& of) {
 
 template <class Message>
 void write_times(Message& point, MetricType type, const observed_span& over) {
+  // Somebody may have set the clock back since.
   if (type != MetricType::Gauge)
-    point.fixed64({2, "startTimeUnixNano"}, nanoseconds(over.begin));
+    point.fixed64({2, "startTimeUnixNano"}, nanoseconds(std::min(over.begin, over.end)));
   point.fixed64({3, "timeUnixNano"}, nanoseconds(over.end));
 }
 

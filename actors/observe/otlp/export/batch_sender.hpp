@@ -34,6 +34,7 @@ private:
   int64_t missing_items() const override { return static_cast<int64_t>(box_.missing()); }
 
   void delivered(uint64_t rejected) override {
+    box_.taken();
     auto count = finish();
     parts_.from->delivered += count - rejected;
     if (rejected > 0)

@@ -67,6 +67,9 @@ private:
 };
 
 void exporter::rounds::apply(const orders& wanted) {
+  if (!wanted.end_by && std::exchange(end_by_, std::nullopt)) // on again before it was off
+    for (auto* one : all())
+      one->call_off_end();
   if (wanted.settings && wanted.settings != settings_) {
     settings_ = wanted.settings;
     encode_by(parts_.encoders(*settings_));
@@ -244,7 +247,7 @@ void exporter::run() noexcept {
       for (;;) {
         here.apply(current());
         here.go_on();
-        if (here.is_over())
+        if (here.is_over() && !current().on)
           break;
         here.wait();
       }

@@ -72,11 +72,20 @@ public:
   /// What is being sent.
   [[nodiscard]] std::span<const Item> batch() const noexcept { return {batch_.data(), sent_}; }
 
-  /// It was too much for the collector: half of it goes first, and no later batch is larger.
+  /// It was too much for the collector: half of it goes first, and no later batch is larger until
+  /// one of that size was taken (`taken`).
   std::span<const Item> halve() noexcept {
     sent_ = std::max<size_t>(sent_ / 2, 1);
     most_ = sent_;
     return batch();
+  }
+
+  /// The collector took what was being sent, before it is `done`. One that was as large as it may
+  /// be says that the next may be twice as large: items may be smaller now, or the collector's
+  /// limit higher.
+  void taken() noexcept {
+    if (sent_ == most_ && sent_ == batch_.size())
+      most_ = std::min(limits_.items, most_ * 2);
   }
 
   /// What was being sent is sent, or lost. @returns the bytes that it held, for each item.
@@ -103,7 +112,7 @@ private:
   }
 
   batch_limits limits_;
-  uint64_t most_; ///< Items in one request, since the collector found one too large.
+  uint64_t most_; ///< Items in one request, fewer since the collector found one too large.
   std::deque<entry> waiting_;
   uint64_t waiting_bytes_ = 0;
   std::vector<Item> batch_;

@@ -27,32 +27,52 @@ signal_sender::signal_sender(telemetry_signal which, sender_parts parts)
 void signal_sender::apply(const config::otel& settings, steady_time now) {
   const auto& next = settings_of(settings, which_);
   on_ = !next.url.empty();
-  if (on_ && next != to_) {
-    to_ = next;
-    rules_.forget_pause();
-    failing_ = told_rejected_ = has_answered_ = false;
-    doubted(false);
-    body_.clear(); // it may be of another encoding
-  }
+  if (on_ && next != to_)
+    turn_to(next, now);
   settings_changed(settings, now);
 }
 
-void signal_sender::step(steady_time now) {
+template <class Step>
+void signal_sender::guarded(Step step) {
   try {
-    go_on(now);
-  } catch (const std::exception& e) { // no memory, or a fault of ours: one batch is lost
+    step();
+  } catch (const std::exception& e) { // no memory, or a fault of ours
     parts_.log->error("msg=telemetry_failed signal={} error={}", to_string(which_),
                       quoted_text(e.what()));
     give_up(otlp_loss::unsent);
   }
 }
 
+void signal_sender::turn_to(const config::otlp_signal& next, steady_time now) {
+  guarded([&] { take_what_came(now); }); // the last word of the one before
+  if (state_ == state::under_way)
+    if (auto* client = parts_.client->made())
+      client->cancel(which_);
+  to_ = next;
+  rules_.forget_pause();
+  failing_ = told_rejected_ = has_answered_ = false;
+  doubted(false);
+  body_.clear(); // it may be of another encoding
+  if (state_ == state::idle)
+    return;
+  state_ = state::paused; // until the next step
+  rules_.begin(now);
+}
+
+void signal_sender::step(steady_time now) {
+  guarded([&] { go_on(now); });
+}
+
+void signal_sender::take_what_came(steady_time now) {
+  if (state_ != state::under_way)
+    return;
+  auto* client = parts_.client->made();
+  if (auto answer = client ? client->take(which_) : std::nullopt)
+    take_answer(*answer, now);
+}
+
 void signal_sender::go_on(steady_time now) {
-  if (state_ == state::under_way) {
-    auto* client = parts_.client->made();
-    if (auto answer = client ? client->take(which_) : std::nullopt)
-      take_answer(*answer, now);
-  }
+  take_what_came(now);
   if (state_ == state::paused && rules_.not_before() <= now)
     send(now);
   else if (state_ == state::idle && next() <= now)
@@ -171,6 +191,11 @@ void signal_sender::begin_end(steady_time now, steady_time limit) {
   rules_.end_by(failing_ ? now : limit);
   if (state_ == state::paused)
     rules_.forget_pause();
+}
+
+void signal_sender::call_off_end() noexcept {
+  ending_ = false;
+  rules_.end_by(steady_time::max());
 }
 
 void signal_sender::abandon() {

@@ -44,7 +44,8 @@ public:
   signal_sender(const signal_sender&) = delete;
   virtual ~signal_sender() = default;
 
-  /// Other settings. Where it is off in them, what waits is still sent by the ones before.
+  /// Other settings. Where it is off in them, what waits is still sent by the ones before. Where
+  /// they name another collector, what the one before has not answered yet is sent to that one.
   void apply(const config::otel& settings, steady_time now);
   /// Goes on: begins a batch that is due, takes an answer.
   void step(steady_time now);
@@ -56,6 +57,8 @@ public:
   /// What there is goes at once; no attempt begins after the limit, and none is repeated where the
   /// collector fails already.
   void begin_end(steady_time now, steady_time limit);
+  /// There is no end after all: what waits has its time again.
+  void call_off_end() noexcept;
   [[nodiscard]] bool is_done() const { return state_ == state::idle && !has_more(); }
   /// All that is left is lost.
   void abandon();
@@ -91,7 +94,12 @@ protected:
 private:
   enum class state : uint8_t { idle, paused, under_way };
 
+  /// Where it fails, one batch is lost.
+  template <class Step>
+  void guarded(Step step);
   void go_on(steady_time now);
+  void take_what_came(steady_time now);
+  void turn_to(const config::otlp_signal& next, steady_time now);
   void begin(steady_time now);
   void prepare();
   void send(steady_time now);

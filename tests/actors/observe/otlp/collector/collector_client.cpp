@@ -1,9 +1,14 @@
 #define CAF_SUITE actors.observe.otlp.collector.collector_client
 #include "actors/observe/otlp/collector/collector_client.hpp" // unit under test
 
+#include <sys/stat.h>
+
+#include <cstdarg>
 #include <cstdlib>
+#include <map>
 
 #include "tests/actors/observe/otlp/made_up_collector.hpp"
+#include "tests/config/support.hpp"
 #include "tests/support/test.hpp"
 
 using namespace proxy;
@@ -19,6 +24,39 @@ config::otlp_signal to_url(std::string url, std::chrono::milliseconds timeout = 
   out.url = std::move(url);
   out.timeout = timeout;
   return out;
+}
+
+/// Texts that libcurl was given, "none" for a null, and numbers.
+std::map<CURLoption, std::string> options;
+
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wvarargs" // an enumeration before "...", as in libcurl
+#endif
+
+/// Writes down what the collector's own options are, and passes it on.
+CURLcode noted_setopt(CURL* handle, CURLoption option, ...) {
+  static const auto library = *curl_library::load();
+  va_list rest;
+  va_start(rest, option);
+  auto code = CURLE_OK;
+  if (option < CURLOPTTYPE_OBJECTPOINT) {
+    auto value = va_arg(rest, long);
+    options[option] = std::to_string(value);
+    code = library.easy_setopt(handle, option, value);
+  } else if (option < CURLOPTTYPE_FUNCTIONPOINT || option >= CURLOPTTYPE_BLOB) {
+    auto* value = va_arg(rest, char*);
+    auto is_text = option == CURLOPT_CAINFO || option == CURLOPT_CAPATH ||
+                   option == CURLOPT_SSLKEY || option == CURLOPT_KEYPASSWD;
+    if (is_text)
+      options[option] = value ? value : "none";
+    code = library.easy_setopt(handle, option, value);
+  } else if (option < CURLOPTTYPE_OFF_T) {
+    code = library.easy_setopt(handle, option, va_arg(rest, curl_write_callback));
+  } else {
+    code = library.easy_setopt(handle, option, va_arg(rest, curl_off_t));
+  }
+  va_end(rest);
+  return code;
 }
 
 struct fixture {
@@ -152,6 +190,51 @@ CAF_TEST(a header cannot bring another one in) {
     CAF_CHECK(!got.error.empty());
   }
   CAF_CHECK(collector.requests().empty());
+}
+
+CAF_TEST(CAs of a file count instead of the system s and are read anew) {
+  auto library = *curl_library::load();
+  library.easy_setopt = &noted_setopt;
+  client = std::move(*collector_client::make(library));
+  listening silent;
+  config::test::folder here;
+  auto to = to_url("https://" + silent.address(), 100ms);
+  options.clear();
+  (void)ask(to);
+  CAF_CHECK_EQUAL(options.count(CURLOPT_CAINFO), 0u);
+  CAF_CHECK_EQUAL(options.count(CURLOPT_CAPATH), 0u);
+  to.ca_file = here.write("ca.pem", "");
+  options.clear();
+  (void)ask(to);
+  CAF_CHECK_EQUAL(options[CURLOPT_CAINFO], to.ca_file);
+  CAF_CHECK_EQUAL(options[CURLOPT_CAPATH], "none");
+  CAF_CHECK_EQUAL(options[CURLOPT_CA_CACHE_TIMEOUT], "0");
+  // Nobody is asked for the passphrase of a key.
+  CAF_CHECK_EQUAL(options[CURLOPT_KEYPASSWD], "");
+  CAF_CHECK_EQUAL(options.count(CURLOPT_KEYPASSWD), 1u);
+}
+
+CAF_TEST(what is no file ends an attempt at once and the next goes on) {
+  made_up_collector collector;
+  listening silent;
+  config::test::folder here;
+  auto pipe = here.at("pipe");
+  CAF_REQUIRE_EQUAL(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto https = to_url("https://" + silent.address(), 60s);
+  for (const auto& path : {pipe, here.at("missing"), here.at("")})
+    for (auto at : {&config::otlp_signal::ca_file, &config::otlp_signal::cert_file,
+                    &config::otlp_signal::key_file}) {
+      CAF_MESSAGE(path);
+      auto to = https;
+      to.*at = path;
+      auto got = ask(to);
+      CAF_CHECK_EQUAL(got.what.status, 0u);
+      CAF_CHECK_EQUAL(got.error, path + " is not a file that can be read");
+    }
+  auto plain = to_url(collector.url());
+  plain.ca_file = pipe; // nobody looks at it
+  auto got = ask(plain);
+  CAF_CHECK_EQUAL(got.what.status, 200u);
 }
 
 CAF_TEST(a wait ends when the descriptor becomes readable) {

@@ -58,6 +58,18 @@ CAF_TEST(each type of metric has data of its own) {
     "aggregationTemporality": 2})"));
 }
 
+CAF_TEST(nothing begins after its end where the clock was set back) {
+  const otlp::observed_span back{hour.end, hour.begin};
+  auto body = otlp::encode_metrics(some_families(), sender(config::otlp_encoding::json), back);
+  for (const auto& metric : items_of(body, "resourceMetrics", "scopeMetrics", "metrics"))
+    for (const auto* kind : {"sum", "histogram"})
+      if (metric.contains(kind)) {
+        auto point = metric[kind]["dataPoints"][0];
+        CAF_CHECK_EQUAL(point["startTimeUnixNano"], "10000000000");
+        CAF_CHECK_EQUAL(point["timeUnixNano"], "10000000000");
+      }
+}
+
 CAF_TEST(protobuf has the buckets packed) {
   auto all = messages_of(
     otlp::encode_metrics(some_families(), sender(config::otlp_encoding::protobuf), hour));

@@ -1,6 +1,7 @@
 #define CAF_SUITE actors.observe.otlp.export.exporter
 #include "actors/observe/otlp/export/exporter.hpp" // unit under test
 
+#include <atomic>
 #include <condition_variable>
 #include <sstream>
 
@@ -12,6 +13,19 @@ using namespace proxy::test;
 using namespace std::literals;
 
 namespace {
+
+/// Real time, and what is put before it.
+class pushed_time final : public clock {
+public:
+  [[nodiscard]] steady_time now() const noexcept override {
+    return this_machine().clock.now() + ahead_.load();
+  }
+  [[nodiscard]] wall_time wall() const noexcept override { return this_machine().clock.wall(); }
+  void pass(std::chrono::nanoseconds span) noexcept { ahead_ = ahead_.load() + span; }
+
+private:
+  std::atomic<std::chrono::nanoseconds> ahead_{std::chrono::nanoseconds{0}};
+};
 
 /// Hosts, one a line.
 otlp_encoders lines(const config::otel&) {
@@ -27,10 +41,15 @@ otlp_encoders lines(const config::otel&) {
 }
 
 struct fixture {
+  /// Whether it holds within a quarter of a second.
+  template <class F>
+  static bool comes_soon(F holds) {
+    return comes(holds, 50);
+  }
   /// Asks until it holds; what is asked for comes within a moment, or never.
   template <class F>
-  static bool comes(F holds) {
-    for (auto i = 0; i < 6'000; ++i) {
+  static bool comes(F holds, int times = 6'000) {
+    for (auto i = 0; i < times; ++i) {
       if (holds())
         return true;
       std::mutex lock;
@@ -83,10 +102,15 @@ struct fixture {
       *t += said;
       return size_t{0};
     });
+  pushed_time time;
   std::unique_ptr<exporter> sends = std::make_unique<exporter>(exporter_parts{
-    box, log, lines, [] {
+    box,
+    log,
+    lines,
+    [] {
       return std::optional{metrics_snapshot{std::vector<prometheus::MetricFamily>(3), {}}};
-    }});
+    },
+    {time, this_machine().entropy, this_machine().network}});
   size_t told = 0;
 };
 
@@ -201,6 +225,24 @@ CAF_TEST(a batch that is too large goes in halves) {
   CAF_CHECK_EQUAL(box->lost(), 0u);
 }
 
+CAF_TEST(one batch that was too large does not make all later ones small) {
+  constexpr size_t all = 4'096;
+  made_up_collector collector{[](auto&&, size_t number) { return answer(number < 6 ? 413 : 200); }};
+  auto how = to(collector);
+  how.batch_size = 256; // then 4 after six answers
+  how.delay = 1s;
+  sends->apply(how);
+  tell(all);
+  CAF_CHECK(comes([&] { return box->delivered == all; }));
+  CAF_CHECK_EQUAL(box->lost(), 0u);
+  auto requests = collector.requests();
+  std::ptrdiff_t largest = 0; // of those that were taken
+  for (size_t i = 6; i < requests.size(); ++i)
+    largest = std::max(largest, std::ranges::count(requests[i].body, '\n'));
+  CAF_CHECK_EQUAL(largest, 256);
+  CAF_CHECK(requests.size() < 200);
+}
+
 CAF_TEST(items that a collector rejects are counted) {
   made_up_collector collector{
     [](auto&&...) { return answer(200, {}, "\x0a\x06\x08\x02\x12\x02no"); }};
@@ -254,6 +296,60 @@ CAF_TEST(another address holds from then on and none ends it) {
   CAF_CHECK(comes([&] { return box->delivered == 4; }));
   auto came = hosts(first);
   CAF_CHECK_EQUAL(came.back(), "h4");
+}
+
+CAF_TEST(what a collector has not answered goes to the next one at once) {
+  made_up_collector second;
+  std::atomic<bool> may_answer = false;
+  made_up_collector first{[&](auto&&...) {
+    (void)comes([&] { return may_answer.load(); });
+    return answer(400);
+  }};
+  sends->apply(to(first));
+  tell(3);
+  CAF_CHECK(comes([&] { return first.requests().size() == 1; }));
+  sends->apply(to(second));
+  CAF_CHECK(comes([&] { return box->delivered == 3; }));
+  may_answer = true;
+  auto came = hosts(second);
+  CAF_CHECK_EQUAL(came, (std::vector{"h0"s, "h1"s, "h2"s}));
+  tell(1);
+  CAF_CHECK(comes([&] { return box->delivered == 4; }));
+  CAF_CHECK_EQUAL(box->lost(), 0u);
+  CAF_CHECK(!logged("msg=telemetry_failing"));
+}
+
+CAF_TEST(who is switched off and on again before the end loses nothing) {
+  made_up_collector spans;
+  std::atomic<bool> may_answer = false;
+  made_up_collector collector{[&](auto&&...) {
+    (void)comes([&] { return may_answer.load(); });
+    return answer(200);
+  }};
+  auto how = to(collector);
+  how.traces.url = spans.url("/v1/traces");
+  how.delay = 1ms;
+  sends->apply(how);
+  tell(2);
+  CAF_CHECK(comes([&] { return collector.requests().size() == 1; }));
+  how.delay = 1h;
+  sends->apply(how);
+  tell(2);
+  box->tell(span_ptr{});
+  sends->apply({});
+  CAF_CHECK(comes([&] { return spans.requests().size() == 1; })); // the end has begun
+  sends->apply(how);
+  time.pass(exporter::last_patience + 1s);
+  box->tell(span_ptr{}); // of no use to anybody before the hour is over
+  box->wake();
+  CAF_CHECK(!comes_soon([&] { return box->lost() > 0; }));
+  CAF_CHECK_EQUAL(spans.requests().size(), 1u);
+  may_answer = true;
+  CAF_CHECK(comes([&] { return box->delivered == 3; }));
+  time.pass(1h);
+  box->wake();
+  CAF_CHECK(comes([&] { return box->delivered == 6; }));
+  CAF_CHECK_EQUAL(box->lost(), 0u);
 }
 
 CAF_TEST(a collector that does not answer at the end is not waited for) {

@@ -90,4 +90,28 @@ CAF_TEST(half of a batch that was too large goes first and later ones are no lar
   CAF_CHECK_EQUAL(of(box.begin()), (ints{6, 7, 8, 9}));
 }
 
+CAF_TEST(batches grow again once the collector took one that was as large as it may be) {
+  add(12);
+  (void)box.begin();
+  CAF_CHECK_EQUAL(of(box.halve()), (ints{0, 1}));
+  box.taken(); // half of a batch: the other half is as large
+  (void)box.done();
+  CAF_CHECK_EQUAL(of(box.begin()), (ints{2, 3}));
+  (void)box.done(); // lost
+  CAF_CHECK_EQUAL(of(box.begin()), (ints{4, 5}));
+  CAF_CHECK_EQUAL(of(box.halve()), ints{4});
+  (void)box.done();
+  CAF_CHECK_EQUAL(of(box.begin()), ints{5});
+  box.taken();
+  (void)box.done();
+  CAF_CHECK_EQUAL(of(box.begin()), (ints{6, 7}));
+  box.taken();
+  (void)box.done();
+  CAF_CHECK_EQUAL(of(box.begin()), (ints{8, 9, 10, 11}));
+  box.taken(); // no more than was asked for
+  (void)box.done();
+  add(6);
+  CAF_CHECK_EQUAL(of(box.begin()), (ints{12, 13, 14, 15}));
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()
