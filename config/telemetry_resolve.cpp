@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <tuple>
+#include <utility>
 
 #include "config/keys.hpp"
 #include "config/telemetry_variables.hpp"
@@ -58,8 +59,15 @@ public:
     if (of_.client_cert.empty() != of_.client_key.empty())
       return error(of_.client_cert.empty() ? "otel.client_key" : "otel.client_cert",
                    "a client certificate needs otel.client_cert and otel.client_key");
-    if (variables_.disabled() && !bound_)
+    if (variables_.disabled() && !bound_) {
+      if (!of_.endpoint.empty())
+        warn_of_endpoint("nothing is sent there: OTEL_SDK_DISABLED is true");
       return;
+    }
+    for (const auto& row : signals)
+      if (of_.endpoint.ends_with(row.path))
+        warn_of_endpoint("each signal adds its path to it: name what comes before " +
+                         std::string{row.path});
     for (const auto& row : signals)
       resolve(row);
     of_.resource = variables_.resource();
@@ -120,9 +128,23 @@ private:
 
   void resolve_headers(const signal_row& row, otlp_signal& to) {
     if (!set("otel.headers"))
-      to.headers = variables_.headers(row.name);
+      to.headers = headers_of_variables(row, to.url);
     for (const auto& header : of_.headers)
       to.headers.emplace_back(header.name, header.value);
+  }
+
+  /// Those for another collector, which variables name beside that of the file, are not shown to
+  /// this one: they may be secret.
+  text_pairs headers_of_variables(const signal_row& row, const std::string& url) {
+    auto all = variables_.headers(row.name);
+    auto is_meant = of_.endpoint.empty() || !variables_.has_url(row.name) ||
+                    variables_.url(row.name, row.path) == url;
+    if (all.empty() || is_meant)
+      return all;
+    if (!std::exchange(warned_of_headers_, true))
+      warn_of_endpoint("the headers that variables say are for the collector that variables name, "
+                       "and are not sent there");
+    return {};
   }
 
   void resolve_queue() {
@@ -158,6 +180,9 @@ private:
   [[nodiscard]] std::string shown(std::string_view name) const {
     return full_name(key_named(name), profile_);
   }
+  void warn_of_endpoint(std::string why) {
+    out_.warning(effective_.where("otel.endpoint"), shown("otel.endpoint"), std::move(why));
+  }
   void error(std::string_view name, std::string why) {
     out_.error(effective_.where(name), shown(name), std::move(why));
   }
@@ -167,6 +192,7 @@ private:
   report& out_;
   telemetry_variables variables_;
   otel& of_;
+  bool warned_of_headers_ = false;
   const bool bound_; ///< The managed layer names the collector.
 };
 

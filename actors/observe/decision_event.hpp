@@ -55,7 +55,8 @@ struct decision_event {
   std::string host; ///< "" for none.
   uint16_t port = 0;
   std::string method; ///< "" for none; at most `longest_method` of it.
-  /// The trace that the request is a part of, and who sent it in that; nullopt: it says none.
+  /// The trace that the request is a part of, and who sent it in that; nullopt: it says none,
+  /// and no spans are recorded.
   std::optional<trace_context> trace{};
 
   // -- what became of it --

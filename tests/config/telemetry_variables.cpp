@@ -5,6 +5,7 @@
 
 using namespace proxy::config;
 using namespace proxy::config::test;
+using namespace std::string_literals;
 
 namespace {
 
@@ -110,6 +111,27 @@ CAF_TEST(where the value of one signal is of no use that of all signals counts) 
     CAF_CHECK_EQUAL(show(otel.logs), as_general);
     CAF_CHECK_EQUAL(show(otel.metrics), as_general);
   }
+}
+
+CAF_TEST(headers for the collector of the variables are not shown to that of the file) {
+  auto of_file = "endpoint = \"https://a.test\"\n"s;
+  std::pair<std::string, std::string> header{prefix + "HEADERS", "authorization=secret"};
+  auto elsewhere = load_otel(of_file, {{prefix + "ENDPOINT", "https://b.test"}, header});
+  CAF_CHECK_EQUAL(warnings_of(elsewhere, "network_proxy.otel.endpoint"), 1u);
+  auto not_meant = config_of(std::move(elsewhere)).otel;
+  CAF_CHECK_EQUAL(not_meant.logs.url, "https://a.test/v1/logs");
+  CAF_CHECK(not_meant.logs.headers.empty() && not_meant.metrics.headers.empty());
+  for (const auto& same : {""s, "https://a.test"s, "https://a.test/"s}) {
+    auto meant = otel_of(of_file, {{prefix + "ENDPOINT", same}, header});
+    CAF_CHECK_EQUAL(meant.logs.headers.size(), 1u);
+  }
+}
+
+CAF_TEST(an endpoint that nothing reaches as it is written is warned of) {
+  auto with_path = load_otel("endpoint = \"https://a.test/v1/logs\"\n", {});
+  CAF_CHECK_EQUAL(warnings_of(with_path, "network_proxy.otel.endpoint"), 1u);
+  auto off = load_otel("endpoint = \"https://a.test\"\n", {{"OTEL_SDK_DISABLED", "true"}});
+  CAF_CHECK_EQUAL(warnings_of(off, "network_proxy.otel.endpoint"), 1u);
 }
 
 CAF_TEST(a client certificate needs its key and a key its certificate) {

@@ -81,6 +81,7 @@ bool request_spans::join(const std::optional<trace_context>& parent) {
   } else if (own.trace == trace_id{}) {
     own.trace = c_.shard.ids.next_trace(c_.shard.loop.on().entropy);
     own.flags = trace_context::sampled_flag;
+    c_.trace = own;
   }
   return own.is_sampled();
 }

@@ -33,7 +33,8 @@ public:
   void describe(const http1::request& req);
   /// It is asked over SOCKS5, in no head.
   void describe_socks();
-  /// The trace that it is a part of. @returns false when that is not recorded: nor is this.
+  /// The trace that it is a part of; without one it begins one, which its events name as well.
+  /// @returns false when that is not recorded: nor is this.
   [[nodiscard]] bool join(const std::optional<trace_context>& parent);
   /// Whom it is for.
   void lead_to(const policy::target& to);

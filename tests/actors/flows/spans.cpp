@@ -100,8 +100,9 @@ CAF_TEST(a request of no trace is the root of one and what it leads to hangs bel
   auto field = field_of(origin.text, "traceparent");
   CAF_CHECK_EQUAL(field, traceparent(below.context));
   CAF_CHECK(field.ends_with("-01"));
-  // The event tells what the client said: nothing.
-  CAF_CHECK(!s.events.back()->trace);
+  // So does the event, by which the two are found together.
+  CAF_REQUIRE(s.events.back()->trace);
+  CAF_CHECK_EQUAL(traceparent(*s.events.back()->trace), traceparent(root.context));
 }
 
 CAF_TEST(a request that is part of a trace stays in it) {

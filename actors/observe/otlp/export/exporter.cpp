@@ -159,6 +159,9 @@ void exporter::rounds::abandon(const orders& wanted) {
     collect(now()); // else it is for the next life
   for (auto* one : all())
     one->abandon();
+  if (auto lost = parts_.from->lost(); lost > 0 && !wanted.on)
+    parts_.log->warn("msg=telemetry_ended delivered={} lost={}", parts_.from->delivered.load(),
+                     lost);
 }
 
 void exporter::apply(const config::otel& settings) {

@@ -51,6 +51,7 @@ void signal_sender::turn_to(const config::otlp_signal& next, steady_time now) {
   to_ = next;
   rules_.forget_pause();
   failing_ = told_rejected_ = has_answered_ = false;
+  told_.clear();
   doubted(false);
   body_.clear(); // it may be of another encoding
   if (state_ == state::idle)
@@ -142,8 +143,10 @@ void signal_sender::judge_existence(const collector_answer& answer) {
 void signal_sender::take_answer(const collector_answer& answer, steady_time now) {
   judge_existence(answer);
   auto then = rules_.answered(answer.what, items_, now);
+  if (then == next_step::again && ending_ && answer.what.status == 0)
+    then = next_step::too_late; // nobody is there, and whoever ends the proxy waits for this
   if (then != next_step::settled && then != next_step::halve)
-    tell_failure(answer);
+    tell_failure(answer, then);
   switch (then) {
     case next_step::settled: return settle(answer);
     case next_step::halve:
@@ -166,6 +169,7 @@ void signal_sender::settle(const collector_answer& answer) {
   if (rejected > 0 && !std::exchange(told_rejected_, true))
     parts_.log->warn("msg=telemetry_rejected signal={} to={} count={} detail={}", to_string(which_),
                      origin_of(to_.url), rejected, quoted_text(said.words));
+  told_.clear();
   if (std::exchange(failing_, false))
     parts_.log->info("msg=telemetry_resumed signal={} to={} lost={}", to_string(which_),
                      origin_of(to_.url), parts_.from->lost());
@@ -178,11 +182,17 @@ void signal_sender::give_up(otlp_loss why) {
   lost(why);
 }
 
-void signal_sender::tell_failure(const collector_answer& answer) {
-  if (std::exchange(failing_, true))
+/// Each kind of failure once, until something is delivered.
+void signal_sender::tell_failure(const collector_answer& answer, next_step then) {
+  failing_ = true;
+  if (!told_.insert(answer.what.status).second)
     return;
+  std::string_view why = !answer.error.empty() ? answer.error
+                         : then == next_step::again
+                           ? "it will be asked again"
+                           : "it does not take what is sent, which is lost";
   parts_.log->warn("msg=telemetry_failing signal={} to={} status={} error={}", to_string(which_),
-                   origin_of(to_.url), answer.what.status, quoted_text(answer.error));
+                   origin_of(to_.url), answer.what.status, quoted_text(why));
 }
 
 void signal_sender::begin_end(steady_time now, steady_time limit) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "actors/loop/system/machine.hpp"
@@ -107,7 +108,7 @@ private:
   void judge_existence(const collector_answer& answer);
   void settle(const collector_answer& answer);
   void give_up(otlp_loss why);
-  void tell_failure(const collector_answer& answer);
+  void tell_failure(const collector_answer& answer, next_step then);
 
   state state_ = state::idle;
   delivery rules_;
@@ -117,7 +118,8 @@ private:
   std::string body_;
   bool is_gzip_ = false;
   bool has_answered_ = false;  ///< This collector, ever.
-  bool failing_ = false;       ///< The last answer was none that we want; said once.
+  bool failing_ = false;       ///< The last answer was none that we want.
+  std::set<uint16_t> told_;    ///< Status of each failure that was said since it last did not fail.
   bool told_rejected_ = false; ///< By this collector; said once.
   bool ending_ = false;
 };

@@ -204,6 +204,48 @@ CAF_TEST(little waits for a collector that has never answered and all for one th
   CAF_CHECK_EQUAL(box->lost(), lost);
 }
 
+CAF_TEST(each kind of failure is told once until something is delivered) {
+  std::atomic<uint16_t> status = 503;
+  made_up_collector collector{[&](auto&&...) { return answer(status); }};
+  sends->apply(to(collector));
+  tell(1);
+  CAF_CHECK(comes([&] { return logged("status=503 error=\"it will be asked again\""); }));
+  status = 401;
+  CAF_CHECK(comes(
+    [&] { return logged("status=401 error=\"it does not take what is sent, which is lost\""); }));
+  tell(1);
+  CAF_CHECK(comes([&] { return box->lost() == 2; }));
+  status = 200;
+  tell(1);
+  CAF_CHECK(comes([&] { return box->delivered == 1; }));
+  status = 401;
+  tell(1);
+  CAF_CHECK(comes([&] { return box->lost() == 3; }));
+  (void)log->flush();
+  std::lock_guard guard{*lock};
+  size_t told_401 = 0;
+  for (auto at = text->find("status=401"); at != std::string::npos;
+       at = text->find("status=401", at + 1))
+    ++told_401;
+  CAF_CHECK_EQUAL(told_401, 2u); // once before the delivery, once after it
+}
+
+CAF_TEST(nobody waits at the end for a collector that is not there) {
+  config::otel how;
+  {
+    made_up_collector gone;
+    how = to(gone);
+  }
+  how.delay = 1h;
+  sends->apply(how);
+  tell(3);
+  auto began = this_machine().clock.now();
+  end();
+  CAF_CHECK(this_machine().clock.now() - began < 4s);
+  CAF_CHECK_EQUAL(box->lost(otlp_loss::unreachable), 3u);
+  CAF_CHECK(logged("msg=telemetry_ended delivered=0 lost=3"));
+}
+
 CAF_TEST(what a collector refuses is lost and counted and the next goes on) {
   made_up_collector collector{
     [](auto&&, size_t number) { return answer(number == 0 ? 400 : 200, {}, "garbage"); }};
