@@ -187,10 +187,10 @@ void signal_sender::tell_failure(const collector_answer& answer, next_step then)
   failing_ = true;
   if (!told_.insert(answer.what.status).second)
     return;
-  std::string_view why = !answer.error.empty() ? answer.error
-                         : then == next_step::again
-                           ? "it will be asked again"
-                           : "it does not take what is sent, which is lost";
+  std::string why = answer.error;
+  if (why.empty())
+    why = then == next_step::again ? "it will be asked again"
+                                   : "it does not take what is sent, which is lost";
   parts_.log->warn("msg=telemetry_failing signal={} to={} status={} error={}", to_string(which_),
                    origin_of(to_.url), answer.what.status, quoted_text(why));
 }
