@@ -348,7 +348,7 @@ CAF_TEST(what may be a secret in the wrong place is not shown) {
   };
   for (const auto& all : {in_hook("\"s3cr3t\""), in_hook("[\"s3cr3t\"]")}) {
     CAF_MESSAGE(all);
-    CAF_CHECK(has(all, "got a string"));
-    CAF_CHECK(!has(all, "s3cr3t"));
+    CAF_CHECK(proxy::test::has(all, "got a string"));
+    CAF_CHECK(!proxy::test::has(all, "s3cr3t"));
   }
 }
