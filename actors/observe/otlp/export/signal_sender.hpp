@@ -56,7 +56,7 @@ public:
   [[nodiscard]] int64_t missing() const;
 
   /// What there is goes at once; no attempt begins after the limit, and none is repeated where the
-  /// collector fails already.
+  /// collector fails already, or does not answer then.
   void begin_end(steady_time now, steady_time limit);
   /// There is no end after all: what waits has its time again.
   void call_off_end() noexcept;
