@@ -3,8 +3,12 @@
 #include "actors/admin/admin_flow.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
 
 #include "actors/control/threads.hpp"
+#include "actors/loop/calls/io_choice.hpp"
 #include "actors/loop/system/cores.hpp"
 #include "actors/loop/system/quiet_thread.hpp"
 #include "actors/network_proxy_parts.hpp"
@@ -45,10 +49,18 @@ void network_proxy::impl::spawn_helpers(const listener_set& bound, const start_o
   watch("socket_dialer", process->socket_dialer);
 }
 
-void network_proxy::impl::start_workers(size_t count) {
+void network_proxy::impl::start_workers(size_t count, io_choice& io) {
+  const auto batched = io.batched();
   for (size_t i = 0; i < count; ++i) {
     worker w;
     w.loop = std::make_unique<event_loop>(system);
+    if (batched) {
+      auto how = io.first ? std::move(io.first) : this_machine().network.make_executor();
+      if (!how && io.is_demanded)
+        throw std::runtime_error("io: batched is not possible for all workers: io_uring: " +
+                                 std::string{std::strerror(errno)});
+      w.loop->calls().use(std::move(how));
+    }
     w.shard = spawn_pinned(*w.loop, shard,
                            shard_start{i, process, closed_snapshot(), audit, ca, supervisor});
     watch(worker_name(i), w.shard);
@@ -174,6 +186,10 @@ std::variant<network_proxy, start_failure> network_proxy::run(bound_proxy bound)
   auto& [order, first] = bound;
   const auto& config = bound.config();
   auto cores = worker_count(config.workers);
+  auto io = choose_io(config.io, this_machine().network);
+  const auto way = io.str();
+  if (io.error != 0 && io.is_demanded)
+    return cannot_start("io: batched is not possible here: " + io.why());
   // Asked beforehand: those that CAF starts for itself end the process where they cannot be had.
   if (auto all = helper_threads + cores + is_on(config.otel); !can_have_threads(all))
     return cannot_start("the system does not allow " + std::to_string(all) +
@@ -196,7 +212,7 @@ std::variant<network_proxy, start_failure> network_proxy::run(bound_proxy bound)
     made->failure = std::make_shared<failure_report>(made->process->log, std::move(order.failed));
     tell_of_start(*made->process->log, bound);
     made->spawn_helpers(first.listeners, order);
-    made->start_workers(cores);
+    made->start_workers(cores, io);
     made->make_exporter(order.around.metadata);
     made->start_control(std::move(order.from), first);
   } catch (const std::exception& e) { // no thread, or no descriptor, is left for a worker
@@ -213,7 +229,10 @@ std::variant<network_proxy, start_failure> network_proxy::run(bound_proxy bound)
     log.info("msg=listening listener={} address={}", to_string(l->serves), l->address());
   if (!config.enabled)
     log.warn("msg=disabled detail={}", quoted_text(what_is_open(first.listeners)));
-  log.info("msg=ready generation=1 workers={} mode={}", cores, policy::to_string(config.mode));
+  if (io.error != 0)
+    log.info("msg=io_plain detail={}", quoted_text(io.why()));
+  log.info("msg=ready generation=1 workers={} io={} mode={}", cores, way,
+           policy::to_string(config.mode));
   return network_proxy{std::move(made)};
 }
 

@@ -23,6 +23,7 @@
 #include "actors/control/policy/generation.hpp"
 #include "actors/control/policy/policy_sources.hpp"
 #include "actors/control/policy/policy_store_behavior.hpp"
+#include "actors/loop/calls/io_choice.hpp"
 #include "actors/loop/system/quiet_thread.hpp"
 #include "actors/network_proxy.hpp"
 #include "actors/observe/otlp/export/exporter.hpp"
@@ -107,7 +108,7 @@ struct network_proxy::impl {
 
   /// Those who are asked by workers, and who watches over all.
   void spawn_helpers(const listener_set& bound, const start_order& order);
-  void start_workers(size_t count);
+  void start_workers(size_t count, io_choice& io);
   /// Who sends to a collector; whom it asks for metrics is there already.
   void make_exporter(const audit_metadata& metadata);
   void start_control(config::sources from, const prepared& first);

@@ -9,7 +9,7 @@ set(PROXY_LINKED OpenSSL::SSL OpenSSL::Crypto Threads::Threads fmt::fmt ZLIB::ZL
 find_package(PkgConfig REQUIRED)
 set(modules CARES IDN2 NGHTTP2 PSL)
 if(NOT PROXY_PORTABLE)
-  list(APPEND modules MNL)
+  list(APPEND modules MNL URING)
 endif()
 foreach(module ${modules})
   string(TOLOWER lib${module} library)

@@ -34,9 +34,9 @@ install(FILES ${made}/codex-network-proxyConfig.cmake ${made}/codex-network-prox
 
 # Relative, so that the folder may be moved.
 file(RELATIVE_PATH up /root/${CMAKE_INSTALL_LIBDIR}/pkgconfig /root)
-set(mnl "")
+set(linux_libraries "")
 if(NOT PROXY_PORTABLE)
-  set(mnl " -lmnl")
+  set(linux_libraries " -lmnl -luring")
 endif()
 configure_file(cmake/codex-network-proxy.pc.in ${made}/codex-network-proxy.pc @ONLY)
 install(FILES ${made}/codex-network-proxy.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

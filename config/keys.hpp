@@ -105,6 +105,7 @@ inline constexpr std::array keys{
   key{scope::daemon, "admin_token_env", at<&proxy_config::admin_token_env>, "environment variable that holds the bearer token of the admin API; \"\" for none"},
   key{scope::daemon, "admin_token_file", at<&proxy_config::admin_token_file>, "file that holds it", form::path},
   key{scope::daemon, "workers", at<&proxy_config::workers>, "threads that serve connections; 0 is one per usable core; needs a restart", form::plain, 0, 1024, {}, true},
+  key{scope::daemon, "io", at<&proxy_config::io>, "how calls on sockets are made: batched, those of many connections at once (io_uring); plain, one by one; auto, batched where the system allows it; needs a restart", form::word, 0, 0, "auto|plain|batched", true},
   key{scope::daemon, "shutdown_grace", at<&proxy_config::shutdown_grace>, "how long open connections may finish after SIGTERM", form::plain, 0, bound::day},
   key{scope::daemon, "via", at<&proxy_config::via>, "add a Via field to what is forwarded"},
   key{scope::daemon, "mixed_listeners", at<&proxy_config::mixed_listeners>, "each proxy listener serves HTTP and SOCKS5, told apart by a client's first byte"},

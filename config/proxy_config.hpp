@@ -175,6 +175,7 @@ struct proxy_config {
 
   // How the daemon runs.
   uint64_t workers = 0; ///< 0: one per usable core.
+  std::string io = "auto";
   milliseconds shutdown_grace = 10s;
   std::string admin_token_env; ///< Environment variable that holds the admin token.
   std::string admin_token_file;

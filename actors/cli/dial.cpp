@@ -65,6 +65,7 @@ connected connect_to(int family, const sockaddr* address, socklen_t size) {
   owned_socket fd{by.open(socket_kind::stream, family)};
   if (!fd)
     return {owned_socket{}, errno};
+  by.send_at_once(fd.get());
   if (by.connect(fd.get(), address, size) != 0) {
     if (errno != EINPROGRESS)
       return {owned_socket{}, errno};

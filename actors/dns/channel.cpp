@@ -227,8 +227,13 @@ dns_channel::dns_channel(event_loop& loop, const config::dns& settings, millisec
     static const ares_socket_functions functions = [] {
       ares_socket_functions out{}; // the library calls all of them once it has any
       out.asocket = [](int family, int type, int, void* self) {
-        return network_of(self).open(
-          type == SOCK_DGRAM ? socket_kind::datagram : socket_kind::stream, family);
+        auto& by = network_of(self);
+        if (type == SOCK_DGRAM)
+          return by.open(socket_kind::datagram, family);
+        auto fd = by.open(socket_kind::stream, family);
+        if (fd >= 0)
+          by.send_at_once(fd);
+        return fd;
       };
       out.aclose = [](int fd, void* self) {
         network_of(self).close(fd);

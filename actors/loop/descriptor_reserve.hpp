@@ -21,9 +21,11 @@ public:
   void hold(size_t count);
   /// Gives one up for whoever asks for a descriptor next. @returns false when there is none left.
   [[nodiscard]] bool give_up() noexcept;
+  /// Something was given up, and not taken back.
+  [[nodiscard]] bool is_short() const noexcept { return held_.size() < count_; }
   /// Takes back what was given up, as far as there are descriptors again.
   void refill() {
-    if (held_.size() < count_)
+    if (is_short())
       hold(count_);
   }
 

@@ -4,12 +4,15 @@
 #include <caf/actor_control_block.hpp>
 #include <caf/execution_unit.hpp>
 #include <caf/resumable.hpp>
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "actors/loop/calls/call_batch.hpp"
 #include "actors/loop/inbox.hpp"
 #include "actors/loop/memory_account.hpp"
 #include "actors/loop/pipe_pool.hpp"
@@ -25,7 +28,7 @@ class ready_handler;
 /// here and watch their descriptors here, so nothing they touch needs a lock.
 ///
 /// A turn: readiness, messages from other threads, messages from this one, timers, deferred
-/// releases.
+/// releases. In a turn with several events the calls on their sockets are gathered (`call_batch`).
 class event_loop final : public caf::execution_unit {
 public:
   /// @param how  nullptr: as the network of the machine has it.
@@ -49,6 +52,10 @@ public:
   // -- for what lives on this loop (its thread only) --
 
   [[nodiscard]] bool watch(io_source& source) { return poller_->add(source); }
+  /// As `watch`, together with the other calls of this turn. @returns the number of the call.
+  [[nodiscard]] uint16_t watch_later(io_source& source) noexcept {
+    return calls_.watch(source, *poller_);
+  }
   [[nodiscard]] bool watch_shared(io_source& source) { return poller_->add_shared(source); }
   /// Stops watching; a report of this turn that still waits is dropped.
   void unwatch(io_source& source);
@@ -74,6 +81,21 @@ public:
   /// Keeps an actor alive until the end of the turn, when its own code is surely off the stack.
   void release_later(caf::strong_actor_ptr what) { deferred_.push_back(std::move(what)); }
 
+  /// Hands a source its events in the next turn, which then does not wait.
+  void rouse(io_source& source) { roused_.push_back(&source); }
+  /// The calls of this turn.
+  [[nodiscard]] call_batch& calls() noexcept { return calls_; }
+
+  /// Owns a source that nobody else does, until it is `disowned`: what a closed socket still owes.
+  void own(std::unique_ptr<io_source> source) { owned_.push_back(std::move(source)); }
+  void disown(io_source& source) noexcept;
+  /// Those that it owns, the oldest first.
+  [[nodiscard]] std::span<const std::unique_ptr<io_source>> owned() const noexcept {
+    return owned_;
+  }
+  /// Calls this whenever it owns none any more.
+  void when_none_is_owned(std::function<void()> then) { none_owned_ = std::move(then); }
+
   /// Keeps something as long as the loop: what was lost, but is still referred to from here.
   void keep(std::shared_ptr<void> what) { kept_.push_back(std::move(what)); }
 
@@ -94,6 +116,8 @@ public:
 
 private:
   void run_one(caf::resumable* what);
+  void hand_out_events();
+  void read_ahead(size_t end) noexcept;
   void drop_reports(io_source& source) noexcept;
 
   machine on_;
@@ -106,6 +130,9 @@ private:
   std::vector<ready_handler*> again_;
   std::vector<ready_handler*> firing_;
   std::vector<io_event> events_;
+  std::vector<io_source*> roused_;
+  std::vector<std::unique_ptr<io_source>> owned_;
+  std::function<void()> none_owned_;
   size_t next_event_ = 0;
   size_t event_count_ = 0;
   steady_time now_;
@@ -120,6 +147,7 @@ private:
   std::string out_;
   pipe_pool pipes_{on_.network};
   memory_account memory_;
+  call_batch calls_;
 };
 
 } // namespace proxy

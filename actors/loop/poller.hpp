@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 namespace proxy {
 
@@ -15,12 +16,34 @@ enum io_bits : uint8_t {
   io_dead = 8, ///< Both directions are over: reset, or shut from both ends.
 };
 
+class call_batch;
+
+/// How a write ended that was gathered with others (`call_batch`).
+struct ended_write {
+  std::string_view rest;   ///< What the kernel did not take. Valid during the call alone.
+  int error = 0;           ///< errno where it failed for good.
+  bool shuts_down = false; ///< The end of stream is still to be sent, after the rest.
+};
+
 /// Something with a file descriptor that a poller watches. Lives on one loop.
 class io_source {
 public:
   virtual ~io_source() = default;
   /// New readiness, already merged into `ready`. May destroy this object.
   virtual void on_ready() = 0;
+
+  // -- for those whose calls are gathered --
+
+  /// How many others an event of this one stands for: a listener's brings several connections.
+  [[nodiscard]] virtual size_t weight() const noexcept { return 1; }
+  /// Before `on_ready`: may queue a read.
+  virtual void read_ahead(call_batch&) noexcept {}
+  /// What was read ahead and not taken is about to go.
+  virtual void keep_read(call_batch&) noexcept {}
+  /// Being watched was asked for, and has failed so (errno); 0: is the case.
+  virtual void watch_ended(int) noexcept {}
+  /// A write of its own is over.
+  virtual void write_ended(const ended_write&) noexcept {}
 
   int fd = -1;
   uint8_t ready = 0; ///< io_bits believed true; whoever meets EAGAIN clears the bit.
@@ -42,6 +65,9 @@ public:
   [[nodiscard]] virtual bool add(io_source& source) = 0;
   /// Watches a listening socket that several loops share; wakes few of them for one connection.
   [[nodiscard]] virtual bool add_shared(io_source& source) = 0;
+  /// What the kernel knows this one by, for a call that adds a source together with others;
+  /// -1: sources are added by `add` alone.
+  [[nodiscard]] virtual int descriptor() const noexcept { return -1; }
   virtual void remove(io_source& source) = 0;
   /// As `remove`, for a descriptor that is closed right after: free where closing tells the kernel.
   virtual void forget(io_source& source) { remove(source); }

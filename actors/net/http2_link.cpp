@@ -157,7 +157,11 @@ bool http2_link::is_full() const noexcept { return session_.held() + held_by_req
 
 bool http2_link::is_over() const noexcept { return !io_ || (session_.is_over() && out_.empty()); }
 
-steady_time http2_link::moved_at() const noexcept { return out_.empty() ? loop_.now() : moved_at_; }
+steady_time http2_link::moved_at() const noexcept {
+  // What counts as taken may still wait for the peer, in the socket.
+  auto waits = !out_.empty() || (io_ && !io_->may_write());
+  return waits ? moved_at_ : loop_.now();
+}
 
 std::optional<steady_time> http2_link::quiet_since() const noexcept {
   if (session_.stream_count() > 0)

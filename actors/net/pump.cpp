@@ -27,8 +27,8 @@ pump::started pump::start(transport& to, std::string_view head, std::string_view
     if (!deliver)
       return {status::malformed, 0};
     body = *deliver;
-    taken = rest.size() - excess_.size();
-    excess_.clear();
+    taken = rest.size() - excess_size();
+    excess_.reset();
   } else if (left_ != unlimited) {
     left_ -= taken;
   }
@@ -59,7 +59,7 @@ std::optional<std::string_view> pump::follow(std::string_view bytes) {
   auto used = *taken;
   if (decoder.done())
     left_ = 0;
-  excess_.assign(bytes.substr(used));
+  set_excess(bytes.substr(used));
   if (decode)
     return decoded;
   auto of_trailers = decoder.trailer_size() - trailers_before;
@@ -91,7 +91,7 @@ pump::status pump::run(event_loop& loop, transport& from, transport& to) {
     // A stream knows how much it takes: what it does not is not read.
     if (!from.may_read() || (to.stream() && !to.may_write()))
       return status::blocked;
-    auto splices = bulk_ && from.is_plain() && to.is_plain();
+    auto splices = bulk_ && from.may_splice() && to.is_plain();
     auto result = splices ? splice_once(loop, from, to) : copy_once(loop, from, to);
     // After a splice others have their turn, and the sender time to send more: few large pieces
     // cost less than many small ones.
@@ -146,7 +146,7 @@ pump::status pump::copy_once(event_loop& loop, transport& from, transport& to) {
   std::string_view bytes{buffer.data(), got.size};
   if (left_ != unlimited) {
     auto mine = std::min<uint64_t>(left_, bytes.size());
-    excess_.assign(bytes.substr(mine));
+    set_excess(bytes.substr(mine));
     bytes = bytes.substr(0, mine);
     left_ -= mine;
   }
@@ -156,7 +156,7 @@ pump::status pump::copy_once(event_loop& loop, transport& from, transport& to) {
     auto deliver = follow(bytes);
     if (!deliver)
       return status::malformed;
-    copy(bytes.substr(0, bytes.size() - excess_.size()));
+    copy(bytes.substr(0, bytes.size() - excess_size()));
     bytes = *deliver;
     if (bytes.empty())
       return status::busy;

@@ -93,11 +93,13 @@ public:
   /// Whether the end of the sender's connection is the proper end of the stream.
   [[nodiscard]] bool ends_with_source() const noexcept { return left_ == unlimited && !chunked_; }
   /// Bytes read beyond the stream's end: the start of the sender's next message.
-  [[nodiscard]] std::string take_excess() noexcept { return std::move(excess_); }
+  [[nodiscard]] std::string take_excess() noexcept {
+    return excess_ ? std::move(*std::exchange(excess_, nullptr)) : std::string{};
+  }
   /// Bytes in buffers of its own.
   [[nodiscard]] size_t held() const noexcept {
-    return held_.capacity() + excess_.capacity() + (chunked_ ? chunked_->decoded.capacity() : 0) +
-           (copy_ ? copy_->bytes.capacity() : 0);
+    return held_.capacity() + (excess_ ? excess_->capacity() : 0) +
+           (chunked_ ? chunked_->decoded.capacity() : 0) + (copy_ ? copy_->bytes.capacity() : 0);
   }
   /// Waits for the receiver (not for the sender).
   [[nodiscard]] bool holds_bytes() const noexcept { return held_.size() > sent_ || in_pipe_ > 0; }
@@ -130,6 +132,10 @@ private:
   /// A trailer section is held back until it is whole.
   /// @returns what of `bytes` is to be delivered; nullopt: malformed.
   [[nodiscard]] std::optional<std::string_view> follow(std::string_view bytes);
+  void set_excess(std::string_view bytes) {
+    excess_ = bytes.empty() ? nullptr : std::make_unique<std::string>(bytes);
+  }
+  [[nodiscard]] size_t excess_size() const noexcept { return excess_ ? excess_->size() : 0; }
   /// Adds what was read to the copy, if one is kept.
   void copy(std::string_view bytes) {
     if (copy_ && copy_->bytes.size() + bytes.size() > copy_->most)
@@ -147,10 +153,11 @@ private:
   size_t in_pipe_ = 0;
   int error_ = 0;
   bool bulk_ = false; ///< Splice instead of copying.
-  std::string excess_;
   // An idle tunnel has two pumps: what most streams do without takes no room in them.
   std::unique_ptr<chunk_follower> chunked_; ///< Null for other framing.
-  std::unique_ptr<copied> copy_;            ///< Null: nothing is kept.
+  /// What was read of the sender's next message; null: nothing.
+  std::unique_ptr<std::string> excess_;
+  std::unique_ptr<copied> copy_; ///< Null: nothing is kept.
 };
 
 } // namespace proxy

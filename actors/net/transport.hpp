@@ -18,8 +18,9 @@ namespace proxy {
 class transport {
 public:
   /// Takes over a socket of the loop (see `socket::open`).
-  [[nodiscard]] bool open(event_loop& on, int descriptor, ready_handler* wakes) {
-    return raw_.open(on, descriptor, wakes);
+  [[nodiscard]] bool open(event_loop& on, int descriptor, ready_handler* wakes,
+                          socket::origin from = socket::origin::accepted) {
+    return raw_.open(on, descriptor, wakes, from);
   }
   /// There is a socket.
   [[nodiscard]] bool is_open() const noexcept { return raw_.is_open(); }
@@ -42,6 +43,9 @@ public:
   [[nodiscard]] http2_stream* stream() const noexcept { return stream_.get(); }
   /// Bytes on the socket are the bytes of the conversation.
   [[nodiscard]] bool is_plain() const noexcept { return !tls_ && !stream_ && back_.empty(); }
+  /// They may go to another such socket without being copied, or come from one. What was read ahead
+  /// has to be read first.
+  [[nodiscard]] bool may_splice() const noexcept { return is_plain() && !raw_.has_read_ahead(); }
   /// What was agreed on in the TLS handshake: "h2", "http/1.1" or "".
   [[nodiscard]] std::string_view protocol() const noexcept {
     return tls_ ? tls::protocol_of(*tls_) : std::string_view{};
@@ -50,6 +54,8 @@ public:
   [[nodiscard]] bool peer_done() const noexcept { return !stream_ && raw_.peer_done(); }
   /// Both directions are over.
   [[nodiscard]] bool dead() const noexcept { return stream_ ? stream_->dead() : raw_.dead(); }
+  /// As `socket::take_lost_write`; a stream of HTTP/2 tells at the write.
+  [[nodiscard]] int take_lost_write() noexcept { return stream_ ? 0 : raw_.take_lost_write(); }
   /// Hands its events to another flow.
   void belong_to(ready_handler* wakes) noexcept {
     if (stream_)
@@ -107,7 +113,7 @@ public:
   /// @param served  As for `tls::end_words`.
   [[nodiscard]] std::string end_words(bool served) const;
 
-  /// As `socket::splice_to` and `socket::splice_from`. @pre `is_plain()`
+  /// As `socket::splice_to` and `socket::splice_from`. @pre `may_splice()`
   [[nodiscard]] io_result splice_to(pipe_ends to, size_t limit) noexcept {
     return raw_.splice_to(to, limit);
   }

@@ -18,7 +18,8 @@ CALLS = """accept4 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait e
     inotify_init inotify_init1 memfd_create mnl_socket_open2 name_to_handle_at pidfd_open pipe2 prctl prlimit
     process_vm_readv recvmmsg renameat2 sched_getaffinity sched_setaffinity secure_getenv sendfile sendmmsg setns
     signalfd sigtimedwait sigwaitinfo splice statx syncfs tee timerfd_create timerfd_settime unshare vmsplice
-    getrandom dup3 ppoll posix_fadvise fdatasync pthread_setaffinity_np pthread_getaffinity_np""".split()
+    getrandom dup3 ppoll posix_fadvise fdatasync pthread_setaffinity_np pthread_getaffinity_np
+    io_uring_queue_init io_uring_queue_init_params io_uring_submit io_uring_submit_and_wait""".split()
 NAMES = """__linux__ linux mmsghdr cpu_set_t SOCK_NONBLOCK SOCK_CLOEXEC EFD_NONBLOCK F_SETPIPE_SZ F_GETPIPE_SZ
     F_ADD_SEALS SI_KERNEL O_TMPFILE O_PATH SOL_TCP TCP_USER_TIMEOUT TCP_ULP TCP_DEFER_ACCEPT
     TCP_QUICKACK TCP_CORK TCP_INFO IP_TRANSPARENT IP_FREEBIND IP_BIND_ADDRESS_NO_PORT SO_PEERCRED SO_INCOMING_CPU
@@ -28,7 +29,7 @@ ASKED_FOR = """MSG_NOSIGNAL MSG_MORE MSG_CMSG_CLOEXEC POLLRDHUP""".split()
 OTHERWISE = ["TCP_KEEPIDLE"]  # elsewhere under another name: `#ifdef` with an `#else`
 HEADERS = """sys/epoll.h sys/eventfd.h sys/inotify.h sys/prctl.h sys/sendfile.h sys/signalfd.h sys/timerfd.h
     sys/syscall.h sys/auxv.h sys/random.h sys/sysinfo.h sys/vfs.h sched.h endian.h byteswap.h features.h malloc.h
-    error.h libmnl/libmnl.h""".split()
+    error.h libmnl/libmnl.h liburing.h""".split()
 PATHS = re.compile(r'"/(proc|sys)/')
 
 # As a function is called: a class may have a `splice` of its own.

@@ -87,10 +87,14 @@ void tested_proxy::start() {
   auto audit = ledger_.open(system, process_);
   ca_ =
     system.spawn<caf::hidden>(proxy::ca, size_t{100}, static_cast<const proxy::clock*>(&w_.time()));
-  for (size_t i = 0; i < count_; ++i)
-    shards_.push_back(
-      spawn_pinned(w_.add_loop(here_), proxy::shard,
-                   shard_start{i, process_, closed_snapshot(), audit, ca_, supervisor_}));
+  for (size_t i = 0; i < count_; ++i) {
+    auto& loop = w_.add_loop(here_);
+    // A third of all worlds gathers the calls of every turn, another one those of busy turns.
+    if (auto way = w_.seed() % 3; way != 0)
+      loop.calls().use(here_.make_executor(), way == 1 ? 0 : 2);
+    shards_.push_back(spawn_pinned(
+      loop, proxy::shard, shard_start{i, process_, closed_snapshot(), audit, ca_, supervisor_}));
+  }
   auto source = system.spawn<caf::hidden>(desk_source, &desk_);
   store_ = system.spawn<caf::hidden>(
     policy_store,

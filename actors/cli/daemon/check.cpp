@@ -2,12 +2,30 @@
 
 #include "actors/cli/cli.hpp"
 #include "actors/control/policy/generation.hpp"
+#include "actors/loop/calls/io_choice.hpp"
+#include "actors/loop/system/machine.hpp"
 
 namespace proxy::cli {
 
 namespace {
 
-int check(config::sources sources, bool no_secrets) {
+/// What the configuration comes to on this machine. @returns whether it would start.
+bool tell_of_machine(const config::proxy_config& config) {
+  auto io = choose_io(config.io, this_machine().network);
+  std::cout << "io: " << io.str();
+  if (io.error != 0)
+    std::cout << " (" << io.why() << ')';
+  std::cout << '\n';
+  return io.error == 0 || !io.is_demanded;
+}
+
+struct check_options {
+  bool no_secrets = false;
+  bool verbose = false;
+};
+
+int check(config::sources sources, const check_options& how) {
+  auto no_secrets = how.no_secrets;
   if (no_secrets)
     sources.secrets = config::secrets_wanted::none;
   std::vector<config::problem> problems;
@@ -21,7 +39,7 @@ int check(config::sources sources, bool no_secrets) {
   for (auto& file : policy->config->files)
     std::cout << ' ' << file;
   std::cout << '\n';
-  return exit_ok;
+  return !how.verbose || tell_of_machine(*policy->config) ? exit_ok : exit_failed;
 }
 
 } // namespace
@@ -29,12 +47,12 @@ int check(config::sources sources, bool no_secrets) {
 void add_check(CLI::App& app, context& all) {
   auto command = app.add_subcommand("check", "Validate the configuration and print every problem.");
   command->footer(config::describe_keys);
-  auto no_secrets = std::make_shared<bool>(false);
-  command->add_flag("--no-secrets", *no_secrets,
+  auto how = std::make_shared<check_options>();
+  command->add_flag("--no-secrets", how->no_secrets,
                     "fetch no secret: for machines that have none, e.g. in CI");
-  command->callback([&all, no_secrets] {
-    all.chosen = [&all, no_secrets] { return check(all.sources, *no_secrets); };
-  });
+  command->add_flag("--verbose", how->verbose,
+                    "say what the configuration comes to on this machine");
+  command->callback([&all, how] { all.chosen = [&all, how] { return check(all.sources, *how); }; });
 }
 
 } // namespace proxy::cli

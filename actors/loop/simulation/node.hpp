@@ -59,6 +59,7 @@ public:
   // -- as a network --
 
   std::unique_ptr<poller> make_poller() override;
+  std::unique_ptr<call_executor> make_executor() override { return make_plain_executor(*this); }
   int open(socket_kind kind, int family) noexcept override;
   int open_spare() noexcept override;
   void close(int fd) noexcept override;
@@ -69,6 +70,7 @@ public:
   void share_port(int fd, bool share) noexcept override;
   int listen(int fd) noexcept override;
   int accept(int listener, ip_sockaddr& peer) noexcept override;
+  void send_at_once(int) noexcept override {}
   void keep_alive(int fd) noexcept override { kept_alive_.insert(fd); }
   ip_sockaddr local_address(int fd) const noexcept override;
   ip_sockaddr peer_address(int fd) const noexcept override;

@@ -40,6 +40,10 @@ void join_received_datagrams(int socket) noexcept;
 /// As `network::translated_address`.
 [[nodiscard]] std::optional<ip_sockaddr> translated_address(int socket) noexcept;
 
+/// What hands the kernel several calls at once; nullptr, with errno, where there is no such thing
+/// (ENOSYS), or it is forbidden (EPERM).
+[[nodiscard]] std::unique_ptr<call_executor> make_ring();
+
 /// Cores that this process may run on, and the share of cores that it may use; 0: no limit known.
 [[nodiscard]] size_t allowed_cores() noexcept;
 [[nodiscard]] double core_quota();

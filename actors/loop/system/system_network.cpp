@@ -54,6 +54,8 @@ class kernel_sockets final : public network {
 public:
   std::unique_ptr<poller> make_poller() override { return proxy::make_poller(); }
 
+  std::unique_ptr<call_executor> make_executor() override { return platform::make_ring(); }
+
   int open(socket_kind kind, int family) noexcept override {
     auto datagrams = kind == socket_kind::datagram || kind == socket_kind::datagram_rows;
     auto fd = platform::open_socket(family, datagrams ? SOCK_DGRAM : SOCK_STREAM);
@@ -64,12 +66,13 @@ public:
         set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
         // Accepted sockets inherit what is set, which saves the calls for each.
         set_keep_alive(fd);
-        [[fallthrough]];
-      case socket_kind::stream: set(fd, IPPROTO_TCP, TCP_NODELAY, 1); break;
+        send_at_once(fd);
+        break;
       case socket_kind::datagram_rows:
         set(fd, SOL_SOCKET, SO_RCVBUF, row_buffer);
         platform::join_received_datagrams(fd);
         break;
+      case socket_kind::stream:
       case socket_kind::datagram: break;
     }
     if (family == AF_INET6 && kind != socket_kind::stream)
@@ -110,6 +113,8 @@ public:
   int accept(int listener, ip_sockaddr& peer) noexcept override {
     return platform::accept_connection(listener, peer.get(), &peer.size);
   }
+
+  void send_at_once(int fd) noexcept override { set(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
 
   void keep_alive(int fd) noexcept override { set_keep_alive(fd); }
 

@@ -47,7 +47,6 @@ private:
     void await_suspend(std::coroutine_handle<> flow) noexcept {
       self.flow_ = flow;
       self.expired_ = false;
-      self.deadline_ = deadline;
       self.loop_.arm(self, deadline);
     }
     bool await_resume() const noexcept { return !self.expired_; }
@@ -77,17 +76,12 @@ private:
   void on_timer() override {
     if (!flow_)
       return; // armed lazily: the flow went on long ago
-    if (loop_.now() < deadline_) {
-      loop_.arm(*this, deadline_);
-      return;
-    }
     expired_ = true;
     fire();
   }
 
   event_loop& loop_;
   std::coroutine_handle<> flow_;
-  steady_time deadline_{};
   bool expired_ = false;
 };
 

@@ -61,7 +61,7 @@ after refuse_inside(client_session& c, const exchange& ex, const policy::denial&
   refused->to = ex.target;
   c.enter(state::refused{std::move(refused)});
   c.end = ending::refused;
-  c.first_down = tunnel_established;
+  c.say_first(std::string{tunnel_established});
   return after::refusal;
 }
 

@@ -57,8 +57,7 @@ void admin_session::finish(closing how) {
     client.abort();
   else
     client.close();
-  shard.for_admin.refill();
-  shard.for_clients.refill();
+  shard.take_back_descriptors();
   // The flow may be on the stack still (it is at its end), and so may a message of ours.
   shard.loop.release_later(std::move(self_));
 }

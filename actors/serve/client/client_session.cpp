@@ -94,9 +94,10 @@ bool client_session::is_tunnel() const noexcept {
 }
 
 void client_session::count_tunnel() noexcept {
-  if (is_tunnel() == opened_.has_value())
+  auto is_open = opened_.at != steady_time{};
+  if (is_tunnel() == is_open)
     return;
-  if (opened_)
+  if (is_open)
     return end_tunnel();
   opened_ = opened_tunnel{shard.loop.now(), bytes_up, bytes_down};
   ++shard.counters.tunnels_active;
@@ -105,9 +106,9 @@ void client_session::count_tunnel() noexcept {
 std::pair<uint64_t, uint64_t> client_session::moved_in_tunnel() const noexcept {
   if (client.stream())
     return {bytes_up, bytes_down};
-  if (!opened_)
+  if (opened_.at == steady_time{})
     return {};
-  return {bytes_up - opened_->bytes_up, bytes_down - opened_->bytes_down};
+  return {bytes_up - opened_.bytes_up, bytes_down - opened_.bytes_down};
 }
 
 void client_session::end_tunnel() noexcept {
@@ -115,11 +116,11 @@ void client_session::end_tunnel() noexcept {
   auto [up, down] = moved_in_tunnel();
   numbers.tunnel_bytes_up += up;
   numbers.tunnel_bytes_down += down;
-  auto was = std::exchange(opened_, std::nullopt);
-  if (!was)
+  auto was = std::exchange(opened_, {});
+  if (was.at == steady_time{})
     return;
   --numbers.tunnels_active;
-  numbers.tunnel_time.observe(shard.loop.now() - was->at);
+  numbers.tunnel_time.observe(shard.loop.now() - was.at);
   if (auto* h2 = in_state<state::h2_link>()) {
     up += h2->link->moved.bytes_up;
     down += h2->link->moved.bytes_down;

@@ -135,15 +135,24 @@ public:
   const uint64_t id;
   const endpoint serves; ///< The front end that it came to.
   const steady_time began;
-  bool is_connecting = false; ///< Who is to serve it is looked up or dialled.
-  std::string first_down;     ///< What the client is sent first when its tunnel stands.
+  bool is_connecting = false;               ///< Who is to serve it is looked up or dialled.
   std::shared_ptr<const identity> known_as; ///< Null when nobody asked. HTTP: by this request.
-  std::optional<trace_context> trace{};     ///< Of its present request, so far as that says one.
+  /// Of its present request; null: that says none.
+  std::unique_ptr<const trace_context> trace;
   /// Of its present request; null: none are wanted, or it is not recorded.
   std::unique_ptr<request_spans> spans;
   std::unique_ptr<request_spans> tunnel_spans; ///< Of the tunnel that its requests come in.
   /// Upstreams that the client has logged in to: its streams share them, nobody else does.
   std::shared_ptr<login_connections> logins;
+
+  /// What the client is sent first when its tunnel stands; "" for nothing.
+  void say_first(std::string bytes) {
+    first_down_ = bytes.empty() ? nullptr : std::make_unique<std::string>(std::move(bytes));
+  }
+  [[nodiscard]] bool has_first_words() const noexcept { return first_down_ != nullptr; }
+  [[nodiscard]] std::string take_first_words() noexcept {
+    return first_down_ ? std::move(*std::exchange(first_down_, nullptr)) : std::string{};
+  }
 
   // -- for the line at its end --
 
@@ -159,17 +168,19 @@ public:
   ending end = ending::done;
 
 private:
-  /// When a tunnel was opened, and what the client had moved by then.
+  /// When a tunnel was opened (the beginning of time: none was), and what the client had moved by
+  /// then.
   struct opened_tunnel {
-    steady_time at;
-    uint64_t bytes_up;
-    uint64_t bytes_down;
+    steady_time at{};
+    uint64_t bytes_up = 0;
+    uint64_t bytes_down = 0;
   };
 
   void count_tunnel() noexcept;
 
   client_state state_;
-  std::optional<opened_tunnel> opened_;
+  opened_tunnel opened_;
+  std::unique_ptr<std::string> first_down_; ///< Few clients wait for any.
 };
 
 } // namespace proxy

@@ -48,7 +48,7 @@ request_spans::request_spans(client_session& c)
 
 request_spans::~request_spans() {
   if (server_.context.trace == trace_id{})
-    (void)join(std::nullopt);
+    (void)join(nullptr);
   if (!server_.context.is_sampled())
     return;
   auto leaves = !answered_ && (c_.end == ending::client_gone || c_.end == ending::idle);
@@ -72,7 +72,7 @@ void request_spans::describe_socks() {
   server_.version = "5";
 }
 
-bool request_spans::join(const std::optional<trace_context>& parent) {
+bool request_spans::join(const trace_context* parent) {
   auto& own = server_.context;
   if (parent) {
     own.trace = parent->trace;
@@ -81,7 +81,7 @@ bool request_spans::join(const std::optional<trace_context>& parent) {
   } else if (own.trace == trace_id{}) {
     own.trace = c_.shard.ids.next_trace(c_.shard.loop.on().entropy);
     own.flags = trace_context::sampled_flag;
-    c_.trace = own;
+    c_.trace = std::make_unique<const trace_context>(own);
   }
   return own.is_sampled();
 }

@@ -35,7 +35,7 @@ public:
   void describe_socks();
   /// The trace that it is a part of; without one it begins one, which its events name as well.
   /// @returns false when that is not recorded: nor is this.
-  [[nodiscard]] bool join(const std::optional<trace_context>& parent);
+  [[nodiscard]] bool join(const trace_context* parent);
   /// Whom it is for.
   void lead_to(const policy::target& to);
   /// Has the traceparent of what is sent upstream name us, so that what follows hangs below us;

@@ -57,8 +57,7 @@ void session_owner::finish(ending how, closing by) {
   leave();
   session_.close(by);
   auto& shard = session_.shard;
-  shard.for_admin.refill(); // with the descriptors that are free now
-  shard.for_clients.refill();
+  shard.take_back_descriptors();
   // The flow may be on the stack still (it is at its end), and so may a message of ours.
   shard.loop.release_later(std::move(self_));
 }

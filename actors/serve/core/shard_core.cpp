@@ -57,7 +57,10 @@ shard_core::shard_core(event_loop& own_loop, size_t number, std::shared_ptr<proc
   for_admin.hold(count);
 }
 
-shard_core::~shard_core() { loop.memory().leave(); }
+shard_core::~shard_core() {
+  loop.when_none_is_owned(nullptr);
+  loop.memory().leave();
+}
 
 std::string shard_core::new_request_id() {
   // The shard's number in the top byte before mixing: two shards never make the same id from one
@@ -79,8 +82,17 @@ std::shared_ptr<decision_event> shard_core::event_about(const policy::target& wh
   event->host = what.host.text();
   event->port = what.port;
   event->method = recorded_method(what.method);
-  event->trace = of.trace;
+  if (of.trace)
+    event->trace = *of.trace;
   return event;
+}
+
+void shard_core::take_back_descriptors() {
+  if (!for_admin.is_short() && !for_clients.is_short())
+    return;
+  loop.calls().flush(); // what is to be closed is
+  for_admin.refill();
+  for_clients.refill();
 }
 
 void shard_core::count_decision(policy::decision d, policy::reason r,
@@ -209,11 +221,12 @@ void shard_core::left(admin_session& c) {
 
 void shard_core::answer_drain(caf::typed_response_promise<bool> drained) {
   drained_ = std::move(drained);
+  loop.when_none_is_owned([this] { report_when_drained(); });
   report_when_drained();
 }
 
 void shard_core::report_when_drained() {
-  if (connections_.empty() && streams_.empty() && drained_.pending())
+  if (connections_.empty() && streams_.empty() && loop.owned().empty() && drained_.pending())
     drained_.deliver(true);
 }
 

@@ -191,6 +191,8 @@ public:
            (takes_in == intake::admin_only && to == endpoint::admin);
   }
   void joined(connection& c);
+  /// Takes back what was given up of the two reserves, with descriptors that are free by now.
+  void take_back_descriptors();
   void left(connection& c);
   void joined(stream_session& c);
   void left(stream_session& c);

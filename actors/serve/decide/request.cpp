@@ -356,7 +356,7 @@ namespace {
 /// Tells its spans what a request is, unless whoever sent it records nothing.
 void record(client_session& c, const http1::request& req) {
   c.spans->describe(req);
-  if (!c.spans->join(c.trace))
+  if (!c.spans->join(c.trace.get()))
     c.spans.reset();
 }
 
@@ -370,8 +370,10 @@ judgement judge_head(client_session& c, std::string_view head, exchange& ex,
   if (auto err = http1::decode_request(head, limits, req))
     return err;
   take_over(req, ex);
-  if (!req.traceparent.empty())
-    c.trace = parse_traceparent(req.traceparent);
+  if (!req.traceparent.empty()) {
+    auto parent = parse_traceparent(req.traceparent);
+    c.trace = parent ? std::make_unique<const trace_context>(*parent) : nullptr;
+  }
   if (c.spans)
     record(c, req);
   return judge_decoded(c, ex, said);

@@ -68,7 +68,7 @@ std::optional<policy::denial> open_switched(client_session& c, exchange& ex,
 task<after> begin_switched(client_session& c, exchange& ex, std::unique_ptr<upstream> server) {
   if (auto denial = open_switched(c, ex, server)) {
     server.reset();
-    c.first_down.clear();
+    c.say_first({});
     ex.keep_alive &= ex.body == http1::framing::none; // its body has been read
     co_return co_await refuse(c, ex, *denial);
   }

@@ -71,6 +71,9 @@ step transfer::advance() {
     return step::client_gone;
   if (!interim_.empty() && c_.client.may_write() && !write_interim())
     return step::client_gone;
+  if (auto error = u_.io.take_lost_write(); error != 0 && !up_over_)
+    if (auto s = upload_failed(error); s != step::wait)
+      return s;
   auto again = false;
   if (!up_over_ && !up_.finished()) {
     auto s = move_up();
@@ -95,14 +98,18 @@ step transfer::move_up() {
     case pump::status::malformed: return fail(errc::malformed, context_of(up_.framing_error()));
     case pump::status::source_ended:
     case pump::status::source_failed: return step::client_gone;
-    case pump::status::sink_failed:
-      // An upstream may answer and close without reading the body: its answer counts.
-      up_over_ = true;
-      if (down_ || up_.error() == EPIPE || up_.error() == ECONNRESET)
-        return step::wait;
-      return read_last_words(); // it has not closed, and would wait for what was lost
+    case pump::status::sink_failed: return upload_failed(up_.error());
   }
   return step::wait;
+}
+
+/// Of the request, or its body, nothing more is taken.
+step transfer::upload_failed(int error) {
+  // An upstream may answer and close without reading the body: its answer counts.
+  up_over_ = true;
+  if (down_ || error == EPIPE || error == ECONNRESET)
+    return step::wait;
+  return read_last_words(); // it has not closed, and would wait for what was lost
 }
 
 bool transfer::is_whole() noexcept {
@@ -271,7 +278,7 @@ step transfer::begin_body(std::string_view rest) {
   http1::rewrite_response(res, options, out);
   head_size_ = out.size();
   if (switches) {
-    c_.first_down.assign(out).append(rest);
+    c_.say_first(out + std::string{rest});
     return step::tunnel;
   }
   auto begun = down_->start(c_.client, out, rest);

@@ -49,7 +49,7 @@ public:
 
   [[nodiscard]] bool response_begun() const noexcept { return begun_; }
   /// Both sides may serve another exchange.
-  [[nodiscard]] bool upstream_reusable() const noexcept { return reusable_ && up_.finished(); }
+  [[nodiscard]] bool upstream_reusable() const noexcept { return reusable_ && up_.finished() && !up_over_; }
   [[nodiscard]] bool client_reusable() const noexcept { return keep_client_ && up_.finished(); }
   [[nodiscard]] bool request_sent() const noexcept { return up_over_ || up_.finished(); }
   /// Whether bytes moved since the last call.
@@ -117,6 +117,7 @@ private:
 
   [[nodiscard]] step begin(uint64_t generation);
   [[nodiscard]] step move_up();
+  [[nodiscard]] step upload_failed(int error);
   /// @param at_once  Asks the kernel even where nothing is known to wait.
   [[nodiscard]] step read_response(bool at_once = false);
   [[nodiscard]] step read_last_words();

@@ -163,7 +163,7 @@ task<after> open_socks_tunnel(client_session& c, exchange& ex) {
   if (next == after::tunnel || next == after::first_bytes) {
     auto* open = c.in_state<state::tunnel>();
     const auto& reached = open ? open->server : c.in_state<state::intercepted>()->dialled;
-    c.first_down = success(reached->io.local_address());
+    c.say_first(success(reached->io.local_address()));
     if (c.spans)
       c.spans->answer(0); // in a word that is no status of HTTP
   }
@@ -174,7 +174,7 @@ task<after> open_socks_tunnel(client_session& c, exchange& ex) {
 void begin_spans(client_session& c, const policy::target& to) {
   c.spans = std::make_unique<request_spans>(c);
   c.spans->describe_socks();
-  (void)c.spans->join(std::nullopt);
+  (void)c.spans->join(nullptr);
   c.spans->lead_to(to);
 }
 

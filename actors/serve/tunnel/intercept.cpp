@@ -39,20 +39,18 @@ void record_refusal(client_session& c, const policy::denial& why) {
 /// What a step of relaying the server's words came to.
 enum class words : uint8_t { wait, again, client_gone, upstream_gone };
 
-/// Passes on what the server says while the client is silent. `c.first_down` holds what the client
-/// has not taken yet.
+/// Passes on what the server says while the client is silent. What the client has not
+/// taken yet is kept as its first words.
 words pass_words(client_session& c, state::intercepted& in, opening& out) {
-  if (!c.first_down.empty()) {
+  if (c.has_first_words()) {
     if (!c.client.may_write())
       return words::wait;
-    auto sent = c.client.write(c.first_down);
-    if (!sent.ok())
-      return sent.failed() ? words::client_gone : words::wait;
-    c.bytes_down += sent.size;
-    c.first_down.erase(0, sent.size);
-    if (c.first_down.empty())
-      std::string{}.swap(c.first_down);
-    return words::again;
+    auto left = c.take_first_words();
+    auto sent = c.client.write(left);
+    auto taken = sent.ok() ? sent.size : 0;
+    c.bytes_down += taken;
+    c.say_first(left.erase(0, taken));
+    return sent.ok() ? words::again : sent.failed() ? words::client_gone : words::wait;
   }
   if (!in.dialled || out.words_end || !in.dialled->io.may_read())
     return in.dialled && in.dialled->io.dead() ? words::upstream_gone : words::wait;
@@ -76,7 +74,7 @@ words pass_words(client_session& c, state::intercepted& in, opening& out) {
     return words::client_gone;
   auto taken = sent.ok() ? sent.size : 0;
   c.bytes_down += taken;
-  c.first_down.assign(bytes.substr(taken));
+  c.say_first(std::string{bytes.substr(taken)});
   return words::again;
 }
 
@@ -185,7 +183,7 @@ std::optional<policy::denial> read_from_here(client_session& c, state::intercept
     return std::move(*denial);
   if (begun.words)
     in.dialled.reset(); // what the server has begun is no answer to a request
-  std::string{}.swap(c.first_down);
+  c.say_first({});
   in.admitted_by = admit_interception(*in.what, std::get<fresh_pass>(renewed));
   return std::nullopt;
 }
@@ -221,7 +219,7 @@ after intercept(client_session& c, exchange& ex, const fresh_pass& fresh,
 }
 
 task<after> begin_inside(client_session& c) {
-  auto answer = std::exchange(c.first_down, {});
+  auto answer = c.take_first_words();
   auto sent = co_await send_to_client(c, answer);
   if (sent != sending::done)
     co_return cut_off(c, sent);

@@ -10,7 +10,7 @@ namespace proxy {
 /// Makes a tunnel that was let through one whose requests are read; it takes the pass of `ex`.
 /// @param fresh    Of `ex.granted`.
 /// @param reached  Its upstream; nullptr where it is known to be there.
-/// @returns `after::first_bytes`: the caller puts its answer into `c.first_down`, and
+/// @returns `after::first_bytes`: the caller gives its answer to `c.say_first`, and
 ///          `begin_inside` goes on.
 after intercept(client_session& c, exchange& ex, const fresh_pass& fresh,
                 std::unique_ptr<upstream> server);

@@ -42,7 +42,7 @@ void log_unseen(const client_session& c, std::string_view cause) {
 } // namespace
 
 task<after> begin_refused(client_session& c) {
-  auto answer = std::exchange(c.first_down, {});
+  auto answer = c.take_first_words();
   auto sent = co_await send_to_client(c, answer);
   if (sent != sending::done)
     co_return cut_off(c, sent);

@@ -113,7 +113,7 @@ task<after> connect_tunnel(client_session& c, exchange& ex) {
 task<after> open_tunnel(client_session& c, exchange& ex) {
   auto next = co_await connect_tunnel(c, ex);
   if (next == after::tunnel || next == after::first_bytes) {
-    c.first_down = tunnel_established;
+    c.say_first(std::string{tunnel_established});
     if (c.spans)
       c.spans->answer(200);
   }
@@ -200,9 +200,8 @@ task<after> relay(client_session& c) {
   auto& server = *through.server;
   direction up, down;
   up.bytes.put_first(c.reader.pending);
-  down.bytes.put_first(c.first_down);
+  down.bytes.put_first(c.take_first_words());
   std::string{}.swap(c.reader.pending);
-  std::string{}.swap(c.first_down);
   auto count = [&, up_before = uint64_t{0}, down_before = uint64_t{0}]() mutable {
     c.bytes_up += up.bytes.moved() - std::exchange(up_before, up.bytes.moved());
     c.bytes_down += down.bytes.moved() - std::exchange(down_before, down.bytes.moved());

@@ -73,6 +73,7 @@ int begin_connect(client_end& c, const fresh_pass& fresh, upstream& to, uint16_t
   auto fd = open();
   if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
     c.shard.pool.clear(); // what is kept for later makes room for what is wanted now
+    c.shard.loop.calls().flush();
     fd = open();
   }
   if (fd < 0)
@@ -86,7 +87,7 @@ int begin_connect(client_end& c, const fresh_pass& fresh, upstream& to, uint16_t
     if (auto from = net.local_address(fd); from.ip())
       to.from = c.shard.process->dialled.add(ends_of(*from.ip(), from.port(), to.address, port));
   }
-  return to.io.open(c.shard.loop, fd, &c.wakes) ? 0 : errno;
+  return to.io.open(c.shard.loop, fd, &c.wakes, socket::origin::dialled) ? 0 : errno;
 }
 
 namespace {

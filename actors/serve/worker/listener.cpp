@@ -2,8 +2,10 @@
 
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "actors/loop/system/open_descriptor.hpp"
 #include "actors/loop/system/sockaddr.hpp"
@@ -98,11 +100,34 @@ void listener::on_exit() { close(); }
 
 void listener::on_timer() { begin(); }
 
+void listener::read_ahead(call_batch& calls) noexcept {
+  // One more tells that there are no more.
+  asked_ahead_ =
+    calls.accept(*this, std::min(expected_ + expected_ / 2 + 1, call_batch::most_accepted));
+}
+
+int listener::accept(ip_sockaddr& peer) noexcept {
+  if (!asked_ahead_)
+    return loop().network().accept(fd, peer);
+  auto error = EAGAIN; // where all were accepted, the next turn hears of more
+  while (const auto* made = loop().calls().next_accepted(*this)) {
+    if (made->fd >= 0) {
+      peer = made->peer;
+      return made->fd;
+    }
+    error = -made->fd; // one of them is gone already, or there are no more
+  }
+  asked_ahead_ = false;
+  errno = error;
+  return -1;
+}
+
 void listener::on_ready() {
   for (int i = 0; i < batch; ++i) {
     ip_sockaddr peer;
-    auto accepted = loop().network().accept(fd, peer);
+    auto accepted = accept(peer);
     if (accepted >= 0) {
+      expected_ = static_cast<size_t>(i) + 1; // as many as in this turn, next time
       resting_since_.reset();
       place(accepted, peer.ip().value_or(ip_address{}), peer.ip() ? peer.port() : uint16_t{0});
       continue;

@@ -43,6 +43,10 @@ private:
   behavior_type make_behavior() override;
   void on_exit() override;
   void on_ready() override;
+  [[nodiscard]] size_t weight() const noexcept override { return expected_; }
+  void read_ahead(call_batch& calls) noexcept override;
+  /// The next connection, or -1 and errno.
+  [[nodiscard]] int accept(ip_sockaddr& peer) noexcept;
   void on_timer() override;
   void begin();
   void stop();
@@ -57,6 +61,8 @@ private:
   shard_core& shard_;
   bound_listener_ptr socket_; ///< Null once it is closed.
   bool watching_ = false;
+  bool asked_ahead_ = false; ///< In this turn.
+  size_t expected_ = 1;      ///< Connections that a turn brings, as far as the last ones tell.
   std::optional<steady_time> resting_since_; ///< It has done nothing else; unset: it accepts.
   steady_time rested_at_{};                  ///< Last.
 };

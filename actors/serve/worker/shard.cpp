@@ -118,12 +118,16 @@ void judge_tunnels(shard_pointer self, const snapshot_ptr& next, uint64_t aborte
   count->answered(false);
 }
 
+/// What a client that is gone for us may still take its time for (as `timeouts.idle`, but no more).
+constexpr std::chrono::milliseconds longest_linger = std::chrono::minutes{1};
+
 void install(shard_pointer self, const snapshot_ptr& next, const listener_set& listeners) {
   auto& core = *self->state.core;
   auto first = core.policy->generation == 0;
   if (first || core.config().dns != next->config->dns ||
       core.config().timeouts != next->config->timeouts)
     self->send(core.resolver, atom::configure_v, next->config);
+  core.loop.calls().run(); // what was written under the old one is not to begin under this one
   core.policy = next;
   const auto& audit = next->config->audit;
   auto audited = core.process->audited || audit.output != "none";
@@ -135,6 +139,7 @@ void install(shard_pointer self, const snapshot_ptr& next, const listener_set& l
   core.process->max_connections.store(clients > 0 ? clients : clients_for(usable_descriptors()),
                                       std::memory_order_relaxed);
   core.pool.begin_generation(next->generation, next->config->limits, next->config->timeouts);
+  core.loop.calls().linger_for(std::min(next->config->timeouts.idle, longest_linger));
   set_listeners(self, listeners);
   if (!next->rules->enabled)
     for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });

@@ -103,7 +103,8 @@ CAF_TEST(a write that fails ends what it was for and nothing else) {
   for (const auto& [error, after] : std::initializer_list<row>{
          {EPIPE, 0}, {ECONNRESET, 0}, {ENOMEM, 0}, {ENOBUFS, 0}, {EPIPE, 1}, {ENOMEM, 1}}) {
     CAF_MESSAGE(std::strerror(error) << " after " << after);
-    failing s;
+    // Gathered, the answer counts as taken, so that its upstream is of use to the next one.
+    failing s{{.at_once = true}};
     auto& other = s.accepted();
     auto& client = s.accepted();
     s.here.fail(call::write, error, 1, after);

@@ -18,8 +18,8 @@ std::map<std::string, std::string> both(const std::string& url) {
 /// A stage whose proxy goes through another one.
 struct through : stage {
   explicit through(const std::string& url = "http://proxy.test:3128",
-                   const std::string& daemon = "")
-    : stage{{.network = allowed, .daemon = daemon, .environment = both(url)}} {
+                   const std::string& daemon = "", bool at_once = false)
+    : stage{{.network = allowed, .daemon = daemon, .environment = both(url), .at_once = at_once}} {
     names.names["example.com"] = {.addresses = {ip("93.184.216.34")}};
     names.names["proxy.test"] = {.addresses = {ip(corporate)}};
   }
@@ -146,8 +146,10 @@ CAF_TEST(an upstream proxy that is slow has until its deadline and no longer) {
   for (const auto& [what, words] : rows) {
     CAF_MESSAGE(words);
     auto url = what == slow::to_shake_hands ? "https://proxy.test:3128" : "http://proxy.test:3128";
-    through s{url, "timeouts.connect = \"3s\"\ntimeouts.tls_handshake = \"3s\"\n"
-                   "timeouts.dns = \"3s\""};
+    through s{url,
+              "timeouts.connect = \"3s\"\ntimeouts.tls_handshake = \"3s\"\n"
+              "timeouts.dns = \"3s\"",
+              what == slow::to_take}; // gathered, what nobody takes counts as taken
     if (what == slow::names)
       s.names.names["proxy.test"] = {.silent = true};
     simulation::conditions way;

@@ -32,6 +32,7 @@ struct stage_settings {
   size_t loops = 1;
   std::map<std::string, std::string> environment{};
   bool may_fail = false; ///< The first policy may have problems: see `first`.
+  bool at_once = false;  ///< Its loops never gather calls: for what differs, see where it is used.
 };
 
 /// A whole proxy but for its process (workers, policy store and source, listeners, CA, supervisor)

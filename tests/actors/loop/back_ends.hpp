@@ -15,14 +15,29 @@ namespace proxy::test {
 ///
 /// What a made-up network does not have: a poller that waits (time passes when its world says so).
 enum class back_end : uint8_t {
-  usual,   ///< The best one here: epoll on Linux.
-  poll,    ///< poll(2).
-  made_up, ///< A network that lives in the test.
+  usual,    ///< The best one here: epoll on Linux.
+  poll,     ///< poll(2).
+  made_up,  ///< A network that lives in the test.
+  ring,     ///< As usual; the calls of every turn are gathered, and made at once where they can be.
+  gathered, ///< The same; they are made one by one.
+  made_up_gathered, ///< The same on the made-up network.
 };
-inline constexpr back_end back_ends[] = {back_end::usual, back_end::poll, back_end::made_up};
+inline constexpr back_end back_ends[] = {back_end::usual,    back_end::poll,
+                                         back_end::made_up,  back_end::ring,
+                                         back_end::gathered, back_end::made_up_gathered};
 
 [[nodiscard]] inline std::string to_string(back_end which) {
-  return which == back_end::usual ? "usual" : which == back_end::poll ? "poll" : "made up";
+  constexpr const char* names[] = {
+    "usual", "poll", "made up", "gathered and made at once", "gathered", "made up and gathered"};
+  return names[static_cast<size_t>(which)];
+}
+
+[[nodiscard]] constexpr bool is_made_up(back_end which) {
+  return which == back_end::made_up || which == back_end::made_up_gathered;
+}
+[[nodiscard]] constexpr bool gathers(back_end which) {
+  return which == back_end::ring || which == back_end::gathered ||
+         which == back_end::made_up_gathered;
 }
 
 #ifdef PROXY_PORTABLE
@@ -34,17 +49,21 @@ inline constexpr bool is_portable = false;
 /// The end of a peer is told ahead.
 constexpr bool tells_of_end(back_end which) { return !is_portable || which == back_end::made_up; }
 /// Bytes go from socket to socket without being copied.
-constexpr bool splices(back_end which) { return !is_portable || which == back_end::made_up; }
+constexpr bool splices(back_end which) { return !is_portable || is_made_up(which); }
 
 /// A loop on a back end.
 class stand {
 public:
   explicit stand(back_end which = back_end::usual)
-    : kind(which),
-      world_(kind == back_end::made_up ? std::make_unique<simulation::world>(1) : nullptr),
+    : kind(which), world_(is_made_up(kind) ? std::make_unique<simulation::world>(1) : nullptr),
       node_(world_ ? &world_->net().add_node("here", {}) : nullptr),
       system_(world_ ? nullptr : std::make_unique<loop_fixture>(make_poller())),
-      loop(world_ ? world_->add_loop(*node_) : system_->loop) {}
+      loop(world_ ? world_->add_loop(*node_) : system_->loop) {
+    if (!gathers(kind))
+      return;
+    auto at_once = kind == back_end::ring ? network().make_executor() : nullptr;
+    loop.calls().use(at_once ? std::move(at_once) : make_plain_executor(network()), 0);
+  }
 
   /// Where its sockets are.
   [[nodiscard]] ground on() const {

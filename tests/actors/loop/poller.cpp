@@ -217,8 +217,12 @@ CAF_TEST(a wait ends in time when nothing happens) {
     fixture f{kind};
     std::array<io_event, 8> events;
     auto start = std::chrono::steady_clock::now();
-    CAF_CHECK_EQUAL(f.wait(events, 20ms), 0u);
-    CAF_CHECK(std::chrono::steady_clock::now() - start >= 19ms);
+    // The kernel may end one before its time: for a signal, or what is left of a ring that has
+    // gone.
+    auto waits = 0;
+    for (; std::chrono::steady_clock::now() - start < 19ms && waits < 5; ++waits)
+      CAF_CHECK_EQUAL(f.wait(events, 20ms), 0u);
+    CAF_CHECK(waits < 5);
   }
 }
 

@@ -80,8 +80,11 @@ struct endpoint_fd {
   }
   /// Reads one byte. @returns 1; 0 at the end; the errno as a negative number.
   [[nodiscard]] int read_byte() const {
-    on.settle();
     char byte;
+    return read_byte(byte);
+  }
+  [[nodiscard]] int read_byte(char& byte) const {
+    on.settle();
     auto n = on.network->read(fd, {&byte, 1});
     return n < 0 ? -errno : static_cast<int>(n);
   }

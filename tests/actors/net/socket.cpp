@@ -262,7 +262,7 @@ CAF_TEST(a refused connection is known by its error) {
     if (error == ECONNREFUSED)
       continue; // known at once
     proxy::socket sock;
-    CAF_REQUIRE(sock.open(f.loop, fd.release(), nullptr));
+    CAF_REQUIRE(sock.open(f.loop, fd.release(), nullptr, proxy::socket::origin::dialled));
     CAF_CHECK(f.run_until([&] { return sock.may_write(); }));
     CAF_CHECK(sock.dead());
     error = sock.take_error();
@@ -272,7 +272,7 @@ CAF_TEST(a refused connection is known by its error) {
 
 CAF_TEST(bytes go from socket to socket through a pipe) {
   for (auto kind : back_ends) {
-    if (!splices(kind))
+    if (!splices(kind) || gathers(kind)) // what is read ahead is not spliced
       continue;
     fixture from{kind};
     connection to{from.at};
@@ -298,7 +298,7 @@ CAF_TEST(bytes go from socket to socket through a pipe) {
 
 CAF_TEST(a pipe into a full socket keeps what does not fit) {
   for (auto kind : back_ends) {
-    if (!splices(kind))
+    if (!splices(kind) || gathers(kind)) // what is read ahead is not spliced
       continue;
     fixture from{kind};
     connection to{from.at};

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "actors/loop/system/linux/epoll_event.hpp"
 #include "actors/loop/system/platform.hpp"
 
 namespace proxy {
@@ -37,8 +38,11 @@ public:
   ~epoll_poller() override { ::close(fd_); }
 
   bool add(io_source& source) override {
-    return control(source.fd, &source, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    auto event = platform::epoll_event_of(source);
+    return ::epoll_ctl(fd_, EPOLL_CTL_ADD, source.fd, &event) == 0;
   }
+
+  int descriptor() const noexcept override { return fd_; }
 
   // Level-triggered: a loop that accepts only a few must hear of the rest again.
   bool add_shared(io_source& source) override {
@@ -81,6 +85,13 @@ private:
 };
 
 } // namespace
+
+epoll_event platform::epoll_event_of(io_source& source) noexcept {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &source;
+  return event;
+}
 
 std::unique_ptr<poller> make_epoll_poller() { return std::make_unique<epoll_poller>(); }
 

@@ -70,6 +70,11 @@ void join_received_datagrams(int) noexcept {}
 
 std::optional<ip_sockaddr> translated_address(int) noexcept { return std::nullopt; }
 
+std::unique_ptr<call_executor> make_ring() {
+  errno = ENOSYS;
+  return nullptr;
+}
+
 } // namespace platform
 
 } // namespace proxy
