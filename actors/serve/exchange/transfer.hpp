@@ -49,7 +49,9 @@ public:
 
   [[nodiscard]] bool response_begun() const noexcept { return begun_; }
   /// Both sides may serve another exchange.
-  [[nodiscard]] bool upstream_reusable() const noexcept { return reusable_ && up_.finished() && !up_over_; }
+  [[nodiscard]] bool upstream_reusable() const noexcept {
+    return reusable_ && up_.finished() && !up_over_;
+  }
   [[nodiscard]] bool client_reusable() const noexcept { return keep_client_ && up_.finished(); }
   [[nodiscard]] bool request_sent() const noexcept { return up_over_ || up_.finished(); }
   /// Whether bytes moved since the last call.
