@@ -226,15 +226,7 @@ dns_channel::dns_channel(event_loop& loop, const config::dns& settings, millisec
   if (status == ARES_SUCCESS) {
     static const ares_socket_functions functions = [] {
       ares_socket_functions out{}; // the library calls all of them once it has any
-      out.asocket = [](int family, int type, int, void* self) {
-        auto& by = network_of(self);
-        if (type == SOCK_DGRAM)
-          return by.open(socket_kind::datagram, family);
-        auto fd = by.open(socket_kind::stream, family);
-        if (fd >= 0)
-          by.send_at_once(fd);
-        return fd;
-      };
+      out.asocket = &open_socket;
       out.aclose = [](int fd, void* self) {
         network_of(self).close(fd);
         return 0;
@@ -306,6 +298,16 @@ void dns_channel::on_answer(void* what, int status, int, ares_addrinfo* found) {
     owner.failures_.clear();
   else if (!owner.failures_.empty())
     owner.failures_.erase(done->as);
+}
+
+int dns_channel::open_socket(int family, int type, int, void* self) noexcept {
+  auto& by = network_of(self);
+  if (type == SOCK_DGRAM)
+    return by.open(socket_kind::datagram, family);
+  auto fd = by.open(socket_kind::stream, family);
+  if (fd >= 0)
+    by.send_at_once(fd);
+  return fd;
 }
 
 network& dns_channel::network_of(void* self) noexcept {

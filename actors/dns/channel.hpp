@@ -93,6 +93,7 @@ private:
   };
 
   [[nodiscard]] static network& network_of(void* self) noexcept;
+  static int open_socket(int family, int type, int protocol, void* self) noexcept;
   static void on_socket(void* self, int fd, int readable, int writable);
   static void on_answer(void* what, int status, int timeouts, ares_addrinfo* found);
   static ssize_t on_datagram(int fd, void* into, size_t size, int flags, sockaddr* from,
