@@ -405,7 +405,12 @@ CAF_TEST(what comes behind bytes that were read ahead is not forgotten) {
     CAF_REQUIRE(f.run_until([&] { return f.sock.has_read_ahead(); }));
     f.peer.send("second");
     f.run_for(20ms);
-    CAF_CHECK_EQUAL(f.read_some(), "first second");
+    std::string got;
+    CAF_CHECK(f.run_until([&] {
+      if (f.sock.may_read())
+        got += f.read_some();
+      return got == "first second";
+    }));
     CAF_CHECK(!f.sock.may_read());
     f.peer.send("third");
     CAF_REQUIRE(f.run_until([&] { return f.sock.may_read(); }));
@@ -483,7 +488,7 @@ CAF_TEST(the end behind bytes that were read ahead is met) {
     f.peer.finish();
     f.run_for(20ms);
     CAF_CHECK_EQUAL(f.read_some(), "bye");
-    CAF_CHECK(f.sock.may_read());
+    CAF_CHECK(f.run_until([&] { return f.sock.may_read(); }));
     CAF_CHECK(f.sock.read(f.loop.scratch()).ended());
   }
 }
