@@ -47,7 +47,7 @@ inline constexpr bool is_portable = false;
 #endif
 
 /// The end of a peer is told ahead.
-constexpr bool tells_of_end(back_end which) { return !is_portable || which == back_end::made_up; }
+constexpr bool tells_of_end(back_end which) { return !is_portable || is_made_up(which); }
 /// Bytes go from socket to socket without being copied.
 constexpr bool splices(back_end which) { return !is_portable || is_made_up(which); }
 
