@@ -74,8 +74,12 @@ def check(answer, status):
 
 
 def ask(client, origin, status=200, path="/status/200", scheme=""):
-    client.send(f"GET {scheme}{origin if scheme else ''}{path} HTTP/1.1\r\nHost: {origin}\r\nAccept: */*\r\n\r\n")
+    send(client, origin, path, scheme)
     check(client.response(), status)
+
+
+def send(client, origin, path="/status/200", scheme=""):
+    client.send(f"GET {scheme}{origin if scheme else ''}{path} HTTP/1.1\r\nHost: {origin}\r\nAccept: */*\r\n\r\n")
 
 
 def kept(world, count):
@@ -99,6 +103,23 @@ def refused(world, count):
     with world.client() as client:
         for _ in range(count):
             ask(client, "elsewhere.example", status=403, scheme="http://")
+
+
+def at_once(world, count):
+    """Calls on sockets are gathered where there are several to be made."""
+    origin = f"localhost:{world.plain.port}"
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(world.client()) for _ in range(4)]
+        for _ in range(count):
+            for client in clients:
+                send(client, origin, scheme="http://")
+            for client in clients:
+                check(client.response(), 200)
+
+
+def fresh_at_once(world, count):
+    for _ in range(count):
+        at_once(world, 1)
 
 
 def tunnels(world, count):
@@ -196,7 +217,8 @@ def main(binary):
     functions = symbols(binary)
     starts = [address for address, _ in functions]
     hot = Counter()
-    for kind in (kept, large, fresh, refused, tunnels, tunnelled, refused_tunnels, socks, intercepted, intercepted_tunnels):
+    for kind in (kept, at_once, large, fresh, fresh_at_once, refused, tunnels, tunnelled, refused_tunnels, socks, intercepted,
+                 intercepted_tunnels):
         few, many = executed(binary, kind, FEW), executed(binary, kind, MANY)
         often = (address for address in many if many[address] - few[address] >= HOT)
         here = {starts[bisect.bisect_right(starts, address) - 1] for address in often if address >= starts[0]}
