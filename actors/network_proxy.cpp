@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <stdexcept>
 
 #include "actors/control/threads.hpp"
@@ -56,10 +55,18 @@ void network_proxy::impl::start_workers(size_t count, io_choice& io) {
     w.loop = std::make_unique<event_loop>(system);
     if (batched) {
       auto how = io.first ? std::move(io.first) : this_machine().network.make_executor();
-      if (!how && io.is_demanded)
-        throw std::runtime_error("io: batched is not possible for all workers: io_uring: " +
-                                 std::string{std::strerror(errno)});
+      auto error = how ? 0 : errno;
+      auto tell = [log = process->log, name = worker_name(i)](int why) {
+        log->warn("msg=io_plain actor={} detail={}", quoted_text(name),
+                  quoted_text(io_choice::why(why)));
+      };
+      if (error != 0 && io.is_demanded)
+        throw std::runtime_error("io: batched is not possible for all workers: " +
+                                 io_choice::why(error));
+      if (error != 0)
+        tell(error);
       w.loop->calls().use(std::move(how));
+      w.loop->calls().when_given_up(tell);
     }
     w.shard = spawn_pinned(*w.loop, shard,
                            shard_start{i, process, closed_snapshot(), audit, ca, supervisor});

@@ -22,6 +22,13 @@ void call_batch::use(std::unique_ptr<call_executor> how, size_t from_events) {
   notes_.reserve(most_calls);
 }
 
+void call_batch::give_up() noexcept {
+  auto error = how_->gave_up();
+  how_.reset();
+  if (given_up_)
+    given_up_(error);
+}
+
 void call_batch::begin_turn(std::span<const io_event> events) noexcept {
   gathers_ = false;
   if (!how_)

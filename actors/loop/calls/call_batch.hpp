@@ -4,9 +4,11 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <new>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "actors/loop/calls/socket_call.hpp"
@@ -44,6 +46,8 @@ public:
   /// From the next turn on the calls of those with at least so many events are gathered.
   /// @param how  What makes them. nullptr: none are gathered.
   void use(std::unique_ptr<call_executor> how, size_t from_events = worth_gathering);
+  /// Tells why, as errno, when that had to give up; from then on none are gathered.
+  void when_given_up(std::function<void(int error)> then) { given_up_ = std::move(then); }
 
   /// How long a peer may take over what a closed socket still owes it (`lingering`).
   void linger_for(std::chrono::milliseconds patience) noexcept { patience_ = patience; }
@@ -63,7 +67,8 @@ public:
   /// Nothing is gathered from here to the next turn.
   void end_turn() noexcept {
     flush();
-    gathers_ = false;
+    if (std::exchange(gathers_, false) && how_->gave_up() != 0)
+      give_up();
   }
 
   // -- reads --
@@ -143,6 +148,7 @@ private:
   static constexpr size_t most_calls = 256;
   static constexpr size_t write_room = 256 * 1024;
 
+  void give_up() noexcept;
   size_t add(const socket_call& call, io_source* owner) noexcept;
   void ended(const socket_call& call, const note& of) noexcept;
   void close_rest() noexcept;
@@ -150,6 +156,7 @@ private:
 
   event_loop& loop_;
   std::unique_ptr<call_executor> how_;
+  std::function<void(int)> given_up_;
   size_t from_events_ = worth_gathering;
   bool gathers_ = false;
   std::chrono::milliseconds patience_ = std::chrono::minutes{1};

@@ -6,7 +6,7 @@
 
 namespace proxy {
 
-std::string io_choice::why() const {
+std::string io_choice::why(int error) {
   if (error == 0)
     return {};
   auto text = std::string{"io_uring: "} + std::strerror(error);

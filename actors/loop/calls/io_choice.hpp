@@ -19,7 +19,9 @@ struct io_choice {
   /// "batched" or "plain".
   [[nodiscard]] std::string_view str() const noexcept { return batched() ? "batched" : "plain"; }
   /// Why not, for people; "" when nothing stood in the way.
-  [[nodiscard]] std::string why() const;
+  [[nodiscard]] std::string why() const { return why(error); }
+  /// The same of an errno.
+  [[nodiscard]] static std::string why(int error);
 };
 
 /// @param wanted  "auto", "batched" or "plain": `io` of the configuration.

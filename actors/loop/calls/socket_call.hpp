@@ -41,6 +41,9 @@ public:
   virtual ~call_executor() = default;
   /// Makes them in this order and fills in their results. When it returns, all are over.
   virtual void run(std::span<socket_call> calls) noexcept = 0;
+  /// Whether it has had to give up making calls together, and makes them one by one: errno of why,
+  /// or 0.
+  [[nodiscard]] virtual int gave_up() const noexcept { return 0; }
 };
 
 /// Makes one call after the other.

@@ -90,8 +90,7 @@ public:
   ring(const ring&) = delete;
   ring& operator=(const ring&) = delete;
 
-  /// 0, or why there is none.
-  [[nodiscard]] int error() const noexcept { return error_; }
+  [[nodiscard]] int gave_up() const noexcept override { return error_; }
 
   void run(std::span<socket_call> calls) noexcept override {
     while (!calls.empty()) {
@@ -212,7 +211,7 @@ private:
   static constexpr ssize_t unknown = INT64_MIN;
 
   io_uring ring_{};
-  int error_ = 0;
+  int error_ = 0; ///< Why the kernel is not, or no more, asked to make calls.
   bool accepts_ = true;
   bool watches_ = true;
   std::unique_ptr<call_executor> plain_;
@@ -223,9 +222,9 @@ private:
 
 std::unique_ptr<call_executor> make_ring() {
   auto made = std::make_unique<ring>();
-  if (made->error() == 0)
+  if (made->gave_up() == 0)
     return made;
-  errno = made->error();
+  errno = made->gave_up();
   return nullptr;
 }
 

@@ -1,7 +1,11 @@
 #define CAF_SUITE actors.serve.worker.shard
 #include "actors/serve/worker/shard.hpp" // unit under test
 
+#include <functional>
+
+#include "actors/loop/calls/lingering.hpp"
 #include "actors/loop/system/open_descriptor.hpp"
+#include "actors/net/socket.hpp"
 #include "tests/actors/serve/worker/shard_fixture.hpp"
 
 using namespace proxy;
@@ -16,7 +20,30 @@ std::string get(const std::string& url) {
 
 constexpr auto health = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
+/// Makes calls one by one, and notes the policy in force at each write.
+struct noting_executor final : call_executor {
+  explicit noting_executor(std::function<uint64_t()> of) : in_force(std::move(of)) {}
+  void run(std::span<socket_call> calls) noexcept override {
+    for (const auto& call : calls)
+      if (call.what == socket_call::kind::write)
+        noted.push_back(in_force());
+    how->run(calls);
+  }
+  std::unique_ptr<call_executor> how = make_plain_executor(this_machine().network);
+  std::function<uint64_t()> in_force;
+  std::vector<uint64_t> noted;
+};
+
+struct writing_flow final : ready_handler {
+  void fire() override { CAF_CHECK(to.write("old").ok()); }
+  proxy::socket to;
+};
+
 struct fixture : shard_fixture {
+  [[nodiscard]] uint64_t generation_in_force() const {
+    auto* self = caf::actor_cast<caf::abstract_actor*>(shard);
+    return static_cast<shard_pointer>(self)->state.core->policy->generation;
+  }
   bool serves_admin(far_end& who) {
     who.text.clear();
     who.send(health);
@@ -144,6 +171,46 @@ CAF_TEST(a drain is answered when the last connection has left) {
   auto watcher = connect(admin_port);
   watcher.send(health);
   CAF_CHECK(hears(watcher, "\r\n\r\nok"));
+}
+
+CAF_TEST(a drain waits for what closed connections still owe) {
+  (void)install(allowing({}));
+  auto [mine, theirs] = tcp_pair();
+  auto full = mine.fill();
+  let_linger(loop, mine.release(), "owed");
+  settle();
+  auto drained = ask<bool>(shard, atom::drain_v);
+  settle();
+  CAF_CHECK(!drained->has_value());
+  size_t got = 0;
+  CAF_CHECK(run_until([&] {
+    got += theirs.drain();
+    return got == full + 4;
+  }));
+  CAF_CHECK(run_until([&] { return drained->has_value(); }));
+  CAF_CHECK(**drained);
+}
+
+CAF_TEST(what was written under the policy of before has gone out when the next one is in force) {
+  (void)install(allowing({}));
+  auto made = std::make_unique<noting_executor>([&] { return generation_in_force(); });
+  auto& noted = made->noted;
+  loop.calls().use(std::move(made), 0);
+  auto [mine, theirs] = tcp_pair();
+  writing_flow flow;
+  CAF_REQUIRE(flow.to.open(loop, mine.release(), nullptr));
+  auto next = compiled(allowing({&one}));
+  auto into = std::make_shared<std::optional<uint64_t>>();
+  spawn_pinned(loop, asking<uint64_t, atom::install, snapshot_ptr, listener_set>, shard, into,
+               atom::install_v, next.next, next.listeners);
+  loop.turn(0ms); // the shard has its mail now
+  auto before = generation_in_force();
+  loop.again(flow);
+  loop.turn(0ms); // the flow writes, and then the shard looks at its mail
+  CAF_CHECK(generation_in_force() > before);
+  CAF_CHECK(noted == std::vector{before});
+  CAF_CHECK_EQUAL(theirs.receive(), "old");
+  flow.to.close();
 }
 
 CAF_TEST(a drain without connections is answered at once) {
