@@ -9,7 +9,7 @@ namespace proxy::test {
 inline const std::string same = inspecting;
 inline const std::string deny = inspecting + "denied_domains = [\"example.com\"]\n";
 inline const std::string deny_address = inspecting + "denied_domains = [\"93.184.216.0/24\"]\n";
-inline const std::string unlisted =
+inline const std::string unlisted_inside =
   "allowed_domains = [\"other.test\"]\nmitm = {enabled = true, inspect = true}\n";
 inline const std::string hook = inspecting +
                                 "mitm_hooks = [{host = \"example.com\", match = {methods = "
