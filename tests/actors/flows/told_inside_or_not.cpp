@@ -27,10 +27,6 @@ std::string answer_to(stage& s, party& client, const std::string& ask) {
   return client.text.substr(0, client.text.find("\r\n"));
 }
 
-bool logs(const stage& s, std::string_view words) {
-  return s.log().find(words) != std::string::npos;
-}
-
 } // namespace
 
 CAF_TEST(a CONNECT is refused by its own answer where nobody could be told inside) {

@@ -78,9 +78,9 @@ caf::expected<curl_library> curl_library::load() {
   find(version_info, "curl_version_info");
   if (const auto* missing = find_all(find, out))
     return no_library(std::string{"libcurl has no "} + missing);
-  const auto* version = version_info(CURLVERSION_NOW);
-  if (version->version_num < oldest_version || (version->features & CURL_VERSION_THREADSAFE) == 0)
-    return no_library(std::string{"libcurl "} + version->version +
+  const auto* found = version_info(CURLVERSION_NOW);
+  if (found->version_num < oldest_version || (found->features & CURL_VERSION_THREADSAFE) == 0)
+    return no_library(std::string{"libcurl "} + found->version +
                       " is too old, or not safe in threads: 7.87 is needed");
   // It counts, and is never taken back: others in this process may use it.
   if (auto code = global_init(CURL_GLOBAL_DEFAULT); code != CURLE_OK)
