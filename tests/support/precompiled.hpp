@@ -5,8 +5,8 @@
 #include <caf/all.hpp>
 #include <caf/config.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include "actors/precompiled.hpp"
+#include "tests/support/checks.hpp"
 
 #undef CAF_SUITE // each suite has a name of its own

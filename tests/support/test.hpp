@@ -5,10 +5,10 @@
 #define FAIL CAF_FAIL
 #endif
 #include <caf/test/dsl.hpp>
-#include <caf/test/unit_test.hpp>
 #include <string_view>
 
 #include "protocols/error.hpp"
+#include "tests/support/checks.hpp"
 
 namespace proxy::test {
 
@@ -17,7 +17,7 @@ inline bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-/// The code of a failed `caf::expected`, by value: CAF_CHECK_EQUAL keeps references.
+/// The code of a failed `caf::expected`.
 template <class T>
 errc error_of(const caf::expected<T>& result) {
   return result ? errc{} : code_of(result.error());
