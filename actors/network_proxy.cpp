@@ -3,7 +3,6 @@
 #include "actors/admin/admin_flow.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <stdexcept>
 
 #include "actors/control/threads.hpp"
@@ -49,25 +48,15 @@ void network_proxy::impl::spawn_helpers(const listener_set& bound, const start_o
 }
 
 void network_proxy::impl::start_workers(size_t count, io_choice& io) {
-  const auto batched = io.batched();
   for (size_t i = 0; i < count; ++i) {
     worker w;
     w.loop = std::make_unique<event_loop>(system);
-    if (batched) {
-      auto how = io.first ? std::move(io.first) : this_machine().network.make_executor();
-      auto error = how ? 0 : errno;
-      auto tell = [log = process->log, name = worker_name(i)](int why) {
-        log->warn("msg=io_plain actor={} detail={}", quoted_text(name),
-                  quoted_text(io_choice::why(why)));
-      };
-      if (error != 0 && io.is_demanded)
-        throw std::runtime_error("io: batched is not possible for all workers: " +
-                                 io_choice::why(error));
-      if (error != 0)
-        tell(error);
-      w.loop->calls().use(std::move(how));
-      w.loop->calls().when_given_up(tell);
-    }
+    auto tell = [log = process->log, name = worker_name(i)](const std::string& why) {
+      log->warn("msg=io_plain actor={} detail={}", quoted_text(name), quoted_text(why));
+    };
+    if (!io.apply(
+          w.loop->calls(), [] { return this_machine().network.make_executor(); }, tell))
+      throw std::runtime_error("io: batched is not possible for all workers: " + io.why());
     w.shard = spawn_pinned(*w.loop, shard,
                            shard_start{i, process, closed_snapshot(), audit, ca, supervisor});
     watch(worker_name(i), w.shard);

@@ -35,7 +35,7 @@ class World:
         self.proxy = Proxy(folder, binary=binary, allow=[*(f"host{i}.example" for i in range(9)), "localhost"],
                            network={"proxy_url": f"http://127.0.0.1:{self.http}", "enable_socks5": True,
                                     "socks_url": f"http://127.0.0.1:{self.socks}", "mode": "full", "mitm": False},
-                           daemon={"workers": 1, "admin_url": "", "log": {"level": "warn"}},
+                           daemon={"workers": 1, "io": "batched", "admin_url": "", "log": {"level": "warn"}},
                            env={"SSL_CERT_FILE": authority.bundle})
 
     def intercept(self):
@@ -106,7 +106,7 @@ def refused(world, count):
 
 
 def at_once(world, count):
-    """Calls on sockets are gathered where there are several to be made."""
+    """Rounds of four: calls on sockets are gathered where there are several to be made, and what a round needs is hot."""
     origin = f"localhost:{world.plain.port}"
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(world.client()) for _ in range(4)]

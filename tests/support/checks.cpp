@@ -30,27 +30,33 @@ void tell(const place& at, const std::string& more) {
     << (last_report.empty() ? "" : ", after: " + last_report) << caf::term::reset_endl;
 }
 
+struct kept_errno {
+  int was = errno;
+  ~kept_errno() { errno = was; }
+};
+
 /// Counts it where CAF does, which tells of it with `-v 4` as well.
 bool count(const place& at, bool holds) {
   using caf::test::engine;
   (void)caf::test::detail::check(engine::current_test(), at.file, at.line, at.text, false, holds);
-  engine::last_check_file(at.file);
-  engine::last_check_line(at.line);
+  if (holds) {
+    engine::last_check_file(at.file);
+    engine::last_check_line(at.line);
+  }
   return holds;
 }
 
 } // namespace
 
 bool check(const place& at, bool holds) {
-  const auto error = errno;
+  const kept_errno keep;
   if (!holds)
     tell(at, "");
-  count(at, holds);
-  errno = error;
-  return holds;
+  return count(at, holds);
 }
 
 bool check_fails(const place& at, const std::string& left, const std::string& right) {
+  const kept_errno keep;
   tell(at, " (" + left + " !! " + right + ")");
   return count(at, false);
 }
@@ -61,6 +67,7 @@ void demand(bool holds, const char* text) {
 }
 
 report::~report() {
+  const kept_errno keep;
   last_report = text_;
   caf::test::logger::instance().verbose()
     << caf::term::yellow << "  -> " << caf::term::reset << text_ << " [line " << line_ << "]\n";

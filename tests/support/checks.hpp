@@ -13,8 +13,8 @@
 /// CAF writes them, a check is a dozen calls and a test a dozen templates, and that is half of what
 /// compiling tests takes.
 ///
-/// What fails is told whatever the verbosity (CAF tells it with `-v 4`), with what the test
-/// reported last. A check leaves `errno` as it is.
+/// A check that fails is told whatever the verbosity (CAF tells it with `-v 4`), with what the test
+/// reported last. It leaves `errno` as it is.
 
 namespace proxy::test {
 
@@ -36,6 +36,10 @@ template <class T>
 std::string shown(const T& x) {
   if constexpr (std::is_same_v<T, char>)
     return {x};
+  else if constexpr (std::is_null_pointer_v<T>)
+    return "null";
+  else if constexpr (std::is_pointer_v<T> && std::is_convertible_v<const T&, std::string_view>)
+    return x ? x : "null";
   else if constexpr (std::is_convertible_v<const T&, std::string_view>)
     return std::string{std::string_view{x}};
   else if constexpr (std::is_convertible_v<T, std::string>) { // which may fail
@@ -56,7 +60,7 @@ public:
   report& operator=(const report&) = delete;
 
   report& operator<<(const char* x) {
-    text_ += x;
+    text_ += shown(x);
     return *this;
   }
   template <class T>
@@ -107,7 +111,10 @@ struct registered {
     void run_test_impl();                                                                          \
   };                                                                                               \
   const ::proxy::test::registered CAF_UNIQUE(a){CAF_XSTR(CAF_SUITE), CAF_XSTR(name), is_disabled,  \
-                                                [] { CAF_UNIQUE(test){}.run_test_impl(); }};       \
+                                                [] {                                               \
+                                                  CAF_UNIQUE(test) made;                           \
+                                                  made.run_test_impl();                            \
+                                                }};                                                \
   }                                                                                                \
   void CAF_UNIQUE(test)::run_test_impl()
 

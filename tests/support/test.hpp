@@ -1,5 +1,7 @@
 #pragma once
 
+#include "tests/support/checks.hpp"
+
 // caf/test/dsl.hpp needs FAIL, which only caf's own build defines.
 #ifndef FAIL
 #define FAIL CAF_FAIL
@@ -8,7 +10,6 @@
 #include <string_view>
 
 #include "protocols/error.hpp"
-#include "tests/support/checks.hpp"
 
 namespace proxy::test {
 

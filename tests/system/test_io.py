@@ -55,7 +55,7 @@ class IoTest(SystemTest):
             with self.subTest(io=way):
                 proxy = self.start(allow=["127.0.0.1"], daemon={"workers": 1, "io": way})
                 said = proxy.wait_for_line(r"msg=ready .*io=(\w+)")[1]
-                self.assertEqual(said, "plain" if way == "plain" or not batches() else "batched")
+                self.assertEqual(said, "plain" if way == "plain" or not batches() else "batched", proxy.log())
                 yield proxy
 
     def test_requests_that_come_in_one_turn_each_get_their_own_answer(self):

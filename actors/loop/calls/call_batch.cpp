@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <utility>
 
 #include "actors/loop/calls/lingering.hpp"
@@ -25,8 +26,11 @@ void call_batch::use(std::unique_ptr<call_executor> how, size_t from_events) {
 void call_batch::give_up() noexcept {
   auto error = how_->gave_up();
   how_.reset();
-  if (given_up_)
-    given_up_(error);
+  try {
+    if (given_up_)
+      given_up_(error);
+  } catch (const std::exception&) { // no memory to tell it: it may be why
+  }
 }
 
 void call_batch::begin_turn(std::span<const io_event> events) noexcept {

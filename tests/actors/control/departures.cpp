@@ -2,7 +2,6 @@
 #include "actors/control/departures.hpp" // unit under test
 
 #include <caf/event_based_actor.hpp>
-#include <caf/test/dsl.hpp>
 
 #include "tests/support/test.hpp"
 

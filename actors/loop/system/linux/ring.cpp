@@ -129,6 +129,8 @@ private:
     run_some(calls);
     if (calls[5].result == 0)
       on.ends[0] = -1;
+    if (calls[3].result == -EMFILE || calls[3].result == -ENFILE) // looks for one before all else
+      return static_cast<int>(-calls[3].result);
     accepts_ = calls[3].result == -EAGAIN;
     watches_ = calls[4].result == 0;
     auto is_right = calls[0].result == -EAGAIN && calls[1].result == 1 && calls[2].result == 1 &&

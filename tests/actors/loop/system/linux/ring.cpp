@@ -59,7 +59,7 @@ struct exchange {
 CAF_TEST(a kernel that takes no more calls is asked no more and all are made all the same) {
   auto how = platform::make_ring();
   if (!how)
-    return; // nor does it take any from the start
+    return CAF_MESSAGE("nor does it take any from the start");
   exchange before;
   before.run(*how);
   CAF_CHECK_EQUAL(how->gave_up(), 0);
@@ -99,18 +99,24 @@ CAF_TEST(where it is forbidden or there are no descriptors there is none) {
   auto lowest = ::dup(0); // the next that is free
   CAF_REQUIRE(lowest >= 0);
   ::close(lowest);
-  for (auto there = 0; there < 4; ++there) {
+  if (!platform::make_ring())
+    return CAF_MESSAGE("it is forbidden here, whatever is there");
+  auto there = 0;
+  for (auto is_made = false; !is_made; ++there) {
+    CAF_REQUIRE(there < 20);
     auto few = usual;
     few.rlim_cur = static_cast<rlim_t>(lowest + there);
     CAF_REQUIRE_EQUAL(::setrlimit(RLIMIT_NOFILE, &few), 0);
     auto how = platform::make_ring();
     auto error = errno;
     CAF_REQUIRE_EQUAL(::setrlimit(RLIMIT_NOFILE, &usual), 0);
-    CAF_CHECK(!how);
-    if (!how)
-      CAF_CHECK(error == EMFILE || error == EPERM || error == ENOSYS);
+    is_made = how != nullptr;
+    if (!is_made)
+      CAF_CHECK_EQUAL(error, EMFILE);
+    how.reset();
     auto next = ::dup(0);
     CAF_CHECK_EQUAL(next, lowest); // and none is left behind
     ::close(next);
   }
+  CAF_CHECK(there > 4);
 }
