@@ -106,7 +106,7 @@ def refused(world, count):
 
 
 def at_once(world, count):
-    """Rounds of four: calls on sockets are gathered where there are several to be made, and what a round needs is hot."""
+    """Rounds of four, whose calls on sockets are gathered: what nearly every round needs is hot."""
     origin = f"localhost:{world.plain.port}"
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(world.client()) for _ in range(4)]
@@ -217,8 +217,8 @@ def main(binary):
     functions = symbols(binary)
     starts = [address for address, _ in functions]
     hot = Counter()
-    for kind in (kept, at_once, large, fresh, fresh_at_once, refused, tunnels, tunnelled, refused_tunnels, socks, intercepted,
-                 intercepted_tunnels):
+    for kind in (kept, at_once, large, fresh, fresh_at_once, refused, tunnels, tunnelled, refused_tunnels, socks,
+                 intercepted, intercepted_tunnels):
         few, many = executed(binary, kind, FEW), executed(binary, kind, MANY)
         often = (address for address in many if many[address] - few[address] >= HOT)
         here = {starts[bisect.bisect_right(starts, address) - 1] for address in often if address >= starts[0]}
