@@ -189,6 +189,7 @@ private:
   template <class Handle>
   void abort(const std::string& name, Handle& whom);
   void await_end(const std::string& name);
+  void give_last_answers();
   void end_telemetry(std::chrono::steady_clock::time_point deadline);
   void flush_audit(std::chrono::steady_clock::time_point deadline);
 };

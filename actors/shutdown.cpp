@@ -43,6 +43,15 @@ void network_proxy::impl::await_end(const std::string& name) {
     failure->lost(name, "does not end");
 }
 
+/// Clients of the admin API hear what they wait for; nobody is served any more.
+void network_proxy::impl::give_last_answers() {
+  auto all = peers();
+  auto asking = system.spawn<caf::hidden>(
+    [all](caf::event_based_actor* self) { await_last_answers(self, all, "", [] {}); });
+  departures::add(leaving, "last answers", asking); // it ends when it has heard of all
+  (void)leaving->await_unhurried("last answers");
+}
+
 /// By now nobody has anything more to say.
 void network_proxy::impl::end_telemetry(std::chrono::steady_clock::time_point deadline) {
   if (!telemetry)
@@ -74,6 +83,7 @@ bool network_proxy::impl::end() {
   await_end("supervisor");
   abort("address_watch", addresses);
   await_end("address_watch");
+  give_last_answers();
   if (telemetry)
     telemetry->keep_last_metrics();
   for (auto& w : workers)
@@ -107,7 +117,9 @@ void network_proxy::impl::watch_supervisor(const peers_ptr& peers, const abiliti
       if (was_told_to_end(why))
         return;
       close_all(owner, peers);
-      told->lost("supervisor", sys.render(why));
+      sys.spawn<caf::hidden>([=, what = sys.render(why)](caf::event_based_actor* self) {
+        await_last_answers(self, peers, "supervisor", [=] { told->lost("supervisor", what); });
+      });
     });
   if (can.watched)
     can.watched("supervisor", caf::actor_cast<caf::strong_actor_ptr>(supervisor));

@@ -49,7 +49,7 @@ task<body_status> read_body(client_end& c, const admin::request& req, std::strin
     auto got = co_await c.reader.some(max_body_size, deadline);
     if (got.ok())
       c.reader.pending.append(got.bytes);
-    else if (!got.woken())
+    else if (!got.woken() || c.leaving)
       co_return body_status::gone;
   }
 }

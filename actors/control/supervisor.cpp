@@ -1,6 +1,9 @@
 #include "actors/control/supervisor.hpp"
 
+#include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
+
+#include <utility>
 
 #include "actors/serve/core/shard_core.hpp"
 
@@ -10,19 +13,7 @@ namespace {
 
 using supervisor_pointer = supervisor_actor::stateful_pointer<supervisor_state>;
 
-void fail(supervisor_pointer self, const std::string& who, const std::string& what) {
-  auto& s = self->state;
-  if (s.closed || !s.lost.insert(who).second)
-    return;
-  s.start.log->error("msg=actor_lost actor={} error={}", quoted_text(who), quoted_text(what));
-  if (!s.failure.empty())
-    return; // one that fell with the first
-  s.failure = who + ": " + what;
-  close_all(s.start.listeners, s.workers);
-  self->delayed_send(self, last_answers, atom::abort_v);
-}
-
-/// The answers under way had their time.
+/// The answers under way are given, or had their time.
 void tell_owner(supervisor_state& s) {
   s.start.log->error("msg=stopped lost={}", quoted_text(s.failure));
   (void)s.start.log->flush(); // as far as it is possible: the owner may end at once
@@ -33,6 +24,18 @@ void tell_owner(supervisor_state& s) {
   s.closing.clear();
 }
 
+void fail(supervisor_pointer self, const std::string& who, const std::string& what) {
+  auto& s = self->state;
+  if (s.closed || !s.lost.insert(who).second)
+    return;
+  s.start.log->error("msg=actor_lost actor={} error={}", quoted_text(who), quoted_text(what));
+  if (!s.failure.empty())
+    return; // one that fell with the first
+  s.failure = who + ": " + what;
+  close_all(s.start.listeners, s.workers);
+  await_last_answers(self, s.workers, who, [self] { tell_owner(self->state); });
+}
+
 } // namespace
 
 void close_all(const listener_owner_actor& listeners, const peers_ptr& workers) {
@@ -41,6 +44,33 @@ void close_all(const listener_owner_actor& listeners, const peers_ptr& workers) 
     for (const auto& worker : workers->shards)
       caf::anon_send(worker, atom::close_v);
 }
+
+template <class Self>
+void await_last_answers(Self* self, const peers_ptr& workers, const std::string& lost,
+                        std::function<void()> then) {
+  auto waiting = std::make_shared<size_t>(1);
+  auto one_less = [waiting, then = std::move(then)] {
+    if (--*waiting == 0)
+      then();
+  };
+  auto ask = [&](const auto& whom, auto... what) {
+    ++*waiting;
+    self->request(whom, last_answers, atom::close_v, what...)
+      .then([one_less](bool) { one_less(); }, [one_less](const caf::error&) { one_less(); });
+  };
+  if (workers) {
+    if (workers->store)
+      ask(workers->store,
+          lost.empty() ? "the proxy is shutting down" : lost + " is lost: the proxy ends");
+    for (size_t i = 0; i < workers->shards.size(); ++i)
+      if (workers->shards[i] && worker_name(i) != lost) // who is lost may hang
+        ask(workers->shards[i]);
+  }
+  one_less();
+}
+
+template void await_last_answers(caf::event_based_actor*, const peers_ptr&, const std::string&,
+                                 std::function<void()>);
 
 bool was_told_to_end(const caf::error& reason) {
   return !reason || reason == caf::exit_reason::user_shutdown;
@@ -79,7 +109,6 @@ supervisor_actor::behavior_type supervisor(supervisor_pointer self, supervisor_s
       return done;
     },
     [self](atom::beat) { return self->state.failure.empty(); },
-    [self](atom::abort) { tell_owner(self->state); },
   };
 }
 

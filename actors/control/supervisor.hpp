@@ -19,8 +19,8 @@
 
 namespace proxy {
 
-/// How long answers have to reach who asked: the one to a reload that failed among them.
-inline constexpr std::chrono::milliseconds last_answers{500};
+/// How long who is asked at the end has for the answers that clients of the admin API wait for.
+inline constexpr std::chrono::seconds last_answers{5};
 
 /// What the supervisor is born with.
 struct supervisor_start {
@@ -54,6 +54,15 @@ struct supervisor_state {
 /// Nobody is served from here on: not by workers, and not by the sockets that wait for them.
 /// @param workers  Null while there are none.
 void close_all(const listener_owner_actor& listeners, const peers_ptr& workers);
+
+/// Calls `then` once every client of the admin API has the answer that it waits for, or
+/// `last_answers` are over. Nobody is served from here on.
+/// @param self     An actor that is there until then.
+/// @param workers  Null while there are none.
+/// @param lost     The name of who is lost, and not waited for; "" for an end in order.
+template <class Self>
+void await_last_answers(Self* self, const peers_ptr& workers, const std::string& lost,
+                        std::function<void()> then);
 
 /// Whether whoever ended so was told to.
 [[nodiscard]] bool was_told_to_end(const caf::error& reason);

@@ -83,6 +83,13 @@ policy_store_actor::behavior_type desk_front(policy_store_actor::pointer self, p
               [=](caf::error& why) mutable { done.deliver(std::move(why)); });
       return done;
     },
+    [=](atom::close, const std::string& why) {
+      auto done = self->make_response_promise<bool>();
+      self->request(store, 1min, atom::close_v, why)
+        .then([=](bool all) mutable { done.deliver(all); },
+              [=](caf::error& error) mutable { done.deliver(std::move(error)); });
+      return done;
+    },
     [=](atom::reload) { return change(atom::reload_v); },
     [=](atom::set_mode, policy::mode to) { return change(atom::set_mode_v, to); },
     [=](atom::lift_mode) { return change(atom::lift_mode_v); },

@@ -8,6 +8,7 @@ import socket
 import threading
 import unittest
 
+from name_server import NameServer
 from origins import Origin
 from support import BIN, SANITIZED, Proxy, SystemTest, until
 
@@ -110,6 +111,29 @@ class StopTest(SystemTest):
         proxy, client = self.start_with_request(shutdown_grace="300ms")
         proxy.signal(signal.SIGTERM)
         self.assertEqual(proxy.wait(10), 0)
+
+    def test_who_asks_the_admin_api_as_it_ends_is_answered(self):
+        """A second signal says not to wait for that."""
+        for signals in (1, 2):
+            with self.subTest(signals):
+                gate = threading.Event()
+                self.addCleanup(gate.set)
+                names = self.own(NameServer(lambda *_: gate.wait(30) and ["127.0.0.1"]))
+                proxy = self.start(allow=["slow.test"], daemon=names.settings)
+                asker = self.own(socket.create_connection(proxy.address("admin")))
+                asker.settimeout(30)
+                asker.sendall(b"GET /explain?url=http://slow.test/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                until(lambda: names.asked("slow.test"), "the name is asked for")
+                proxy.signal(signal.SIGTERM)
+                proxy.wait_for_line("msg=stopped")
+                if signals > 1:
+                    proxy.signal(signal.SIGTERM)
+                    self.assertEqual(proxy.wait(4), 0)
+                    continue
+                gate.set()
+                with asker.makefile("rb") as file:
+                    self.assertRegex(file.read(), rb"^HTTP/1.1 200 (?s:.*)decision")
+                self.assertEqual(proxy.wait(), 0)
 
     def test_a_second_term_ends_at_once(self):
         proxy, client = self.start_with_request(shutdown_grace="10m")

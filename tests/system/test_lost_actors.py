@@ -110,11 +110,9 @@ class LostActorTest(SystemTest):
         self.assertEqual(sorted(re.findall(r'msg=actor_lost actor="?([a-z]+(?: \d)?)', proxy.log())), ["audit", "worker 1"])
         self.assertEqual(proxy.log().count("msg=stopped"), 1)
 
-    def lose_in_a_reload(self, name, askers):
-        """What those get who ask for a reload in which an actor is lost: (status, text), or the error."""
+    def end_in_a_reload(self, askers, end):
+        """What those get who ask for a reload while `end(proxy, lose)` ends the proxy: (status, text), or the error."""
         proxy, lose = self.begin()
-        with open(proxy.config_file) as file:
-            text = file.read()
         os.mkfifo(proxy.config_file + ".fifo")
         os.replace(proxy.config_file + ".fifo", proxy.config_file)
         answers = []
@@ -132,29 +130,44 @@ class LostActorTest(SystemTest):
         asking = [threading.Thread(target=reload) for _ in range(askers)]
         for each in asking:
             each.start()
-        # The source waits for whoever writes the file, and does no more for the moment.
-        with open(proxy.config_file, "w") as fifo:
-            lose(name)
-            proxy.wait_for_line("msg=actor_lost")
-            fifo.write(text)
-        for each in asking:
-            each.join(30)
-            self.assertFalse(each.is_alive())
+        with open(proxy.config_file, "w"):  # the source waits for what is written, and nothing comes
+            end(proxy, lose)
+            for each in asking:
+                each.join(30)
+                self.assertFalse(each.is_alive())
         self.assertEqual(len(answers), askers)
-        self.assertLost(proxy, name)
         return answers
 
+    def lose_in_a_reload(self, name, askers):
+        def end(proxy, lose):
+            lose(name)
+            self.assertLost(proxy, name)
+        return self.end_in_a_reload(askers, end)
+
     def test_who_asked_for_a_reload_is_told_of_a_loss(self):
-        (status, text), = self.lose_in_a_reload("listener_owner", 1)
+        for name in ("listener_owner", "audit", "supervisor"):
+            with self.subTest(name):
+                (status, text), = self.lose_in_a_reload(name, 1)
+                self.assertEqual(status, 422)
+                self.assertIn(f"{name} is lost: the proxy ends", text)
+
+    def test_who_asked_for_a_reload_is_told_of_the_end(self):
+        def end(proxy, _):
+            proxy.signal(signal.SIGTERM)
+            proxy.wait_for_line("msg=stopped")
+            proxy.wait_for_line("msg=reload_refused")
+            proxy.signal(signal.SIGTERM)  # what it reads never comes
+            self.assertEqual(proxy.wait(9), 0, proxy.log())
+        (status, text), = self.end_in_a_reload(1, end)
         self.assertEqual(status, 422)
-        self.assertIn("listeners could not be bound", text)
+        self.assertIn("the proxy is shutting down", text)
 
     def test_who_asked_for_a_reload_is_told_of_the_loss_of_another_worker(self):
         for name in ("worker 0", "worker 1") * 10:  # until it is one that does not serve all who ask
             answers = [answer for answer in self.lose_in_a_reload(name, 4) if not isinstance(answer, Exception)]
             for status, text in answers:
                 self.assertEqual(status, 422)
-                self.assertRegex(text, f"{name} has ended|a worker is lost")  # under way, or waiting behind it
+                self.assertRegex(text, f"{name} has ended|a worker is lost|{name} is lost")  # under way, or waiting behind it
             if answers:
                 return
         self.fail("nobody was answered")

@@ -68,6 +68,13 @@ void give_up_because(store_pointer self, std::string why) {
   give_up(self, std::vector{problem_of("", std::move(why))});
 }
 
+/// Ends the change under way, unless workers have been told of it; those that wait follow it.
+void give_up_unpushed(store_pointer self) {
+  auto& s = self->state;
+  if (s.change && !s.change->is_pushed())
+    give_up_because(self, std::string{why_ending(s)});
+}
+
 /// Why the change under way may not go on; "" when it may.
 std::string_view obstacle(store_pointer self) {
   auto& s = self->state;
@@ -100,8 +107,7 @@ void watch_others(store_pointer self) {
     auto& s = self->state;
     if (loses_source(self, gone)) {
       s.source_lost = true;
-      if (s.change && !s.change->is_pushed())
-        give_up_because(self, std::string{why_ending(s)});
+      give_up_unpushed(self);
       return;
     }
     const auto& all = s.now.shards;
@@ -299,7 +305,7 @@ std::string_view why_ending(const policy_store_state& s) {
   return s.failed        ? "a worker is lost: the proxy ends"
          : s.source_lost ? "the policy source does not deliver: it is lost, and the proxy ends"
          : s.draining    ? "the proxy is shutting down"
-                         : "";
+                         : std::string_view{s.closing};
 }
 
 void push(store_pointer self, const listener_set& listeners) {
@@ -347,9 +353,13 @@ policy_store_actor::behavior_type policy_store(store_pointer self, store_start s
       s.drained = self->make_response_promise<bool>();
       if (!s.change)
         s.drained.deliver(true);
-      else if (!s.change->is_pushed())
-        give_up_because(self, std::string{why_ending(s)}); // those that wait follow it
+      give_up_unpushed(self);
       return s.drained;
+    },
+    [self](atom::close, const std::string& why) {
+      self->state.closing = why;
+      give_up_unpushed(self);
+      return true;
     },
     [self](atom::reload) { return enqueue(self, nullptr); },
     [self](atom::set_mode, policy::mode mode) {

@@ -92,6 +92,7 @@ struct policy_store_state {
   bool draining = false;
   caf::typed_response_promise<bool> drained; ///< Pending while a drain waits for a change.
   bool failed = false;                       ///< A worker is lost: the proxy is about to end.
+  std::string closing;                       ///< Why the proxy ends at once; "" while it does not.
   bool addresses_waiting = false;            ///< Among `waiting`, where one such change is enough.
   bool addresses_failed = false;             ///< They will be read again after a pause.
 };

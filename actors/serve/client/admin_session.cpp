@@ -28,12 +28,15 @@ void admin_session::begin(int descriptor) {
 }
 
 admin_session::behavior_type admin_session::make_behavior() {
+  auto take_nothing_new = [this](bool at_once) {
+    draining = true;
+    leaving |= at_once;
+    if (self_)
+      wakes.fire();
+  };
   return {
-    [this](atom::drain) {
-      draining = true;
-      if (self_)
-        wakes.fire();
-    },
+    [=](atom::drain) { take_nothing_new(false); },
+    [=](atom::close) { take_nothing_new(true); },
     [this](atom::abort) {
       if (!self_)
         return;
@@ -52,11 +55,11 @@ void admin_session::flow_done(void* self) noexcept {
 
 void admin_session::finish(closing how) {
   held.set(0);
-  shard.left(*this);
   if (how == closing::reset)
     client.abort();
   else
     client.close();
+  shard.left(*this); // last: when none is left, the process may end
   shard.take_back_descriptors();
   // The flow may be on the stack still (it is at its end), and so may a message of ours.
   shard.loop.release_later(std::move(self_));

@@ -14,6 +14,8 @@ namespace proxy {
 using admin_session_actor = caf::typed_actor<
   // Finish what is under way, take nothing new.
   caf::reacts_to<atom::drain>,
+  // The same, and do not wait for what the client has not sent by now.
+  caf::reacts_to<atom::close>,
   // End now.
   caf::reacts_to<atom::abort>>;
 

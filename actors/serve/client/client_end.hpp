@@ -38,6 +38,7 @@ struct client_end {
   held_bytes held; ///< What it has of the loop's memory; `holds` sets it.
   const client_address from;
   bool draining = false; ///< Takes nothing new.
+  bool leaving = false;  ///< Besides, waits for nothing that the client has begun to say.
 };
 
 } // namespace proxy

@@ -143,7 +143,7 @@ task<> read_head(client_end& c, awaited_head what, received_head& out) {
   auto looked = false;
   for (;;) {
     if (!c.client.may_read()) {
-      if (c.draining && c.reader.pending.empty() && !what.stays) {
+      if (c.leaving || (c.draining && c.reader.pending.empty() && !what.stays)) {
         if (std::exchange(looked, true))
           co_return;
         // What has come already is served: closing on it would be a reset. The next turn sees it.

@@ -43,9 +43,9 @@ using shard_actor = caf::typed_actor<
   caf::replies_to<atom::beat>::with<worker_beat>,
   // Stop accepting; replies once the last connection of the proxy (not of the admin API) has ended.
   caf::replies_to<atom::drain>::with<bool>,
-  // Serve nobody any more: listeners close, connections end; those of the admin API get the answer
-  // that they wait for. No reply.
-  caf::reacts_to<atom::close>,
+  // Serve nobody any more: listeners close, connections end. Clients of the admin API get the
+  // answer that they wait for; replies once the last of them has gone.
+  caf::replies_to<atom::close>::with<bool>,
   // End every connection now and quit.
   caf::reacts_to<atom::abort>>;
 
@@ -70,6 +70,9 @@ using policy_store_actor = caf::typed_actor<
   // The proxy ends: refuse the changes that no worker has been told of, and further ones; let go of
   // the sockets. Replies once the change that the workers have been told of, if any, is made.
   caf::replies_to<atom::drain>::with<bool>,
+  // The proxy ends at once, and this is why: refuse the changes that no worker has been told of,
+  // and further ones.
+  caf::replies_to<atom::close, std::string>::with<bool>,
   // Load all layers again: all of it, or the problems and nothing changed.
   caf::replies_to<atom::reload>::with<reload_outcome>,
   // Switch the mode at run time, within the managed constraints. Reloads keep it, but for one whose
@@ -94,7 +97,7 @@ using ca_actor = caf::typed_actor<
 
 /// Watches the actors without which the proxy cannot keep its promises. When one of them ends, or
 /// says that it cannot do its part, the proxy fails closed: every worker stops serving at once, the
-/// log names who is lost, and the owner is told once the answers under way have had their time.
+/// log names who is lost, and the owner is told once the answers under way have been given.
 /// Has a thread of its own, so that it waits for nobody; one per proxy, owned by `network_proxy`,
 /// which watches it in turn, and ends it before it ends the others.
 using supervisor_actor = caf::typed_actor<
@@ -109,9 +112,7 @@ using supervisor_actor = caf::typed_actor<
   // lost before, once the owner has been told.
   caf::replies_to<atom::close>::with<bool>,
   // Whether all that it watches is well (for probes of health).
-  caf::replies_to<atom::beat>::with<bool>,
-  // Its own: the last answers had their time.
-  caf::reacts_to<atom::abort>>;
+  caf::replies_to<atom::beat>::with<bool>>;
 
 /// How a worker is called where somebody reads of it.
 [[nodiscard]] inline std::string worker_name(size_t index) {

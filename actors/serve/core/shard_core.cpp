@@ -217,6 +217,7 @@ void shard_core::left(admin_session& c) {
   client_count(c.from.ip).fetch_sub(1, std::memory_order_relaxed);
   process->admin_connections.fetch_sub(1, std::memory_order_relaxed);
   count_connections();
+  report_when_closed();
 }
 
 void shard_core::answer_drain(caf::typed_response_promise<bool> drained) {
@@ -228,6 +229,18 @@ void shard_core::answer_drain(caf::typed_response_promise<bool> drained) {
 void shard_core::report_when_drained() {
   if (connections_.empty() && streams_.empty() && loop.owned().empty() && drained_.pending())
     drained_.deliver(true);
+}
+
+void shard_core::answer_close(caf::typed_response_promise<bool> closed) {
+  closed_ = std::move(closed);
+  report_when_closed();
+}
+
+void shard_core::report_when_closed() {
+  if (!admin_.empty() || !closed_.pending())
+    return;
+  loop.calls().flush(); // whoever hears of it may end the process
+  closed_.deliver(true);
 }
 
 } // namespace proxy

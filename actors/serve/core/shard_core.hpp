@@ -206,6 +206,10 @@ public:
   /// stay, which is how one watches it.
   void answer_drain(caf::typed_response_promise<bool> drained);
 
+  /// Answers a close once the last session of the admin API has ended, and what it was told is
+  /// sent.
+  void answer_close(caf::typed_response_promise<bool> closed);
+
   /// Live connections from an address, over all shards (at least: hashes may collide).
   [[nodiscard]] uint32_t clients_of(const ip_address& ip) const noexcept;
 
@@ -216,6 +220,7 @@ private:
   event_about(const policy::target& what, const client_session& of, std::string_view id) const;
   void count_connections();
   void report_when_drained();
+  void report_when_closed();
   /// Keeps the numbers of a client that has left.
   void keep_totals(client_session& of);
   [[nodiscard]] std::atomic<uint32_t>& client_count(const ip_address& ip) const noexcept;
@@ -224,6 +229,7 @@ private:
   roster<stream_session> streams_;
   roster<admin_session> admin_;
   caf::typed_response_promise<bool> drained_; ///< Pending while a drain waits.
+  caf::typed_response_promise<bool> closed_;  ///< Pending while a close waits.
   std::unique_ptr<datagram_buffer> datagrams_;
   datagram_queue to_v4_, to_v6_;
   uint64_t id_seed_;

@@ -208,6 +208,19 @@ caf::typed_response_promise<bool> drain(shard_pointer self) {
   return drained;
 }
 
+/// Serves nobody any more, but for answers that clients of the admin API wait for.
+caf::typed_response_promise<bool> close(shard_pointer self) {
+  auto& core = *self->state.core;
+  auto closed = self->make_response_promise<bool>();
+  take_in_only(self->state, intake::nobody);
+  core.pool.clear();
+  for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
+  for (auto* c : core.admin_sessions())
+    self->send(caf::actor_cast<admin_session_actor>(c), atom::close_v);
+  core.answer_close(closed);
+  return closed;
+}
+
 /// Their unanswered promises hold them: only being told ends them.
 void end_helpers(const shard_core& core) {
   caf::anon_send_exit(core.resolver, caf::exit_reason::user_shutdown);
@@ -296,12 +309,7 @@ shard_actor::behavior_type shard(shard_pointer self, shard_start start) {
     [self](atom::blocked) { return self->state.core->events.blocked(); },
     [self](atom::beat) { return beat(self->state); },
     [self](atom::drain) { return drain(self); },
-    [self](atom::close) {
-      auto& core = *self->state.core;
-      take_in_only(self->state, intake::nobody);
-      core.pool.clear();
-      for_each_session(core, [&](client_session& c) { self->send(handle_of(c), atom::abort_v); });
-    },
+    [self](atom::close) { return close(self); },
     [self](atom::abort) { end(self); },
   };
 }

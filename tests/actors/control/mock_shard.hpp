@@ -17,15 +17,18 @@ struct noted {
   std::vector<snapshot_ptr> snapshots;
   std::vector<listener_set> listeners;
   std::deque<caf::typed_response_promise<uint64_t>> owed;
-  bool closed = false; ///< It was told to serve nobody any more.
-  bool hangs = false;  ///< Its loop does not turn any more, as far as beats tell.
+  bool closed = false;  ///< It was told to serve nobody any more.
+  bool answers = false; ///< It owes answers to clients of the admin API when it is closed.
+  std::vector<caf::typed_response_promise<bool>> closings; ///< That it does not confirm.
+  bool hangs = false; ///< Its loop does not turn any more, as far as beats tell.
   std::vector<caf::typed_response_promise<worker_beat>> beats; ///< That it does not give.
 };
 
 /// A shard that acknowledges its oldest change when it is told how many tunnels that closed, and
-/// answers with an error when it is told one. (Promises are kept by messages, not by the test: they
-/// use what their actor runs on.)
-using mock_shard_actor = shard_actor::extend<caf::reacts_to<uint64_t>, caf::reacts_to<std::string>>;
+/// answers with an error when it is told one; told true, it has given its last answers. (Promises
+/// are kept by messages, not by the test: they use what their actor runs on.)
+using mock_shard_actor =
+  shard_actor::extend<caf::reacts_to<uint64_t>, caf::reacts_to<std::string>, caf::reacts_to<bool>>;
 
 inline mock_shard_actor::behavior_type mock_shard(mock_shard_actor::pointer self,
                                                   std::shared_ptr<noted> into) {
@@ -39,6 +42,11 @@ inline mock_shard_actor::behavior_type mock_shard(mock_shard_actor::pointer self
       CAF_REQUIRE(!into->owed.empty());
       into->owed.front().deliver(caf::make_error(errc::system, why));
       into->owed.pop_front();
+    },
+    [=](bool) {
+      for (auto& each : into->closings)
+        each.deliver(true);
+      into->closings.clear();
     },
     [=](atom::install, const snapshot_ptr& next, const listener_set& listeners) {
       into->snapshots.push_back(next);
@@ -60,7 +68,15 @@ inline mock_shard_actor::behavior_type mock_shard(mock_shard_actor::pointer self
       return beat;
     },
     [](atom::drain) { return true; },
-    [=](atom::close) { into->closed = true; },
+    [=](atom::close) {
+      into->closed = true;
+      auto done = self->make_response_promise<bool>();
+      if (into->answers)
+        into->closings.push_back(done);
+      else
+        done.deliver(true);
+      return done;
+    },
     [=](atom::abort) { self->quit(); },
   };
 }

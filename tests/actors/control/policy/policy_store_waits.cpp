@@ -252,6 +252,18 @@ CAF_TEST(a drain that comes while the source is asked refuses the change and tho
   CAF_CHECK(shards[0]->snapshots.empty());
 }
 
+CAF_TEST(an end at once refuses the change and those that wait and come and says why) {
+  auto done = reload();
+  auto waiting = reload();
+  self->request(store, std::chrono::seconds{10}, atom::close_v, std::string{"ca is lost"});
+  run();
+  auto late = reload();
+  for (auto& change : {done, waiting, late})
+    CAF_CHECK_EQUAL(problem_of(change), "ca is lost");
+  deliver(); // to nobody
+  CAF_CHECK(shards[0]->snapshots.empty());
+}
+
 CAF_TEST(a worker that dies while the source is asked gives the change up) {
   auto done = reload();
   caf::anon_send_exit(handles[0], caf::exit_reason::kill);
