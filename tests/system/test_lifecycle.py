@@ -128,7 +128,7 @@ class StopTest(SystemTest):
                 proxy.wait_for_line("msg=stopped")
                 if signals > 1:
                     proxy.signal(signal.SIGTERM)
-                    self.assertEqual(proxy.wait(4), 0)
+                    self.assertEqual(proxy.wait(15 if SANITIZED else 4), 0)
                     continue
                 gate.set()
                 with asker.makefile("rb") as file:
