@@ -1,12 +1,12 @@
 """Whoever the proxy cannot do without ends it: nobody is served any more, the log says who is lost, exit code 70."""
 import http.client
 import os
-import re
 import signal
 import socket
 import tempfile
 import threading
 
+from name_server import NameServer
 from origins import Origin
 from support import BIN, Proxy, SystemTest, until
 
@@ -34,17 +34,17 @@ class LostActorTest(SystemTest):
         super().setUp()
         self.origin = self.own(Origin())
 
-    def prepare_losing(self, **env):
+    def prepare_losing(self, allow=("127.0.0.1",), daemon=None, **env):
         folder = tempfile.mkdtemp(dir=self.tmp)
         self.admin = os.path.join(folder, "admin.sock")
-        return self.own(Proxy(folder, binary=LOSING_BIN, allow=["127.0.0.1"], env=env,
-                              daemon={"workers": 2, "admin_url": f"unix://{self.admin}", "shutdown_grace": "10m"}))
+        return self.own(Proxy(folder, binary=LOSING_BIN, allow=list(allow), env=env,
+                              daemon={"workers": 2, "admin_url": f"unix://{self.admin}", "shutdown_grace": "10m", **(daemon or {})}))
 
-    def begin(self):
+    def begin(self, **settings):
         """A daemon that serves, and what kills its actors by name."""
         fifo = os.path.join(tempfile.mkdtemp(dir=self.tmp), "fifo")
         os.mkfifo(fifo)
-        proxy = self.prepare_losing(LOSES_FROM=fifo).start()
+        proxy = self.prepare_losing(LOSES_FROM=fifo, **settings).start()
         names = self.own(open(fifo, "w", buffering=1))
         return proxy, lambda *lost: names.write("".join(name + "\n" for name in lost))
 
@@ -102,12 +102,21 @@ class LostActorTest(SystemTest):
                 self.assertRegex(proxy.log(), "msg=stopped lost=.*ca: ")
 
     def test_two_losses_are_both_told_and_end_it_once(self):
-        proxy, lose = self.begin()
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        names = self.own(NameServer(lambda *_: gate.wait(30) and ["127.0.0.1"]))
+        proxy, lose = self.begin(allow=["127.0.0.1", "slow.test"], daemon=names.settings)
         tunnel = self.open_tunnel(proxy)
-        lose("audit", "worker 1")
+        asker = self.own(UnixConnection(self.admin))
+        asker.request("GET", "/explain?url=http://slow.test/")  # its answer is under way: the end waits for it
+        until(lambda: names.asked("slow.test"), "the name is asked for")
+        for name in ("audit", "worker 1"):
+            lose(name)
+            proxy.wait_for_line(f'msg=actor_lost actor="?{name}"? error=')
+        gate.set()
         self.assertTrue(tunnel.closed())
         self.assertEqual(proxy.wait(), 70, proxy.log())
-        self.assertEqual(sorted(re.findall(r'msg=actor_lost actor="?([a-z]+(?: \d)?)', proxy.log())), ["audit", "worker 1"])
+        self.assertEqual(proxy.log().count("msg=actor_lost"), 2)
         self.assertEqual(proxy.log().count("msg=stopped"), 1)
 
     def end_in_a_reload(self, askers, end):
