@@ -45,9 +45,13 @@ void network_proxy::impl::await_end(const std::string& name) {
 
 /// Clients of the admin API hear what they wait for; nobody is served any more.
 void network_proxy::impl::give_last_answers() {
-  auto all = peers();
+  // By arguments, not captures alone: CAF 0.17 dereferences a null pointer for an actor that has
+  // none.
   auto asking = system.spawn<caf::hidden>(
-    [all](caf::event_based_actor* self) { await_last_answers(self, all, "", [] {}); });
+    [](caf::event_based_actor* self, const peers_ptr& all) {
+      await_last_answers(self, all, "", [] {});
+    },
+    peers());
   departures::add(leaving, "last answers", asking); // it ends when it has heard of all
   (void)leaving->await_unhurried("last answers");
 }
@@ -117,9 +121,11 @@ void network_proxy::impl::watch_supervisor(const peers_ptr& peers, const abiliti
       if (was_told_to_end(why))
         return;
       close_all(owner, peers);
-      sys.spawn<caf::hidden>([=, what = sys.render(why)](caf::event_based_actor* self) {
-        await_last_answers(self, peers, "supervisor", [=] { told->lost("supervisor", what); });
-      });
+      sys.spawn<caf::hidden>(
+        [=](caf::event_based_actor* self, const std::string& what) {
+          await_last_answers(self, peers, "supervisor", [=] { told->lost("supervisor", what); });
+        },
+        sys.render(why));
     });
   if (can.watched)
     can.watched("supervisor", caf::actor_cast<caf::strong_actor_ptr>(supervisor));
