@@ -60,6 +60,7 @@ struct reload_outcome {
   std::optional<reload_report> report;
   std::vector<config::problem> problems;
   bool answered = true; ///< Else nobody had the time to look at it.
+  bool ends = false;    ///< It was refused because the proxy ends.
 };
 
 /// A live connection, as GET /connections lists it.

@@ -130,8 +130,9 @@ struct network_proxy::impl {
   /// The supervisor is watched too: without it nobody would notice who else is lost.
   void watch_supervisor(const peers_ptr& peers, const abilities& can);
   /// From now on whoever ends was told to.
-  /// @returns false where somebody was lost before; by then the owner has been told.
-  [[nodiscard]] bool end_watch();
+  /// @returns false where somebody was lost before, and nothing where the supervisor itself is: by
+  ///          then the owner has been told.
+  [[nodiscard]] std::optional<bool> end_watch();
   /// Lets what is under way end by itself. @returns false where something did not in time.
   [[nodiscard]] bool drain(std::chrono::milliseconds grace);
   /// Ends everybody, in the order in which they need each other. A source that still reads is no

@@ -14,7 +14,7 @@ namespace proxy {
 
 namespace {
 
-/// How long all parts together may take to end.
+/// How long all parts together may take to end, once last answers are given.
 constexpr std::chrono::seconds end_patience{10};
 
 } // namespace
@@ -78,16 +78,19 @@ bool network_proxy::impl::end() {
   if (ended)
     return *ended;
   const visit here;
-  auto deadline = this_machine().clock.now() + end_patience;
-  leaving->begin(deadline);
-  (void)end_watch();
+  leaving->begin(this_machine().clock.now() + end_patience);
+  auto well = end_watch();
   if (sources)
     sources->end(); // waited for last: they may take their time
   tell_to_end("supervisor", supervisor);
   await_end("supervisor");
   abort("address_watch", addresses);
   await_end("address_watch");
-  give_last_answers();
+  if (well.value_or(true)) // of a loss they have been given
+    give_last_answers();
+  // Clients that take their time leave the others theirs.
+  auto deadline = this_machine().clock.now() + end_patience;
+  leaving->begin(deadline);
   if (telemetry)
     telemetry->keep_last_metrics();
   for (auto& w : workers)
@@ -131,16 +134,15 @@ void network_proxy::impl::watch_supervisor(const peers_ptr& peers, const abiliti
     can.watched("supervisor", caf::actor_cast<caf::strong_actor_ptr>(supervisor));
 }
 
-bool network_proxy::impl::end_watch() {
-  auto all_well = true;
+std::optional<bool> network_proxy::impl::end_watch() {
+  std::optional<bool> all_well;
   caf::scoped_actor self{system};
   if (auto watching = held(supervisor))
     self->request(watching, answer_patience, atom::close_v)
       .receive([&](bool well) { all_well = well; },
-               [&](const caf::error& why) { // it is lost itself, or hangs
-                 failure->lost("supervisor", system.render(why));
-                 all_well = false;
-               });
+               [&](const caf::error& why) { failure->lost("supervisor", system.render(why)); });
+  else
+    all_well = true;
   return all_well;
 }
 
@@ -178,7 +180,7 @@ bool network_proxy::shutdown(std::chrono::milliseconds grace) {
   impl_->process->log->info("msg=draining grace_ms={}", grace.count());
   auto drained = impl_->drain(grace);
   // Whose loss closed them has not drained.
-  drained = impl_->end_watch() && drained;
+  drained = impl_->end_watch().value_or(false) && drained;
   impl_->process->log->info("msg=stopped drained={}", drained);
   return drained;
 }

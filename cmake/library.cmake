@@ -17,10 +17,6 @@ foreach(library codex_network_proxy codex_network_proxy_static)
   string(REPLACE codex_ "" name ${library})
   set_property(TARGET ${library} PROPERTY EXPORT_NAME ${name})
   add_library(codex::${name} ALIAS ${library})
-  if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" AND CMAKE_OBJCOPY AND PROXY_INSTALL)
-    # What is installed has no use for where its lines come from.
-    add_custom_command(TARGET ${library} POST_BUILD VERBATIM COMMAND ${CMAKE_OBJCOPY} --strip-debug $<TARGET_FILE:${library}>)
-  endif()
 endforeach()
 
 # Before 1.0 each minor version may change what is there.

@@ -37,6 +37,7 @@ task<body_status> read_body(client_end& c, const admin::request& req, std::strin
       co_return sent == sending::too_slow ? body_status::too_slow : body_status::gone;
   }
   auto deadline = c.in(c.timeouts().head);
+  auto looked = false;
   for (;;) {
     auto taken = body.take(c.reader.pending, &out);
     if (!taken)
@@ -46,10 +47,16 @@ task<body_status> read_body(client_end& c, const admin::request& req, std::strin
       co_return body_status::too_large;
     if (body.done())
       co_return body_status::complete;
+    if (c.leaving && !c.client.may_read()) {
+      if (std::exchange(looked, true))
+        co_return body_status::gone;
+      co_await c.wakes.next_turn(); // which sees what has come already
+      continue;
+    }
     auto got = co_await c.reader.some(max_body_size, deadline);
     if (got.ok())
       c.reader.pending.append(got.bytes);
-    else if (!got.woken() || c.leaving)
+    else if (!got.woken())
       co_return body_status::gone;
   }
 }
@@ -169,9 +176,7 @@ task<next> serve_head(admin_session& c, received_head& head, bool first) {
   co_return co_await serve(c, *req);
 }
 
-} // namespace
-
-task<closing> admin_flow(admin_session& c) {
+task<closing> serve_all(admin_session& c) {
   auto then = next::request;
   auto in_a_row = 0;
   for (auto first = true; then == next::request; first = false) {
@@ -189,6 +194,15 @@ task<closing> admin_flow(admin_session& c) {
   if (then == next::close_in_steps)
     co_await close_in_steps(c);
   co_return then == next::reset ? closing::reset : closing::orderly;
+}
+
+} // namespace
+
+task<closing> admin_flow(admin_session& c) {
+  auto how = co_await serve_all(c);
+  if (how == closing::orderly)
+    co_await write_out(c);
+  co_return how;
 }
 
 } // namespace proxy

@@ -87,7 +87,8 @@ codex::error translate(const start_failure& why) {
 
 codex::result<codex::policy_change> translate(reload_outcome outcome) {
   if (!outcome.report)
-    return error_of(codex::error_code::invalid_config, outcome.problems);
+    return error_of(outcome.ends ? codex::error_code::failed : codex::error_code::invalid_config,
+                    outcome.problems);
   auto& report = *outcome.report;
   return codex::policy_change{report.generation, std::move(report.changed),
                               std::move(report.needs_restart), report.closed_tunnels,

@@ -89,6 +89,9 @@ public:
   /// tell, a read finds out.
   [[nodiscard]] bool peer_done() const noexcept { return (ready & io_hup) != 0; }
 
+  /// What counts as written waits for room. (What waits for the end of the turn does not count.)
+  [[nodiscard]] bool owes_bytes() const noexcept { return kept_ && !kept_->unsent.empty(); }
+
   /// Both directions are over.
   [[nodiscard]] bool dead() const noexcept { return (ready & io_dead) != 0; }
   /// errno of a write that had counted as taken and then failed, once; 0 for none. Until it is
@@ -175,7 +178,6 @@ private:
   [[nodiscard]] ssize_t receive_rest(std::span<char> into, size_t got) noexcept;
   /// As `network::write`. @param size  Of all parts.
   [[nodiscard]] ssize_t transmit(std::span<const iovec> parts, size_t size, bool more) noexcept;
-  [[nodiscard]] bool owes_bytes() const noexcept { return kept_ && !kept_->unsent.empty(); }
   [[nodiscard]] bool has_paid() noexcept;
   void send_kept() noexcept;
   void lose_write(int error) noexcept;

@@ -52,6 +52,8 @@ public:
   }
   /// The peer has sent its last byte, as far as the system tells (`socket::peer_done`).
   [[nodiscard]] bool peer_done() const noexcept { return !stream_ && raw_.peer_done(); }
+  /// As `socket::owes_bytes`.
+  [[nodiscard]] bool owes_bytes() const noexcept { return raw_.owes_bytes(); }
   /// Both directions are over.
   [[nodiscard]] bool dead() const noexcept { return stream_ ? stream_->dead() : raw_.dead(); }
   /// As `socket::take_lost_write`; a stream of HTTP/2 tells at the write.

@@ -304,8 +304,9 @@ class CODEX_API network_proxy::handle {
 public:
   handle(handle&&) noexcept;
   handle& operator=(handle&&) noexcept;
-  /// Ends it at once. Waits for deciders and sinks that are being called, for five seconds; one
-  /// that takes longer is left behind with its thread, and what it refers to has to outlive it.
+  /// Ends it without a drain. Waits until clients of the admin API have the answers that are under
+  /// way, and for deciders and sinks that are being called, for five seconds each; one that takes
+  /// longer is left behind with its thread, and what it refers to has to outlive it.
   ~handle();
 
   /// As of `network_proxy`; a reload may move them.

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#ifdef __GLIBC__
 namespace {
 
 /// The shadow of a thread's stack is cleared as the thread begins and as it ends: that of eight
@@ -17,6 +18,7 @@ namespace {
 }();
 
 } // namespace
+#endif
 
 /// A test lasts for milliseconds: what it has freed need not be kept apart by the hundred
 /// megabytes, each of which costs new pages.

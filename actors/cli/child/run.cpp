@@ -183,7 +183,8 @@ int run_alone(config::sources sources, abilities can, std::vector<std::string> c
     return refuse_to_run("cannot start the proxy");
   }
   auto& proxy = embed::inside(*running);
-  auto is_lost = [&] { return *lost || !proxy.http_address(); }; // at once, or half a second later
+  // At once, or when last answers are given.
+  auto is_lost = [&] { return *lost || !proxy.http_address(); };
   auto address = proxy.http_address();
   auto config = proxy.config();
   if (!address && config && !config->enabled)

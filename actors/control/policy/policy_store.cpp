@@ -59,6 +59,7 @@ void give_up(store_pointer self, std::vector<config::problem> problems = {}) {
     tell_problems(log_of(self), c.problems);
     reload_outcome outcome;
     outcome.problems = std::move(c.problems);
+    outcome.ends = !why_ending(self->state).empty();
     c.done->deliver(std::move(outcome));
   }
   next_change(self);

@@ -244,6 +244,16 @@ task<> hold_back(client_end& c) {
   }
 }
 
+task<> write_out(client_end& c) {
+  auto deadline = c.in(linger_time);
+  c.shard.loop.calls().flush();
+  while (c.client.owes_bytes() && !c.client.dead()) {
+    auto in_time = co_await c.wakes.until(deadline);
+    if (!in_time)
+      co_return;
+  }
+}
+
 task<> close_in_steps(client_end& c) {
   auto ended = false;
   auto deadline = c.in(linger_time);

@@ -79,6 +79,10 @@ task<bool> drain_body(client_end& c, http1::framing framing, uint64_t length);
 /// Lets time pass before wrong credentials are answered, so that guessing takes long.
 task<> hold_back(client_end& c);
 
+/// Waits, for a short time, until the system has all that was written: whoever ends the process
+/// does not wait for what is left over.
+task<> write_out(client_end& c);
+
 /// Closes in steps (FIN, then waiting for the client's), so that unread bytes do not reset away our
 /// answer.
 task<> close_in_steps(client_end& c);

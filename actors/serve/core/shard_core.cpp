@@ -232,15 +232,16 @@ void shard_core::report_when_drained() {
 }
 
 void shard_core::answer_close(caf::typed_response_promise<bool> closed) {
-  closed_ = std::move(closed);
+  closed_.push_back(std::move(closed));
   report_when_closed();
 }
 
 void shard_core::report_when_closed() {
-  if (!admin_.empty() || !closed_.pending())
+  if (!admin_.empty() || closed_.empty())
     return;
   loop.calls().flush(); // whoever hears of it may end the process
-  closed_.deliver(true);
+  for (auto& each : std::exchange(closed_, {}))
+    each.deliver(true);
 }
 
 } // namespace proxy

@@ -228,8 +228,8 @@ private:
   roster<connection> connections_;
   roster<stream_session> streams_;
   roster<admin_session> admin_;
-  caf::typed_response_promise<bool> drained_; ///< Pending while a drain waits.
-  caf::typed_response_promise<bool> closed_;  ///< Pending while a close waits.
+  caf::typed_response_promise<bool> drained_;             ///< Pending while a drain waits.
+  std::vector<caf::typed_response_promise<bool>> closed_; ///< Closes that wait.
   std::unique_ptr<datagram_buffer> datagrams_;
   datagram_queue to_v4_, to_v6_;
   uint64_t id_seed_;

@@ -123,6 +123,9 @@ CAF_TEST(a reload is a change or the problems that keep the old policy) {
   CAF_REQUIRE(!kept);
   CAF_CHECK(kept.error().code == codex::error_code::invalid_config);
   CAF_CHECK_EQUAL(kept.error().problems.size(), 1u);
+  auto ended = translate(reload_outcome{std::nullopt, {wrong}, true, true});
+  CAF_REQUIRE(!ended);
+  CAF_CHECK(ended.error().code == codex::error_code::failed);
 }
 
 CAF_TEST(a refusal is told with all that is known of it) {

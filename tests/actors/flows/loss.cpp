@@ -163,6 +163,29 @@ CAF_TEST(a client of the admin API whose answer does not come is not waited for 
   CAF_CHECK(s.failure.starts_with("audit: "));
 }
 
+CAF_TEST(the owner is told once answers that found no room are on their way) {
+  watched s;
+  auto& admin = s.client(8080);
+  const std::string ask = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  admin.say(ask);
+  CAF_REQUIRE(s.hears(admin, "\r\n\r\nok"));
+  auto size = admin.text.size();
+  admin.forget();
+  admin.read_nothing();
+  auto asked = simulation::stream::window / size + 20;
+  for (size_t i = 0; i < asked; ++i)
+    admin.say(ask);
+  s.pass(1s);
+  s.lose("audit");
+  s.pass(1s);
+  CAF_CHECK_EQUAL(s.failure, "");
+  admin.read_nothing(false);
+  CAF_REQUIRE(s.until([&] { return !s.failure.empty(); }, 1s));
+  s.pass(10ms);
+  CAF_CHECK_EQUAL(admin.text.size(), asked * size);
+  CAF_CHECK(admin.is_over());
+}
+
 CAF_TEST(workers that are lost meanwhile have no more answers to give) {
   watched s;
   s.names.names["example.com"].silent = true;

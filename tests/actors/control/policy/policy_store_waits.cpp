@@ -258,8 +258,10 @@ CAF_TEST(an end at once refuses the change and those that wait and come and says
   self->request(store, std::chrono::seconds{10}, atom::close_v, std::string{"ca is lost"});
   run();
   auto late = reload();
-  for (auto& change : {done, waiting, late})
+  for (auto& change : {done, waiting, late}) {
     CAF_CHECK_EQUAL(problem_of(change), "ca is lost");
+    CAF_CHECK((*change)->ends);
+  }
   deliver(); // to nobody
   CAF_CHECK(shards[0]->snapshots.empty());
 }
