@@ -182,7 +182,8 @@ CAF_TEST(the owner is told once answers that found no room are on their way) {
   admin.read_nothing(false);
   CAF_REQUIRE(s.until([&] { return !s.failure.empty(); }, 1s));
   s.pass(10ms);
-  CAF_CHECK_EQUAL(admin.text.size(), asked * size);
+  CAF_CHECK(admin.text.size() > simulation::stream::window);
+  CAF_CHECK(admin.text.ends_with("\r\n\r\nok"));
   CAF_CHECK(admin.is_over());
 }
 
