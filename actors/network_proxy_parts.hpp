@@ -55,6 +55,13 @@ struct visit {
 /// How long an actor may take to answer a question.
 inline constexpr std::chrono::seconds answer_patience{10};
 
+/// Who was lost until the end began. Of each loss the owner has been told by then.
+enum class losses {
+  none,
+  answered,      ///< Somebody was, and clients of the admin API have had their last answers.
+  of_supervisor, ///< The supervisor, who would have given them.
+};
+
 /// One worker: its loop and the thread that runs it.
 struct worker {
   std::unique_ptr<event_loop> loop;
@@ -130,9 +137,7 @@ struct network_proxy::impl {
   /// The supervisor is watched too: without it nobody would notice who else is lost.
   void watch_supervisor(const peers_ptr& peers, const abilities& can);
   /// From now on whoever ends was told to.
-  /// @returns false where somebody was lost before, and nothing where the supervisor itself is: by
-  ///          then the owner has been told.
-  [[nodiscard]] std::optional<bool> end_watch();
+  [[nodiscard]] losses end_watch();
   /// Lets what is under way end by itself. @returns false where something did not in time.
   [[nodiscard]] bool drain(std::chrono::milliseconds grace);
   /// Ends everybody, in the order in which they need each other. A source that still reads is no

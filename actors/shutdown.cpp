@@ -79,14 +79,14 @@ bool network_proxy::impl::end() {
     return *ended;
   const visit here;
   leaving->begin(this_machine().clock.now() + end_patience);
-  auto well = end_watch();
+  auto lost = end_watch();
   if (sources)
     sources->end(); // waited for last: they may take their time
   tell_to_end("supervisor", supervisor);
   await_end("supervisor");
   abort("address_watch", addresses);
   await_end("address_watch");
-  if (well.value_or(true)) // of a loss they have been given
+  if (lost != losses::answered)
     give_last_answers();
   // Clients that take their time leave the others theirs.
   auto deadline = this_machine().clock.now() + end_patience;
@@ -123,27 +123,32 @@ void network_proxy::impl::watch_supervisor(const peers_ptr& peers, const abiliti
     [told = failure, owner = listeners, peers, &sys = system](const caf::error& why) {
       if (was_told_to_end(why))
         return;
+      auto what = sys.render(why);
+      told->notice("supervisor", what);
       close_all(owner, peers);
       sys.spawn<caf::hidden>(
-        [=](caf::event_based_actor* self, const std::string& what) {
+        [told, peers](caf::event_based_actor* self, const std::string& what) {
           await_last_answers(self, peers, "supervisor", [=] { told->lost("supervisor", what); });
         },
-        sys.render(why));
+        what);
     });
   if (can.watched)
     can.watched("supervisor", caf::actor_cast<caf::strong_actor_ptr>(supervisor));
 }
 
-std::optional<bool> network_proxy::impl::end_watch() {
-  std::optional<bool> all_well;
+losses network_proxy::impl::end_watch() {
+  auto watching = held(supervisor);
+  if (!watching)
+    return losses::none; // it was told to end
+  auto seen = losses::none;
   caf::scoped_actor self{system};
-  if (auto watching = held(supervisor))
-    self->request(watching, answer_patience, atom::close_v)
-      .receive([&](bool well) { all_well = well; },
-               [&](const caf::error& why) { failure->lost("supervisor", system.render(why)); });
-  else
-    all_well = true;
-  return all_well;
+  self->request(watching, answer_patience, atom::close_v)
+    .receive([&](bool well) { seen = well ? losses::none : losses::answered; },
+             [&](const caf::error& why) {
+               seen = losses::of_supervisor;
+               failure->lost("supervisor", system.render(why));
+             });
+  return seen;
 }
 
 bool network_proxy::impl::drain(std::chrono::milliseconds grace) {
@@ -180,7 +185,7 @@ bool network_proxy::shutdown(std::chrono::milliseconds grace) {
   impl_->process->log->info("msg=draining grace_ms={}", grace.count());
   auto drained = impl_->drain(grace);
   // Whose loss closed them has not drained.
-  drained = impl_->end_watch().value_or(false) && drained;
+  drained = impl_->end_watch() == losses::none && drained;
   impl_->process->log->info("msg=stopped drained={}", drained);
   return drained;
 }

@@ -19,10 +19,16 @@ public:
     : log_(std::move(log)), tell_(std::move(tell)) {}
 
   void operator()(const std::string& why) { std::call_once(told_, tell_, why); }
-  /// The same where nobody has logged it yet.
+  /// The first loss is logged at once, though the owner hears of it only later.
+  void notice(const std::string& who, const std::string& what) {
+    std::call_once(noticed_, [&] {
+      log_->error("msg=actor_lost actor={} error={}", quoted_text(who), quoted_text(what));
+    });
+  }
+  /// Tells the owner of a loss that nobody has logged, unless by `notice`.
   void lost(const std::string& who, const std::string& what) {
     std::call_once(told_, [&] {
-      log_->error("msg=actor_lost actor={} error={}", quoted_text(who), quoted_text(what));
+      notice(who, what);
       log_->error("msg=stopped lost={}", quoted_text(who + ": " + what));
       (void)log_->flush();
       tell_(who + ": " + what);
@@ -32,6 +38,7 @@ public:
 private:
   log_ptr log_;
   failure_handler tell_;
+  std::once_flag noticed_;
   std::once_flag told_;
 };
 

@@ -30,6 +30,19 @@ CAF_TEST(a loss is logged with a last line of its own before the owner is told o
   CAF_CHECK(lost != std::string::npos && stopped != std::string::npos && lost < stopped);
 }
 
+CAF_TEST(a loss that is noticed is logged before the owner is told and not again) {
+  report.notice("supervisor", "killed");
+  (void)log->flush();
+  CAF_CHECK(lines.find("msg=actor_lost actor=\"supervisor\" error=\"killed\"") !=
+            std::string::npos);
+  CAF_CHECK(told.empty());
+  lines.clear();
+  report.lost("supervisor", "killed");
+  CAF_REQUIRE_EQUAL(told.size(), 1u);
+  CAF_CHECK(lines.find("msg=actor_lost") == std::string::npos);
+  CAF_CHECK(lines.find("msg=stopped lost=\"supervisor: killed\"") != std::string::npos);
+}
+
 CAF_TEST(the owner is told once whoever finds out) {
   report("worker 1: killed");
   report.lost("audit", "does not end");

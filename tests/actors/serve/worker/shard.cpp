@@ -1,6 +1,7 @@
 #define CAF_SUITE actors.serve.worker.shard
 #include "actors/serve/worker/shard.hpp" // unit under test
 
+#include <array>
 #include <functional>
 
 #include "actors/loop/calls/lingering.hpp"
@@ -359,6 +360,18 @@ CAF_TEST(a shard that is closed serves nobody and says so once nobody is left) {
   CAF_CHECK(ends(open.second, "reset"));
   CAF_CHECK(run_until([&] { return connect(port).fd < 0; }));
   CAF_CHECK(answer<bool>(atom::close_v)); // it may be told again
+}
+
+CAF_TEST(two who close a shard at the same time both hear when nobody is left) {
+  (void)install(allowing({&one}));
+  auto admin = admin_client();
+  std::array<slot<bool>, 2> heard;
+  for (auto& each : heard) {
+    each = std::make_shared<std::optional<bool>>();
+    spawn_pinned(loop, asking<bool, atom::close>, shard, each, atom::close_v);
+  }
+  CAF_CHECK(run_until([&] { return heard[0]->has_value() && heard[1]->has_value(); }));
+  CAF_CHECK_EQUAL(admin.ended(), "end");
 }
 
 CAF_TEST(a shard may be told to end before its listeners have run for the first time) {
