@@ -35,7 +35,7 @@ struct loop_fixture {
 
   /// Turns the loop until `done()`. @returns false when that does not come to pass within `limit`.
   template <class Predicate>
-  [[nodiscard]] bool run_until(Predicate done, std::chrono::milliseconds limit = 10s) {
+  [[nodiscard]] bool run_until(Predicate done, std::chrono::milliseconds limit = 60s) {
     auto end = std::chrono::steady_clock::now() + limit;
     while (!done()) {
       if (std::chrono::steady_clock::now() >= end)

@@ -106,13 +106,17 @@ private:
 /// Somebody to connect to: at a free port of 127.0.0.1, or at a unix socket.
 class listening {
 public:
-  listening() : fd_(stream_socket(AF_INET)) {
+  /// @param waiting  How many may wait to be accepted; 0: none, and who names the port may listen.
+  explicit listening(int waiting = 16) : fd_(stream_socket(AF_INET)) {
     sockaddr_in name{};
     name.sin_family = AF_INET;
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof name;
+    const int shared = waiting == 0;
+    ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &shared, sizeof shared);
     ::bind(fd_, reinterpret_cast<const sockaddr*>(&name), size);
-    ::listen(fd_, 16);
+    if (waiting > 0)
+      ::listen(fd_, waiting);
     ::getsockname(fd_, reinterpret_cast<sockaddr*>(&name), &size);
     port_ = ntohs(name.sin_port);
   }
@@ -143,8 +147,11 @@ private:
   uint16_t port_ = 0;
 };
 
-/// A port of 127.0.0.1 where nobody listens.
-inline uint16_t closed_port() { return listening{}.port(); }
+/// A port of 127.0.0.1 where nobody listens. It is kept, so that nobody else is given it meanwhile.
+inline uint16_t closed_port() {
+  static const listening kept{0};
+  return kept.port();
+}
 
 /// Connects to `127.0.0.1:PORT`. @returns nobody when nobody listens.
 inline peer connect_to(std::string_view address) {

@@ -120,7 +120,7 @@ CAF_TEST(a resolver that ends answers those who wait) {
   CAF_CHECK(run_until([this] { return server.asked.size() == 4; }));
   caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   CAF_CHECK(
-    run_until([&] { return first->has_value() && second->has_value() && third->has_value(); }, 1s));
+    run_until([&] { return first->has_value() && second->has_value() && third->has_value(); }));
   for (auto& each : {first, second, third})
     CAF_CHECK_EQUAL(describe(each).substr(0, 9), "cancelled");
 }

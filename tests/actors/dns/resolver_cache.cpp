@@ -15,11 +15,11 @@ CAF_TEST(an answer is kept for its time to live) {
 }
 
 CAF_TEST(an answer is not kept beyond the longest time that is allowed) {
-  settings.dns.max_ttl = 60ms;
+  settings.dns.max_ttl = 1s;
   start();
   CAF_CHECK_EQUAL(resolve("one.example"), "192.0.2.1");
   CAF_CHECK_EQUAL(resolve("one.example"), "192.0.2.1 (cached)");
-  run_for(80ms);
+  run_for(1100ms);
   CAF_CHECK_EQUAL(resolve("one.example"), "192.0.2.1");
   CAF_CHECK_EQUAL(server.count("one.example"), 2u);
 }
@@ -43,7 +43,7 @@ CAF_TEST(an answer with no time to live is not kept nor is one behind such an al
 }
 
 CAF_TEST(a name that does not exist or has no address is an error that is kept for a while) {
-  settings.dns.negative_ttl = 100ms;
+  settings.dns.negative_ttl = 1s;
   start();
   script = [](const dns_question& q) -> packets {
     return {dns::reply(q, q.name == "missing.example" ? dns::no_such_name : 0u)};
@@ -55,7 +55,7 @@ CAF_TEST(a name that does not exist or has no address is an error that is kept f
     CAF_CHECK_EQUAL(resolve(name), cause);
     CAF_CHECK_EQUAL(resolve(name), cause);
     CAF_CHECK_EQUAL(server.count(name), 1u);
-    run_for(120ms);
+    run_for(1100ms);
     CAF_CHECK_EQUAL(resolve(name), cause);
     CAF_CHECK_EQUAL(server.count(name), 2u);
   }
@@ -101,7 +101,7 @@ CAF_TEST(a server that is silent is a timeout that is remembered for a moment) {
     resolve("one.example"),
     "dns_timeout: one.example: no name server answered in time (timeouts.dns = 100ms)");
   auto took = std::chrono::steady_clock::now() - begin;
-  CAF_CHECK(took >= 50ms && took < 1s);
+  CAF_CHECK(took >= 50ms && took < 4s); // the default is 5 s
   auto before = server.asked.size();
   CAF_CHECK_EQUAL(resolve("one.example").substr(0, 11), "dns_timeout");
   CAF_CHECK_EQUAL(server.asked.size(), before);
@@ -116,7 +116,7 @@ CAF_TEST(an answer that comes too late serves the next question) {
     return {dns::reply(q, 0, {dns::address("192.0.2.1", 60)})};
   };
   CAF_CHECK_EQUAL(resolve("one.example").substr(0, 11), "dns_timeout");
-  CAF_CHECK(run_until([this] { return server.count("one.example") == 3; }, 2s));
+  CAF_CHECK(run_until([this] { return server.count("one.example") == 3; }));
   run_for(50ms);
   CAF_CHECK_EQUAL(resolve("one.example"), "192.0.2.1 (cached)");
 }

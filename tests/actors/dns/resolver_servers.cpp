@@ -17,7 +17,7 @@ CAF_TEST(a question that is lost is asked again) {
       return {};
     return {dns::reply(q, 0, {dns::address("192.0.2.1", 60)})};
   };
-  settings.timeouts.dns = 500ms;
+  settings.timeouts.dns = 5s;
   start();
   CAF_CHECK_EQUAL(resolve("one.example"), "192.0.2.1");
 }
@@ -99,7 +99,7 @@ CAF_TEST(one family that stays silent does not hold up the other for ever) {
   auto begin = std::chrono::steady_clock::now();
   CAF_CHECK_EQUAL(resolve("one.example"), "192.0.2.1");
   auto took = std::chrono::steady_clock::now() - begin;
-  CAF_CHECK(took >= dns_channel::grace && took < 1s);
+  CAF_CHECK(took >= dns_channel::grace && took < 4s);
   CAF_CHECK_EQUAL(resolve("one.example"), "192.0.2.1 (cached)");
 }
 

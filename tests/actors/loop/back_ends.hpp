@@ -90,7 +90,7 @@ public:
     loop.turn(0ms);
   }
   template <class Predicate>
-  [[nodiscard]] bool run_until(Predicate done, std::chrono::milliseconds limit = 10s) {
+  [[nodiscard]] bool run_until(Predicate done, std::chrono::milliseconds limit = 60s) {
     return world_ ? world_->run_until(done, limit) : system_->run_until(done, limit);
   }
   void run_for(std::chrono::milliseconds span) {

@@ -35,12 +35,12 @@ struct fixture : oracle_fixture {
 CAF_TEST_FIXTURE_SCOPE(request_tests, fixture)
 
 CAF_TEST(an answer is handed on once) {
-  start(40ms);
+  start(1s);
   promise().deliver(42);
   settle();
   CAF_REQUIRE_EQUAL(got.size(), 1u);
   CAF_CHECK_EQUAL(unbox(got[0]), 42);
-  run_for(100ms);
+  run_for(1100ms);
   CAF_CHECK_EQUAL(got.size(), 1u);
 }
 
@@ -70,10 +70,10 @@ CAF_TEST(an actor that has ended is an error) {
 }
 
 CAF_TEST(one who ends hears of nothing) {
-  start(40ms);
+  start(1s);
   caf::anon_send_exit(curious, caf::exit_reason::user_shutdown);
   settle();
-  run_for(100ms);
+  run_for(1100ms);
   promise().deliver(42);
   settle();
   CAF_CHECK(got.empty());

@@ -241,7 +241,7 @@ CAF_TEST(nobody waits at the end for a collector that is not there) {
   tell(3);
   auto began = this_machine().clock.now();
   end();
-  CAF_CHECK(this_machine().clock.now() - began < 4s);
+  CAF_CHECK(this_machine().clock.now() - began < exporter::last_patience);
   CAF_CHECK_EQUAL(box->lost(otlp_loss::unreachable), 3u);
   CAF_CHECK(logged("msg=telemetry_ended delivered=0 lost=3"));
 }
@@ -403,7 +403,7 @@ CAF_TEST(a collector that does not answer at the end is not waited for) {
   tell(2);
   auto from = this_machine().clock.now();
   sends->end(from + 50ms);
-  CAF_CHECK(this_machine().clock.now() - from < 4s);
+  CAF_CHECK(this_machine().clock.now() - from < exporter::last_patience);
   CAF_CHECK_EQUAL(box->lost(otlp_loss::unsent), 2u);
   CAF_CHECK_EQUAL(box->waiting(), 0u);
 }
@@ -418,7 +418,7 @@ CAF_TEST(an end may be hurried) {
   sends->hurry();
   auto from = this_machine().clock.now();
   end();
-  CAF_CHECK(this_machine().clock.now() - from < 4s);
+  CAF_CHECK(this_machine().clock.now() - from < exporter::last_patience);
   CAF_CHECK_EQUAL(box->lost(), 2u);
 }
 
