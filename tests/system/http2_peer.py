@@ -108,14 +108,14 @@ class Stream:
         self.peer.wait(lambda: self.fields is not None or self.over, f"the head on stream {self.number}")
         return self.fields
 
-    def end(self):
+    def end(self, seconds=PATIENCE):
         """Waits for the end: the code of a reset, None when the message came whole."""
-        self.peer.wait(lambda: self.over, f"the end of stream {self.number}")
+        self.peer.wait(lambda: self.over, f"the end of stream {self.number}", seconds)
         return None if self.ended else self.reset
 
-    def response(self):
+    def response(self, seconds=PATIENCE):
         """The whole response."""
-        if (code := self.end()) is not None:
+        if (code := self.end(seconds)) is not None:
             raise AssertionError(f"stream {self.number} was reset with {code!r} after {self.fields}")
         fields = [(k, v) for k, v in self.fields if not k.startswith(":")]
         answer = Response(int(self.get(":status")), "", fields, bytes(self.body), self.trailers)
@@ -244,11 +244,11 @@ class Peer:
             self.h2._data_to_send += data
             self.flush()
 
-    def wait(self, condition, what):
+    def wait(self, condition, what, seconds=PATIENCE):
         with self.news:
-            self.news.wait_for(lambda: condition() or self.closed, PATIENCE)
+            self.news.wait_for(lambda: condition() or self.closed, seconds)
             if not (value := condition()):
-                why = f"the connection ended ({self.fault or self.goaway})" if self.closed else f"{PATIENCE} s passed"
+                why = f"the connection ended ({self.fault or self.goaway})" if self.closed else f"{seconds} s passed"
                 raise AssertionError(f"{why}; waited for {what}")
             return value
 

@@ -132,10 +132,11 @@ class AccessTest(Intercepting):
         self.assertEqual(self.proxy.get(url, fields=[("PROXY-authorization", ALICE.replace("Basic", "bAsIc"))]).status, 200)
         metrics = self.proxy.admin("GET", "/metrics")[2]
         self.assertRegex(metrics, r'decisions_total\{decision="deny",reason="client_required",protocol="http",mode="full"\} %d\n' % len(wrong))
-        refused = [e for e in self.events() if e["network.policy.decision"] == "deny"]
-        self.assertEqual(len(refused), len(wrong))
+        refused = lambda: [e for e in self.events() if e["network.policy.decision"] == "deny"]
+        until(lambda: len(refused()) >= len(wrong), "all are audited")
+        self.assertEqual(len(refused()), len(wrong))
         self.assertEqual({(e["network.policy.reason"], e["network.policy.source"], e["network.policy.scope"], e.get("user.name"))
-                          for e in refused}, {("client_required", "proxy_state", "non_domain", None)})
+                          for e in refused()}, {("client_required", "proxy_state", "non_domain", None)})
         log = self.proxy.log() + json.dumps(self.proxy.admin("GET", "/config")[2])
         for secret in ("s3cret", "S3cret", "hunter22", ALICE.split()[1], BOB.split()[1]):
             self.assertNotIn(secret, log)
@@ -148,7 +149,7 @@ class AccessTest(Intercepting):
             client.send(f"GET {url} HTTP/1.1\r\nHost: 127.0.0.1:{self.plain.port}\r\nProxy-Authorization: {basic('a:b')}\r\n\r\n")
         began = time.monotonic()
         self.assertEqual(self.proxy.get(url, fields=[("Proxy-Authorization", ALICE)]).status, 200)
-        self.assertLess(time.monotonic() - began, 0.45)
+        self.assertLess(time.monotonic() - began, 10)  # one after the other, they would take 25 s
         self.assertEqual({client.response().status for client in slow}, {407})
 
     def test_who_it_was_is_told_everywhere(self):

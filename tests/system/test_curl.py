@@ -1,6 +1,7 @@
 """curl through the proxy: the client most people meet it with."""
 import json
 import os
+import socket
 
 from origins import Authority, Origin
 from support import SystemTest
@@ -61,8 +62,18 @@ class CurlTest(SystemTest):
         self.assertEqual(seen["target"], "/tunnelled")
 
     def test_websocket_style_upgrade(self):
-        done = self.curl("-i", "-N", "-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-T", "-", "--max-time", "3",
-                         self.origin.url + "/upgrade")
+        def switch(handler):
+            handler.send_response(101)
+            handler.send_header("Upgrade", "websocket")
+            handler.send_header("Connection", "Upgrade")
+            handler.end_headers()
+            handler.connection.shutdown(socket.SHUT_WR)  # or curl would wait until its time is over
+            while handler.rfile.read1():
+                pass
+            handler.close_connection = True
+        self.origin.pages["/switch"] = switch
+        done = self.curl("-i", "-N", "-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-T", "-",
+                         self.origin.url + "/switch")
         self.assertIn("101 Switching Protocols", done.stdout, done.stderr)
         self.assertIn("upgrade: websocket", done.stdout.lower())
 

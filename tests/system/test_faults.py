@@ -54,7 +54,7 @@ class FaultTest(SystemTest):
             proxy.wait_for_line(f"msg=connection .*target={re.escape(host)}:{port} .*end=fault")
 
     def test_what_clients_do_wrong_is_seen_too(self):
-        proxy = self.faulty(daemon={"timeouts": {"head": "300ms"}, "limits": {"max_head_bytes": "1KiB"}})
+        proxy = self.faulty(daemon={"timeouts": {"head": "2s"}, "limits": {"max_head_bytes": "1KiB"}})
         for sent, kind, status in ((b"GET / HTTP/1.1\r\nbad header\r\n\r\n", "malformed", 400),
                                    (b"GET http://a.test/" + b"a" * 2000 + b" HTTP/1.1\r\n\r\n", "head_too_large", 431),
                                    (b"GET http://a.test/ HTTP/1.1\r\n", "request_timeout", 408),

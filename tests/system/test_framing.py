@@ -110,14 +110,14 @@ class RequestTest(SystemTest):
         self.assertEqual(self.origin.requests, [])
 
     def test_a_head_too_slow_is_408(self):
-        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"head": "300ms"}})
+        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"head": "2s"}})
         with proxy.client() as client:
             client.send(f"GET {self.origin.url}/ HTTP/1.1\r\nHost:")
             self.assertEqual(client.response().status, 408)
             self.assertTrue(client.closed())
 
     def test_a_silent_connection_is_closed_after_its_time(self):
-        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"keep_alive": "300ms"}})
+        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"keep_alive": "2s"}})
         with proxy.client() as client:
             self.assertEqual(client.request(self.origin.url).status, 200)
             self.assertTrue(client.closed())

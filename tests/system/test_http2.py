@@ -338,12 +338,12 @@ class ChangeTest(Http2):
         self.assertEqual(proxy.wait(), 0)
 
     def test_a_silent_connection_is_closed_after_its_time(self):
-        client = self.connect(self.inspecting(daemon={"timeouts": {"keep_alive": "300ms"}}))
+        client = self.connect(self.inspecting(daemon={"timeouts": {"keep_alive": "2s"}}))
         self.assertEqual(client.ask().status, 200)
         self.assertEqual(client.ended(), Code.NO_ERROR)
 
     def test_a_connection_with_a_waiting_stream_is_not_silent(self):
-        proxy = self.inspecting(daemon={"timeouts": {"keep_alive": "300ms"}})
+        proxy = self.inspecting(daemon={"timeouts": {"keep_alive": "2s"}})
         client, waiting = self.waiting(proxy)
         for _ in range(2):  # which takes twice the time
             idle = self.connect(proxy)

@@ -9,7 +9,7 @@ class WindowTest(Hostile):
     MUCH = 64 << 20
 
     def test_clients_without_a_window_are_given_up_after_the_idle_time(self):
-        self.guard(self.inspecting(daemon={"timeouts": {"idle": "500ms"}}))
+        self.guard(self.inspecting(daemon={"timeouts": {"idle": "2s"}}))
         for kind, origin in self.both_origins():
             with self.subTest(kind):
                 wire = self.wire(self.proxy, origin)
@@ -50,12 +50,14 @@ class WindowTest(Hostile):
                 self.assertUnharmed()
 
     def test_a_head_that_does_not_come_is_waited_for_only_so_long(self):
-        self.guard(self.inspecting(daemon={"timeouts": {"head": "400ms"}}))
-        for what, first in (("half a preface", PREFACE[:10]),
-                            ("half a frame", PREFACE + settings() + self.begin()[:20]),
-                            ("a head without its end", PREFACE + settings() + self.begin(flags=0))):
+        self.guard(self.inspecting(daemon={"timeouts": {"head": "2s"}}))
+        wires = [(what, self.wire(self.proxy, greeting=first)) for what, first in (
+            ("half a preface", PREFACE[:10]),
+            ("half a frame", PREFACE + settings() + self.begin()[:20]),
+            ("a head without its end", PREFACE + settings() + self.begin(flags=0)))]
+        for what, wire in wires:
             with self.subTest(what):
-                self.wire(self.proxy, greeting=first).outcome()  # which waits for the end
+                wire.outcome()  # which waits for the end
         self.assertEqual(self.origin.requests, [])
         self.bystander = self.connect(self.proxy)
         self.assertUnharmed()

@@ -289,7 +289,7 @@ class UpstreamTest(Http2):
         self.assertEqual((endless.status, len(endless.interim) < 1000), (502, True))
 
     def test_an_origin_that_never_answers_is_504(self):
-        client = self.reach(daemon={"timeouts": {"response": "500ms"}})
+        client = self.reach(daemon={"timeouts": {"response": "3s"}})
         self.assertFault(client.ask(path="/wait"), 504, "http_response_timeout")
         self.assertEqual(client.ask().status, 200)
 

@@ -66,10 +66,13 @@ class SilenceTest(FirstBytes):
 
     def test_a_beginning_that_never_ends_is_refused(self):
         greeter = self.own(Greeter(b""))
-        proxy = self.inspecting(daemon={"timeouts": {"tls_handshake": "200ms", "head": "200ms"}})
-        for word in (b"\x16\x03\x01\x02", self.hello()[:60], b"\x80", b"\x14", b"FETCH x"):
-            client = self.open(proxy, greeter.port)
-            client.send(word)
+        proxy = self.inspecting(daemon={"timeouts": {"tls_handshake": "2s", "head": "2s"}})
+        words = (b"\x16\x03\x01\x02", self.hello()[:60], b"\x80", b"\x14", b"FETCH x")
+        clients = []
+        for word in words:
+            clients.append(self.open(proxy, greeter.port))
+            clients[-1].send(word)
+        for client, word in zip(clients, words):
             self.assertTrue(client.closed(), word)
         self.assertEqual(self.reasons(proxy), ["mitm_required"] * 5)
         self.assertEqual(greeter.heard, b"")

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 import unittest
 
 from name_server import NameServer
@@ -110,30 +111,38 @@ class StopTest(SystemTest):
     def test_the_grace_ends(self):
         proxy, client = self.start_with_request(shutdown_grace="300ms")
         proxy.signal(signal.SIGTERM)
-        self.assertEqual(proxy.wait(10), 0)
+        self.assertEqual(proxy.wait(30), 0)
+
+    def ask_as_it_ends(self):
+        """A daemon that ends but for who asks its admin API, who that is, and what lets it be answered."""
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        names = self.own(NameServer(lambda *_: gate.wait(30) and ["127.0.0.1"]))
+        proxy = self.start(allow=["slow.test"], daemon=names.settings)
+        asker = self.own(socket.create_connection(proxy.address("admin")))
+        asker.settimeout(30)
+        asker.sendall(b"GET /explain?url=http://slow.test/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        until(lambda: names.asked("slow.test"), "the name is asked for")
+        proxy.signal(signal.SIGTERM)
+        proxy.wait_for_line("msg=stopped")
+        return proxy, asker, gate
 
     def test_who_asks_the_admin_api_as_it_ends_is_answered(self):
-        """A second signal says not to wait for that."""
-        for signals in (1, 2):
-            with self.subTest(signals):
-                gate = threading.Event()
-                self.addCleanup(gate.set)
-                names = self.own(NameServer(lambda *_: gate.wait(30) and ["127.0.0.1"]))
-                proxy = self.start(allow=["slow.test"], daemon=names.settings)
-                asker = self.own(socket.create_connection(proxy.address("admin")))
-                asker.settimeout(30)
-                asker.sendall(b"GET /explain?url=http://slow.test/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                until(lambda: names.asked("slow.test"), "the name is asked for")
-                proxy.signal(signal.SIGTERM)
-                proxy.wait_for_line("msg=stopped")
-                if signals > 1:
-                    proxy.signal(signal.SIGTERM)
-                    self.assertEqual(proxy.wait(15 if SANITIZED else 4), 0)
-                    continue
-                gate.set()
-                with asker.makefile("rb") as file:
-                    self.assertRegex(file.read(), rb"^HTTP/1.1 200 (?s:.*)decision")
-                self.assertEqual(proxy.wait(), 0)
+        proxy, asker, gate = self.ask_as_it_ends()
+        gate.set()
+        with asker.makefile("rb") as file:
+            self.assertRegex(file.read(), rb"^HTTP/1.1 200 (?s:.*)decision")
+        self.assertEqual(proxy.wait(), 0)
+
+    def test_a_second_signal_says_not_to_wait_for_that(self):
+        def seconds():
+            proxy, _, _ = self.ask_as_it_ends()
+            began = time.monotonic()
+            proxy.signal(signal.SIGTERM)
+            self.assertEqual(proxy.wait(60), 0)
+            return time.monotonic() - began
+        # It would wait for 5 s each time; the machine is as slow as that now and then at most.
+        self.assertTrue(any(seconds() < (15 if SANITIZED else 4) for _ in range(3)))
 
     def test_a_second_term_ends_at_once(self):
         proxy, client = self.start_with_request(shutdown_grace="10m")
@@ -141,7 +150,7 @@ class StopTest(SystemTest):
         until(lambda: self.refuses(proxy.address()), "it drains")
         self.assertIsNone(proxy.process.poll())
         proxy.signal(signal.SIGTERM)
-        proxy.wait(5)
+        proxy.wait(60)
 
     def test_term_under_load_cuts_nobody_off(self):
         origin = self.own(Origin())

@@ -74,10 +74,10 @@ class LimitTest(Limited):
 
 class PatienceTest(Limited):
     def test_a_request_head_that_does_not_come(self):
-        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"head": "300ms"}})
+        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"head": "2s"}})
         with proxy.client() as client:
             client.send("GET ")
-            self.assertNames(client.response(), 408, "timeouts.head = 300ms")
+            self.assertNames(client.response(), 408, "timeouts.head = 2s")
 
     def test_a_request_body_that_pauses(self):
         proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"idle": "300ms"}})
@@ -92,11 +92,11 @@ class PatienceTest(Limited):
     def test_interim_responses_buy_time(self):
         release = threading.Event()
         def patient(sock, _):
-            for _ in range(8):
+            for _ in range(25):
                 sock.sendall(b"HTTP/1.1 102 Processing\r\n\r\n")
                 release.wait(0.15)
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"response": "900ms"}})
+        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"response": "3s"}})
         with proxy.client() as client:
             answer = client.request(self.own(Scripted(serve=patient)).url)
             while answer.status == 102:

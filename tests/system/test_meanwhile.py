@@ -153,10 +153,10 @@ class BetweenMessagesTest(SystemTest):
         def pausing(sock, _):
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
             try:  # longer than `response`, shorter than `idle`
-                sock.settimeout(1.2)
+                sock.settimeout(5)
                 sock.recv(1)
             except TimeoutError:
                 sock.sendall(b"cd")
         origin = self.own(Scripted(serve=pausing))
-        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"response": "500ms", "idle": "20s"}})
+        proxy = self.start(allow=["127.0.0.1"], daemon={"timeouts": {"response": "3s", "idle": "20s"}})
         self.assertEqual(proxy.get(origin.url).body, b"abcd")

@@ -2,7 +2,6 @@
 import os
 import re
 import signal
-import time
 
 from collector import Collector, HangsUp, garbage, hang_up, mutual, status
 from origins import Authority, Origin
@@ -47,13 +46,16 @@ class OtlpTest(SystemTest):
 class EventTest(OtlpTest):
     def check_same(self, protocol, compression):
         collector, origin = self.collector(), self.own(Origin())
-        proxy = self.serve(collector.url, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, OTEL_EXPORTER_OTLP_COMPRESSION=compression,
+        # One worker, so that all events come in one order.
+        proxy = self.serve(collector.url, daemon={"workers": 1}, OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+                           OTEL_EXPORTER_OTLP_COMPRESSION=compression,
                            OTEL_RESOURCE_ATTRIBUTES="deployment.environment=test")
         proxy.get(origin.url + "/path?query=secret", fields=[("Authorization", "Bearer secret")])
         proxy.get("http://evil.example/")
         proxy.admin("POST", "/mode", '{"mode":"limited"}')
         proxy.get(origin.url, method="POST", body=b"x")  # an event for the host and one for the mode
         sent = self.records(collector, 4)
+        until(lambda: len(audit_events(self.path)) >= 4, "4 events in the trail")
         trail = audit_events(self.path)
         self.assertEqual(len(trail), 4)
         for record, line in zip(sent, trail):
@@ -166,7 +168,7 @@ class FaultTest(OtlpTest):
         proxy = self.serve(collector.url)
         self.refuse(proxy, 3)
         proxy.wait_for_line("msg=telemetry_failing signal=logs")
-        proxy.wait_for_line("msg=telemetry_resumed signal=logs")
+        proxy.wait_for_line("msg=telemetry_resumed signal=logs", seconds=60)
         self.assertEqual([r["server.address"] for r in self.records(collector, 3)], [f"n{n}.example" for n in range(3)])
         self.assertEqual(self.dropped(proxy), 0)
 
@@ -187,7 +189,8 @@ class FaultTest(OtlpTest):
     def test_a_batch_that_is_too_large_is_halved(self):
         collector = self.collector()
         collector.faults = [status(413)]
-        proxy = self.serve(collector.url, OTEL_BLRP_SCHEDULE_DELAY="500")
+        # The first batch is sent when it is full, so it holds more than one.
+        proxy = self.serve(collector.url, OTEL_BLRP_SCHEDULE_DELAY="60000", OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="9")
         self.refuse(proxy, 9)
         self.assertEqual([r["server.address"] for r in self.records(collector, 9)], [f"n{n}.example" for n in range(9)])
         self.assertEqual(self.dropped(proxy), 0)
@@ -203,7 +206,8 @@ class FaultTest(OtlpTest):
     def test_a_stopped_collector_holds_up_nobody_and_its_drops_are_counted(self):
         collector, origin = self.collector(), self.own(Origin())
         collector.gate.clear()
-        proxy = self.serve(collector.url, OTEL_BLRP_MAX_QUEUE_SIZE="100", OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="10")
+        proxy = self.serve(collector.url, OTEL_BLRP_MAX_QUEUE_SIZE="100", OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="10",
+                           OTEL_EXPORTER_OTLP_TIMEOUT="60000")  # no second try while the collector is stopped
         with proxy.client() as client:
             for _ in range(300):
                 self.assertEqual(client.request(origin.url + "/").status, 200)
@@ -232,12 +236,10 @@ class EndTest(OtlpTest):
 
     def test_a_collector_that_is_away_does_not_keep_it_from_ending(self):
         for collector_url in (f"http://127.0.0.1:{free_port()}", self.stopped().url):
-            proxy = self.serve(collector_url)
+            proxy = self.serve(collector_url, OTEL_EXPORTER_OTLP_TIMEOUT="600000")
             self.refuse(proxy, 5)
-            started = time.monotonic()
             proxy.signal(signal.SIGTERM)
-            self.assertEqual(proxy.wait(), 0)
-            self.assertLess(time.monotonic() - started, 12)
+            self.assertEqual(proxy.wait(60), 0)
 
     def stopped(self):
         collector = self.collector()

@@ -5,6 +5,7 @@ import threading
 
 from client import Client
 from http2_origin import Http2Origin
+from http2_peer import Gone
 from name_server import NameServer
 from origins import Origin
 from socks_client import CONNECT, SUCCESS, SocksClient
@@ -98,31 +99,30 @@ class SharedLinkTest(Http2):
     def test_nothing_passes_once_a_reload_has_been_answered(self):
         origin = self.own(Http2Origin(self.authority.server("far.test")))
         proxy = self.begin(origin)
-        closed, wrong, stop = threading.Event(), [], threading.Event()
+        closed, wrong, stop = 0, [], threading.Event()  # `closed`: the number of the window, 0 while all passes
 
         def ask():
             while not stop.is_set():
                 try:
-                    before = closed.is_set()
                     client = self.connect(proxy, origin, "far.test")
                     for _ in range(5):
-                        before = closed.is_set()
+                        before = closed
                         status = client.ask().status
-                        if status == 200 and before and closed.is_set():
+                        if status == 200 and before and closed == before:  # the same one
                             wrong.append(status)
                     client.close()
-                except (AssertionError, OSError):
+                except (AssertionError, OSError, Gone):
                     pass  # refused, or closed by the reload
 
         askers = [threading.Thread(target=ask) for _ in range(4)]
         for asker in askers:
             asker.start()
-        for _ in range(15):
+        for window in range(1, 16):
             self.refuse_by_address(proxy)
-            closed.set()
+            closed = window
             seen = len(origin.requests)
             until(lambda: proxy.blocked()["total"], "something is refused")
-            closed.clear()
+            closed = 0
             self.assertLessEqual(len(origin.requests), seen + 4)  # what was on its way to the origin already
             proxy.configure(deny=[])
             self.assertEqual(proxy.reload()[0], 200)

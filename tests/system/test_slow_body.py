@@ -66,7 +66,7 @@ class SlowBodyTest(SystemTest):
         self.begin(hardly)
         with self.proxy.client() as client:
             client.send(f"POST {self.origin.url}/ HTTP/1.1\r\nHost: 127.0.0.1:{self.origin.port}\r\n"
-                        "Content-Length: 100000000\r\n\r\n")
+                        "Content-Length: 100000000\r\n\r\n" + "x" * 4000)
             self.in_background(client.send, b"x" * 1_000_000)
             answer = client.response("POST")
             self.assertEqual(answer.status, 504, answer)

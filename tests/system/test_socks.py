@@ -192,10 +192,13 @@ class SocksTest(SystemTest):
         self.assertEqual(client.reply()[0], socks.SUCCESS)
 
     def test_a_client_that_stalls_is_let_go(self):
-        self.begin(daemon={"timeouts": {"head": "300ms"}})
-        for sent in (b"", b"\x05", b"\x05\x01\x00", b"\x05\x01\x00\x05\x01"):
-            client = self.client()
-            client.send(sent)
+        self.begin(daemon={"timeouts": {"head": "2s"}})
+        words = (b"", b"\x05", b"\x05\x01\x00", b"\x05\x01\x00\x05\x01")
+        clients = []
+        for sent in words:
+            clients.append(self.client())
+            clients[-1].send(sent)
+        for client in clients:
             client.read(64)
             self.assertTrue(client.closed())
 

@@ -1,6 +1,6 @@
 """Bodies pass through: none is ever held whole, however large it is or slow its reader."""
 from origins import Origin
-from support import SANITIZED, SystemTest, until
+from support import PATIENCE, SANITIZED, SystemTest, until
 
 MIB = 1 << 20
 LARGE = 256 * MIB if SANITIZED else 2048 * MIB
@@ -96,11 +96,11 @@ class StreamingTest(SystemTest):
         self.assertSmall()
 
 
-def stalled(progress):
+def stalled(progress, seconds=PATIENCE):
     """Waits until a count has begun and stays the same for many looks in a row."""
     seen = [0, 0]
     def still():
         seen[1] = seen[1] + 1 if progress() == seen[0] else 0
         seen[0] = progress()
         return seen[0] > 0 and seen[1] >= 50
-    until(still, "the flow stops")
+    until(still, "the flow stops", seconds)

@@ -267,7 +267,6 @@ class WaysTest(Ways):
 class FailuresTest(Ways):
     """An upstream proxy that does not do its part: each way in says so in its own words."""
 
-    daemon = {"timeouts": {"connect": "500ms", "response": "500ms"}}
     # What it answers, HTTP status of tunnels, of plain requests, SOCKS reply.
     table = (("403", b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", 502, 403, 1),
              ("407", b"HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nno", 502, 502, 1),
@@ -298,9 +297,11 @@ class FailuresTest(Ways):
         self.addCleanup(silence.set)
         for kind, reply, tunnel, plain, code in self.table:
             serve = (lambda sock, head: silence.wait(60)) if reply is None else None
+            # Short for silence alone: an answer must come before the time is over.
+            daemon = {"timeouts": {"connect": "500ms", "response": "500ms"}} if reply is None else {}
             upstream = self.own(Scripted(reply=reply or b"", serve=serve))
             for mitm in (False, True):
-                proxy = self.started(f"http://localhost:{upstream.port}", mitm, daemon=self.daemon)
+                proxy = self.started(f"http://localhost:{upstream.port}", mitm, daemon=daemon)
                 for name, reads, run, target in self.ways():
                     if reads != mitm:
                         continue
@@ -314,14 +315,14 @@ class FailuresTest(Ways):
 
     def test_one_that_is_not_there(self):
         for mitm in (False, True):
-            proxy = self.started(f"http://localhost:{free_port()}", mitm, daemon=self.daemon)
+            proxy = self.started(f"http://localhost:{free_port()}", mitm)
             for name, reads, run, _ in self.ways():
                 if reads == mitm:
                     with self.subTest(name):
                         self.answered(run, proxy, name.startswith("SOCKS"), 502, socks.REFUSED)
 
     def test_one_without_a_name(self):
-        proxy = self.started("http://nobody.test:3128", daemon=self.daemon)
+        proxy = self.started("http://nobody.test:3128")
         for name, reads, run, _ in self.ways():
             if not reads:
                 with self.subTest(name):
@@ -334,7 +335,7 @@ class FailuresTest(Ways):
 
     def test_one_whose_certificate_does_not_hold(self):
         upstream = self.own(ForwardProxy(self.authority.server("other.test")))
-        proxy = self.started(f"https://localhost:{upstream.port}", daemon=self.daemon)
+        proxy = self.started(f"https://localhost:{upstream.port}")
         for name, reads, run, _ in self.ways():
             if not reads:
                 with self.subTest(name):
