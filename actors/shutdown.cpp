@@ -139,7 +139,7 @@ void network_proxy::impl::watch_supervisor(const peers_ptr& peers, const abiliti
 losses network_proxy::impl::end_watch() {
   auto watching = held(supervisor);
   if (!watching)
-    return losses::none; // it was told to end
+    return losses::none; // told to end before, or never there
   auto seen = losses::none;
   caf::scoped_actor self{system};
   self->request(watching, answer_patience, atom::close_v)

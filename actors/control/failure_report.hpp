@@ -19,13 +19,13 @@ public:
     : log_(std::move(log)), tell_(std::move(tell)) {}
 
   void operator()(const std::string& why) { std::call_once(told_, tell_, why); }
-  /// The first loss is logged at once, though the owner hears of it only later.
+  /// Logs a loss of which the owner is told later, by `lost`.
   void notice(const std::string& who, const std::string& what) {
     std::call_once(noticed_, [&] {
       log_->error("msg=actor_lost actor={} error={}", quoted_text(who), quoted_text(what));
     });
   }
-  /// Tells the owner of a loss that nobody has logged, unless by `notice`.
+  /// Logs a loss, unless it has been noticed, and tells the owner of it.
   void lost(const std::string& who, const std::string& what) {
     std::call_once(told_, [&] {
       notice(who, what);

@@ -147,7 +147,8 @@ private:
   uint16_t port_ = 0;
 };
 
-/// A port of 127.0.0.1 where nobody listens. It is kept, so that nobody else is given it meanwhile.
+/// A port of 127.0.0.1 where nobody listens. It is kept, so that nobody else is given it; on Linux,
+/// who names it can listen there.
 inline uint16_t closed_port() {
   static const listening kept{0};
   return kept.port();

@@ -11,7 +11,8 @@ class NameServer:
 
     `kind` is "A" or "AAAA"; `count` says how often this very question has come before. Addresses of the other
     kind are left out of an answer, so one list serves both questions. A question that is repeated, since its answer
-    was slow, counts once: it has the same number still. With `late_a` an A record comes behind the AAAA record.
+    was slow, counts once: it has the same number still. With `late_a` the answer for A waits until AAAA is asked for, and both
+    are sent together.
     """
 
     def __init__(self, answer, port=0, late_a=False):
@@ -47,7 +48,9 @@ class NameServer:
                 for reply, peer in self.held:
                     self.socket.sendto(reply, peer)
             except OSError:
-                return  # closed meanwhile
+                if self.socket.fileno() < 0:
+                    return  # closed meanwhile
+                raise
             self.held = []
 
     def _reply(self, query):

@@ -281,7 +281,7 @@ class SystemTest(unittest.TestCase):
 
 
 def free_port(host="127.0.0.1"):
-    """A port nobody listens on, and nobody is given who asks for any; who sets SO_REUSEADDR can listen there."""
+    """A port of this address where nobody listens. Nobody else is given it; on Linux, who sets SO_REUSEADDR can listen there."""
     probe = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     probe.bind((host, 0))

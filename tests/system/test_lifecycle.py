@@ -141,8 +141,9 @@ class StopTest(SystemTest):
             proxy.signal(signal.SIGTERM)
             self.assertEqual(proxy.wait(60), 0)
             return time.monotonic() - began
-        # It would wait for 5 s each time; the machine is as slow as that now and then at most.
-        self.assertTrue(any(seconds() < (15 if SANITIZED else 4) for _ in range(3)))
+        # If the second signal were ignored, each would take 5 s: one that is quick shows that it is not. Where a check for
+        # leaks follows, the time says nothing.
+        self.assertTrue(SANITIZED and seconds() or any(seconds() < 4 for _ in range(3)))
 
     def test_a_second_term_ends_at_once(self):
         proxy, client = self.start_with_request(shutdown_grace="10m")
@@ -150,7 +151,8 @@ class StopTest(SystemTest):
         until(lambda: self.refuses(proxy.address()), "it drains")
         self.assertIsNone(proxy.process.poll())
         proxy.signal(signal.SIGTERM)
-        proxy.wait(60)
+        self.assertEqual(proxy.wait(40), 0)  # the origin answers after 60 s
+        self.assertIn("msg=stopped drained=false", proxy.log())
 
     def test_term_under_load_cuts_nobody_off(self):
         origin = self.own(Origin())

@@ -155,7 +155,7 @@ class HostileDnsTest(SystemTest):
         origin = self.own(Origin())
         answers = {"mixed.test": [*NOWHERE, "127.0.0.1"], "six.test": ["25.0.0.1", "::1"], "mapped.test": ["::ffff:127.0.0.1"],
                    "nat64.test": ["64:ff9b::7f00:1"], "zero.test": ["0.0.0.0"], "metadata.test": ["169.254.169.254"]}
-        names = self.own(NameServer(answers, late_a=True))  # an A record alone is judged when the other is late
+        names = self.own(NameServer(answers, late_a=True))  # one answer alone is judged when the other is late
         proxy = self.start(allow=["**.test"], network={"allow_local_binding": False}, daemon=names.settings)
         for name in answers:
             with self.subTest(name):

@@ -57,7 +57,7 @@ std::chrono::steady_clock::duration time_of(const std::function<void()>& what) {
   return std::chrono::steady_clock::now() - began;
 }
 
-/// Less than any patience of a proxy's end, as near as may be: a busy machine needs its time.
+/// Less than any patience of a proxy's end, as near as may be.
 constexpr auto soon = proxy::embed::callback_pool::end_patience - 100ms;
 
 } // namespace
